@@ -1,0 +1,17 @@
+const packages = ['crds', 'pdp/rego', 'pdp/bundle', 'pdp/protocol', 'pdp/engine', 'pdp/server', 'operator', 'cli'];
+
+/** Strips types only; `npm run check` is what type-checks. */
+const transform = {
+  '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
+};
+
+/** One jest project per workspace package; run as `npm run jest -- --selectProjects rego`. */
+export default {
+  projects: packages.map((dir) => ({
+    displayName: dir.replace('pdp/', ''),
+    rootDir: dir,
+    testMatch: ['<rootDir>/src/**/*.test.ts'],
+    extensionsToTreatAsEsm: ['.ts'],
+    transform,
+  })),
+};

@@ -1,0 +1,76 @@
+import type { Diagnostic, Location } from './diagnostics.ts';
+import type { RegoVersion } from './ast.ts';
+import type { Value } from './runtime/value.ts';
+
+/** One Rego source file. `name` appears in diagnostics and must be unique among the modules of one program. */
+export interface RegoModule {
+  readonly name: string;
+  readonly source: string;
+}
+
+export interface CompileOptions {
+  /** Language of modules that do not say `import rego.v1`. Default `v1`. */
+  readonly regoVersion?: RegoVersion;
+  /** Rules that callers may ask for, as slash paths below `data`: `authz/allow`. */
+  readonly entrypoints: readonly string[];
+  /** Built-ins that count as unknown: `http.send`. Default none. */
+  readonly unsafeBuiltins?: readonly string[];
+}
+
+/**
+ * A compiled program: plain data that survives `structuredClone`, so that a worker thread can compile it and
+ * another thread can instantiate it. `code` is the body of a function whose only free name is its runtime argument.
+ */
+export interface Program {
+  readonly format: 1;
+  readonly code: string;
+  readonly entrypoints: readonly string[];
+  /** Names of the built-ins that the code can call. */
+  readonly builtins: readonly string[];
+}
+
+export type CompileResult =
+  | { readonly ok: true; readonly program: Program }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+export interface InstanceOptions {
+  /** Base documents; read once, never mutated. Default `{}`. */
+  readonly data?: Value;
+}
+
+export interface EvaluateOptions {
+  /** Fail with the first built-in error instead of treating it as undefined. Default false. */
+  readonly strictBuiltinErrors?: boolean;
+  /** What `time.now_ns` answers for the whole evaluation, in ns since the epoch. Default: the clock, read once on first use. */
+  readonly nowNs?: bigint;
+  /** Loop turns and calls that one evaluation may take. Default 10,000,000. */
+  readonly maxSteps?: number;
+}
+
+/** OPA's codes for evaluations that fail. */
+export type EvaluationErrorCode =
+  | 'eval_conflict_error'
+  | 'eval_builtin_error'
+  | 'eval_type_error'
+  | 'eval_with_merge_error'
+  | 'eval_cancel_error'
+  | 'eval_internal_error';
+
+export type Outcome =
+  | { readonly kind: 'value'; readonly value: Value }
+  | { readonly kind: 'undefined' }
+  | {
+      readonly kind: 'error';
+      readonly code: EvaluationErrorCode;
+      readonly message: string;
+      readonly location?: Location;
+    };
+
+/** A program bound to its data. Reusable and re-entrant; one evaluation shares nothing with the next. */
+export interface Instance {
+  /**
+   * Evaluates one entry point. Never throws for anything that a policy or an input can cause: such failures are
+   * `kind: 'error'`. `input` is read, never changed; `undefined` means that there is no input document.
+   */
+  readonly evaluate: (entrypoint: string, input: Value | undefined, options?: EvaluateOptions) => Outcome;
+}
