@@ -1,1 +1,11 @@
-export {};
+export * from './conditions.ts';
+export * from './kind-definition.ts';
+export * from './kinds.ts';
+export * from './object.ts';
+export * from './policy-bundle.ts';
+export * from './policy-decision-point.ts';
+export * from './policy-domain.ts';
+export * from './policy-revision.ts';
+export * from './policy-set.ts';
+export * from './to-crd.ts';
+export * from './validate.ts';

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { Conditions } from './conditions.ts';
+import { AGE, UNOBSERVED, type KindDefinition } from './kind-definition.ts';
+import type { ApiObject } from './object.ts';
+import { PdpException } from './policy-set.ts';
+
+const Digest = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/)
+  .meta({ description: 'sha256:<64 hex digits>.' });
+
+/** `spec` of a PolicyRevision: the signed manifest and where it came from. Immutable. */
+export const PolicyRevisionSpec = z
+  .object({
+    set: z.string().min(1).max(253).meta({ description: 'Name of the PolicySet.' }),
+    setUid: z.string().min(1).max(253).meta({ description: 'UID of the PolicySet.' }),
+    n: z.int().min(1).meta({ description: 'The revision. Only ever rises within a set.' }),
+    digest: Digest.meta({ description: 'Digest of the canonical manifest.' }),
+    parent: z.int().min(0).meta({ description: 'Revision before this one; 0 for the first.' }),
+    reason: z.enum(['Spec', 'Rollback', 'Withdraw']).meta({ description: 'Why the revision was made.' }),
+    createdAt: z.string().meta({ description: 'When it was signed.', format: 'date-time' }),
+    keyId: z.string().min(1).max(253).meta({ description: 'Which key signed.' }),
+    signature: z.string().min(1).max(1024).meta({ description: 'Ed25519 signature, base64.' }),
+    rendererVersion: z.int().min(1).meta({ description: 'Renderer that made the bundles.' }),
+    manifest: z
+      .string()
+      .min(2)
+      .max(1_048_576)
+      .meta({ description: 'The canonical JSON text of the manifest; its sha256 is digest.' }),
+    rollbackOf: z.int().min(1).optional().meta({ description: 'Revision whose content this one repeats.' }),
+  })
+  .meta({
+    description: 'The immutable, signed manifest.',
+    'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'a PolicyRevision is immutable' }],
+  });
+export type PolicyRevisionSpec = z.output<typeof PolicyRevisionSpec>;
+
+/** Phases of a rollout. */
+export const ROLLOUT_PHASES = ['Pending', 'Preparing', 'Committing', 'Completed', 'Aborted'] as const;
+export type RolloutPhase = (typeof ROLLOUT_PHASES)[number];
+
+const Wave = z
+  .object({
+    index: z.int().min(0).meta({ description: 'Number of the wave, from 0.' }),
+    decision: z
+      .enum(['Commit', 'Abort'])
+      .optional()
+      .meta({ description: 'The durable decision. Once written it never changes.' }),
+    decidedAt: z.string().optional().meta({ description: 'When it was decided.', format: 'date-time' }),
+    decidedBy: z.string().max(253).optional().meta({ description: 'Operator pod that decided.' }),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: '!has(oldSelf.decision) || (has(self.decision) && self.decision == oldSelf.decision)',
+        message: 'a decision never changes',
+      },
+    ],
+  });
+
+export const PolicyRevisionStatus = z.object({
+  observedGeneration: z.int().optional().meta({ description: 'Generation that this status describes.' }),
+  phase: z.enum(ROLLOUT_PHASES).optional().meta({ description: 'Where the rollout stands.' }),
+  cause: z.string().max(2048).optional().meta({ description: 'Why it was aborted.' }),
+  waves: z.array(Wave).max(64).optional().meta({
+    description: 'Decisions, one per wave.',
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['index'],
+  }),
+  preparedCount: z.string().optional().meta({ description: 'prepared/required, for kubectl get.' }),
+  activeCount: z.string().optional().meta({ description: 'active/required, for kubectl get.' }),
+  nackedCount: z.int().min(0).optional().meta({ description: 'PDPs that refused it.' }),
+  preparingSince: z.string().optional().meta({ description: 'When the rollout began.', format: 'date-time' }),
+  completedAt: z.string().optional().meta({ description: 'When the last required PDP became active.', format: 'date-time' }),
+  convergenceMilliseconds: z.int().optional().meta({ description: 'From creation to the last required Active.' }),
+  skewMilliseconds: z.int().optional().meta({ description: 'From the first Active to the last.' }),
+  exceptions: z
+    .array(PdpException)
+    .max(20)
+    .optional()
+    .meta({ description: 'PDPs that are not where they should be (the first 20).', 'x-kubernetes-list-type': 'atomic' }),
+  conditions: Conditions,
+});
+export type PolicyRevisionStatus = z.output<typeof PolicyRevisionStatus>;
+
+export type PolicyRevision = ApiObject<PolicyRevisionSpec, PolicyRevisionStatus>;
+
+/** The name of revision `n` of a set. Creating the object of that name is what allocates `n`. */
+export function revisionName(set: string, n: number): string {
+  return `${set}-${String(n)}`;
+}
+
+export const policyRevisionKind: KindDefinition = {
+  kind: 'PolicyRevision',
+  plural: 'policyrevisions',
+  singular: 'policyrevision',
+  shortNames: ['prev'],
+  description: 'One numbered, signed manifest of a PolicySet; in status its rollout and the durable decision. The history.',
+  spec: PolicyRevisionSpec,
+  status: PolicyRevisionStatus,
+  statusDefault: UNOBSERVED,
+  columns: [
+    { name: 'Set', type: 'string', jsonPath: '.spec.set', description: 'The set.' },
+    { name: 'Rev', type: 'integer', jsonPath: '.spec.n', description: 'Revision n.' },
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Where the rollout stands.' },
+    { name: 'Prepared', type: 'string', jsonPath: '.status.preparedCount', description: 'PDPs that have prepared it.' },
+    { name: 'Active', type: 'string', jsonPath: '.status.activeCount', description: 'PDPs that serve it.' },
+    { name: 'Nacked', type: 'integer', jsonPath: '.status.nackedCount', description: 'PDPs that refused it.' },
+    { name: 'Cause', type: 'string', jsonPath: '.status.cause', description: 'Why it was aborted.' },
+    { name: 'Reason', type: 'string', jsonPath: '.spec.reason', description: 'Why it was made.', priority: 1 },
+    { name: 'Digest', type: 'string', jsonPath: '.spec.digest', description: 'Digest of the manifest.', priority: 1 },
+    AGE,
+  ],
+};

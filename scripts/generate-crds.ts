@@ -1,0 +1,14 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dump } from 'js-yaml';
+import { KINDS, toCrd } from '../crds/src/index.ts';
+
+/** Writes crds/generated/*.yaml and the chart's copy of them from the zod schemas. */
+const targets = ['../crds/generated/', '../helm/crds/'].map((path) => new URL(path, import.meta.url));
+for (const target of targets) {
+  mkdirSync(target, { recursive: true });
+  for (const definition of KINDS) {
+    const crd = toCrd(definition);
+    const text = `# Made from crds/src by "npm run generate". Do not edit.\n${dump(crd, { noRefs: true, lineWidth: 120 })}`;
+    writeFileSync(new URL(`edict.dev_${definition.plural}.yaml`, target), text);
+  }
+}
