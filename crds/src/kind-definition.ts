@@ -21,7 +21,11 @@ export interface KindDefinition {
   readonly columns: readonly PrinterColumn[];
   /** Members of status that a fresh object starts with, so that no tool takes it for done (kstatus). */
   readonly statusDefault?: Readonly<Record<string, unknown>>;
-  readonly scale?: { readonly specReplicasPath: string; readonly statusReplicasPath: string; readonly labelSelectorPath: string };
+  readonly scale?: {
+    readonly specReplicasPath: string;
+    readonly statusReplicasPath: string;
+    readonly labelSelectorPath: string;
+  };
 }
 
 /** What every status starts as. */

@@ -14,18 +14,31 @@ export const PolicyDecisionPointSpec = z
   .object({
     form: z.enum(['Deployment']).default('Deployment').meta({ description: 'How the fleet runs.' }),
     replicas: z.int().min(0).max(5000).default(2).meta({ description: 'Number of PDP pods.' }),
-    image: z.string().min(1).max(1024).optional().meta({ description: 'Image; default: the one the operator was installed with.' }),
+    image: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .meta({ description: 'Image; default: the one the operator was installed with.' }),
     imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).optional().meta({ description: 'As in a container.' }),
     service: z
       .object({
-        type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']).default('ClusterIP').meta({ description: 'Service type.' }),
+        type: z
+          .enum(['ClusterIP', 'NodePort', 'LoadBalancer'])
+          .default('ClusterIP')
+          .meta({ description: 'Service type.' }),
         port: z.int().min(1).max(65_535).default(8181).meta({ description: 'Service port.' }),
       })
       .default({ type: 'ClusterIP', port: 8181 })
       .meta({ description: 'The Service in front of the pods.' }),
     podDisruptionBudget: z
       .object({
-        maxUnavailable: z.int().min(0).max(5000).default(1).meta({ description: 'Pods that may be evicted at a time.' }),
+        maxUnavailable: z
+          .int()
+          .min(0)
+          .max(5000)
+          .default(1)
+          .meta({ description: 'Pods that may be evicted at a time.' }),
       })
       .default({ maxUnavailable: 1 })
       .meta({ description: 'Limits voluntary evictions.' }),
@@ -33,7 +46,9 @@ export const PolicyDecisionPointSpec = z
       .object({
         enabled: z.boolean().default(true).meta({ description: 'Make a NetworkPolicy.' }),
         from: z
-          .array(z.record(z.string(), z.unknown()).meta({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true }))
+          .array(
+            z.record(z.string(), z.unknown()).meta({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true }),
+          )
           .max(64)
           .optional()
           .meta({
@@ -55,11 +70,18 @@ export const PolicyDecisionPointSpec = z
     affinity: preserved('As in a pod; default: spread over nodes.'),
     persistence: z
       .object({
-        sizeLimit: z.string().max(32).default('256Mi').meta({ description: 'Size limit of the volume for last-known-good policy.' }),
+        sizeLimit: z
+          .string()
+          .max(32)
+          .default('256Mi')
+          .meta({ description: 'Size limit of the volume for last-known-good policy.' }),
       })
       .default({ sizeLimit: '256Mi' })
       .meta({ description: 'Last-known-good policy survives container restarts in an emptyDir.' }),
-    logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info').meta({ description: 'Log level of the PDPs.' }),
+    logLevel: z
+      .enum(['error', 'warn', 'info', 'debug'])
+      .default('info')
+      .meta({ description: 'Log level of the PDPs.' }),
   })
   .meta({ description: 'A fleet of PDPs that the operator runs.' });
 export type PolicyDecisionPointSpec = z.output<typeof PolicyDecisionPointSpec>;

@@ -3,11 +3,11 @@ import { Conditions } from './conditions.ts';
 import { AGE, conditionColumn, UNOBSERVED, type KindDefinition } from './kind-definition.ts';
 import type { ApiObject } from './object.ts';
 
-const Mrn = z.string().max(1024).meta({ description: 'Identifier; opaque, compared exactly. Suggested form mrn:<type>:…' });
-const Reference = z
+const Mrn = z
   .string()
-  .max(1280)
-  .meta({ description: 'An id in this domain, or domain/id.' });
+  .max(1024)
+  .meta({ description: 'Identifier; opaque, compared exactly. Suggested form mrn:<type>:…' });
+const Reference = z.string().max(1280).meta({ description: 'An id in this domain, or domain/id.' });
 const Name = z.string().max(1024).meta({ description: 'Display name; never used for look-ups.' });
 const Description = z.string().max(65_536).meta({ description: 'For people.' });
 const Rego = z.string().max(1_048_576).meta({ description: 'Rego source (v0 unless it says import rego.v1).' });
@@ -15,12 +15,16 @@ const Selector = z
   .array(z.string().max(4096))
   .max(10_000)
   .optional()
-  .meta({ description: 'RE2 expressions, anchored at both ends; any match counts.', 'x-kubernetes-list-type': 'atomic' });
+  .meta({
+    description: 'RE2 expressions, anchored at both ends; any match counts.',
+    'x-kubernetes-list-type': 'atomic',
+  });
 
 const Annotation = z.object({
   name: z.string().max(1024).meta({ description: 'Key of the annotation.' }),
-  value: z.unknown().meta({
+  value: z.unknown().optional().meta({
     description: 'Any value. A string that is valid JSON counts as that JSON value.',
+    nullable: true,
     'x-kubernetes-preserve-unknown-fields': true,
   }),
   merge: z

@@ -58,29 +58,48 @@ const Wave = z
     ],
   });
 
-export const PolicyRevisionStatus = z.object({
-  observedGeneration: z.int().optional().meta({ description: 'Generation that this status describes.' }),
-  phase: z.enum(ROLLOUT_PHASES).optional().meta({ description: 'Where the rollout stands.' }),
-  cause: z.string().max(2048).optional().meta({ description: 'Why it was aborted.' }),
-  waves: z.array(Wave).max(64).optional().meta({
-    description: 'Decisions, one per wave.',
-    'x-kubernetes-list-type': 'map',
-    'x-kubernetes-list-map-keys': ['index'],
-  }),
-  preparedCount: z.string().optional().meta({ description: 'prepared/required, for kubectl get.' }),
-  activeCount: z.string().optional().meta({ description: 'active/required, for kubectl get.' }),
-  nackedCount: z.int().min(0).optional().meta({ description: 'PDPs that refused it.' }),
-  preparingSince: z.string().optional().meta({ description: 'When the rollout began.', format: 'date-time' }),
-  completedAt: z.string().optional().meta({ description: 'When the last required PDP became active.', format: 'date-time' }),
-  convergenceMilliseconds: z.int().optional().meta({ description: 'From creation to the last required Active.' }),
-  skewMilliseconds: z.int().optional().meta({ description: 'From the first Active to the last.' }),
-  exceptions: z
-    .array(PdpException)
-    .max(20)
-    .optional()
-    .meta({ description: 'PDPs that are not where they should be (the first 20).', 'x-kubernetes-list-type': 'atomic' }),
-  conditions: Conditions,
-});
+export const PolicyRevisionStatus = z
+  .object({
+    observedGeneration: z.int().optional().meta({ description: 'Generation that this status describes.' }),
+    phase: z.enum(ROLLOUT_PHASES).optional().meta({ description: 'Where the rollout stands.' }),
+    cause: z.string().max(2048).optional().meta({ description: 'Why it was aborted.' }),
+    waves: z
+      .array(Wave)
+      .max(64)
+      .optional()
+      .meta({
+        description: 'Decisions, one per wave.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['index'],
+        'x-kubernetes-validations': [
+          { rule: 'oldSelf.all(w, self.exists(x, x.index == w.index))', message: 'a wave is never taken back' },
+        ],
+      }),
+    preparedCount: z.string().optional().meta({ description: 'prepared/required, for kubectl get.' }),
+    activeCount: z.string().optional().meta({ description: 'active/required, for kubectl get.' }),
+    nackedCount: z.int().min(0).optional().meta({ description: 'PDPs that refused it.' }),
+    preparingSince: z.string().optional().meta({ description: 'When the rollout began.', format: 'date-time' }),
+    completedAt: z
+      .string()
+      .optional()
+      .meta({ description: 'When the last required PDP became active.', format: 'date-time' }),
+    convergenceMilliseconds: z.int().optional().meta({ description: 'From creation to the last required Active.' }),
+    skewMilliseconds: z.int().optional().meta({ description: 'From the first Active to the last.' }),
+    exceptions: z
+      .array(PdpException)
+      .max(20)
+      .optional()
+      .meta({
+        description: 'PDPs that are not where they should be (the first 20).',
+        'x-kubernetes-list-type': 'atomic',
+      }),
+    conditions: Conditions,
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      { rule: '!has(oldSelf.waves) || has(self.waves)', message: 'a decision never changes' },
+    ],
+  });
 export type PolicyRevisionStatus = z.output<typeof PolicyRevisionStatus>;
 
 export type PolicyRevision = ApiObject<PolicyRevisionSpec, PolicyRevisionStatus>;
@@ -95,7 +114,8 @@ export const policyRevisionKind: KindDefinition = {
   plural: 'policyrevisions',
   singular: 'policyrevision',
   shortNames: ['prev'],
-  description: 'One numbered, signed manifest of a PolicySet; in status its rollout and the durable decision. The history.',
+  description:
+    'One numbered, signed manifest of a PolicySet; in status its rollout and the durable decision. The history.',
   spec: PolicyRevisionSpec,
   status: PolicyRevisionStatus,
   statusDefault: UNOBSERVED,

@@ -7,7 +7,9 @@ import { Duration, LabelSelector, Percentage, type ApiObject } from './object.ts
 export const PolicySetSpec = z
   .object({
     domains: z
-      .object({ selector: LabelSelector.default({}).meta({ description: 'Labels of the PolicyDomains in this namespace.' }) })
+      .object({
+        selector: LabelSelector.default({}).meta({ description: 'Labels of the PolicyDomains in this namespace.' }),
+      })
       .default({ selector: {} })
       .meta({ description: 'Which domains the set carries; without a selector all of the namespace.' }),
     pdps: z
@@ -20,7 +22,10 @@ export const PolicySetSpec = z
       .meta({ description: 'Which PDPs serve the set.' }),
     consistency: z
       .object({
-        mode: z.enum(['Standard']).default('Standard').meta({ description: 'Standard: prepared by all, then swapped by all.' }),
+        mode: z
+          .enum(['Standard'])
+          .default('Standard')
+          .meta({ description: 'Standard: prepared by all, then swapped by all.' }),
       })
       .default({ mode: 'Standard' })
       .meta({ description: 'What the set promises about agreement between PDPs.' }),
@@ -49,7 +54,9 @@ export const PolicySetSpec = z
       .int()
       .min(1)
       .optional()
-      .meta({ description: 'Serve the content of this earlier revision, as a new revision, until removed or changed.' }),
+      .meta({
+        description: 'Serve the content of this earlier revision, as a new revision, until removed or changed.',
+      }),
     withdrawTimeout: Duration.default('60s').meta({
       description: 'How long the deletion of a domain waits for PDPs to confirm the withdrawal.',
     }),
@@ -103,7 +110,10 @@ export const PolicySetStatus = z.object({
     .array(PdpException)
     .max(20)
     .optional()
-    .meta({ description: 'PDPs that are not where they should be (the first 20).', 'x-kubernetes-list-type': 'atomic' }),
+    .meta({
+      description: 'PDPs that are not where they should be (the first 20).',
+      'x-kubernetes-list-type': 'atomic',
+    }),
   failedDigests: z
     .array(
       z.object({
@@ -114,7 +124,10 @@ export const PolicySetStatus = z.object({
     )
     .max(10)
     .optional()
-    .meta({ description: 'Contents that PDPs refused; not tried again by themselves.', 'x-kubernetes-list-type': 'atomic' }),
+    .meta({
+      description: 'Contents that PDPs refused; not tried again by themselves.',
+      'x-kubernetes-list-type': 'atomic',
+    }),
   lastConvergence: z
     .object({
       revision: z.int().meta({ description: 'Revision n.' }),

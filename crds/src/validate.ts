@@ -21,7 +21,10 @@ export function validateObject(input: unknown): ValidateResult {
   if (definition === undefined) return { ok: false, problems: [`kind: "${kind}" is not a kind of ${API_VERSION}`] };
   const spec = definition.spec.safeParse(envelope.data['spec']);
   if (!spec.success) {
-    return { ok: false, problems: spec.error.issues.map((issue) => describe({ ...issue, path: ['spec', ...issue.path] })) };
+    return {
+      ok: false,
+      problems: spec.error.issues.map((issue) => describe({ ...issue, path: ['spec', ...issue.path] })),
+    };
   }
   const status = envelope.data['status'];
   const object = { apiVersion, kind, metadata, spec: spec.data, ...(status === undefined ? {} : { status }) };
