@@ -76,6 +76,10 @@ export interface With {
   readonly target: Term;
   readonly value: Term;
   readonly location: Location;
+  /** Set by the resolve pass. What is replaced: `input` or below, base or virtual documents below `data`, or a function. */
+  readonly targetKind?: 'input' | 'data' | 'function' | 'builtin';
+  /** Set by the resolve pass. A plain value, or (with a target that is a function) the function that stands in for it. */
+  readonly valueKind?: 'value' | 'function' | 'builtin';
 }
 
 export type ExprTerm = Term | SomeDecl | Every | NotBody | Logical;
@@ -96,9 +100,15 @@ export interface Every {
   readonly location: Location;
 }
 
-/** `not { body }` of `future.keywords.not`. The enclosing `Expr` has `negated: false`. */
+/**
+ * Improved `not`, under `future.keywords.not` or `rego.v2`: `not { body }`, and `not expr` as a body of one.
+ * The enclosing `Expr` has `negated: false`, and owns a `with` that is written behind. Under legacy `not`
+ * there is no such node but `negated: true`.
+ */
 export interface NotBody {
   readonly kind: 'not-body';
+  /** Written without braces: such a body must not declare variables. */
+  readonly implicit?: boolean;
   readonly body: Body;
   readonly location: Location;
 }
@@ -108,6 +118,9 @@ export interface Logical {
   readonly kind: 'and' | 'or';
   readonly left: Body;
   readonly right: Body;
+  /** The operand was written without braces: it must not declare variables. */
+  readonly implicitLeft?: boolean;
+  readonly implicitRight?: boolean;
   readonly location: Location;
 }
 
@@ -207,6 +220,10 @@ export interface CallTerm {
   readonly operator: readonly string[];
   /** Set by the resolve pass. */
   readonly target?: 'builtin' | 'function';
+  /** The operator as a ref where its parts are not all strings (`f[x](1)`); then `operator` is its text. No such function exists. */
+  readonly operatorRef?: RefTerm;
+  /** Where the operator is written; diagnostics about the call as such point there. */
+  readonly operatorLocation?: Location;
   readonly args: readonly Term[];
   /** True for infix notation; diagnostics print it as written. */
   readonly infix?: boolean;
@@ -215,6 +232,7 @@ export interface CallTerm {
 /** `$"…{expr}…"`: strings and embedded expressions in order. */
 export interface TemplateString {
   readonly kind: 'template-string';
-  readonly parts: readonly (string | Term)[];
+  /** An embedded expression is a term; an `Expr` only where it has `with` or is `and` / `or` / improved `not`. */
+  readonly parts: readonly (string | Term | Expr)[];
   readonly location: Location;
 }

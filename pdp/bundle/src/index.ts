@@ -1,0 +1,11 @@
+export * from './model.ts';
+export * from './problem.ts';
+export * from './sourced-domain.ts';
+export * from './references.ts';
+export * from './domain-index.ts';
+export * from './closure.ts';
+export type { ReadResult } from './read/result.ts';
+export { domainFromObject, readDomain } from './read/read-domain.ts';
+export type { ReadOptions } from './read/read-domain.ts';
+export { anchorSelector, compileSelector, SELECTOR_MAX_LENGTH } from './selector.ts';
+export type { Selector } from './selector.ts';

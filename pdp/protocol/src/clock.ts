@@ -1,0 +1,19 @@
+/** Time, injected: tests and the simulator give their own. */
+export interface Clock {
+  /** Wall clock, milliseconds since 1970. */
+  readonly now: () => number;
+  /** Runs `task` once after `delayMs`; the answer cancels it. */
+  readonly schedule: (delayMs: number, task: () => void) => () => void;
+}
+
+/** The machine's clock. Its timers do not keep the process alive. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  schedule: (delayMs, task) => {
+    const timer = setTimeout(task, delayMs);
+    timer.unref();
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};

@@ -1,0 +1,41 @@
+/** Largest encoded message in either direction, in bytes. Policy travels by HTTPS, so a bigger one is a fault or an attack. */
+export const MESSAGE_MAX_BYTES = 256 * 1024;
+
+/** Sets that one PDP may serve. A Hello and a Beat name each of them, so this keeps both below {@link MESSAGE_MAX_BYTES}. */
+export const SETS_MAX = 256;
+
+/** Longest explanation in a NACK, in UTF-8 bytes. */
+export const NACK_MESSAGE_MAX_BYTES = 2 * 1024;
+
+/** Longest MRN in a NACK, in UTF-8 bytes. */
+export const NACK_MRN_MAX_BYTES = 1024;
+
+/** Longest set key: `namespace/name`, each at most 253 characters by Kubernetes' rules. */
+export const SET_KEY_MAX_LENGTH = 507;
+
+/** Longest UID, key id, pod name, engine name and the like. */
+export const NAME_MAX_LENGTH = 253;
+
+/** Longest base64 signature and longest ticket. */
+export const SIGNATURE_MAX_LENGTH = 1024;
+
+/** Engine features that a Hello may list. */
+export const FEATURES_MAX = 64;
+
+/** Largest encoded manifest, in bytes. */
+export const MANIFEST_MAX_BYTES = 1024 * 1024;
+
+/** Largest gzip bundle, in bytes. */
+export const BUNDLE_GZ_MAX_BYTES = 1024 * 1024;
+
+/** Largest set, uncompressed, in bytes. */
+export const SET_MAX_BYTES = 64 * 1024 * 1024;
+
+/** Most domains (so bundles) of one set. */
+export const SET_DOMAINS_MAX = 2000;
+
+/** Digests that a PDP remembers having refused for good, per set. */
+export const REFUSED_DIGESTS_MAX = 10;
+
+/** PDPs that a status lists by name. */
+export const EXCEPTIONS_MAX = 20;

@@ -1,0 +1,237 @@
+import type { Digest, RevisionId, SetKey } from './identifiers.ts';
+
+/** Version of this protocol. A Hello with another number is answered by closing the stream with `ProtocolMismatch`. */
+export const PROTOCOL_VERSION = 1;
+
+/** Why a revision was made. */
+export const REVISION_REASONS = ['Spec', 'Rollback', 'Withdraw'] as const;
+export type RevisionReason = (typeof REVISION_REASONS)[number];
+
+/**
+ * A revision as it travels: the signed header without the manifest's bytes, which are fetched by `digest`. The signature
+ * covers everything else here but `keyId`; how is `@edict/bundle`'s business.
+ */
+export interface OfferedRevision extends RevisionId {
+  readonly set: SetKey;
+  /** The revision before it; 0 for the first. */
+  readonly parent: number;
+  readonly reason: RevisionReason;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly createdAt: string;
+  readonly keyId: string;
+  /** Ed25519, base64. */
+  readonly signature: string;
+}
+
+/** What a PDP can run. */
+export interface EngineInfo {
+  readonly name: string;
+  readonly version: string;
+  readonly features: readonly string[];
+}
+
+/** Why the process began: a first start, a restart with records on disk, or a new stream of a running process. */
+export const BOOT_REASONS = ['Fresh', 'Restart', 'Reconnect'] as const;
+export type BootReason = (typeof BOOT_REASONS)[number];
+
+/** Where one set stands in one PDP. `Active` is told when nothing newer is under way. */
+export const SET_STATES = ['Empty', 'Fetching', 'Verified', 'Compiled', 'Staged', 'Active'] as const;
+export type SetState = (typeof SET_STATES)[number];
+
+/** One set in a Hello. The three slots are what a restart would find, so `staged` is a durable promise. */
+export interface HelloSet {
+  readonly set: SetKey;
+  readonly active?: RevisionId;
+  readonly staged?: RevisionId;
+  readonly lkg?: RevisionId;
+}
+
+/** First message on every stream. The node's identity is not in it: that comes from authentication. */
+export interface Hello {
+  readonly type: 'Hello';
+  readonly protocol: number;
+  readonly engine: EngineInfo;
+  readonly sets: readonly HelloSet[];
+  readonly bootReason: BootReason;
+  /** Bytes of policy that the PDP can hold, uncompressed; 0 when unknown. */
+  readonly capacityBytes: number;
+}
+
+/** How the tests that a set carries went. */
+export interface TestCounts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** `revision` is fetched, verified, compiled, tested and durably staged: the PDP will commit it when told, even after a restart. */
+export interface Prepared {
+  readonly type: 'Prepared';
+  readonly set: SetKey;
+  readonly revision: RevisionId;
+  readonly compileMs: number;
+  readonly heapDeltaBytes: number;
+  readonly tests: TestCounts;
+}
+
+/** In which step a revision was refused. */
+export const NACK_PHASES = ['Fetch', 'Verify', 'Compile', 'Test', 'Resources', 'Commit'] as const;
+export type NackPhase = (typeof NACK_PHASES)[number];
+
+/** Where the cause of a NACK is, as far as known. */
+export interface NackDetail {
+  readonly message: string;
+  readonly domain?: string;
+  readonly mrn?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+/** The PDP cannot take `revision` and stays on what it has. */
+export interface Nack {
+  readonly type: 'Nack';
+  readonly set: SetKey;
+  readonly revision: RevisionId;
+  readonly phase: NackPhase;
+  /** Stable CamelCase or snake_case word, such as `DigestMismatch` or `rego_unsafe_var_error`. */
+  readonly code: string;
+  /** True if trying again with the same engine must fail again: the operator aborts, and never offers it again. */
+  readonly deterministic: boolean;
+  readonly detail: NackDetail;
+}
+
+/** The PDP decides with `revision` from now on. */
+export interface Active {
+  readonly type: 'Active';
+  readonly set: SetKey;
+  readonly revision: RevisionId;
+  /** The PDP's wall clock, milliseconds since 1970. */
+  readonly activatedAt: number;
+  readonly swapMicros: number;
+  /** False: serving, but a restart would find the revision before. Another Active follows when the disk works again. */
+  readonly persisted: boolean;
+}
+
+/** One set in a Beat. */
+export interface BeatSet {
+  readonly set: SetKey;
+  readonly setUid: string;
+  readonly state: SetState;
+  /** 0 for none. */
+  readonly active: number;
+  /** 0 for none; counts only what is durably staged. */
+  readonly staged: number;
+}
+
+/** What a PDP measured since its last Beat. */
+export interface Load {
+  readonly decisions: number;
+  readonly errors: number;
+  readonly denied: number;
+  readonly p99Micros: number;
+  readonly unlogged: number;
+  readonly rssBytes: number;
+}
+
+/** Heartbeat. Also the proof of state from which the operator repairs what a lost message left undone. */
+export interface Beat {
+  readonly type: 'Beat';
+  readonly seq: number;
+  /** The PDP's monotonic clock, milliseconds; only compared with itself. */
+  readonly sentAt: number;
+  readonly sets: readonly BeatSet[];
+  readonly load: Load;
+}
+
+/** Everything that a PDP says. */
+export type PdpMessage = Hello | Prepared | Nack | Active | Beat;
+
+/** Answer to an admitted Hello. */
+export interface Welcome {
+  readonly type: 'Welcome';
+  /** Which operator replica this is. */
+  readonly replica: string;
+  /** Sets that this PDP is to serve. */
+  readonly sets: readonly SetKey[];
+  readonly heartbeatMs: number;
+  /** Base URL of manifests and bundles; `''` means as configured. */
+  readonly artifactsUrl: string;
+}
+
+/** Get `revision` ready beside what is active, and answer Prepared or Nack. */
+export interface Prepare {
+  readonly type: 'Prepare';
+  readonly set: SetKey;
+  readonly revision: OfferedRevision;
+  /** Right to fetch the revision's manifest and bundles; short-lived. */
+  readonly ticket: string;
+  /** How long the PDP may take, from receipt. */
+  readonly deadlineMs: number;
+  /** Begin to fetch after a random part of this, so that a fleet does not fetch at once. */
+  readonly spreadMs: number;
+}
+
+/** `revision` is decided: swap to it, preparing it first if need be. */
+export interface Commit {
+  readonly type: 'Commit';
+  readonly set: SetKey;
+  readonly revision: OfferedRevision;
+  readonly ticket: string;
+  readonly deadlineMs: number;
+  readonly spreadMs: number;
+}
+
+/** Why a revision was given up before its decision. */
+export const ABORT_REASONS = ['Nack', 'Timeout', 'Superseded', 'User'] as const;
+export type AbortReason = (typeof ABORT_REASONS)[number];
+
+/** `revision` will never be committed: forget it. */
+export interface Abort {
+  readonly type: 'Abort';
+  readonly set: SetKey;
+  readonly revision: RevisionId;
+  readonly reason: AbortReason;
+}
+
+/** Answer to a Beat; three missing ones mean that the stream is dead. */
+export interface BeatAck {
+  readonly type: 'BeatAck';
+  readonly seq: number;
+  /** Age of the replica's last consistent read of the decisions. */
+  readonly asOfAgeMs: number;
+  /** The operator's wall clock, milliseconds since 1970. */
+  readonly clock: number;
+}
+
+/** The stream will be closed: dial again after `afterMs`. Serving goes on. */
+export interface Reconnect {
+  readonly type: 'Reconnect';
+  readonly afterMs: number;
+  readonly reason: string;
+}
+
+/** The Hello was not admitted: dial again after `afterMs`. */
+export interface Retry {
+  readonly type: 'Retry';
+  readonly afterMs: number;
+  readonly reason: string;
+}
+
+/** Everything that the operator says. */
+export type OperatorMessage = Welcome | Prepare | Commit | Abort | BeatAck | Reconnect | Retry;
+
+/** Messages about a revision; of these at most one per set is queued for a PDP, and a newer one replaces it. */
+export type Announcement = Prepare | Commit | Abort;
+
+/** True for the messages that the announce queue holds. */
+export function isAnnouncement(message: OperatorMessage): message is Announcement {
+  return message.type === 'Prepare' || message.type === 'Commit' || message.type === 'Abort';
+}
+
+/** The digests that a revision's manifest names, and what they weigh: all that the state machines need of a manifest. */
+export interface ManifestSummary {
+  readonly bundles: readonly Digest[];
+  /** Sum of the uncompressed sizes, bytes. */
+  readonly totalBytes: number;
+  /** Features that the engine must have. */
+  readonly features: readonly string[];
+}

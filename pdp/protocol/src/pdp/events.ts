@@ -1,0 +1,84 @@
+import type { Digest, SetKey } from '../identifiers.ts';
+import type { Load, ManifestSummary, NackDetail, NackPhase, OfferedRevision, OperatorMessage, PdpMessage, TestCounts } from '../messages.ts';
+import type { DurableRecord, PdpState } from './state.ts';
+
+/** What happened to one set's preparation or activation. `id` repeats the effect's; others are dropped as late. */
+export type SetEvent =
+  /** The signature holds, and the manifest is the one that it names. */
+  | { readonly type: 'verified'; readonly set: SetKey; readonly id: number; readonly manifest: ManifestSummary }
+  /** Every bundle of the manifest is here and has its digest. */
+  | { readonly type: 'bundlesFetched'; readonly set: SetKey; readonly id: number }
+  | { readonly type: 'compiled'; readonly set: SetKey; readonly id: number; readonly compileMs: number; readonly heapDeltaBytes: number }
+  /** The tests ran. A failed one is `failed` with phase `Test`, not this. */
+  | { readonly type: 'testsDone'; readonly set: SetKey; readonly id: number; readonly tests: TestCounts }
+  | {
+      readonly type: 'failed';
+      readonly set: SetKey;
+      readonly id: number;
+      readonly phase: NackPhase;
+      readonly code: string;
+      readonly deterministic: boolean;
+      readonly detail: NackDetail;
+    }
+  /** The record given with the effect survives a crash. */
+  | { readonly type: 'persisted'; readonly set: SetKey; readonly id: number; readonly record: 'staged' | 'active' }
+  | { readonly type: 'persistFailed'; readonly set: SetKey; readonly id: number; readonly record: 'staged' | 'active'; readonly message: string }
+  /** Every decision from now on uses the revision. `activatedAt` is wall-clock milliseconds. */
+  | { readonly type: 'swapped'; readonly set: SetKey; readonly id: number; readonly activatedAt: number; readonly swapMicros: number };
+
+/** Everything that a PDP's machine reacts to. */
+export type PdpEvent =
+  /** First event of every state: loads what the disk held. */
+  | { readonly type: 'boot' }
+  | { readonly type: 'connected' }
+  | { readonly type: 'disconnected' }
+  | { readonly type: 'message'; readonly message: OperatorMessage }
+  | { readonly type: 'timer'; readonly key: string }
+  /** Replaces what the next Beat tells. */
+  | { readonly type: 'load'; readonly load: Load }
+  | SetEvent;
+
+/**
+ * What the machine wants done. The runner does effects in the order given; disk writes of one set strictly one after the
+ * other, in order.
+ */
+export type PdpEffect =
+  | { readonly type: 'send'; readonly message: PdpMessage }
+  /** Close the stream. `redialAfterMs` absent: the transport's own backoff. */
+  | { readonly type: 'disconnect'; readonly reason: string; readonly redialAfterMs?: number }
+  /** The operator's answer to Hello: which sets are wanted here, and where artifacts are. */
+  | { readonly type: 'assigned'; readonly sets: readonly SetKey[]; readonly artifactsUrl: string }
+  | { readonly type: 'setTimer'; readonly key: string; readonly delayMs: number }
+  | { readonly type: 'clearTimer'; readonly key: string }
+  /** Check the signature, then get the manifest and check its digest. Answer: `verified` or `failed`. */
+  | { readonly type: 'fetchManifest'; readonly set: SetKey; readonly id: number; readonly revision: OfferedRevision; readonly ticket: string }
+  /** Get these bundles and check each digest. Answer: `bundlesFetched` or `failed`. */
+  | {
+      readonly type: 'fetchBundles';
+      readonly set: SetKey;
+      readonly id: number;
+      readonly revision: OfferedRevision;
+      readonly ticket: string;
+      readonly missing: readonly Digest[];
+    }
+  /** Compile beside what serves. Answer: `compiled` or `failed`. */
+  | { readonly type: 'compile'; readonly set: SetKey; readonly id: number; readonly revision: OfferedRevision }
+  /** Answer: `testsDone` or `failed`. */
+  | { readonly type: 'runTests'; readonly set: SetKey; readonly id: number; readonly revision: OfferedRevision }
+  /** Stop working for `id`; an answer is not awaited. */
+  | { readonly type: 'cancel'; readonly set: SetKey; readonly id: number }
+  /** Answer: `persisted` or `persistFailed`. */
+  | { readonly type: 'persistStaged'; readonly set: SetKey; readonly id: number; readonly record: DurableRecord }
+  | { readonly type: 'persistActive'; readonly set: SetKey; readonly id: number; readonly record: DurableRecord }
+  /** Write `record`, which no longer holds a staged slot. No answer: a staged slot left behind is never served. */
+  | { readonly type: 'dropStaged'; readonly set: SetKey; readonly record: DurableRecord }
+  /** Replace the reference to the serving snapshot, synchronously. Answer: `swapped`, or `failed` with phase `Commit`. */
+  | { readonly type: 'swap'; readonly set: SetKey; readonly id: number; readonly revision: OfferedRevision }
+  /** Only these are needed from now on: forget other compiled contents, and other bundles on disk. */
+  | { readonly type: 'retain'; readonly set: SetKey; readonly compiled: readonly Digest[]; readonly bundles: readonly Digest[] };
+
+/** A machine's answer to an event. */
+export interface PdpStep {
+  readonly state: PdpState;
+  readonly effects: readonly PdpEffect[];
+}

@@ -1,0 +1,87 @@
+import type { Digest, SetKey } from '../identifiers.ts';
+import type { PdpEffect } from './events.ts';
+import type { DurableRecord, PrepareReport, SetMachine, Slot, SpareSlot } from './state.ts';
+
+/** A set machine's answer: the state after, and what is to be done. */
+export type SetStep = readonly [SetMachine, readonly PdpEffect[]];
+
+/** A set of which nothing is known yet. */
+export function emptySet(set: SetKey): SetMachine {
+  return { set, refused: [], nextId: 1 };
+}
+
+/** `machine` without the given members: exact optional types have no `undefined` to assign. */
+export function without<K extends 'active' | 'staged' | 'lkg' | 'job' | 'activation' | 'bootFault' | 'commitWhenFree'>(
+  machine: SetMachine,
+  ...keys: readonly K[]
+): Omit<SetMachine, K> & SetMachine {
+  const copy = { ...machine };
+  for (const key of keys) delete (copy as Partial<SetMachine>)[key];
+  return copy;
+}
+
+/** Only what the durable record keeps of a slot. */
+export function bareSlot(slot: Slot): Slot {
+  return { revision: slot.revision, manifest: slot.manifest };
+}
+
+/** The last-known-good slot once `next` is active: what was active, unless only the label changes or the set is another one. */
+export function lkgAfter(machine: SetMachine, next: Slot): SpareSlot | undefined {
+  const { active, lkg } = machine;
+  if (active === undefined) return lkg?.revision.setUid === next.revision.setUid ? lkg : undefined;
+  if (active.revision.setUid !== next.revision.setUid) return undefined;
+  if (active.revision.digest === next.revision.digest) return lkg;
+  return { ...bareSlot(active), report: active.report, compiled: true };
+}
+
+/** The durable record as it is to be now, with what is being staged or activated already in it. */
+export function recordOf(machine: SetMachine): DurableRecord {
+  const { activation, active, job } = machine;
+  const nowActive = activation?.slot ?? active;
+  const nowLkg = activation === undefined ? machine.lkg : lkgAfter(machine, activation.slot);
+  const staging = job?.kind === 'Prepare' && job.step === 'Persisting' && job.manifest !== undefined;
+  const nowStaged = staging ? { revision: job.revision, manifest: job.manifest } : machine.staged;
+  return {
+    ...(nowActive === undefined ? {} : { active: bareSlot(nowActive) }),
+    ...(nowStaged === undefined ? {} : { staged: bareSlot(nowStaged) }),
+    ...(nowLkg === undefined ? {} : { lkg: bareSlot(nowLkg) }),
+  };
+}
+
+/** A content that this PDP already has, compiled if any slot has it compiled. */
+export function heldContent(
+  machine: SetMachine,
+  digest: Digest,
+): { readonly slot: Slot; readonly compiled: boolean; readonly report: PrepareReport } | undefined {
+  const { active, staged, lkg } = machine;
+  if (active?.revision.digest === digest) return { slot: active, compiled: true, report: active.report };
+  const spares = [staged, lkg].filter((slot) => slot?.revision.digest === digest);
+  const spare = spares.find((slot) => slot?.compiled) ?? spares[0];
+  return spare === undefined ? undefined : { slot: spare, compiled: spare.compiled, report: spare.report };
+}
+
+function slotsOf(machine: SetMachine): readonly Slot[] {
+  const { active, staged, lkg, activation } = machine;
+  return [active, staged, lkg, activation?.slot].filter((slot) => slot !== undefined);
+}
+
+/** The bundles of `wanted` that no slot of this set has. */
+export function missingBundles(machine: SetMachine, wanted: readonly Digest[]): readonly Digest[] {
+  const held = new Set(slotsOf(machine).flatMap((slot) => slot.manifest.bundles));
+  return [...new Set(wanted)].filter((digest) => !held.has(digest));
+}
+
+/** What must be kept: the slots, and what a preparation under way is fetching. Everything else may be forgotten. */
+export function retain(machine: SetMachine): PdpEffect {
+  const slots = slotsOf(machine);
+  const { job } = machine;
+  const jobDigests = job === undefined ? [] : [job.kind === 'Boot' ? job.slot.revision.digest : job.revision.digest];
+  const jobBundles =
+    job === undefined ? [] : job.kind === 'Boot' ? job.slot.manifest.bundles : (job.manifest?.bundles ?? []);
+  return {
+    type: 'retain',
+    set: machine.set,
+    compiled: [...new Set([...slots.map((slot) => slot.revision.digest), ...jobDigests])],
+    bundles: [...new Set([...slots.flatMap((slot) => slot.manifest.bundles), ...jobBundles])],
+  };
+}

@@ -1,0 +1,32 @@
+import type { Value } from '../value.ts';
+
+/** The codes that a built-in fails with: a bad operand type, or anything else. */
+export type BuiltinErrorCode = 'eval_builtin_error' | 'eval_type_error';
+
+/** What one evaluation gives to the built-ins that it calls. */
+export interface BuiltinContext {
+  /**
+   * Records that the call failed and gives `undefined`, which the built-in returns. `message` is called only if somebody
+   * wants the text; it comes without the built-in's name in front.
+   */
+  readonly fail: (code: BuiltinErrorCode, message: () => string) => undefined;
+  /** Nanoseconds since the epoch: the same for the whole evaluation. */
+  readonly nowNs: () => bigint;
+  /** `count` random bytes. */
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Results that have to stay the same within one evaluation; keys start with the built-in's name. */
+  readonly cache: Map<string, unknown>;
+  /** Takes the messages of `trace` and `print`, if somebody listens. */
+  readonly note?: (message: string) => void;
+  /** What `opa.runtime` answers. Default: an empty object. */
+  readonly runtime?: Value;
+}
+
+/** A built-in as the evaluator calls it. `undefined` means: no result; a failure was recorded by `ctx.fail` first. */
+export interface Builtin {
+  readonly name: string;
+  readonly evaluate: (ctx: BuiltinContext, ...args: readonly Value[]) => Value | undefined;
+}
+
+/** One family of built-ins: names and what they do. */
+export type BuiltinFamily = Readonly<Record<string, Builtin['evaluate']>>;

@@ -1,0 +1,325 @@
+import { isNumberTooBig, numberFromText, RegoNumber } from './number.ts';
+import { keysOf, entriesOf, RegoObject, RegoSet, setMember, type PlainObject, type Value } from './value.ts';
+
+/** Deepest nesting of arrays and objects in JSON text. */
+export const MAX_JSON_DEPTH = 10_000;
+
+/** Why a text is no JSON: `offset` is the index (UTF-16 units) of the first wrong character. */
+export interface JsonProblem {
+  readonly message: string;
+  readonly offset: number;
+}
+
+/** What reading JSON gave: a value, or the first problem. */
+export type JsonResult =
+  { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly problem: JsonProblem };
+
+/**
+ * What `JSON.parse` would not keep: long numbers, exponents, zeros at the end of a fraction, -0, decimals that JS prints
+ * with an exponent, and escaped surrogates. May match inside of strings, which only costs time.
+ */
+const RISKY = /(?:^|[[,:\s])-?(?:[\d.]{16}|\d+(?:\.\d+)?[eE]|\d+\.\d*0(?![\d.])|0\.0{6})|-0(?![.\d])|\\u[dD][89a-fA-F]/;
+
+/**
+ * Reads a JSON text as a Rego value, keeping the text of every number. A text that is no JSON gives its first problem
+ * with Go's message for it; so does a number beyond the exponents that Rego computes with.
+ */
+export function parseJson(text: string): JsonResult {
+  if (!RISKY.test(text)) {
+    try {
+      return { ok: true, value: JSON.parse(text) as Value };
+    } catch {
+      // Read again below, for Go's message.
+    }
+  }
+  return new JsonReader(text).read();
+}
+
+/** Writes a value as JSON text. `undefined` is not a value: it throws a TypeError. */
+export function stringify(value: Value, options: StringifyOptions = {}): string {
+  const writer: Writer = { escape: options.escapeHtml === true ? escapeHtml : quote };
+  return write(value, writer);
+}
+
+/** How JSON text is written. */
+export interface StringifyOptions {
+  /** Write <, >, & and U+2028/9 as \u escapes, as Go's encoding/json does unless told not to. Default false. */
+  readonly escapeHtml?: boolean;
+}
+
+/**
+ * The plain JSON form of a value: sets become sorted arrays, keys that are no strings become their JSON text. Values
+ * that are plain JSON already come back as they are. Numbers with their own text stay `RegoNumber`, which
+ * `JSON.stringify` writes by that text.
+ */
+export function toJson(value: Value): Value {
+  if (typeof value !== 'object' || value === null || value instanceof RegoNumber) return value;
+  if (value instanceof RegoSet) return value.values().map(toJson);
+  if (Array.isArray(value)) {
+    const elements = value as readonly Value[];
+    let copy: Value[] | undefined;
+    for (let index = 0; index < elements.length; index++) {
+      const element = elements[index];
+      const json = toJson(element);
+      if (json !== element) {
+        copy ??= elements.slice();
+        copy[index] = json;
+      }
+    }
+    return copy ?? value;
+  }
+  if (value instanceof RegoObject) {
+    const result: Record<string, Value> = {};
+    for (const [key, member] of value.entries()) setMember(result, jsonKey(key), toJson(member));
+    return result;
+  }
+  const object = value as PlainObject;
+  let changed: Record<string, Value> | undefined;
+  for (const key of Object.keys(object)) {
+    const member = object[key];
+    const json = toJson(member);
+    if (json !== member) {
+      changed ??= { ...object };
+      setMember(changed, key, json);
+    }
+  }
+  return changed ?? value;
+}
+
+/** The string that stands for an object key in JSON: the key if it is a string, else its JSON text. */
+export function jsonKey(key: Value): string {
+  return typeof key === 'string' ? key : stringify(key);
+}
+
+interface Writer {
+  readonly escape: (text: string) => string;
+}
+
+function write(value: Value, writer: Writer): string {
+  switch (typeof value) {
+    case 'string':
+      return writer.escape(value);
+    case 'number':
+    case 'boolean':
+      return String(value);
+    case 'object':
+      break;
+    default:
+      throw new TypeError(`not a Rego value: ${typeof value}`);
+  }
+  if (value === null) return 'null';
+  if (value instanceof RegoNumber) return value.text;
+  if (Array.isArray(value)) return writeList(value as readonly Value[], writer);
+  if (value instanceof RegoSet) return writeList(value.values(), writer);
+  return writeObject(value as PlainObject, writer);
+}
+
+function writeList(values: readonly Value[], writer: Writer): string {
+  let text = '[';
+  for (let index = 0; index < values.length; index++) {
+    if (index > 0) text += ',';
+    text += write(values[index], writer);
+  }
+  return `${text}]`;
+}
+
+function writeObject(object: PlainObject | RegoObject, writer: Writer): string {
+  let text = '{';
+  if (object instanceof RegoObject) {
+    const members = new Map(entriesOf(object).map(([key, value]) => [jsonKey(key), value]));
+    for (const key of keysOf(Object.fromEntries(members))) {
+      if (text.length > 1) text += ',';
+      text += `${writer.escape(String(key))}:${write(members.get(String(key)), writer)}`;
+    }
+    return `${text}}`;
+  }
+  for (const key of keysOf(object) as readonly string[]) {
+    if (text.length > 1) text += ',';
+    text += `${writer.escape(key)}:${write(object[key], writer)}`;
+  }
+  return `${text}}`;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+function escapeHtml(text: string): string {
+  return JSON.stringify(text.toWellFormed()).replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+
+class JsonReader {
+  readonly #text: string;
+  #at = 0;
+  #problem: JsonProblem | undefined = undefined;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  read(): JsonResult {
+    const value = this.#value(0);
+    if (this.#problem === undefined) {
+      this.#space();
+      if (this.#at < this.#text.length) this.#fail('after top-level value');
+    }
+    return this.#problem === undefined ? { ok: true, value } : { ok: false, problem: this.#problem };
+  }
+
+  #value(depth: number): Value {
+    this.#space();
+    const char = this.#text[this.#at];
+    if (depth > MAX_JSON_DEPTH) return this.#report('exceeded max depth');
+    switch (char) {
+      case '{':
+        return this.#object(depth);
+      case '[':
+        return this.#array(depth);
+      case '"':
+        return this.#string();
+      case 't':
+        return this.#word('true', true);
+      case 'f':
+        return this.#word('false', false);
+      case 'n':
+        return this.#word('null', null);
+      default:
+        return this.#number();
+    }
+  }
+
+  #object(depth: number): Value {
+    const result: Record<string, Value> = {};
+    this.#at++;
+    this.#space();
+    if (this.#text[this.#at] === '}') {
+      this.#at++;
+      return result;
+    }
+    for (;;) {
+      this.#space();
+      if (this.#text[this.#at] !== '"') return this.#fail('looking for beginning of object key string');
+      const key = this.#string();
+      if (typeof key !== 'string') return undefined;
+      this.#space();
+      if (this.#text[this.#at] !== ':') return this.#fail('after object key');
+      this.#at++;
+      const value = this.#value(depth + 1);
+      if (this.#problem !== undefined) return undefined;
+      setMember(result, key, value);
+      this.#space();
+      const next = this.#text[this.#at];
+      if (next !== ',' && next !== '}') return this.#fail('after object key:value pair');
+      this.#at++;
+      if (next === '}') return result;
+    }
+  }
+
+  #array(depth: number): Value {
+    const result: Value[] = [];
+    this.#at++;
+    this.#space();
+    if (this.#text[this.#at] === ']') {
+      this.#at++;
+      return result;
+    }
+    for (;;) {
+      const value = this.#value(depth + 1);
+      if (this.#problem !== undefined) return undefined;
+      result.push(value);
+      this.#space();
+      const next = this.#text[this.#at];
+      if (next !== ',' && next !== ']') return this.#fail('after array element');
+      this.#at++;
+      if (next === ']') return result;
+    }
+  }
+
+  #string(): Value {
+    const start = this.#at;
+    this.#at++;
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (Number.isNaN(code)) return this.#fail('');
+      if (code < 0x20) return this.#fail('in string literal');
+      if (code === 0x22) break;
+      if (code === 0x5c) {
+        this.#at++;
+        const escape = this.#text[this.#at];
+        if (escape === undefined) return this.#fail('');
+        if (escape === 'u') {
+          for (let digit = 0; digit < 4; digit++) {
+            this.#at++;
+            if (!/[0-9a-fA-F]/.test(this.#text[this.#at] ?? ''))
+              return this.#fail('in \\u hexadecimal character escape');
+          }
+        } else if (!'"\\/bfnrt'.includes(escape)) return this.#fail('in string escape code');
+      }
+      this.#at++;
+    }
+    this.#at++;
+    // Go replaces lone surrogates, which UTF-8 has no form for.
+    return (JSON.parse(this.#text.slice(start, this.#at)) as string).toWellFormed();
+  }
+
+  #word(word: string, value: Value): Value {
+    for (let index = 0; index < word.length; index++) {
+      if (this.#text[this.#at] !== word[index]) {
+        return this.#fail(`in literal ${word} (expecting '${word[index] ?? ''}')`);
+      }
+      this.#at++;
+    }
+    return value;
+  }
+
+  #number(): Value {
+    NUMBER.lastIndex = this.#at;
+    const text = NUMBER.exec(this.#text)?.[0];
+    if (text === undefined) {
+      if (this.#text[this.#at] === '-') {
+        this.#at++;
+        return this.#fail('in numeric literal');
+      }
+      return this.#fail('looking for beginning of value');
+    }
+    this.#at += text.length;
+    const next = this.#text[this.#at];
+    if (next === '.' && !/[.eE]/.test(text)) {
+      this.#at++;
+      return this.#fail('after decimal point in numeric literal');
+    }
+    if ((next === 'e' || next === 'E') && !/[eE]/.test(text)) {
+      this.#at++;
+      if (/[+-]/.test(this.#text[this.#at] ?? '')) this.#at++;
+      return this.#fail('in exponent of numeric literal');
+    }
+    if (isNumberTooBig(text)) return this.#report('invalid number: number too big');
+    return numberFromText(text);
+  }
+
+  #space(): void {
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
+      this.#at++;
+    }
+  }
+
+  #fail(context: string): undefined {
+    const char = this.#text.codePointAt(this.#at);
+    if (char === undefined) return this.#report('unexpected end of JSON input');
+    const shown =
+      char === 0x27 ? "'\\''" : char === 0x22 ? "'\"'" : `'${JSON.stringify(String.fromCodePoint(char)).slice(1, -1)}'`;
+    return this.#report(`invalid character ${shown} ${context}`);
+  }
+
+  #report(message: string): undefined {
+    this.#problem ??= { message, offset: this.#at };
+    return undefined;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What is known of a value before evaluation. Types describe sets of values; `ANY` holds all of them.
+ * `undefined` in place of a type says that nothing is known to exist there (OPA's nil type).
+ */
+export type Type =
+  | { readonly kind: 'null' }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'number' }
+  | { readonly kind: 'string' }
+  | ArrayType
+  | ObjectType
+  | { readonly kind: 'set'; readonly of: Type }
+  | AnyType
+  | FunctionType;
+
+/** First the elements whose types are known each, then any number of `rest`. Without `rest` the length is known. */
+export interface ArrayType {
+  readonly kind: 'array';
+  readonly items: readonly Type[];
+  readonly rest: Type | undefined;
+}
+
+/** A scalar that is a key of an object: its kind and its text, as `string:a`, `number:1`, `boolean:true`, `null:null`. */
+export type ConstantKey = string;
+
+export interface ObjectType {
+  readonly kind: 'object';
+  /** Keys that are there for sure. */
+  readonly properties: ReadonlyMap<ConstantKey, Type>;
+  /** What other keys and values there may be. */
+  readonly rest: { readonly key: Type; readonly value: Type } | undefined;
+}
+
+/** A value of one of the types; of any type at all where there is none. */
+export interface AnyType {
+  readonly kind: 'any';
+  readonly of: readonly Type[];
+}
+
+export interface FunctionType {
+  readonly kind: 'function';
+  readonly args: readonly Type[];
+  /** The type of any number of further arguments. */
+  readonly variadic: Type | undefined;
+  /** Undefined: the call has no value. */
+  readonly result: Type | undefined;
+}
+
+export const NULL: Type = { kind: 'null' };
+export const BOOLEAN: Type = { kind: 'boolean' };
+export const NUMBER: Type = { kind: 'number' };
+export const STRING: Type = { kind: 'string' };
+export const ANY: AnyType = { kind: 'any', of: [] };
+
+/** An array of one known type for each element. */
+export const tuple = (items: readonly Type[]): ArrayType => ({ kind: 'array', items, rest: undefined });
+
+export const arrayOf = (of: Type): ArrayType => ({ kind: 'array', items: [], rest: of });
+
+export const setOf = (of: Type): Type => ({ kind: 'set', of });
+
+export const objectOf = (key: Type, value: Type): ObjectType => ({
+  kind: 'object',
+  properties: new Map(),
+  rest: { key, value },
+});
+
+/** The key that stands for a string constant. */
+export const stringKey = (value: string): ConstantKey => `string:${value}`;
+
+/** The type of a constant key. */
+export const typeOfKey = (key: ConstantKey): Type => {
+  switch (key.slice(0, key.indexOf(':'))) {
+    case 'string':
+      return STRING;
+    case 'number':
+      return NUMBER;
+    case 'boolean':
+      return BOOLEAN;
+    case 'null':
+      return NULL;
+    default:
+      return ANY;
+  }
+};

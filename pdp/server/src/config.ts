@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+const Port = z.coerce.number().int().min(0).max(65_535);
+const Milliseconds = z.coerce.number().int().min(0).max(3_600_000);
+const Bytes = z.coerce.number().int().min(1024).max(1_073_741_824);
+
+/** Every variable the PDP reads, with its default; `--help` prints this table. */
+export const Environment = z.object({
+  EDICT_PDP_LISTEN_HOST: z.string().default('::').meta({ description: 'Address that decisions are served on.' }),
+  EDICT_PDP_LISTEN_PORT: Port.default(8181).meta({ description: 'Port that decisions are served on.' }),
+  EDICT_PDP_OPERATOR_ADDRESS: z
+    .string()
+    .regex(/^.+:[0-9]+$/, 'must be host:port')
+    .meta({ description: 'host:port of the distribution stream (gRPC over TLS). Required.' }),
+  EDICT_PDP_BUNDLES_URL: z
+    .url({ protocol: /^https$/ })
+    .meta({ description: 'https URL that bundles are fetched from. Required.' }),
+  EDICT_PDP_TOKEN_FILE: z
+    .string()
+    .default('/var/run/secrets/edict/token')
+    .meta({ description: 'Projected ServiceAccount token; read again at every connect.' }),
+  EDICT_PDP_CA_FILE: z
+    .string()
+    .default('/etc/edict/trust/ca.crt')
+    .meta({ description: 'CA bundle of the operator; read again at every connect.' }),
+  EDICT_PDP_KEYS_FILE: z
+    .string()
+    .default('/etc/edict/trust/keys.json')
+    .meta({ description: 'Trusted Ed25519 signing keys by id; read again at every revision.' }),
+  EDICT_PDP_DATA_DIR: z
+    .string()
+    .default('/var/lib/edict')
+    .meta({ description: 'Where last-known-good policy is kept.' }),
+  EDICT_PDP_NODE_ID: z.string().default('').meta({ description: 'Pod UID; for logs. The operator takes it from the token.' }),
+  EDICT_PDP_MAX_BODY_BYTES: Bytes.default(8_388_608).meta({ description: 'Largest request body.' }),
+  EDICT_PDP_MAX_STEPS: z.coerce
+    .number()
+    .int()
+    .min(1000)
+    .default(10_000_000)
+    .meta({ description: 'Evaluation steps that one policy may take.' }),
+  EDICT_PDP_INCLUDE_ALL: z
+    .enum(['true', 'false'])
+    .default('true')
+    .meta({ description: 'Evaluate and record every phase, also when an earlier one has decided.' }),
+  EDICT_PDP_REQUEST_TIMEOUT_MS: Milliseconds.default(10_000).meta({ description: 'Time for a client to send its request.' }),
+  EDICT_PDP_DRAIN_DELAY_MS: Milliseconds.default(2000).meta({
+    description: 'After SIGTERM: time to go on serving while load balancers notice.',
+  }),
+  EDICT_PDP_DRAIN_TIMEOUT_MS: Milliseconds.default(15_000).meta({
+    description: 'After the delay: time for open requests to end.',
+  }),
+  EDICT_PDP_AUDIT_BUFFER_BYTES: Bytes.default(16_777_216).meta({
+    description: 'Access records that may wait for a slow reader of stdout.',
+  }),
+  EDICT_PDP_AUDIT_ON_FULL: z
+    .enum(['Drop', 'Refuse'])
+    .default('Drop')
+    .meta({ description: 'When that buffer is full: Drop the record and count it, or Refuse the decision with 503.' }),
+  EDICT_PDP_LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info').meta({ description: 'Log level.' }),
+});
+
+/** The parsed environment. */
+export type Config = z.output<typeof Environment>;
+
+/** Reads the configuration; throws one error that lists every problem. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const parsed = Environment.safeParse(env);
+  if (!parsed.success) throw new Error(`invalid configuration:\n${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+/** The table that `--help` prints: one variable per line with its default. */
+export function describeConfig(): string {
+  return Object.entries(Environment.shape)
+    .map(([name, schema]) => {
+      const fallback = schema.safeParse(undefined);
+      const suffix = fallback.success ? ` (default ${JSON.stringify(fallback.data)})` : '';
+      return `  ${name.padEnd(32)}${schema.meta()?.description ?? ''}${suffix}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,158 @@
+import {
+  decide,
+  defaultDecisionLimits,
+  parsePorc,
+  renderAccessRecord,
+  type Clock,
+  type DecideContext,
+} from '@edict/engine';
+import type { ActiveRevision, ActiveSets } from '../active-sets.ts';
+import type { PdpMetrics } from '../observability/metrics.ts';
+import { readMultipart, readUrlEncoded } from './form-body.ts';
+import { readProbe } from './probe-parameter.ts';
+import { messageReply, problemReply, type Reply } from './reply.ts';
+
+/** One `POST /decision`, read but not looked at. */
+export interface DecisionRequest {
+  /** Raw query string without `?`. */
+  readonly query: string;
+  readonly contentType: string | undefined;
+  /** The `Policy-Set` request header. */
+  readonly set: string | undefined;
+  readonly body: Buffer;
+}
+
+/** Takes access records. Never throws, never waits. */
+export interface AuditSink {
+  readonly hasRoom: boolean;
+  readonly offer: (line: string) => boolean;
+}
+
+export interface DecisionHandlerDeps {
+  readonly sets: ActiveSets;
+  readonly audit: AuditSink;
+  /** What happens when the audit sink has no room: decide and lose the record (counted), or refuse with 503. */
+  readonly onAuditFull: 'Drop' | 'Refuse';
+  readonly metrics: Pick<PdpMetrics, 'decisions' | 'decisionSeconds' | 'refused'>;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly includeAll: boolean;
+  readonly maxSteps: number;
+}
+
+const ALLOW_BODY = '{"allow":true}\n';
+const DENY_BODY = '{"allow":false}\n';
+
+/**
+ * `POST /decision` of the Manetu API: bytes in, reply out; knows nothing of sockets. 200 for GRANT and for DENY; 400 for
+ * what is no PORC; 503 and a problem when there is no policy, which is never an allow and never looks like a deny.
+ */
+export function createDecisionHandler(deps: DecisionHandlerDeps): (request: DecisionRequest) => Reply {
+  const { sets, audit, metrics, clock } = deps;
+  const permits = metrics.decisions.labels('permit');
+  const denies = metrics.decisions.labels('deny');
+  const contexts = new WeakMap<ActiveRevision, DecideContexts>();
+
+  const refuse = (reply: Reply, problem: string): Reply => {
+    metrics.refused.inc({ problem });
+    return reply;
+  };
+
+  return (request) => {
+    const startedNs = clock.monotonicNs();
+    const probe = readProbe(request.query);
+    if (!probe.ok) return messageReply(400, probe.message);
+    const selection = sets.select(request.set);
+    switch (selection.kind) {
+      case 'no-policy':
+        return refuse(noPolicy(), 'no-policy');
+      case 'unknown-set':
+        return refuse(
+          problemReply(503, 'unknown-set', 'No such policy set here', `This PDP has no active policy for set "${selection.set}".`),
+          'unknown-set',
+        );
+      case 'set-required':
+        return refuse(
+          problemReply(
+            400,
+            'set-required',
+            'Several policy sets',
+            `This PDP serves ${selection.sets.join(', ')}: name one in the Policy-Set request header.`,
+          ),
+          'set-required',
+        );
+      case 'active':
+        break;
+    }
+    const body = readBody(request);
+    if (!body.ok) return body.reply;
+    if (!probe.probe && deps.onAuditFull === 'Refuse' && !audit.hasRoom) {
+      return refuse(
+        problemReply(503, 'audit-unavailable', 'Audit log is full', 'The access record could not be kept, so no decision is given.'),
+        'audit-unavailable',
+      );
+    }
+    const { active } = selection;
+    const known = contexts.get(active) ?? decideContexts(active, deps);
+    contexts.set(active, known);
+    const { allow, record } = decide(active.snapshot, body.porc, probe.probe ? known.probe : known.recorded);
+    if (record !== undefined) audit.offer(renderAccessRecord(record));
+    (allow ? permits : denies).inc();
+    metrics.decisionSeconds.observe((clock.monotonicNs() - startedNs) / 1e9);
+    return { status: 200, headers: known.headers, body: allow ? ALLOW_BODY : DENY_BODY };
+  };
+}
+
+/** What every decision of one revision shares; made once per swap, not per request. */
+interface DecideContexts {
+  readonly recorded: DecideContext;
+  readonly probe: DecideContext;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function decideContexts(active: ActiveRevision, deps: DecisionHandlerDeps): DecideContexts {
+  const { set, n, digest } = active;
+  const recorded: DecideContext = {
+    clock: deps.clock,
+    newId: deps.newId,
+    revision: { set, revision: n, digest },
+    includeAll: deps.includeAll,
+    limits: { ...defaultDecisionLimits, maxSteps: deps.maxSteps },
+  };
+  return {
+    recorded,
+    probe: { ...recorded, probe: true },
+    headers: {
+      'content-type': 'application/json',
+      'policy-set': set,
+      'policy-revision': String(n),
+      'policy-digest': digest,
+    },
+  };
+}
+
+/** The answer when nothing is active: 503, never a decision. */
+export function noPolicy(): Reply {
+  return problemReply(503, 'no-policy', 'No active policy', 'This PDP has no committed policy yet. Ask again later or ask another PDP.');
+}
+
+type Body = { readonly ok: true; readonly porc: unknown } | { readonly ok: false; readonly reply: Reply };
+
+function readBody({ contentType = '', body }: DecisionRequest): Body {
+  // An empty body crashes the reference engine; here it is a client's mistake.
+  if (body.length === 0) return { ok: false, reply: messageReply(400, 'the body is empty: send a PORC as a JSON object') };
+  if (contentType.startsWith('application/json')) {
+    const parsed = parsePorc(body, { trailing: 'ignore' });
+    return parsed.ok ? { ok: true, porc: parsed.porc } : { ok: false, reply: messageReply(400, parsed.message) };
+  }
+  if (contentType.startsWith('application/x-www-form-urlencoded')) return formBody(readUrlEncoded(body.toString()));
+  if (contentType.startsWith('multipart/form-data')) return formBody(readMultipart(body.toString(), contentType));
+  if (contentType.startsWith('application/xml') || contentType.startsWith('text/xml')) {
+    return { ok: false, reply: messageReply(400, 'XML is not a PORC: send a JSON object') };
+  }
+  return { ok: false, reply: messageReply(415, 'Unsupported Media Type') };
+}
+
+function formBody(form: ReturnType<typeof readUrlEncoded>): Body {
+  return form.ok ? { ok: true, porc: form.fields } : { ok: false, reply: messageReply(400, form.message) };
+}
