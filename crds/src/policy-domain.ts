@@ -11,14 +11,10 @@ const Reference = z.string().max(1280).meta({ description: 'An id in this domain
 const Name = z.string().max(1024).meta({ description: 'Display name; never used for look-ups.' });
 const Description = z.string().max(65_536).meta({ description: 'For people.' });
 const Rego = z.string().max(1_048_576).meta({ description: 'Rego source (v0 unless it says import rego.v1).' });
-const Selector = z
-  .array(z.string().max(4096))
-  .max(10_000)
-  .optional()
-  .meta({
-    description: 'RE2 expressions, anchored at both ends; any match counts.',
-    'x-kubernetes-list-type': 'atomic',
-  });
+const Selector = z.array(z.string().max(4096)).max(10_000).optional().meta({
+  description: 'RE2 expressions, anchored at both ends; any match counts.',
+  'x-kubernetes-list-type': 'atomic',
+});
 
 const Annotation = z.object({
   name: z.string().max(1024).meta({ description: 'Key of the annotation.' }),

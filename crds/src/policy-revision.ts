@@ -85,14 +85,10 @@ export const PolicyRevisionStatus = z
       .meta({ description: 'When the last required PDP became active.', format: 'date-time' }),
     convergenceMilliseconds: z.int().optional().meta({ description: 'From creation to the last required Active.' }),
     skewMilliseconds: z.int().optional().meta({ description: 'From the first Active to the last.' }),
-    exceptions: z
-      .array(PdpException)
-      .max(20)
-      .optional()
-      .meta({
-        description: 'PDPs that are not where they should be (the first 20).',
-        'x-kubernetes-list-type': 'atomic',
-      }),
+    exceptions: z.array(PdpException).max(20).optional().meta({
+      description: 'PDPs that are not where they should be (the first 20).',
+      'x-kubernetes-list-type': 'atomic',
+    }),
     conditions: Conditions,
   })
   .meta({

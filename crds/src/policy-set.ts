@@ -50,13 +50,9 @@ export const PolicySetSpec = z
       .default(1)
       .meta({ description: 'PDPs that must serve for Ready=True. 0: a set without PDPs is Ready too.' }),
     paused: z.boolean().default(false).meta({ description: 'Open no new rollout.' }),
-    rollbackTo: z
-      .int()
-      .min(1)
-      .optional()
-      .meta({
-        description: 'Serve the content of this earlier revision, as a new revision, until removed or changed.',
-      }),
+    rollbackTo: z.int().min(1).optional().meta({
+      description: 'Serve the content of this earlier revision, as a new revision, until removed or changed.',
+    }),
     withdrawTimeout: Duration.default('60s').meta({
       description: 'How long the deletion of a domain waits for PDPs to confirm the withdrawal.',
     }),
@@ -106,14 +102,10 @@ export const PolicySetStatus = z.object({
     .meta({ description: 'The newest rollout.' }),
   pdps: PdpCounts.optional().meta({ description: 'How many PDPs are where.' }),
   pdpsActive: z.string().optional().meta({ description: 'active/required, for kubectl get.' }),
-  exceptions: z
-    .array(PdpException)
-    .max(20)
-    .optional()
-    .meta({
-      description: 'PDPs that are not where they should be (the first 20).',
-      'x-kubernetes-list-type': 'atomic',
-    }),
+  exceptions: z.array(PdpException).max(20).optional().meta({
+    description: 'PDPs that are not where they should be (the first 20).',
+    'x-kubernetes-list-type': 'atomic',
+  }),
   failedDigests: z
     .array(
       z.object({

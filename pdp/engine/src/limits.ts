@@ -17,3 +17,6 @@ export const defaultDecisionLimits: DecisionLimits = {
 
 /** How deeply a PORC may nest, counting its own object as 1. */
 export const maxPorcDepth = 10_000;
+
+/** How many objects and arrays a PORC that is given as an object may consist of; texts are bounded by their size. */
+export const maxPorcContainers = 1_000_000;

@@ -1,5 +1,5 @@
 import { numberFromText } from '@edict/rego';
-import { maxPorcDepth } from './limits.ts';
+import { maxPorcContainers, maxPorcDepth } from './limits.ts';
 import { isPlainObject, type PlainObject } from './plain-object.ts';
 import { decodeUtf8 } from './utf8.ts';
 
@@ -106,24 +106,43 @@ interface Scan {
 function scanFirstValue(text: string): Scan {
   let depth = 0;
   let deepest = 0;
-  const token = /"(?:[^"\\]|\\[^])*"?|[[{]|[\]}]/g;
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const [found] = match;
-    if (found === '{' || found === '[') deepest = Math.max(deepest, ++depth);
-    else if (found === '}' || found === ']') {
-      depth--;
-      if (depth <= 0) return { end: token.lastIndex, deepest };
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case 0x22:
+        at = endOfString(text, at);
+        break;
+      case 0x5b:
+      case 0x7b:
+        deepest = Math.max(deepest, ++depth);
+        break;
+      case 0x5d:
+      case 0x7d:
+        depth--;
+        if (depth <= 0) return { end: at + 1, deepest };
     }
   }
   return { end: text.length, deepest };
 }
 
+/** Index of the quote that ends the string which starts at `at`, or the text's length. */
+function endOfString(text: string, at: number): number {
+  for (let index = at + 1; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit === 0x22) return index;
+    if (unit === 0x5c) index++;
+  }
+  return text.length;
+}
+
 /** Whether a value is what `JSON.parse` could have given, of numbers that policies take as they are. */
 function isPlainJson(root: PlainObject): boolean {
   let level: unknown[] = [root];
-  // Level by level, so that a circle ends at the depth limit instead of filling the stack.
+  let containers = 0;
+  // Level by level, so that a circle ends at a limit instead of filling the stack.
   for (let depth = 1; level.length > 0; depth++) {
+    containers += level.length;
     if (depth > maxPorcDepth) throw new RangeError(tooDeep);
+    if (containers > maxPorcContainers) throw new RangeError(`more than ${String(maxPorcContainers)} objects and arrays`);
     const below: unknown[] = [];
     for (const container of level) {
       if (!isPlainContainer(container)) return false;

@@ -99,8 +99,8 @@ class OpenFolderStore {
       apply: (object, applyOptions) =>
         this.#write(object.kind, () => {
           const change = this.#table.planApply(object, applyOptions, this.#stamp());
-          validated(change.record.object);
-          return change;
+          const { spec } = validated(change.record.object);
+          return { ...change, record: { ...change.record, object: { ...change.record.object, spec } } };
         }),
       delete: async (kind, key, deleteOptions = {}) => {
         await this.#write(kind, () => this.#table.planDelete(kind, key, deleteOptions, this.#stamp()));
@@ -168,10 +168,9 @@ class OpenFolderStore {
   async #rescan(): Promise<void> {
     const turn = this.#last.then(async () => {
       if (this.#isClosed) return;
-      const contents = await this.#reader.read();
-      if (contents === undefined) return;
+      const { contents, problemsChanged } = await this.#reader.read();
       for (const change of this.#changesOf(contents)) await this.#persist(change());
-      this.#options.onProblems(this.#reader.problems());
+      if (problemsChanged) this.#options.onProblems(this.#reader.problems());
     });
     this.#last = turn.catch(() => undefined);
     return turn;

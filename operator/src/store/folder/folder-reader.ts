@@ -1,0 +1,121 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { keyOf, keyText } from '../object-key.ts';
+import type { FolderProblem } from './folder-problem.ts';
+import type { AnyObject } from './object-rules.ts';
+import { readFileObjects } from './read-file-objects.ts';
+
+/** What one file gives: its objects as they are now or, while it is broken, as they were when last it was whole. */
+export interface FileContent {
+  readonly file: string;
+  readonly objects: readonly AnyObject[];
+}
+
+interface KnownFile extends FileContent {
+  /** Of the file and of what it refers to: time, size and inode. */
+  readonly fingerprint: string;
+  readonly problems: readonly FolderProblem[];
+  /** Other files that its text was taken from. */
+  readonly sources: readonly string[];
+}
+
+const YAML_FILE = /\.(ya?ml|json)$/;
+
+/** Reads a folder again and again, and only what changed in it. */
+export class FolderReader {
+  readonly #folder: string;
+  readonly #namespace: string;
+  #known = new Map<string, KnownFile>();
+  #problems: readonly FolderProblem[] = [];
+
+  constructor(folder: string, namespace: string) {
+    this.#folder = folder;
+    this.#namespace = namespace;
+  }
+
+  problems(): readonly FolderProblem[] {
+    return this.#problems;
+  }
+
+  /** Everything that the folder says now. Throws what the file system throws when the folder itself cannot be listed. */
+  async read(): Promise<{ readonly contents: readonly FileContent[]; readonly problemsChanged: boolean }> {
+    const files = await this.#listFiles();
+    const known = new Map<string, KnownFile>();
+    for (const file of files) {
+      const before = this.#known.get(file);
+      known.set(file, await this.#readOne(file, before));
+    }
+    this.#known = known;
+    const { contents, duplicates } = withoutDuplicates([...known.values()]);
+    const problems = [...[...known.values()].flatMap((file) => file.problems), ...duplicates];
+    const problemsChanged = !isDeepStrictEqual(problems, this.#problems);
+    this.#problems = problems;
+    return { contents, problemsChanged };
+  }
+
+  async #listFiles(): Promise<readonly string[]> {
+    const entries = await readdir(this.#folder, { withFileTypes: true, recursive: true });
+    return entries
+      .filter((entry) => entry.isFile() && YAML_FILE.test(entry.name))
+      .map((entry) => relative(this.#folder, join(entry.parentPath, entry.name)))
+      .filter((file) => !file.split(sep).some((part) => part.startsWith('.') || part === 'node_modules'))
+      .sort();
+  }
+
+  async #readOne(file: string, before: KnownFile | undefined): Promise<KnownFile> {
+    const sources = before?.sources ?? [];
+    const fingerprint = await this.#fingerprint([file, ...sources]);
+    if (before?.fingerprint === fingerprint) return before;
+    let text: string;
+    try {
+      text = await readFile(join(this.#folder, file), 'utf8');
+    } catch (error) {
+      const message = `cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`;
+      return { file, fingerprint, sources, objects: before?.objects ?? [], problems: [{ file, message }] };
+    }
+    const result = await readFileObjects({ folder: this.#folder, file, text, namespace: this.#namespace });
+    // The set of sources may be new: the fingerprint is taken over what was read just now.
+    const now = await this.#fingerprint([file, ...result.sources]);
+    // A broken file changes nothing: neither its whole documents nor the absence of others can be trusted.
+    const objects = result.problems.length === 0 ? result.objects : (before?.objects ?? []);
+    return { file, objects, problems: result.problems, sources: result.sources, fingerprint: now };
+  }
+
+  async #fingerprint(files: readonly string[]): Promise<string> {
+    const parts = await Promise.all(
+      files.map(async (file) => {
+        try {
+          const { mtimeMs, size, ino } = await stat(join(this.#folder, file));
+          return `${file}:${mtimeMs}:${size}:${ino}`;
+        } catch (error) {
+          return `${file}:${(error as NodeJS.ErrnoException).code ?? 'unreadable'}`;
+        }
+      }),
+    );
+    return parts.join('|');
+  }
+}
+
+/** One object has one place. Where two files define it, the first by path counts, and the other is told of. */
+function withoutDuplicates(files: readonly FileContent[]): {
+  readonly contents: readonly FileContent[];
+  readonly duplicates: readonly FolderProblem[];
+} {
+  const owners = new Map<string, string>();
+  const duplicates: FolderProblem[] = [];
+  const contents = files.map(({ file, objects }) => ({
+    file,
+    objects: objects.filter((object) => {
+      const identity = `${object.kind} ${keyText(keyOf(object))}`;
+      const owner = owners.get(identity);
+      if (owner !== undefined) {
+        duplicates.push({ file, message: `${identity} is defined in ${owner} already; this definition is not used` });
+        return false;
+      }
+      owners.set(identity, file);
+      return true;
+    }),
+  }));
+  return { contents, duplicates };
+}

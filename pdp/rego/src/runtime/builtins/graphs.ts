@@ -1,0 +1,86 @@
+import { getIndex, entriesOf, isObject, RegoSet, type ObjectValue, type Value } from '../value.ts';
+import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
+import { builtinError, elementsOf, objectOperand, typeError } from './operands.ts';
+
+/** Most paths that `graph.reachable_paths` gives; their number may grow exponentially with the graph. */
+export const MAX_GRAPH_PATHS = 1_000_000;
+
+/** Walking documents and graphs. */
+export const graphs: BuiltinFamily = {
+  walk: (_ctx, value) => {
+    const found: Value[] = [];
+    walk(value, [], found);
+    return found;
+  },
+  'graph.reachable': (ctx, value, initial) => {
+    const graph = objectOperand(ctx, value, 1);
+    if (graph === undefined) return undefined;
+    const start = elementsOf(initial);
+    if (start === undefined) return typeError(ctx, 2, initial, '{array, set}');
+    const reached = new RegoSet();
+    const queue = [...start];
+    for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+      if (reached.has(node)) continue;
+      const edges = getIndex(graph, node);
+      if (edges === undefined) continue;
+      reached.add(node);
+      for (const neighbor of elementsOf(edges) ?? []) if (!reached.has(neighbor)) queue.push(neighbor);
+    }
+    return reached;
+  },
+  'graph.reachable_paths': (ctx, value, initial) => {
+    const graph = objectOperand(ctx, value, 1);
+    if (graph === undefined) return undefined;
+    const start = elementsOf(initial);
+    if (start === undefined) return typeError(ctx, 2, initial, '{array, set}');
+    return findPaths(ctx, graph, start);
+  },
+};
+
+/** Appends a [path, value] pair for the value itself and everything below, parents first, in Rego order. */
+function walk(value: Value, path: readonly Value[], found: Value[]): void {
+  found.push([path, value]);
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) walk(value[index], [...path, index], found);
+  } else if (value instanceof RegoSet) {
+    for (const member of value.values()) walk(member, [...path, member], found);
+  } else if (isObject(value)) {
+    for (const [key, member] of entriesOf(value)) walk(member, [...path, key], found);
+  }
+}
+
+function findPaths(ctx: BuiltinContext, graph: ObjectValue, start: readonly Value[]): Value | undefined {
+  const paths = new RegoSet();
+  const visited = new RegoSet();
+  const extend = (node: Value, path: readonly Value[], onPath: RegoSet): boolean => {
+    const edges = getIndex(graph, node);
+    if (edges === undefined) {
+      // A neighbour that is no node of the graph ends the path before itself.
+      paths.add(path);
+      return paths.size <= MAX_GRAPH_PATHS;
+    }
+    const longer = [...path, node];
+    const neighbors = elementsOf(edges) ?? [];
+    if (neighbors.length === 0) paths.add(longer);
+    const onLonger = new RegoSet(onPath).add(node);
+    for (const neighbor of neighbors) {
+      if (onLonger.has(neighbor)) paths.add(longer);
+      else if (!extend(neighbor, longer, onLonger)) return false;
+    }
+    return paths.size <= MAX_GRAPH_PATHS;
+  };
+  for (const node of start) {
+    const edges = getIndex(graph, node);
+    if (edges === undefined || visited.has(node)) continue;
+    visited.add(node);
+    const neighbors = elementsOf(edges) ?? [];
+    if (neighbors.length === 0) paths.add([node]);
+    for (const neighbor of neighbors) {
+      if (!extend(neighbor, [node], new RegoSet([node]))) {
+        return builtinError(ctx, `more than ${String(MAX_GRAPH_PATHS)} paths`);
+      }
+    }
+  }
+  return paths;
+}
