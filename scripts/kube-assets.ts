@@ -1,8 +1,7 @@
 import { constants } from 'node:fs';
-import { access, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { readFile } from 'node:fs/promises';
 import { readScriptConfig } from './config.ts';
 import { runCommand } from './run-command.ts';
 
@@ -33,13 +32,23 @@ interface GoModule {
   readonly version: string;
   /** The package with `func main`. */
   readonly main: string;
+  /** Variables set at link time, as `package.name=value`. */
+  readonly stamps?: readonly string[];
 }
+
+const [, MINOR = '', PATCH = ''] = KUBERNETES_VERSION.split('.');
 
 /** Programs that are not part of the Kubernetes release, each from its own module. */
 const MODULES: Partial<Record<AssetName, GoModule>> = {
   etcd: { module: 'go.etcd.io/etcd/server/v3', version: 'v3.7.2', main: 'go.etcd.io/etcd/server/v3' },
   coredns: { module: 'github.com/coredns/coredns', version: 'v1.14.7', main: 'github.com/coredns/coredns' },
-  helm: { module: 'helm.sh/helm/v3', version: 'v3.22.0', main: 'helm.sh/helm/v3/cmd/helm' },
+  helm: {
+    module: 'helm.sh/helm/v3',
+    version: 'v3.22.0',
+    main: 'helm.sh/helm/v3/cmd/helm',
+    // The Kubernetes version that `helm template` assumes; not set, it is one that charts refuse for its age.
+    stamps: ['helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1', `helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=${MINOR}`],
+  },
 };
 
 /**
@@ -114,7 +123,8 @@ const GO_ENV = { CGO_ENABLED: '0', GOFLAGS: '-mod=mod -buildvcs=false -trimpath'
 async function buildModule(source: GoModule, workspace: string, output: string): Promise<void> {
   const goMod = `module kube.assets/build\n\ngo 1.24.0\n\nrequire ${source.module} ${source.version}\n`;
   await writeFile(path.join(workspace, 'go.mod'), goMod);
-  await runCommand('go', ['build', '-ldflags=-s -w', '-o', output, source.main], { cwd: workspace, env: GO_ENV });
+  const ldflags = linkerFlags(source.stamps ?? []);
+  await runCommand('go', ['build', ldflags, '-o', output, source.main], { cwd: workspace, env: GO_ENV });
 }
 
 /**
@@ -129,19 +139,19 @@ async function buildKubernetes(name: AssetName, workspace: string, output: strin
   const { GoMod: goModPath } = JSON.parse(downloaded) as { readonly GoMod: string };
   const goMod = await readFile(goModPath, 'utf8');
   const staging = [...goMod.matchAll(/^\s*(k8s\.io\/[\w-]+) v0\.0\.0(?=\s|$)/gm)].map((match) => match[1] ?? '');
-  const [, minor, patch] = KUBERNETES_VERSION.split('.');
-  const replaces = [...new Set(staging)].map((module) => `replace ${module} => ${module} v0.${minor}.${patch}`);
+  const replaces = [...new Set(staging)].map((module) => `replace ${module} => ${module} v0.${MINOR}.${PATCH}`);
   await writeFile(
     path.join(workspace, 'go.mod'),
     `module kube.assets/build\n\ngo 1.24.0\n\nrequire k8s.io/kubernetes v${KUBERNETES_VERSION}\n\n${replaces.join('\n')}\n`,
   );
-  const versionPackage = 'k8s.io/component-base/version';
-  const stamps = [`gitVersion=v${KUBERNETES_VERSION}`, 'gitMajor=1', `gitMinor=${minor}`, 'gitTreeState=clean'];
-  const ldflags = ['-s', '-w', ...stamps.map((stamp) => `-X ${versionPackage}.${stamp}`)].join(' ');
-  await runCommand('go', ['build', `-ldflags=${ldflags}`, '-o', output, `k8s.io/kubernetes/cmd/${name}`], {
-    cwd: workspace,
-    env: GO_ENV,
-  });
+  const version = [`gitVersion=v${KUBERNETES_VERSION}`, 'gitMajor=1', `gitMinor=${MINOR}`, 'gitTreeState=clean'];
+  const ldflags = linkerFlags(version.map((stamp) => `k8s.io/component-base/version.${stamp}`));
+  const main = `k8s.io/kubernetes/cmd/${name}`;
+  await runCommand('go', ['build', ldflags, '-o', output, main], { cwd: workspace, env: GO_ENV });
+}
+
+function linkerFlags(stamps: readonly string[]): string {
+  return `-ldflags=${['-s -w', ...stamps.map((stamp) => `-X ${stamp}`)].join(' ')}`;
 }
 
 if (import.meta.main) {

@@ -42,3 +42,13 @@ export interface OperatorLimits {
   /** Largest domain, bytes of JSON. Default 1 MiB. */
   readonly maxDomainBytes: number;
 }
+
+/** A running operator. */
+export interface Operator {
+  /** Resolves once every kind has been listed and reconciling has begun. */
+  readonly start: () => Promise<void>;
+  /** Ends the workers and the watches; the store stays open, as it belongs to the caller. */
+  readonly stop: () => Promise<void>;
+  /** True once every watch has synced. */
+  readonly isReady: () => boolean;
+}

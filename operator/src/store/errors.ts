@@ -14,10 +14,17 @@ export class StoreError extends Error {
   override readonly name = 'StoreError';
   readonly code: StoreErrorCode;
   readonly retryable: boolean;
+  /** What the apiserver answered, where one did. */
+  readonly httpStatus: number | undefined;
 
-  constructor(code: StoreErrorCode, message: string, options: { readonly cause?: unknown } = {}) {
-    super(message, options);
+  constructor(
+    code: StoreErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly httpStatus?: number } = {},
+  ) {
+    super(message, { cause: options.cause });
     this.code = code;
+    this.httpStatus = options.httpStatus;
     this.retryable = code === 'Conflict' || code === 'Unavailable';
   }
 }

@@ -214,7 +214,7 @@ export class Lexer {
   }
 
   isKeyword(word: string): boolean {
-    return this.#keywords.has(word);
+    return this.keyword(word) !== undefined;
   }
 
   /** The keyword that a word is here, or undefined. */

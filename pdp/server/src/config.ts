@@ -31,7 +31,10 @@ export const Environment = z.object({
     .string()
     .default('/var/lib/edict')
     .meta({ description: 'Where last-known-good policy is kept.' }),
-  EDICT_PDP_NODE_ID: z.string().default('').meta({ description: 'Pod UID; for logs. The operator takes it from the token.' }),
+  EDICT_PDP_NODE_ID: z
+    .string()
+    .default('')
+    .meta({ description: 'Pod UID; for logs. The operator takes it from the token.' }),
   EDICT_PDP_MAX_BODY_BYTES: Bytes.default(8_388_608).meta({ description: 'Largest request body.' }),
   EDICT_PDP_MAX_STEPS: z.coerce
     .number()
@@ -43,7 +46,9 @@ export const Environment = z.object({
     .enum(['true', 'false'])
     .default('true')
     .meta({ description: 'Evaluate and record every phase, also when an earlier one has decided.' }),
-  EDICT_PDP_REQUEST_TIMEOUT_MS: Milliseconds.default(10_000).meta({ description: 'Time for a client to send its request.' }),
+  EDICT_PDP_REQUEST_TIMEOUT_MS: Milliseconds.default(10_000).meta({
+    description: 'Time for a client to send its request.',
+  }),
   EDICT_PDP_DRAIN_DELAY_MS: Milliseconds.default(2000).meta({
     description: 'After SIGTERM: time to go on serving while load balancers notice.',
   }),

@@ -75,8 +75,7 @@ function finishActivation(machine: SetMachine, event: Extract<SetEvent, { type: 
 function commitIfWaiting(machine: SetMachine, effects: readonly PdpEffect[]): SetStep {
   const { staged, commitWhenFree } = machine;
   if (commitWhenFree === undefined) return [machine, effects];
-  const cleared = { ...machine };
-  delete cleared.commitWhenFree;
+  const cleared = without(machine, 'commitWhenFree');
   if (staged?.compiled !== true || !isSameRevision(staged.revision, commitWhenFree)) return [cleared, effects];
   const [next, more] = beginActivation(cleared, staged, staged.report);
   return [next, [...effects, ...more]];

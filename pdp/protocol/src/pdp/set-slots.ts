@@ -71,8 +71,8 @@ export function missingBundles(machine: SetMachine, wanted: readonly Digest[]): 
   return [...new Set(wanted)].filter((digest) => !held.has(digest));
 }
 
-/** What must be kept: the slots, and what a preparation under way is fetching. Everything else may be forgotten. */
-export function retain(machine: SetMachine): PdpEffect {
+/** What must be kept: the slots, what a preparation under way is fetching, and `alsoBundles`. Everything else may go. */
+export function retain(machine: SetMachine, alsoBundles: readonly Digest[] = []): PdpEffect {
   const slots = slotsOf(machine);
   const { job } = machine;
   const jobDigests = job === undefined ? [] : [job.kind === 'Boot' ? job.slot.revision.digest : job.revision.digest];
@@ -82,6 +82,6 @@ export function retain(machine: SetMachine): PdpEffect {
     type: 'retain',
     set: machine.set,
     compiled: [...new Set([...slots.map((slot) => slot.revision.digest), ...jobDigests])],
-    bundles: [...new Set([...slots.flatMap((slot) => slot.manifest.bundles), ...jobBundles])],
+    bundles: [...new Set([...slots.flatMap((slot) => slot.manifest.bundles), ...jobBundles, ...alsoBundles])],
   };
 }

@@ -34,7 +34,7 @@ export const parseBody = (p: Parser, end: TokenKind): Expr[] | undefined => {
 
 /** Literals divided by `;` or line feeds. With `single`, only `;` continues. */
 export const parseQuery = (p: Parser, end: TokenKind, single: boolean): Expr[] | undefined => {
-  if (p.kind === end) {
+  if (p.is(end)) {
     p.error(p.here(), 'found empty body');
     return undefined;
   }
@@ -43,11 +43,11 @@ export const parseQuery = (p: Parser, end: TokenKind, single: boolean): Expr[] |
     const expr = parseLiteral(p);
     if (expr === undefined) return undefined;
     body.push(expr);
-    if ((p.kind as TokenKind) === ';') {
+    if (p.is(';')) {
       p.scan();
       continue;
     }
-    if (p.kind === end || single) return body;
+    if (p.is(end) || single) return body;
     if (!p.skippedNewline) {
       if (p.diagnostics.length === 0) {
         hintMissingKeyword(p);
@@ -68,9 +68,9 @@ const MISSING_KEYWORDS: ReadonlyMap<string, string> = new Map([
 const hintMissingKeyword = (p: Parser): void => {
   if (p.hinted) return;
   let word = 'in';
-  if (p.kind === 'identifier') {
+  if (p.is('identifier')) {
     word = p.text;
-  } else if (p.kind === ',') {
+  } else if (p.is(',')) {
     const before = p.save();
     p.scan();
     const term = parseTermWithFuture(p);
@@ -106,10 +106,10 @@ export const parseLiteral = (p: Parser): Expr | undefined => {
 
 const parseLiteralAt = (p: Parser, start: Location): Expr | undefined => {
   if (p.logical) {
-    if (p.kind === '{') {
+    if (p.is('{')) {
       const operand = parseBraceOperand(p, start);
       if (operand !== 'not an operand') return operand;
-    } else if (p.kind === '(') {
+    } else if (p.is('(')) {
       const group = parseGroup(p, logicalGrammar, false, '');
       if (group !== undefined) return group.operand && foldTail(p, logicalGrammar, group.operand);
     }
@@ -118,17 +118,17 @@ const parseLiteralAt = (p: Parser, start: Location): Expr | undefined => {
   const negation = isNegated(p) ? p.here() : undefined;
   if (negation !== undefined) {
     p.scan();
-    if (p.notBodies && p.kind === '{') {
+    if (p.notBodies && p.is('{')) {
       const not = parseNotBody(p, logicalGrammar, negation);
       return not && foldTail(p, logicalGrammar, { body: [not], explicit: false, location: not.location });
     }
   }
-  if (p.kind === 'some' || p.kind === 'every') {
+  if (p.is('some') || p.is('every')) {
     if (negation !== undefined) {
       p.illegal(`illegal negation of '${p.kind}'`);
       return undefined;
     }
-    return p.kind === 'some' ? parseSome(p) : parseEvery(p);
+    return p.is('some') ? parseSome(p) : parseEvery(p);
   }
   return parseLiteralExpr(p, negation);
 };
@@ -140,7 +140,7 @@ const parseBraceOperand = (p: Parser, start: Location): Expr | undefined | 'not 
   const body = parseBody(p, '}');
   if (body !== undefined) {
     p.scan();
-    if (p.kind === 'and-keyword' || p.kind === 'or-keyword') {
+    if (p.is('and-keyword') || p.is('or-keyword')) {
       if (unionAsBody(p, body, start, '')) return undefined;
       return parseChainWith(p, body, true, start);
     }
@@ -157,7 +157,7 @@ const parseChainWith = (p: Parser, body: Body, explicit: boolean, location: Loca
 const parseLiteralExpr = (p: Parser, negation: Location | undefined): Expr | undefined => {
   const start = p.here();
   const before = p.save();
-  if (negation !== undefined && p.notBodies && p.kind === '(') {
+  if (negation !== undefined && p.notBodies && p.is('(')) {
     const group = parseGroup(p, logicalGrammar, true, 'not ');
     if (group !== undefined) {
       if (group.operand === undefined) return undefined;
@@ -169,7 +169,7 @@ const parseLiteralExpr = (p: Parser, negation: Location | undefined): Expr | und
   }
   const bare = parseExpr(p);
   if (bare === undefined) return undefined;
-  const withStart = p.kind === 'with' ? p.here() : undefined;
+  const withStart = p.is('with') ? p.here() : undefined;
   const withs = withStart === undefined ? [] : parseWith(p);
   if (withs === undefined) return undefined;
   if (p.version === 'v0') hintEvery(p, bare, before);
@@ -178,7 +178,7 @@ const parseLiteralExpr = (p: Parser, negation: Location | undefined): Expr | und
     negation !== undefined && p.notBodies
       ? makeExpr({ kind: 'not-body', body: [bare], implicit: true, location }, location, withs)
       : { ...bare, negated: negation !== undefined, with: withs, location };
-  if (p.kind !== 'and-keyword' && p.kind !== 'or-keyword') return expr;
+  if (!p.is('and-keyword') && !p.is('or-keyword')) return expr;
   if (withStart !== undefined) {
     rejectWithOnOperand(p, withStart);
     return undefined;
@@ -205,17 +205,17 @@ const hintEvery = (p: Parser, expr: Expr, before: ReturnType<Parser['save']>): v
 /** `with target as value`, one or more. The current token is the first `with`. */
 const parseWith = (p: Parser): With[] | undefined => {
   const withs: With[] = [];
-  while (p.kind === 'with') {
+  while (p.is('with')) {
     const start = p.here();
     p.scan();
-    if ((p.kind as TokenKind) !== 'identifier') {
+    if (!p.is('identifier')) {
       p.illegal('expected ident');
       return undefined;
     }
     const target = parseTerm(p);
     if (target === undefined) return undefined;
     if (target.kind !== 'ref' && target.kind !== 'var') p.illegal('expected with target path');
-    if ((p.kind as TokenKind) !== 'as') {
+    if (!p.is('as')) {
       p.illegal('expected as keyword');
       return undefined;
     }
@@ -228,7 +228,7 @@ const parseWith = (p: Parser): With[] | undefined => {
 };
 
 const attachWith = (p: Parser, expr: Expr): Expr | undefined => {
-  if (p.kind !== 'with') return expr;
+  if (!p.is('with')) return expr;
   const withs = parseWith(p);
   return withs && { ...expr, with: withs };
 };
@@ -258,13 +258,13 @@ const parseSome = (p: Parser): Expr | undefined => {
   const symbols: Term[] = [];
   do {
     p.scan();
-    if (p.kind !== 'identifier') {
+    if (!p.is('identifier')) {
       p.illegal('expected var');
       return undefined;
     }
     symbols.push(parseVar(p));
     p.scan();
-  } while ((p.kind as TokenKind) === ',');
+  } while (p.is(','));
   return makeExpr({ kind: 'some', symbols, location }, location);
 };
 
@@ -287,7 +287,7 @@ const parseEvery = (p: Parser): Expr | undefined => {
     p.illegal('expected value to be a variable');
     return undefined;
   }
-  if (p.kind !== '{') {
+  if (!p.is('{')) {
     p.illegal('missing body');
     return undefined;
   }
@@ -304,7 +304,7 @@ const parseExpr = (p: Parser): Expr | undefined => {
   const start = p.here();
   const left = parseTermInfix(p);
   if (left === undefined) return undefined;
-  if (p.kind !== 'assign' && p.kind !== 'eq') return makeExpr(left, p.since(start));
+  if (!p.is('assign') && !p.is('eq')) return makeExpr(left, p.since(start));
   const operator = p.here();
   const name = p.kind;
   p.scan();

@@ -139,6 +139,10 @@ export const isGround = (term: Term): boolean => {
   }
 };
 
+/** Whether a term is a null, boolean, number or string. */
+export const isScalar = (term: Term): boolean =>
+  term.kind === 'null' || term.kind === 'boolean' || term.kind === 'number' || term.kind === 'string';
+
 /** What `p[x]` means, once it is known whether `if` follows: a set without, a reference with. */
 export const settlePartialKey = (draft: HeadDraft, hasIf: boolean): void => {
   const [name, key] = draft.ref;
@@ -160,12 +164,13 @@ export const finishHead = (draft: HeadDraft): Head => {
   const [head, ...path] = draft.ref;
   const ref: RefTerm = { kind: 'ref', head: head ?? TRUE(draft.location), path, location: draft.location };
   const { location, assign } = draft;
-  if (draft.args !== undefined) {
+  // `f()` defines what `f` defines.
+  if (draft.args !== undefined && draft.args.length > 0) {
     return { rule: 'function', ref, args: draft.args, key: undefined, value: draft.value, assign, location };
   }
   if (draft.value === undefined) {
     return { rule: 'set', ref, args: undefined, key: draft.key, value: undefined, assign, location };
   }
-  const rule = path.every(isGround) ? 'complete' : 'object';
+  const rule = path.every(isScalar) ? 'complete' : 'object';
   return { rule, ref, args: undefined, key: undefined, value: draft.value, assign, location };
 };

@@ -1,4 +1,4 @@
-import type { Body, Expr, Logical } from '../ast.ts';
+import type { Body, Expr, Logical, Term } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
 import { declaration } from '../types/builtins.ts';
 import type { TokenKind } from '../lexer.ts';
@@ -27,7 +27,7 @@ export interface Group {
 
 const FAULTY: Group = { operand: undefined };
 
-const isOperator = (p: Parser): boolean => p.kind === 'and-keyword' || p.kind === 'or-keyword';
+const isOperator = (p: Parser): boolean => p.is('and-keyword') || p.is('or-keyword');
 
 const wrap = (term: Expr['term'], location: Location): Expr => ({
   kind: 'expr',
@@ -39,7 +39,7 @@ const wrap = (term: Expr['term'], location: Location): Expr => ({
 
 /** `not` and not the start of a reference such as `not.x`. */
 export const isNegated = (p: Parser): boolean => {
-  if (p.kind !== 'not') return false;
+  if (!p.is('not')) return false;
   const next = p.peek(false);
   return next !== '.' && next !== '[';
 };
@@ -56,13 +56,13 @@ export const foldTail = (p: Parser, g: LogicalGrammar, operand: Operand): Expr |
 
 /** `left or …`, left-associative. `and` binds tighter. The current token is an operator. */
 export const parseOrChain = (p: Parser, g: LogicalGrammar, first: Operand): Expr | undefined => {
-  let left: Operand | undefined = p.kind === 'and-keyword' ? parseAndChain(p, g, first) : first;
+  let left: Operand | undefined = p.is('and-keyword') ? parseAndChain(p, g, first) : first;
   let length = 0;
-  while (left !== undefined && p.kind === 'or-keyword') {
+  while (left !== undefined && p.is('or-keyword')) {
     if (++length > p.depthLeft) return tooLong(p);
     p.scan();
     let right = parseOperand(p, g, 'or');
-    if (right !== undefined && (p.kind as TokenKind) === 'and-keyword') right = parseAndChain(p, g, right);
+    if (right !== undefined && p.is('and-keyword')) right = parseAndChain(p, g, right);
     if (right === undefined) return undefined;
     left = combine(p, 'or', left, right);
   }
@@ -72,7 +72,7 @@ export const parseOrChain = (p: Parser, g: LogicalGrammar, first: Operand): Expr
 const parseAndChain = (p: Parser, g: LogicalGrammar, first: Operand): Operand | undefined => {
   let left = first;
   let length = 0;
-  while (p.kind === 'and-keyword') {
+  while (p.is('and-keyword')) {
     if (++length > p.depthLeft) return tooLong(p);
     p.scan();
     const right = parseOperand(p, g, 'and');
@@ -120,16 +120,16 @@ const rejectVoid = (p: Parser, body: Body, operator: string): void => {
 
 /** `operator` is undefined while a group is only tried. */
 const parseOperand = (p: Parser, g: LogicalGrammar, operator: 'and' | 'or' | undefined): Operand | undefined => {
-  if (p.kind === '{') return parseBraces(p, g, operator);
+  if (p.is('{')) return parseBraces(p, g, operator);
   const negation = isNegated(p) ? p.here() : undefined;
   if (negation !== undefined) {
     p.scan();
-    if (p.notBodies && p.kind === '{') {
+    if (p.notBodies && p.is('{')) {
       const not = parseNotBody(p, g, negation);
       return not && { body: [not], explicit: false, location: not.location };
     }
   }
-  if (p.kind === '(' && p.logical && (negation === undefined || p.notBodies)) {
+  if (p.is('(') && p.logical && (negation === undefined || p.notBodies)) {
     const group = parseGroup(p, g, true, negation === undefined ? '' : 'not ');
     if (group !== undefined) {
       if (group.operand === undefined || negation === undefined) return group.operand;
@@ -154,7 +154,7 @@ const parseBraces = (p: Parser, g: LogicalGrammar, operator: 'and' | 'or' | unde
   const location = p.here();
   const before = p.save();
   p.scan();
-  const empty = (p.kind as TokenKind) === '}';
+  const empty = p.is('}');
   const body = g.parseBody(p, '}');
   if (body === undefined) {
     if (!empty && operator !== undefined && isTerm(p, before)) {
@@ -183,7 +183,7 @@ export const parseNotBody = (p: Parser, g: LogicalGrammar, negation: Location): 
   const brace = p.here();
   const before = p.save();
   p.scan();
-  const empty = p.kind === '}';
+  const empty = p.is('}');
   const body = g.parseBody(p, '}');
   if (body === undefined) {
     if (!empty) rejectValueAsBody(p, before, brace);
@@ -198,15 +198,21 @@ export const parseNotBody = (p: Parser, g: LogicalGrammar, negation: Location): 
 const rejectValueAsBody = (p: Parser, before: ReturnType<Parser['save']>, brace: Location): void => {
   const failed = p.save();
   p.restore(before);
-  let term = parseTermInfix(p);
+  const term = parseTermInfix(p);
   if (term === undefined) {
     p.restore(failed);
     return;
   }
   const text = p.source.slice(brace.start, p.lastEnd);
-  while (term.kind === 'call' && term.infix === true && term.args[0] !== undefined) [term] = term.args;
   p.hint(`write \`not (${text})\` to negate the value, or \`not {${text}}\` for a body holding it`);
-  p.error(brace, `\`{...}\` in an operand position must contain expression(s), got: ${valueName(term)}`);
+  p.error(brace, `\`{...}\` in an operand position must contain expression(s), got: ${valueName(leftmost(term))}`);
+};
+
+/** The value that an operator expression starts with. */
+const leftmost = (term: Term): Term => {
+  let first = term;
+  while (first.kind === 'call' && first.infix === true && first.args[0] !== undefined) [first] = first.args;
+  return first;
 };
 
 /** Reports `{ a | b }` in the place of a body, which could be meant as a comprehension; says whether it did. */
@@ -249,7 +255,7 @@ export const rejectWithOnOperand = (p: Parser, location: Location): void => {
 };
 
 const closeGroup = (p: Parser): boolean => {
-  if (p.kind !== ')') {
+  if (!p.is(')')) {
     p.error(p.here(), 'expected ) to close parenthesized group');
     return false;
   }
@@ -272,7 +278,7 @@ const parseGroupBody = (p: Parser, g: LogicalGrammar, asOperand: boolean, prefix
   const before = p.save();
   const open = p.here();
   p.scan();
-  if (p.kind === ')') {
+  if (p.is(')')) {
     if (asOperand) {
       p.error(open, 'empty parenthesized group');
       return FAULTY;
@@ -293,7 +299,7 @@ const parseGroupBody = (p: Parser, g: LogicalGrammar, asOperand: boolean, prefix
   }
   const [only] = left.body;
   if (only === undefined) return FAULTY;
-  if ((p.kind as TokenKind) === 'with' && !left.explicit) {
+  if (p.is('with') && !left.explicit) {
     const withStart = p.here();
     const expr = g.attachWith(p, only);
     if (expr === undefined) return FAULTY;

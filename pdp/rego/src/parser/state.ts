@@ -97,6 +97,11 @@ export class Parser {
     this.lexer = new Lexer(source, keywords);
   }
 
+  /** Whether the current token is of a kind. A method, for the compiler takes a property to stay what it was. */
+  is(kind: TokenKind): boolean {
+    return this.kind === kind;
+  }
+
   get source(): string {
     return this.lexer.source;
   }

@@ -1,4 +1,4 @@
-import type { CallTerm, Expr, ObjectTerm, RefTerm, Term, VarTerm } from '../ast.ts';
+import type { CallTerm, Expr, ExprTerm, ObjectTerm, RefTerm, Term, VarTerm } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
 import type { Operator, TokenKind } from '../lexer.ts';
 import { numberProblem } from './number.ts';
@@ -47,10 +47,10 @@ const parseMembership = (p: Parser, keyed: boolean): Term | undefined => {
   let chain = 0;
   while (left !== undefined) {
     const member: CallTerm | undefined =
-      (keyed && p.kind === ',' ? parseKeyedMember(p, left) : undefined) ?? parsePlainMember(p, left);
+      (keyed && p.is(',') ? parseKeyedMember(p, left) : undefined) ?? parsePlainMember(p, left);
     if (member === undefined) return left;
     left = member;
-    if (p.kind !== 'in') return left;
+    if (!p.is('in')) return left;
     if (++chain > p.depthLeft) return tooLong(p);
   }
   return left;
@@ -60,7 +60,7 @@ const parseKeyedMember = (p: Parser, key: Term): CallTerm | undefined => {
   const before = p.save();
   p.scan();
   const value = parseOperators(p, 0);
-  if (value !== undefined && p.kind === 'in') {
+  if (value !== undefined && p.is('in')) {
     const operator = p.here();
     p.scan();
     const domain = parseOperators(p, 0);
@@ -72,7 +72,7 @@ const parseKeyedMember = (p: Parser, key: Term): CallTerm | undefined => {
 
 const parsePlainMember = (p: Parser, value: Term): CallTerm | undefined => {
   p.keywordStartsRef();
-  if (p.kind !== 'in') return undefined;
+  if (!p.is('in')) return undefined;
   const operator = p.here();
   p.scan();
   const domain = parseOperators(p, 0);
@@ -118,8 +118,8 @@ export const parseTerm = (p: Parser): Term | undefined => {
 };
 
 const parseTermFresh = (p: Parser): Term | undefined => {
-  if ((p.kind === 'and-keyword' || p.kind === 'or-keyword') && p.peek(false) === '(') p.kind = 'identifier';
-  if (p.kind === 'minus') return parseNegative(p);
+  if ((p.is('and-keyword') || p.is('or-keyword')) && p.peek(false) === '(') p.kind = 'identifier';
+  if (p.is('minus')) return parseNegative(p);
   return parseTermFinish(p, parseTermStart(p));
 };
 
@@ -128,7 +128,7 @@ const parseNegative = (p: Parser): Term | undefined => {
   const minus = p.here();
   const before = p.save();
   p.scan();
-  if (p.kind !== 'identifier' && p.kind !== 'contains') {
+  if (!p.is('identifier') && !p.is('contains')) {
     p.restore(before);
     return parseTermFinish(p, parseNumber(p));
   }
@@ -144,7 +144,7 @@ const parseTermStart = (p: Parser): Term | undefined => {
       return { kind: 'null', location: p.here() };
     case 'true':
     case 'false':
-      return { kind: 'boolean', value: p.kind === 'true', location: p.here() };
+      return { kind: 'boolean', value: p.is('true'), location: p.here() };
     case '.':
     case 'number':
       return parseNumber(p);
@@ -174,7 +174,7 @@ const parseTermStart = (p: Parser): Term | undefined => {
 const parseParentheses = (p: Parser): Term | undefined => {
   p.scan();
   const term = parseTermInfix(p);
-  if (term === undefined || p.kind === ')') return term;
+  if (term === undefined || p.is(')')) return term;
   p.error(p.here(), 'non-terminated expression');
   return undefined;
 };
@@ -183,8 +183,8 @@ const parseParentheses = (p: Parser): Term | undefined => {
 const parseTermFinish = (p: Parser, head: Term | undefined): Term | undefined => {
   if (head === undefined) return undefined;
   p.scanWhitespace();
-  if (p.kind === '(' || p.kind === '.' || p.kind === '[') return parseRef(p, head);
-  if (p.kind === 'whitespace') p.scan();
+  if (p.is('(') || p.is('.') || p.is('[')) return parseRef(p, head);
+  if (p.is('whitespace')) p.scan();
   return asDocument(head);
 };
 
@@ -199,9 +199,9 @@ export const parseHeadName = (p: Parser): Term | undefined => {
   const head = parseVar(p);
   p.scanWhitespace();
   if (STRENGTH.has(p.kind)) p.illegal();
-  else if (p.kind === 'whitespace') p.scan();
-  if (p.kind === '(' || p.kind === '.' || p.kind === '[') return parseRef(p, head);
-  if (p.kind === 'whitespace') p.scan();
+  else if (p.is('whitespace')) p.scan();
+  if (p.is('(') || p.is('.') || p.is('[')) return parseRef(p, head);
+  if (p.is('whitespace')) p.scan();
   return asDocument(head);
 };
 
@@ -216,18 +216,18 @@ export const parseVar = (p: Parser): VarTerm => {
 const parseNumber = (p: Parser): Term | undefined => {
   const start = p.here();
   let prefix = '';
-  if (p.kind === 'minus') {
+  if (p.is('minus')) {
     prefix = '-';
     p.scan();
-    if (p.kind !== 'number' && p.kind !== '.') {
+    if (!p.is('number') && !p.is('.')) {
       p.illegal('expected number');
       return undefined;
     }
   }
-  if (p.kind === '.') {
+  if (p.is('.')) {
     prefix += '0.';
     p.scan();
-    if (p.kind !== 'number') {
+    if (!p.is('number')) {
       p.illegal('expected number');
       return undefined;
     }
@@ -304,13 +304,25 @@ const parseTemplateExpression = (p: Parser): Term | Expr | undefined => {
     p.error(expr.location, `unexpected ${misfit} in template-string expression`);
     return undefined;
   }
-  if (p.kind !== '}') {
+  if (!p.is('}')) {
     p.error(p.here(), 'expected } to end template string expression');
     return undefined;
   }
-  const { term } = expr;
-  const plain = term.kind !== 'some' && term.kind !== 'every' && term.kind !== 'not-body';
-  return plain && term.kind !== 'and' && term.kind !== 'or' && expr.with.length === 0 ? term : expr;
+  return expr.with.length === 0 && isPlainTerm(expr.term) ? expr.term : expr;
+};
+
+/** Whether what a literal holds is a term, and not a statement of its own. */
+export const isPlainTerm = (term: ExprTerm): term is Term => {
+  switch (term.kind) {
+    case 'some':
+    case 'every':
+    case 'not-body':
+    case 'and':
+    case 'or':
+      return false;
+    default:
+      return true;
+  }
 };
 
 const templateMisfit = (expr: Expr): string | undefined => {
@@ -345,7 +357,7 @@ const parseRef = (p: Parser, head: Term): Term | undefined => {
     switch (p.kind) {
       case '.': {
         p.scanWhitespace();
-        if (p.kind !== 'identifier' && !p.isRefKeyword()) {
+        if (!p.is('identifier') && !p.isRefKeyword()) {
           p.illegal('expected identifier');
           return undefined;
         }
@@ -357,7 +369,7 @@ const parseRef = (p: Parser, head: Term): Term | undefined => {
         p.scan();
         const part = parseTermInfix(p);
         if (part === undefined) return undefined;
-        if ((p.kind as TokenKind) !== ']') {
+        if (!p.is(']')) {
           p.illegal('expected [');
           return undefined;
         }
@@ -370,7 +382,7 @@ const parseRef = (p: Parser, head: Term): Term | undefined => {
         const location = { ...head.location, end: operatorEnd };
         const call = parseCall(p, { kind: 'ref', head: base, path, location });
         if (call === undefined) return undefined;
-        if ((p.kind as TokenKind) === '.' || (p.kind as TokenKind) === '[') {
+        if (p.is('.') || p.is('[')) {
           if (++calls > p.depthLeft) {
             p.error(p.here(), 'too many calls in one reference');
             return undefined;
@@ -379,7 +391,7 @@ const parseRef = (p: Parser, head: Term): Term | undefined => {
           path = [];
           break;
         }
-        if ((p.kind as TokenKind) === 'whitespace') p.scan();
+        if (p.is('whitespace')) p.scan();
         return call;
       }
       case 'whitespace':
@@ -394,7 +406,7 @@ const parseRef = (p: Parser, head: Term): Term | undefined => {
 const parseCall = (p: Parser, operator: RefTerm): Term | undefined => {
   if (!p.enter()) return undefined;
   p.scan();
-  const args = p.kind === ')' ? [] : parseTermList(p, ')', []);
+  const args = p.is(')') ? [] : parseTermList(p, ')', []);
   p.leave();
   if (args === undefined) return undefined;
   const location = { ...operator.location, end: p.end };
@@ -426,9 +438,9 @@ const parseArray = (p: Parser): Term | undefined => {
   const start = p.here();
   const located = (): Location => ({ ...start, end: p.end });
   p.scan();
-  if (p.kind === ']') return { kind: 'array', items: [], location: located() };
+  if (p.is(']')) return { kind: 'array', items: [], location: located() };
   let comprehension = true;
-  if ((p.kind as TokenKind) === ',') {
+  if (p.is(',')) {
     comprehension = false;
     p.scan();
   }
@@ -449,7 +461,7 @@ const parseArray = (p: Parser): Term | undefined => {
         p.scan();
         const body = p.grammar.parseBody(p, ']');
         if (body !== undefined) return { kind: 'array-comprehension', term: head, body, location: located() };
-        if ((p.kind as TokenKind) !== ',') return undefined;
+        if (!p.is(',')) return undefined;
       }
       break;
     default:
@@ -462,9 +474,9 @@ const parseArray = (p: Parser): Term | undefined => {
 const parseSetOrObject = (p: Parser): Term | undefined => {
   const start = p.here();
   p.scan();
-  if (p.kind === '}') return { kind: 'object', entries: [], location: { ...start, end: p.end } };
+  if (p.is('}')) return { kind: 'object', entries: [], location: { ...start, end: p.end } };
   let comprehension = true;
-  if ((p.kind as TokenKind) === ',') {
+  if (p.is(',')) {
     comprehension = false;
     p.scan();
   }
@@ -506,8 +518,8 @@ const parseSet = (
 ): Term | undefined => {
   const finish = (items: readonly Term[] | undefined): Term | undefined =>
     items && { kind: 'set', items, location: { ...start, end: p.end } };
-  if (p.kind === '}') return finish([head]);
-  if (p.kind === ',') {
+  if (p.is('}')) return finish([head]);
+  if (p.is(',')) {
     p.scan();
     return finish(parseTermList(p, '}', [head]));
   }
@@ -517,7 +529,7 @@ const parseSet = (
     if (body !== undefined) {
       return { kind: 'set-comprehension', term: head, body, location: { ...start, end: p.end } };
     }
-    if ((p.kind as TokenKind) !== ',') return undefined;
+    if (!p.is(',')) return undefined;
   }
   p.restore(before);
   return finish(parseTermList(p, '}', []));
@@ -530,8 +542,8 @@ const parseObject = (p: Parser, start: Location, key: Term, comprehension: boole
   let value = parseTerm(p);
   if (value === undefined) return undefined;
   if (comprehension) {
-    if (p.kind === '}' || p.kind === ',') return parseObjectRest(p, start, key, value);
-    if (p.kind === 'or') {
+    if (p.is('}') || p.is(',')) return parseObjectRest(p, start, key, value);
+    if (p.is('or')) {
       p.scan();
       const body = p.grammar.parseBody(p, '}');
       if (body !== undefined) {
@@ -542,19 +554,19 @@ const parseObject = (p: Parser, start: Location, key: Term, comprehension: boole
   p.restore(before);
   value = parseTermInList(p);
   if (value === undefined) return undefined;
-  if (p.kind === '}' || p.kind === ',') return parseObjectRest(p, start, key, value);
+  if (p.is('}') || p.is(',')) return parseObjectRest(p, start, key, value);
   p.illegal('non-terminated object');
   return undefined;
 };
 
 const parseObjectRest = (p: Parser, start: Location, key: Term, value: Term): ObjectTerm | undefined => {
   const entries: [Term, Term][] = [[key, value]];
-  while (p.kind === ',') {
+  while (p.is(',')) {
     p.scan();
-    if ((p.kind as TokenKind) === '}') break;
+    if (p.is('}')) break;
     const nextKey = parseTermInList(p);
     if (nextKey === undefined) return undefined;
-    if ((p.kind as TokenKind) !== ':') {
+    if (!p.is(':')) {
       p.illegal('expected ":"');
       return undefined;
     }
@@ -562,7 +574,7 @@ const parseObjectRest = (p: Parser, start: Location, key: Term, value: Term): Ob
     const nextValue = parseTermInList(p);
     if (nextValue === undefined) return undefined;
     entries.push([nextKey, nextValue]);
-    if ((p.kind as TokenKind) !== ',' && (p.kind as TokenKind) !== '}') {
+    if (!p.is(',') && !p.is('}')) {
       p.illegal('expected "," or "}"');
       return undefined;
     }
@@ -573,12 +585,12 @@ const parseObjectRest = (p: Parser, start: Location, key: Term, value: Term): Ob
 /** Terms up to a closing token, which stays the current one. A comma may stand before it. */
 const parseTermList = (p: Parser, end: TokenKind, first: readonly Term[]): Term[] | undefined => {
   const terms = [...first];
-  while (p.kind !== end) {
+  while (!p.is(end)) {
     const term = parseTermInList(p);
     if (term === undefined) return undefined;
     terms.push(term);
-    if (p.kind === end) break;
-    if (p.kind !== ',') {
+    if (p.is(end)) break;
+    if (!p.is(',')) {
       p.illegal(`expected "," or "${end}"`);
       return undefined;
     }

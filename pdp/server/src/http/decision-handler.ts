@@ -7,6 +7,7 @@ import {
   type DecideContext,
 } from '@edict/engine';
 import type { ActiveRevision, ActiveSets } from '../active-sets.ts';
+import type { LoadMeter } from '../observability/load-meter.ts';
 import type { PdpMetrics } from '../observability/metrics.ts';
 import { readMultipart, readUrlEncoded } from './form-body.ts';
 import { readProbe } from './probe-parameter.ts';
@@ -34,6 +35,7 @@ export interface DecisionHandlerDeps {
   /** What happens when the audit sink has no room: decide and lose the record (counted), or refuse with 503. */
   readonly onAuditFull: 'Drop' | 'Refuse';
   readonly metrics: Pick<PdpMetrics, 'decisions' | 'decisionSeconds' | 'refused'>;
+  readonly meter: Pick<LoadMeter, 'decided' | 'refused'>;
   readonly clock: Clock;
   readonly newId: () => string;
   readonly includeAll: boolean;
@@ -55,6 +57,7 @@ export function createDecisionHandler(deps: DecisionHandlerDeps): (request: Deci
 
   const refuse = (reply: Reply, problem: string): Reply => {
     metrics.refused.inc({ problem });
+    deps.meter.refused();
     return reply;
   };
 
@@ -68,7 +71,12 @@ export function createDecisionHandler(deps: DecisionHandlerDeps): (request: Deci
         return refuse(noPolicy(), 'no-policy');
       case 'unknown-set':
         return refuse(
-          problemReply(503, 'unknown-set', 'No such policy set here', `This PDP has no active policy for set "${selection.set}".`),
+          problemReply(
+            503,
+            'unknown-set',
+            'No such policy set here',
+            `This PDP has no active policy for set "${selection.set}".`,
+          ),
           'unknown-set',
         );
       case 'set-required':
@@ -88,7 +96,12 @@ export function createDecisionHandler(deps: DecisionHandlerDeps): (request: Deci
     if (!body.ok) return body.reply;
     if (!probe.probe && deps.onAuditFull === 'Refuse' && !audit.hasRoom) {
       return refuse(
-        problemReply(503, 'audit-unavailable', 'Audit log is full', 'The access record could not be kept, so no decision is given.'),
+        problemReply(
+          503,
+          'audit-unavailable',
+          'Audit log is full',
+          'The access record could not be kept, so no decision is given.',
+        ),
         'audit-unavailable',
       );
     }
@@ -98,7 +111,9 @@ export function createDecisionHandler(deps: DecisionHandlerDeps): (request: Deci
     const { allow, record } = decide(active.snapshot, body.porc, probe.probe ? known.probe : known.recorded);
     if (record !== undefined) audit.offer(renderAccessRecord(record));
     (allow ? permits : denies).inc();
-    metrics.decisionSeconds.observe((clock.monotonicNs() - startedNs) / 1e9);
+    const tookNs = clock.monotonicNs() - startedNs;
+    metrics.decisionSeconds.observe(tookNs / 1e9);
+    deps.meter.decided(allow, tookNs);
     return { status: 200, headers: known.headers, body: allow ? ALLOW_BODY : DENY_BODY };
   };
 }
@@ -133,14 +148,20 @@ function decideContexts(active: ActiveRevision, deps: DecisionHandlerDeps): Deci
 
 /** The answer when nothing is active: 503, never a decision. */
 export function noPolicy(): Reply {
-  return problemReply(503, 'no-policy', 'No active policy', 'This PDP has no committed policy yet. Ask again later or ask another PDP.');
+  return problemReply(
+    503,
+    'no-policy',
+    'No active policy',
+    'This PDP has no committed policy yet. Ask again later or ask another PDP.',
+  );
 }
 
 type Body = { readonly ok: true; readonly porc: unknown } | { readonly ok: false; readonly reply: Reply };
 
 function readBody({ contentType = '', body }: DecisionRequest): Body {
   // An empty body crashes the reference engine; here it is a client's mistake.
-  if (body.length === 0) return { ok: false, reply: messageReply(400, 'the body is empty: send a PORC as a JSON object') };
+  if (body.length === 0)
+    return { ok: false, reply: messageReply(400, 'the body is empty: send a PORC as a JSON object') };
   if (contentType.startsWith('application/json')) {
     const parsed = parsePorc(body, { trailing: 'ignore' });
     return parsed.ok ? { ok: true, porc: parsed.porc } : { ok: false, reply: messageReply(400, parsed.message) };

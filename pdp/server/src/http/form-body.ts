@@ -1,5 +1,6 @@
 export type FormBody =
-  { readonly ok: true; readonly fields: Readonly<Record<string, string>> } | { readonly ok: false; readonly message: string };
+  | { readonly ok: true; readonly fields: Readonly<Record<string, string>> }
+  | { readonly ok: false; readonly message: string };
 
 /** Parts that a multipart body may have. */
 export const MAX_FORM_PARTS = 1000;

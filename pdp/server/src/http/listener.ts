@@ -73,7 +73,10 @@ function serve(
   let refused = false;
   const answer = (reply: Reply): void => {
     if (response.headersSent || response.destroyed) return;
-    const headers: Record<string, string | number> = { ...reply.headers, 'content-length': Buffer.byteLength(reply.body) };
+    const headers: Record<string, string | number> = {
+      ...reply.headers,
+      'content-length': Buffer.byteLength(reply.body),
+    };
     // A response sent while draining ends its connection, so that the client's next request goes elsewhere.
     if (isDraining() || refused) headers['connection'] = 'close';
     response.writeHead(reply.status, headers);

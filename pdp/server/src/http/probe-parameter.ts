@@ -1,7 +1,8 @@
 const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
 const FALSE = new Set(['0', 'f', 'F', 'FALSE', 'false', 'False']);
 
-export type ProbeParameter = { readonly ok: true; readonly probe: boolean } | { readonly ok: false; readonly message: string };
+export type ProbeParameter =
+  { readonly ok: true; readonly probe: boolean } | { readonly ok: false; readonly message: string };
 
 const OFF: ProbeParameter = { ok: true, probe: false };
 

@@ -72,8 +72,16 @@ export function createMetrics(): PdpMetrics {
       labelNames: ['set'],
       registers,
     }),
-    connected: new Gauge({ name: 'pdp_stream_connected', help: '1 while the stream to the operator is up.', registers }),
-    reconnects: new Counter({ name: 'pdp_stream_reconnects_total', help: 'Streams dialled after the first.', registers }),
+    connected: new Gauge({
+      name: 'pdp_stream_connected',
+      help: '1 while the stream to the operator is up.',
+      registers,
+    }),
+    reconnects: new Counter({
+      name: 'pdp_stream_reconnects_total',
+      help: 'Streams dialled after the first.',
+      registers,
+    }),
     persistFailures: new Counter({
       name: 'pdp_persist_failures_total',
       help: 'Failures to store last-known-good policy.',

@@ -1,4 +1,4 @@
-import { parseBundle, type DomainModel } from '@edict/bundle';
+import { BundleError, parseBundle, type DomainModel } from '@edict/bundle';
 import { compileSnapshot, type CompiledSnapshot } from '@edict/engine';
 import type { Digest, NackDetail, NackPhase } from '@edict/protocol';
 
@@ -8,13 +8,20 @@ export interface CompileRequest {
 }
 
 export type CompileAnswer =
-  | { readonly ok: true; readonly compiled: CompiledSnapshot; readonly compileMs: number; readonly heapDeltaBytes: number }
+  | {
+      readonly ok: true;
+      readonly compiled: CompiledSnapshot;
+      readonly compileMs: number;
+      readonly heapDeltaBytes: number;
+    }
   | {
       readonly ok: false;
       readonly phase: NackPhase;
       readonly code: string;
       readonly deterministic: boolean;
       readonly detail: NackDetail;
+      /** The bundle whose bytes are not what its digest says. */
+      readonly badArtifact?: Digest;
     };
 
 /** Verifies each bundle against its digest, reads the domains, and compiles them together. */
@@ -23,17 +30,14 @@ export function compileBundles(request: CompileRequest): CompileAnswer {
   const heapBefore = process.memoryUsage().heapUsed;
   const domains: DomainModel[] = [];
   for (const { digest, gzip } of request.bundles) {
-    const bundle = parseBundle(gzip, digest);
-    if (!bundle.ok) {
-      return {
-        ok: false,
-        phase: 'Verify',
-        code: bundle.code,
-        deterministic: true,
-        detail: { message: `${digest}: ${bundle.message}` },
-      };
+    try {
+      domains.push(parseBundle(gzip, { digest }));
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      const detail = { message: `${digest}: ${error.message}` };
+      // Bytes that are wrong may have been damaged on the way: worth another fetch.
+      return { ok: false, phase: 'Verify', code: error.code, deterministic: false, detail, badArtifact: digest };
     }
-    domains.push(bundle.domain);
   }
   const result = compileSnapshot(domains);
   if (!result.ok) {

@@ -1,36 +1,43 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Digest, OfferedRevision, SetKey } from '@edict/protocol';
+import type { Digest, DurableRecord, SetKey } from '@edict/protocol';
 import { z } from 'zod';
 import { removeDurably, writeDurably } from './durable-file.ts';
 
-/** `staged`: prepared, not decided. `active`: decided, what a boot serves. `lkg`: the active one before that. */
-export type Slot = 'staged' | 'active' | 'lkg';
-const SLOTS: readonly Slot[] = ['staged', 'active', 'lkg'];
+const DigestText = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 
-/** The records of one set as found on disk. */
-export type StoredSlots = Readonly<Partial<Record<Slot, OfferedRevision>>>;
+const StoredSlot = z.object({
+  revision: z.object({
+    set: z.string(),
+    setUid: z.string(),
+    n: z.int().min(1),
+    digest: DigestText,
+    parent: z.int().min(0),
+    reason: z.enum(['Spec', 'Rollback', 'Withdraw']),
+    createdAt: z.string(),
+    keyId: z.string(),
+    signature: z.string(),
+  }),
+  manifest: z.object({
+    bundles: z.array(DigestText),
+    totalBytes: z.number().min(0),
+    features: z.array(z.string()),
+  }),
+});
 
-const StoredRevision = z.object({
-  set: z.string(),
-  setUid: z.string(),
-  n: z.int().min(1),
-  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
-  parent: z.int().min(0),
-  reason: z.enum(['Spec', 'Rollback', 'Withdraw']),
-  createdAt: z.string(),
-  keyId: z.string(),
-  signature: z.string(),
+const StoredRecord = z.object({
+  active: StoredSlot.exactOptional(),
+  staged: StoredSlot.exactOptional(),
+  lkg: StoredSlot.exactOptional(),
 });
 
 /**
- * Last-known-good policy on disk:
- * `artifacts/sha256-<hex>` holds manifests and bundles by content address, `sets/<key>/<slot>.json` the signed revision
- * in each slot. Nothing that is read from here is trusted before its signature and digests are checked again.
+ * Last-known-good policy on disk: `artifacts/sha256-<hex>` holds manifests and bundles by content address,
+ * `sets/<key>.json` what each set has in its slots. Nothing that is read from here is trusted before its signature and
+ * digests are checked again.
  */
 export class RevisionFiles {
   readonly #root: string;
-  /** Told of a record that cannot be read; it counts as absent. */
   readonly #onBroken: (path: string, reason: string) => void;
 
   private constructor(root: string, onBroken: (path: string, reason: string) => void) {
@@ -38,48 +45,36 @@ export class RevisionFiles {
     this.#onBroken = onBroken;
   }
 
-  /** Makes the folders and clears what an interrupted write left. */
+  /** Makes the folders. `onBroken` is told of each record that cannot be read; such a record counts as absent. */
   static async open(root: string, onBroken: (path: string, reason: string) => void): Promise<RevisionFiles> {
     const files = new RevisionFiles(root, onBroken);
     await mkdir(files.#artifacts, { recursive: true });
     await mkdir(files.#sets, { recursive: true });
-    for (const name of await readdir(files.#artifacts)) {
-      if (name.endsWith('.tmp')) await rm(join(files.#artifacts, name), { force: true });
-    }
     return files;
   }
 
   /** Every readable record, by set key. */
-  async load(): Promise<ReadonlyMap<SetKey, StoredSlots>> {
-    const sets = new Map<SetKey, StoredSlots>();
-    for (const folder of await readdir(this.#sets)) {
-      const slots: Partial<Record<Slot, OfferedRevision>> = {};
-      for (const slot of SLOTS) {
-        const record = await this.#readRecord(join(this.#sets, folder, `${slot}.json`));
-        if (record !== undefined) slots[slot] = record;
-      }
-      sets.set(decodeURIComponent(folder), slots);
+  async load(): Promise<ReadonlyMap<SetKey, DurableRecord>> {
+    const records = new Map<SetKey, DurableRecord>();
+    for (const name of await readdir(this.#sets)) {
+      if (!name.endsWith('.json')) continue;
+      const record = await this.#readRecord(join(this.#sets, name));
+      if (record !== undefined) records.set(decodeURIComponent(name.slice(0, -'.json'.length)), record);
     }
-    return sets;
+    return records;
   }
 
-  async writeSlot(set: SetKey, slot: Slot, revision: OfferedRevision): Promise<void> {
-    const folder = join(this.#sets, encodeURIComponent(set));
-    await mkdir(folder, { recursive: true });
-    await writeDurably(join(folder, `${slot}.json`), JSON.stringify(revision));
+  /** Replaces a set's record; when it resolves, the record survives a power cut. */
+  async writeRecord(set: SetKey, record: DurableRecord): Promise<void> {
+    await writeDurably(this.#record(set), JSON.stringify(record));
   }
 
-  async clearSlot(set: SetKey, slot: Slot): Promise<void> {
-    const folder = join(this.#sets, encodeURIComponent(set));
-    await mkdir(folder, { recursive: true });
-    await removeDurably(join(folder, `${slot}.json`));
+  /** Forgets a set. */
+  async removeRecord(set: SetKey): Promise<void> {
+    await removeDurably(this.#record(set));
   }
 
-  /** Forgets a set wholly. */
-  async removeSet(set: SetKey): Promise<void> {
-    await rm(join(this.#sets, encodeURIComponent(set)), { recursive: true, force: true });
-  }
-
+  /** Stores a manifest or bundle under its digest. */
   async writeArtifact(digest: Digest, bytes: Uint8Array): Promise<void> {
     await writeDurably(this.#artifact(digest), bytes);
   }
@@ -89,11 +84,16 @@ export class RevisionFiles {
     return await readIfThere(this.#artifact(digest));
   }
 
-  /** Deletes every manifest and bundle that is not in `keep`. */
+  /** Deletes one manifest or bundle, if it is there. */
+  async removeArtifact(digest: Digest): Promise<void> {
+    await rm(this.#artifact(digest), { force: true });
+  }
+
+  /** Deletes every manifest and bundle that is not in `keep`, and what an interrupted write left. */
   async sweep(keep: ReadonlySet<Digest>): Promise<void> {
     const names = new Set([...keep].map(fileName));
     for (const name of await readdir(this.#artifacts)) {
-      if (!names.has(name) && !name.endsWith('.tmp')) await rm(join(this.#artifacts, name), { force: true });
+      if (!names.has(name)) await rm(join(this.#artifacts, name), { force: true });
     }
   }
 
@@ -105,15 +105,19 @@ export class RevisionFiles {
     return join(this.#root, 'sets');
   }
 
+  #record(set: SetKey): string {
+    return join(this.#sets, `${encodeURIComponent(set)}.json`);
+  }
+
   #artifact(digest: Digest): string {
     return join(this.#artifacts, fileName(digest));
   }
 
-  async #readRecord(path: string): Promise<OfferedRevision | undefined> {
+  async #readRecord(path: string): Promise<DurableRecord | undefined> {
     const bytes = await readIfThere(path);
     if (bytes === undefined) return undefined;
     try {
-      const parsed = StoredRevision.safeParse(JSON.parse(bytes.toString()));
+      const parsed = StoredRecord.safeParse(JSON.parse(bytes.toString()));
       if (parsed.success) return parsed.data;
       this.#onBroken(path, z.prettifyError(parsed.error));
     } catch (error) {

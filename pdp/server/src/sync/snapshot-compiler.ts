@@ -9,7 +9,10 @@ export const COMPILE_MAX_HEAP_MB = 512;
 export type CompileSnapshot = (request: CompileRequest, signal: AbortSignal) => Promise<CompileAnswer>;
 
 /** The worker beside this module: TypeScript when run from source, JavaScript when bundled. */
-const workerUrl = new URL(import.meta.url.endsWith('.ts') ? './compile-worker.ts' : './compile-worker.js', import.meta.url);
+const workerUrl = new URL(
+  import.meta.url.endsWith('.ts') ? './compile-worker.ts' : './compile-worker.js',
+  import.meta.url,
+);
 
 /** A compiler that starts a thread per revision: revisions are rare, and a thread of its own has its own heap limit. */
 export function createSnapshotCompiler(timeoutMs = COMPILE_TIMEOUT_MS): CompileSnapshot {

@@ -1,0 +1,105 @@
+import { compile } from '@edict/rego';
+import { ClosureError, libraryModules, policyModules } from '../closure.ts';
+import { indexDomains } from '../domain-index.ts';
+import { problemOf, subjectAt } from './subject.ts';
+import type { Diagnostic, RegoModule, RegoVersion } from '@edict/rego';
+import type { Position, Problem } from '../problem.ts';
+import type { SourcedDomain } from '../sourced-domain.ts';
+import type { Subject } from './subject.ts';
+
+/** How Rego is compiled while it is checked. */
+export interface RegoCheckOptions {
+  /** Built-ins that policies and libraries may not call; mappers may call all. */
+  readonly unsafeBuiltins: readonly string[];
+  /** Language of modules that do not say which. */
+  readonly regoVersion: RegoVersion;
+}
+
+/** An entity with Rego, and the module that its text is. */
+export interface RegoSubject {
+  readonly subject: Subject;
+  readonly module: RegoModule;
+  readonly entrypoint: string | undefined;
+}
+
+/** The libraries, policies and mappers of a domain, in the order in which problems are reported. */
+export function regoSubjects(sourced: SourcedDomain): readonly RegoSubject[] {
+  const { domain } = sourced;
+  return [
+    ...domain.libraries.map((entity, index) => ({
+      subject: subjectAt(sourced, 'library', 'libraries', index, entity),
+      module: { name: entity.mrn, source: entity.rego },
+      entrypoint: undefined,
+    })),
+    ...domain.policies.map((entity, index) => ({
+      subject: subjectAt(sourced, 'policy', 'policies', index, entity),
+      module: { name: entity.mrn, source: entity.rego },
+      entrypoint: 'authz/allow',
+    })),
+    ...domain.mappers.map((entity, index) => ({
+      subject: subjectAt(sourced, 'mapper', 'mappers', index, entity),
+      module: { name: entity.name, source: entity.rego },
+      entrypoint: 'mapper/porc',
+    })),
+  ];
+}
+
+/** Turns a Rego diagnostic into a problem that points into the file, and into the Rego text. */
+export function regoProblem(subject: Subject, source: Problem['source'], diagnostic: Diagnostic): Problem {
+  const { row, col, file } = diagnostic.location;
+  const problemClass = diagnostic.code === 'rego_parse_error' ? 'rego-parse' : 'rego-compile';
+  const base = problemOf(subject, { source, class: problemClass, field: 'rego', message: diagnostic.message });
+  return {
+    ...base,
+    ...rowPlace(subject, row, col),
+    rego: { row, col },
+    regoCode: diagnostic.code,
+    // An error in a library shows up in each policy that needs it: then the text is not the subject's own.
+    ...(file === subject.id ? {} : { message: `${diagnostic.message} (in '${file}')` }),
+  };
+}
+
+/** The place in the file of a row and column of the subject's Rego, so far as rows can be told apart there. */
+function rowPlace({ sourced, path }: Subject, row: number, col: number): Position | undefined {
+  const start = sourced.regoRows.get(`${path}/rego`)?.[row - 1];
+  return start === undefined ? undefined : { line: start.line, column: start.column + col - 1 };
+}
+
+/** Rego that does not compile: every library, policy and mapper by itself, each with the libraries that it depends on. */
+export function regoCompileProblems(domains: readonly SourcedDomain[], options: RegoCheckOptions): readonly Problem[] {
+  const index = indexDomains(domains.map(({ domain }) => domain));
+  const problems: Problem[] = [];
+  for (const sourced of domains) {
+    for (const { subject, module, entrypoint } of regoSubjects(sourced)) {
+      const ref = { domain: sourced.domain.name, mrn: module.name };
+      let modules: readonly RegoModule[];
+      try {
+        modules =
+          subject.kind === 'mapper'
+            ? [module]
+            : subject.kind === 'policy'
+              ? policyModules(index, ref)
+              : libraryModules(index, ref);
+      } catch (error) {
+        if (!(error instanceof ClosureError)) throw error;
+        problems.push(problemOf(subject, { source: 'reference', class: 'reference', field: 'dependencies', message: error.message }));
+        continue;
+      }
+      const blank = modules.find(({ source }) => source.trim() === '');
+      if (blank !== undefined) {
+        const message = blank.name === subject.id ? 'the Rego text is empty' : `the Rego text of '${blank.name}' is empty`;
+        const base = problemOf(subject, { source: 'opa-check', class: 'rego-compile', field: 'rego', message });
+        problems.push({ ...base, regoCode: 'rego_parse_error' });
+        continue;
+      }
+      const result = compile(modules, {
+        regoVersion: options.regoVersion,
+        entrypoints: entrypoint === undefined ? [] : [entrypoint],
+        unsafeBuiltins: subject.kind === 'mapper' ? [] : options.unsafeBuiltins,
+      });
+      if (result.ok) continue;
+      for (const diagnostic of result.diagnostics) problems.push(regoProblem(subject, 'opa-check', diagnostic));
+    }
+  }
+  return problems;
+}

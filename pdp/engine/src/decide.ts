@@ -1,0 +1,175 @@
+import { MergeLimitError, UnencodableAnnotationError } from './annotations.ts';
+import { Evaluation, failure } from './evaluation.ts';
+import { defaultDecisionLimits } from './limits.ts';
+import { identityPhase, operationPhase, resourceNotFound, resourcePhase, scopePhase, Trail } from './phases.ts';
+import { isPlainObject, memberOf, stringMember } from './plain-object.ts';
+import { realiseIdentity, realiseResource } from './realise.ts';
+import type { AccessRecord, PhaseDurations } from './access-record.ts';
+import type { DecideContext, Decision } from './decide-context.ts';
+import type { Finding } from './evaluation.ts';
+import type { OperationFinding } from './override.ts';
+import type { PlainObject } from './plain-object.ts';
+import type { Identity, Resource } from './realise.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/**
+ * Decides one request. `porc` is plain JSON data, as `parsePorc` or `toPorc` give it; it is read, never changed, and the
+ * record shares it. Synchronous. Never throws for anything that a policy or a request can cause: whatever fails denies,
+ * and the record says why.
+ */
+export function decide(snapshot: Snapshot, porc: unknown, context: DecideContext): Decision {
+  const startNs = context.clock.monotonicNs();
+  try {
+    return isPlainObject(porc)
+      ? decideObject(snapshot, porc, context, startNs)
+      : refuse(context, startNs, noHeader, failure('INVALPARAM_ERROR', 'PORC must be an object'));
+  } catch (error) {
+    // Fail closed on what nothing above foresaw, such as a value nested beyond the stack.
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unexpected failure';
+    return refuse(context, startNs, noHeader, failure('UNKNOWN_ERROR', reason));
+  }
+}
+
+/** The fields of a record that only tell what was asked. */
+interface Header {
+  readonly subject: string;
+  readonly realm: string;
+  readonly operation: string;
+  readonly resource: string;
+}
+
+const noHeader: Header = { subject: '', realm: '', operation: '', resource: '' };
+
+interface Conclusion {
+  readonly allow: boolean;
+  readonly operation: OperationFinding | undefined;
+  readonly phases: PhaseDurations;
+}
+
+function decideObject(snapshot: Snapshot, porc: PlainObject, context: DecideContext, startNs: number): Decision {
+  const limits = context.limits ?? defaultDecisionLimits;
+  const header = headerOf(porc);
+  let identity: Identity;
+  let resource: Resource;
+  try {
+    identity = realiseIdentity(snapshot, memberOf(porc, 'principal'), { remaining: limits.maxMergeSteps });
+    resource = realiseResource(snapshot, memberOf(porc, 'resource'));
+  } catch (error) {
+    if (!(error instanceof MergeLimitError || error instanceof UnencodableAnnotationError)) throw error;
+    return refuse(context, startNs, header, failure('INVALPARAM_ERROR', error.message));
+  }
+  const { principal } = identity;
+  const input =
+    principal === undefined
+      ? { ...porc, resource: resource.value }
+      : { ...porc, principal, resource: resource.value };
+  const evaluation = new Evaluation(input, limits, context.clock);
+  const trail = new Trail(context.probe !== true, context.clock.monotonicNs, startNs);
+  const runAll = trail.recording && context.includeAll !== false;
+  const run = { snapshot, header, identity, resource, evaluation, trail };
+  const conclusion = runAll ? concludeFromAll(run) : concludeEarly(run);
+  return answer(context, startNs, header, conclusion, trail, input);
+}
+
+interface Run {
+  readonly snapshot: Snapshot;
+  readonly header: Header;
+  readonly identity: Identity;
+  readonly resource: Resource;
+  readonly evaluation: Evaluation;
+  readonly trail: Trail;
+}
+
+/** Runs every phase, decided or not, so that the record shows them all. */
+function concludeFromAll({ snapshot, header, identity, resource, evaluation, trail }: Run): Conclusion {
+  const t0 = trail.lap();
+  const operation = operationPhase(snapshot, evaluation, header.operation, trail);
+  const t1 = trail.lap();
+  const identityGrants = identityPhase(identity, evaluation, trail);
+  const t2 = trail.lap();
+  const resourceGrants = resource.resolved && resourcePhase(resource, evaluation, trail);
+  const t3 = trail.lap();
+  const scopeGrants = scopePhase(snapshot, identity.scopes, evaluation, trail);
+  const t4 = trail.lap();
+  if (!resource.resolved && !operation.final) trail.note('RESOURCE', resource.id, undefined, resourceNotFound);
+  return {
+    allow: operation.final ? operation.granted : identityGrants && resourceGrants && scopeGrants,
+    operation,
+    phases: { system: t1 - t0, identity: t2 - t1, resource: resource.resolved ? t3 - t2 : undefined, scope: t4 - t3 },
+  };
+}
+
+/** Runs only the phases that the decision needs; the first that denies ends it. */
+function concludeEarly({ snapshot, header, identity, resource, evaluation, trail }: Run): Conclusion {
+  const t0 = trail.lap();
+  const operation = operationPhase(snapshot, evaluation, header.operation, trail);
+  const t1 = trail.lap();
+  const phases = { ...noDurations, system: t1 - t0 };
+  if (operation.final) return { allow: operation.granted, operation, phases };
+  if (!resource.resolved) {
+    trail.note('RESOURCE', resource.id, undefined, resourceNotFound);
+    return { allow: false, operation, phases };
+  }
+  let allow = identityPhase(identity, evaluation, trail);
+  const t2 = trail.lap();
+  if (!allow) return { allow, operation, phases: { ...phases, identity: t2 - t1 } };
+  allow = resourcePhase(resource, evaluation, trail);
+  const t3 = trail.lap();
+  if (!allow) return { allow, operation, phases: { ...phases, identity: t2 - t1, resource: t3 - t2 } };
+  allow = scopePhase(snapshot, identity.scopes, evaluation, trail);
+  const scope = trail.lap() - t3;
+  return { allow, operation, phases: { ...phases, identity: t2 - t1, resource: t3 - t2, scope } };
+}
+
+const noDurations: PhaseDurations = { system: undefined, identity: undefined, resource: undefined, scope: undefined };
+
+/** Denies before any phase. */
+function refuse(context: DecideContext, startNs: number, header: Header, finding: Finding): Decision {
+  const trail = new Trail(context.probe !== true, context.clock.monotonicNs, startNs);
+  trail.note('RESOURCE', header.resource, undefined, finding);
+  const conclusion: Conclusion = { allow: false, operation: undefined, phases: noDurations };
+  return answer(context, startNs, header, conclusion, trail, undefined);
+}
+
+function answer(
+  context: DecideContext,
+  startNs: number,
+  header: Header,
+  { allow, operation, phases }: Conclusion,
+  trail: Trail,
+  input: unknown,
+): Decision {
+  if (!trail.recording) return { allow, record: undefined };
+  const record: AccessRecord = {
+    id: context.newId(),
+    timestampMs: context.clock.nowMs(),
+    subject: header.subject,
+    realm: header.realm,
+    operation: header.operation,
+    resource: header.resource,
+    decision: allow ? 'GRANT' : 'DENY',
+    references: trail.references,
+    porc: input,
+    systemOverride: operation?.override ?? false,
+    grantReason: operation?.grantReason,
+    denyReason: operation?.denyReason,
+    durationNs: trail.lap() - startNs,
+    phaseDurations: phases,
+    env: context.env,
+    revision: context.revision,
+  };
+  return { allow, record };
+}
+
+function headerOf(porc: PlainObject): Header {
+  const principal = memberOf(porc, 'principal');
+  const resource = memberOf(porc, 'resource');
+  const known = isPlainObject(principal) ? principal : undefined;
+  return {
+    subject: known === undefined ? '' : stringMember(known, 'sub'),
+    realm: known === undefined ? '' : stringMember(known, 'mrealm'),
+    operation: stringMember(porc, 'operation'),
+    resource:
+      typeof resource === 'string' ? resource : isPlainObject(resource) ? stringMember(resource, 'id') : '',
+  };
+}

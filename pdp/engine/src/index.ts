@@ -1,0 +1,40 @@
+export type {
+  AccessRecord,
+  AccessReference,
+  DenyReason,
+  GrantReason,
+  Phase,
+  PhaseDurations,
+  PolicyIdentity,
+  ReasonCode,
+  RevisionIdentity,
+  Verdict,
+} from './access-record.ts';
+export { parsePodInfo, resolveAuditEnv } from './audit-env.ts';
+export type { AuditEnv, AuditEnvEntry, AuditEnvSources } from './audit-env.ts';
+export { compileSnapshot, compileSourcedSnapshot } from './compile-snapshot.ts';
+export type { CompileSnapshotOptions, CompileSnapshotResult, SnapshotProblem } from './compile-snapshot.ts';
+export type { CompiledSnapshot } from './compiled-snapshot.ts';
+export { systemClock } from './decide-context.ts';
+export type { Clock, DecideContext, Decision } from './decide-context.ts';
+export { decide } from './decide.ts';
+export { PolicyEngineError } from './errors.ts';
+export type { PolicyEngineErrorCode } from './errors.ts';
+export { jsonText } from './json-text.ts';
+export { defaultDecisionLimits, maxPorcContainers, maxPorcDepth } from './limits.ts';
+export type { DecisionLimits } from './limits.ts';
+export { mapRequest } from './mapper.ts';
+export type { MapErrorCode, MapRequestOptions, MapResult } from './mapper.ts';
+export { createPolicyEngine } from './policy-engine.ts';
+export type {
+  AuthorizeOptions,
+  DomainSource,
+  DomainText,
+  PolicyEngine,
+  PolicyEngineOptions,
+} from './policy-engine.ts';
+export { parsePorc, toPorc } from './porc.ts';
+export type { ParsePorcOptions, PorcResult } from './porc.ts';
+export { renderAccessRecord } from './render-access-record.ts';
+export { loadSnapshot } from './snapshot.ts';
+export type { Snapshot } from './snapshot.ts';

@@ -1,0 +1,10 @@
+export * from './identifiers.ts';
+export * from './limits.ts';
+export * from './messages.ts';
+export * from './nack.ts';
+export * from './clock.ts';
+export * from './random.ts';
+export * from './pdp/state.ts';
+export * from './pdp/events.ts';
+export { createPdp, stepPdp } from './pdp/machine.ts';
+export { orderRevisions, type RevisionOrder } from './pdp/revision-order.ts';

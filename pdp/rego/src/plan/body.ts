@@ -1,0 +1,575 @@
+import type { Body, CallTerm, Expr, RefTerm, Term, VarTerm } from '../ast.ts';
+import { isEquation } from '../passes/expand.ts';
+import { isGroup, dottedName, constantPath, type GroupOutline, type TreeOutline } from './documents.ts';
+import { functionGroup, groupAt, LoweringError, type PlanContext } from './context.ts';
+import type { Block, LocalId, Operand, Override, Replacement, Step } from './ir.ts';
+
+/**
+ * A term as far as it is computed: refs and comprehensions inside have been evaluated. Vars are looked up when the
+ * pattern is used, because evaluating a later part may bind them.
+ */
+export type Pattern =
+  | { readonly kind: 'operand'; readonly operand: Operand }
+  | { readonly kind: 'var'; readonly name: string }
+  | { readonly kind: 'array'; readonly items: readonly Pattern[] }
+  | { readonly kind: 'set'; readonly items: readonly Pattern[] }
+  | { readonly kind: 'object'; readonly entries: readonly (readonly [Pattern, Pattern])[] };
+
+/** Gives out the locals of one generated function. */
+export class Locals {
+  #next = 0;
+  /** Locals whose value may change from turn to turn of a loop around them. */
+  readonly varying = new Set<LocalId>();
+
+  fresh(varying: boolean): LocalId {
+    const id = this.#next++;
+    if (varying) this.varying.add(id);
+    return id;
+  }
+}
+
+/** Lowers one body: appends steps to a block, and descends into the block of every loop that it opens. */
+export class BodyLowering {
+  readonly #context: PlanContext;
+  readonly #locals: Locals;
+  readonly #bound: Map<string, Operand>;
+  readonly #inLoop: boolean;
+  #block: Step[];
+  #scans = 0;
+
+  constructor(context: PlanContext, locals: Locals, block: Step[], bound: ReadonlyMap<string, Operand>, inLoop: boolean) {
+    this.#context = context;
+    this.#locals = locals;
+    this.#block = block;
+    this.#bound = new Map(bound);
+    this.#inLoop = inLoop;
+  }
+
+  /** True once what follows runs more than once. */
+  get many(): boolean {
+    return this.#scans > 0;
+  }
+
+  get bound(): ReadonlyMap<string, Operand> {
+    return this.#bound;
+  }
+
+  add(step: Step): void {
+    this.#block.push(step);
+  }
+
+  /** Literals in order. */
+  body(body: Body): void {
+    for (const expr of body) this.expr(expr);
+  }
+
+  expr(expr: Expr): void {
+    if (expr.with.length > 0) this.#with(expr);
+    else if (expr.negated) this.add({ kind: 'not', body: this.#nested((inner) => inner.#literal(expr)) });
+    else this.#literal(expr);
+  }
+
+  #literal(expr: Expr): void {
+    const { term } = expr;
+    switch (term.kind) {
+      case 'every':
+        this.#every(term.key, term.value, term.domain, term.body);
+        return;
+      case 'not-body':
+        this.add({ kind: 'not', body: this.#nested((inner) => inner.body(term.body)) });
+        return;
+      case 'and':
+        this.add({ kind: 'either', blocks: [this.#nested((inner) => inner.body(term.left))] });
+        this.add({ kind: 'either', blocks: [this.#nested((inner) => inner.body(term.right))] });
+        return;
+      case 'or':
+        this.add({
+          kind: 'either',
+          blocks: [term.left, term.right].map((body) => this.#nested((inner) => inner.body(body))),
+        });
+        return;
+      case 'some':
+        throw new LoweringError('declarations are resolved before lowering');
+      case 'call':
+        if (isEquation(term)) this.#equation(term);
+        else this.#call(term);
+        return;
+      case 'boolean':
+        if (!term.value) this.add({ kind: 'fail' });
+        return;
+      default:
+        this.add({ kind: 'test', value: this.#evaluate(term) });
+    }
+  }
+
+  /** A block of its own: sees what is bound, binds nothing here, and ends in success. */
+  #nested(lower: (inner: BodyLowering) => void): Block {
+    const block: Step[] = [];
+    const inner = this.#child(block);
+    lower(inner);
+    inner.add({ kind: 'succeed' });
+    return block;
+  }
+
+  #child(block: Step[]): BodyLowering {
+    return new BodyLowering(this.#context, this.#locals, block, this.#bound, this.#inLoop || this.#scans > 0);
+  }
+
+  #fresh(): LocalId {
+    return this.#locals.fresh(this.#inLoop || this.#scans > 0);
+  }
+
+  // Terms
+
+  /** Evaluates what is inside a term, from left to right. */
+  prepare(term: Term): Pattern {
+    if (isConstant(term)) return { kind: 'operand', operand: { kind: 'constant', term } };
+    switch (term.kind) {
+      case 'var':
+        return { kind: 'var', name: term.name };
+      case 'array':
+      case 'set':
+        return { kind: term.kind, items: term.items.map((item) => this.prepare(item)) };
+      case 'object':
+        return {
+          kind: 'object',
+          entries: term.entries.map(([key, value]) => [this.prepare(key), this.prepare(value)] as const),
+        };
+      default:
+        return { kind: 'operand', operand: this.#store(this.#evaluate(term)) };
+    }
+  }
+
+  /** The value of a pattern, or undefined while it holds an unbound var. */
+  resolve(pattern: Pattern): Operand | undefined {
+    switch (pattern.kind) {
+      case 'operand':
+        return pattern.operand;
+      case 'var':
+        return this.#bound.get(pattern.name);
+      case 'array':
+      case 'set': {
+        const items = this.#resolveAll(pattern.items);
+        return items === undefined ? undefined : { kind: pattern.kind, items };
+      }
+      case 'object': {
+        const keys = this.#resolveAll(pattern.entries.map(([key]) => key));
+        const values = this.#resolveAll(pattern.entries.map(([, value]) => value));
+        if (keys === undefined || values === undefined) return undefined;
+        return {
+          kind: 'object',
+          entries: keys.flatMap((key, index) => {
+            const value = values[index];
+            return value === undefined ? [] : [[key, value] as const];
+          }),
+        };
+      }
+      default:
+        return pattern satisfies never;
+    }
+  }
+
+  #resolveAll(patterns: readonly Pattern[]): readonly Operand[] | undefined {
+    const operands: Operand[] = [];
+    for (const pattern of patterns) {
+      const operand = this.resolve(pattern);
+      if (operand === undefined) return undefined;
+      operands.push(operand);
+    }
+    return operands;
+  }
+
+  /** The value of a term all of whose vars are bound. */
+  value(term: Term): Operand {
+    const operand = this.resolve(this.prepare(term));
+    if (operand === undefined) throw new LoweringError('a value is needed before its vars are bound');
+    return operand;
+  }
+
+  /** The value of a ref, a comprehension or any other term; it may be undefined. */
+  #evaluate(term: Term): Operand {
+    switch (term.kind) {
+      case 'ref':
+        return this.#ref(term);
+      case 'array-comprehension':
+        return this.#collect('array', undefined, term.term, term.body, term);
+      case 'set-comprehension':
+        return this.#collect('set', undefined, term.term, term.body, term);
+      case 'object-comprehension':
+        return this.#collect('object', term.key, term.value, term.body, term);
+      case 'call':
+      case 'template-string':
+        throw new LoweringError('calls are hoisted before lowering');
+      default:
+        return this.value(term);
+    }
+  }
+
+  /** Keeps a value in a local; fails here if it is undefined. */
+  #store(operand: Operand): Operand {
+    if (operand.kind === 'local' || operand.kind === 'constant') return operand;
+    const local = this.#fresh();
+    this.add({ kind: 'bind', local, value: operand });
+    return { kind: 'local', id: local };
+  }
+
+  #collect(into: 'array' | 'set' | 'object', key: Term | undefined, value: Term, body: Body, term: Term): Operand {
+    const local = this.#fresh();
+    const block: Step[] = [];
+    const inner = this.#child(block);
+    inner.body(body);
+    const keyOperand = key === undefined ? undefined : inner.value(key);
+    inner.add({ kind: 'yield', local, key: keyOperand, value: inner.value(value) });
+    this.add({ kind: 'collect', into, local, body: block, location: term.location });
+    return { kind: 'local', id: local };
+  }
+
+  // Refs
+
+  #ref(ref: RefTerm): Operand {
+    if (ref.head.kind !== 'var') return this.#steps(this.#store(this.#evaluate(ref.head)), ref.path);
+    const { name } = ref.head;
+    const local = this.#bound.get(name);
+    if (local !== undefined) return this.#steps(local, ref.path);
+    if (name === 'input') return this.#steps({ kind: 'input' }, ref.path);
+    if (name === 'data') return this.#data(ref.path);
+    throw new LoweringError(`the head of a ref is not bound: ${name}`);
+  }
+
+  #steps(from: Operand, path: readonly Term[], document = false): Operand {
+    let value = from;
+    for (const part of path) value = this.#step(value, part, document);
+    return document ? { kind: 'force', of: value } : value;
+  }
+
+  #step(from: Operand, part: Term, document: boolean): Operand {
+    const pattern = this.prepare(part);
+    const key = this.resolve(pattern);
+    if (key !== undefined) return { kind: 'member', of: from, key, document };
+    const over = from.kind === 'lazy' ? from : this.#store(from);
+    const value = this.#locals.fresh(true);
+    const keyLocal = this.#locals.fresh(true);
+    this.#scan({ over, key: keyLocal, value, document });
+    this.unify(pattern, { kind: 'local', id: keyLocal });
+    return { kind: 'local', id: value };
+  }
+
+  #scan(scan: {
+    readonly over: Operand;
+    readonly key: LocalId | undefined;
+    readonly value: LocalId | undefined;
+    readonly document: boolean;
+    readonly relation?: boolean;
+  }): void {
+    const body: Step[] = [];
+    this.add({ kind: 'scan', ...scan, body });
+    this.#block = body;
+    this.#scans++;
+  }
+
+  #data(path: readonly Term[]): Operand {
+    let tree: TreeOutline = this.#context.documents.root;
+    for (let index = 0; index < path.length; index++) {
+      const part = path[index];
+      if (part === undefined) break;
+      const name = this.#constantString(part);
+      if (name === undefined) {
+        return this.#steps({ kind: 'lazy', tree: tree.id }, path.slice(index), true);
+      }
+      const child = tree.children.get(name);
+      if (child === undefined) return this.#base(tree, path, index);
+      if (isGroup(child.target)) return this.#group(child.target, path.slice(index + 1));
+      tree = child.target;
+    }
+    return { kind: 'tree', tree: tree.id };
+  }
+
+  /** A ref that leaves the tree of rules at `index`: from there on it is base documents. */
+  #base(tree: TreeOutline, path: readonly Term[], index: number): Operand {
+    const names = [...tree.path];
+    let next = index;
+    for (; next < path.length; next++) {
+      const part = path[next];
+      const name = part === undefined ? undefined : this.#constantString(part);
+      if (name === undefined) break;
+      names.push(name);
+    }
+    return this.#steps({ kind: 'base', path: names }, path.slice(next));
+  }
+
+  #constantString(part: Term): string | undefined {
+    if (part.kind === 'string') return part.value;
+    if (part.kind !== 'var') return undefined;
+    const bound = this.#bound.get(part.name);
+    return bound?.kind === 'constant' && bound.term.kind === 'string' ? bound.term.value : undefined;
+  }
+
+  #group(group: GroupOutline, rest: readonly Term[]): Operand {
+    if (group.kind === 'function') {
+      this.add({ kind: 'fail' });
+      return { kind: 'constant', term: unreachable };
+    }
+    if (group.kind === 'complete') return this.#steps({ kind: 'group', group: group.id }, rest);
+    const keys = this.#leadingKeys(group, rest);
+    if (keys.length === 0) return this.#steps({ kind: 'group', group: group.id }, rest);
+    this.#context.onRestriction(group.id, keys.length);
+    return this.#steps({ kind: 'restricted', group: group.id, keys }, rest);
+  }
+
+  /** The known keys that a ref into a partial document starts with; none if asking for the whole pays. */
+  #leadingKeys(group: GroupOutline, rest: readonly Term[]): readonly Operand[] {
+    const depth = group.path.length;
+    const most = Math.max(
+      ...group.rules.map((rule) => rule.head.ref.path.length - depth + (rule.head.rule === 'set' ? 1 : 0)),
+      0,
+    );
+    const keys: Operand[] = [];
+    for (const part of rest.slice(0, most)) {
+      if (part.kind !== 'var' && !isConstant(part)) break;
+      const operand = this.resolve(this.prepare(part));
+      if (operand === undefined) break;
+      // Within a loop over keys, building the document once is cheaper than once per key.
+      if (operand.kind === 'local' && this.#locals.varying.has(operand.id)) break;
+      keys.push(operand);
+    }
+    return keys;
+  }
+
+  // Unification
+
+  #equation(call: CallTerm): void {
+    const [left, right] = call.args;
+    if (left === undefined || right === undefined) throw new LoweringError('a unification has two sides');
+    const leftEvaluated = isEvaluated(left);
+    const rightEvaluated = isEvaluated(right);
+    if (leftEvaluated && rightEvaluated) {
+      const a = this.#evaluate(left);
+      this.add({ kind: 'equal', left: this.#store(a), right: this.#evaluate(right) });
+    } else if (leftEvaluated) {
+      const pattern = this.prepare(right);
+      this.unify(pattern, this.#evaluate(left));
+    } else if (rightEvaluated) {
+      const pattern = this.prepare(left);
+      this.unify(pattern, this.#evaluate(right));
+    } else {
+      this.#unifyPatterns([[this.prepare(left), this.prepare(right)]]);
+    }
+  }
+
+  /** Makes a pattern equal to a value: binds its unbound vars, compares the rest. */
+  unify(pattern: Pattern, value: Operand): void {
+    const known = this.resolve(pattern);
+    if (known !== undefined) {
+      this.add({ kind: 'equal', left: value, right: known });
+      return;
+    }
+    switch (pattern.kind) {
+      case 'var':
+        this.#bound.set(pattern.name, this.#store(value));
+        return;
+      case 'array': {
+        const array = this.#store(value);
+        this.add({ kind: 'is-array', value: array, length: pattern.items.length });
+        pattern.items.forEach((item, index) => {
+          this.unify(item, { kind: 'member', of: array, key: indexOperand(index), document: false });
+        });
+        return;
+      }
+      case 'object': {
+        const object = this.#store(value);
+        this.add({ kind: 'is-object', value: object, size: pattern.entries.length });
+        for (const [key, member] of pattern.entries) {
+          const keyOperand = this.resolve(key);
+          if (keyOperand === undefined) throw new LoweringError('the key of an object pattern is not bound');
+          this.unify(member, { kind: 'member', of: object, key: keyOperand, document: false });
+        }
+        return;
+      }
+      default:
+        throw new LoweringError('a set pattern holds a var that is not bound');
+    }
+  }
+
+  /** Unifies pairs of patterns, each as soon as one of its sides has a value. */
+  #unifyPatterns(pairs: readonly (readonly [Pattern, Pattern])[]): void {
+    let open = pairs;
+    while (open.length > 0) {
+      const later: (readonly [Pattern, Pattern])[] = [];
+      for (const [a, b] of open) {
+        const left = this.resolve(a);
+        const right = this.resolve(b);
+        if (right !== undefined) this.unify(a, right);
+        else if (left !== undefined) this.unify(b, left);
+        else if (a.kind === 'array' && b.kind === 'array') {
+          if (a.items.length !== b.items.length) this.add({ kind: 'fail' });
+          a.items.forEach((item, index) => {
+            const other = b.items[index];
+            if (other !== undefined) later.push([item, other]);
+          });
+        } else if (a.kind === 'object' && b.kind === 'object') later.push(...this.#pairMembers(a.entries, b.entries));
+        else if (a.kind === 'var' || b.kind === 'var') later.push([a, b]);
+        else this.add({ kind: 'fail' });
+      }
+      if (later.length === open.length && later.every(([a, b], i) => a === open[i]?.[0] && b === open[i]?.[1])) {
+        throw new LoweringError('neither side of a unification is bound');
+      }
+      open = later;
+    }
+  }
+
+  #pairMembers(
+    a: readonly (readonly [Pattern, Pattern])[],
+    b: readonly (readonly [Pattern, Pattern])[],
+  ): readonly (readonly [Pattern, Pattern])[] {
+    const text = (key: Pattern): string =>
+      JSON.stringify(this.resolve(key) ?? key, (name, v: unknown) => (name === 'location' ? undefined : v));
+    const others = new Map(b.map(([key, value]) => [text(key), value]));
+    const pairs: (readonly [Pattern, Pattern])[] = [];
+    for (const [key, value] of a) {
+      const other = others.get(text(key));
+      if (other !== undefined) pairs.push([value, other]);
+    }
+    if (a.length !== b.length || pairs.length !== a.length) this.add({ kind: 'fail' });
+    return pairs;
+  }
+
+  // Calls
+
+  #call(call: CallTerm): void {
+    const name = call.operator.join('.');
+    const arity = this.#context.arityOf(call);
+    if (arity === undefined) throw new LoweringError(`a call of an unknown function: ${name}`);
+    const isVoid = call.target === 'builtin' && this.#context.isVoid(name);
+    const inputs = isVoid ? call.args : call.args.slice(0, arity);
+    const output = isVoid ? undefined : call.args[arity];
+    const patterns = inputs.map((arg) => this.prepare(arg));
+    const outputPattern = output === undefined ? undefined : this.prepare(output);
+    const args = patterns.map((pattern) => {
+      const operand = this.resolve(pattern);
+      if (operand === undefined) throw new LoweringError(`an argument of ${name} is not bound`);
+      return operand;
+    });
+    const value = this.#callOperand(call, name, args);
+    if (isVoid) {
+      this.add({ kind: 'run', value });
+    } else if (call.target === 'builtin' && this.#context.isRelation(name)) {
+      const results = this.#store(value);
+      const result = this.#locals.fresh(true);
+      this.#scan({ over: results, key: undefined, value: result, document: false, relation: true });
+      if (outputPattern === undefined) this.add({ kind: 'test', value: { kind: 'local', id: result } });
+      else this.unify(outputPattern, { kind: 'local', id: result });
+    } else if (outputPattern === undefined) {
+      this.add({ kind: 'test', value });
+    } else {
+      this.unify(outputPattern, value);
+    }
+  }
+
+  #callOperand(call: CallTerm, name: string, args: readonly Operand[]): Operand {
+    if (call.target === 'function') {
+      const group = functionGroup(this.#context.documents, call);
+      if (group === undefined) throw new LoweringError(`a call of an unknown function: ${name}`);
+      this.#context.onCall(group.id, this.#inLoop || this.#scans > 0);
+      return { kind: 'call', group: group.id, args };
+    }
+    return { kind: 'builtin', name, args, location: call.location };
+  }
+
+  // Closures
+
+  #every(key: Term | undefined, value: Term, domain: Term, body: Body): void {
+    const over = this.#store(this.#evaluate(domain));
+    const block: Step[] = [];
+    const inner = new BodyLowering(this.#context, this.#locals, block, this.#bound, true);
+    const declare = (term: Term | undefined): LocalId | undefined => {
+      if (term?.kind !== 'var') return undefined;
+      const local = this.#locals.fresh(true);
+      inner.#bound.set(term.name, { kind: 'local', id: local });
+      return local;
+    };
+    const keyLocal = declare(key);
+    const valueLocal = declare(value);
+    inner.body(body);
+    inner.add({ kind: 'succeed' });
+    this.add({ kind: 'every', over, key: keyLocal, value: valueLocal, body: block });
+  }
+
+  #with(expr: Expr): void {
+    const overrides = expr.with.map((w): Override => {
+      if (w.target.kind !== 'ref') throw new LoweringError('the target of `with` is a ref');
+      const path = constantPath(w.target);
+      switch (w.targetKind) {
+        case 'function':
+        case 'builtin':
+          return { kind: 'function', slot: this.#slot(dottedName(w.target)), by: this.#replacement(w) };
+        case 'data':
+          return { kind: 'data', path, value: this.value(w.value) };
+        default:
+          return { kind: 'input', path, value: this.value(w.value) };
+      }
+    });
+    const block: Step[] = [];
+    const inner = this.#child(block);
+    inner.expr({ ...expr, with: [] });
+    const exports: LocalId[] = [];
+    for (const [name, operand] of inner.#bound) {
+      if (this.#bound.has(name)) continue;
+      const stored = inner.#store(operand);
+      if (stored.kind === 'local') exports.push(stored.id);
+      this.#bound.set(name, stored);
+    }
+    inner.add({ kind: 'succeed' });
+    const rest: Step[] = [];
+    if (inner.many) this.#scans++;
+    this.add({ kind: 'with', overrides, exports, many: inner.many, body: block, rest, location: expr.location });
+    this.#block = rest;
+  }
+
+  #slot(name: string): number {
+    const slot = this.#context.replacements.functions.indexOf(name);
+    if (slot < 0) throw new LoweringError(`a replacement that was not announced: ${name}`);
+    return slot;
+  }
+
+  #replacement(w: Expr['with'][number]): Replacement {
+    if (w.valueKind === 'builtin') return { kind: 'builtin', name: dottedName(w.value) };
+    if (w.valueKind === 'function') {
+      const group = groupAt(this.#context.documents, w.value.kind === 'ref' ? constantPath(w.value) : []);
+      if (group === undefined) throw new LoweringError(`an unknown function: ${dottedName(w.value)}`);
+      this.#context.onCall(group.id, false);
+      return { kind: 'function', group: group.id };
+    }
+    return { kind: 'value', value: this.value(w.value) };
+  }
+}
+
+const isEvaluated = (term: Term): boolean => term.kind === 'ref' || term.kind.endsWith('comprehension');
+
+const origin = { file: '', row: 0, col: 0, start: 0, end: 0 };
+const unreachable: Term = { kind: 'null', location: origin };
+
+const indexOperand = (index: number): Operand => ({
+  kind: 'constant',
+  term: { kind: 'number', text: String(index), location: origin },
+});
+
+/** True for terms without vars, refs, calls and closures. */
+export const isConstant = (term: Term): boolean => {
+  switch (term.kind) {
+    case 'null':
+    case 'boolean':
+    case 'number':
+    case 'string':
+      return true;
+    case 'array':
+    case 'set':
+      return term.items.every(isConstant);
+    case 'object':
+      return term.entries.every(([key, value]) => isConstant(key) && isConstant(value));
+    default:
+      return false;
+  }
+};
+
+/** A var that was written, or made up, at some place. */
+export const isVar = (term: Term): term is VarTerm => term.kind === 'var';

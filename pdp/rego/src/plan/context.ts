@@ -1,0 +1,40 @@
+import type { CallTerm } from '../ast.ts';
+import type { ArityOf } from '../passes/safety.ts';
+import type { Documents, GroupOutline, Replacements } from './documents.ts';
+
+/** What lowering a body needs to know of the whole program. */
+export interface PlanContext {
+  readonly documents: Documents;
+  readonly replacements: Replacements;
+  readonly arityOf: ArityOf;
+  /** True for built-ins of which every result counts: `walk`. */
+  readonly isRelation: (name: string) => boolean;
+  /** True for built-ins without a result: `print`. */
+  readonly isVoid: (name: string) => boolean;
+  /** Told of every restriction of a partial document that a body asks for. */
+  readonly onRestriction: (group: number, keys: number) => void;
+  /** Told of every call of a function; `inLoop` if it may happen more than once. */
+  readonly onCall: (group: number, inLoop: boolean) => void;
+}
+
+/** A text that a policy cannot be lowered for; only a fault of an earlier pass leads here. */
+export class LoweringError extends Error {
+  override readonly name = 'LoweringError';
+  readonly code = 'rego_lowering_error';
+}
+
+/** The group of a function that a call names. */
+export const functionGroup = (documents: Documents, call: CallTerm): GroupOutline | undefined =>
+  groupAt(documents, call.operator.slice(1));
+
+/** The group at a path below `data`. */
+export const groupAt = (documents: Documents, path: readonly string[]): GroupOutline | undefined => {
+  let target: Documents['root'] | GroupOutline = documents.root;
+  for (const part of path) {
+    if ('rules' in target) return undefined;
+    const child: Documents['root'] | GroupOutline | undefined = target.children.get(part)?.target;
+    if (child === undefined) return undefined;
+    target = child;
+  }
+  return 'rules' in target ? target : undefined;
+};

@@ -1,0 +1,268 @@
+import type { Head, Term } from '../ast.ts';
+import type { CompileUnit, ResolvedRule } from '../passes/unit.ts';
+import type { ArityOf } from '../passes/safety.ts';
+import { BodyLowering, isConstant, Locals } from './body.ts';
+import { bodiesOfUnit, findReplacements, isGroup, outlineDocuments, type Documents, type GroupOutline } from './documents.ts';
+import type { PlanContext } from './context.ts';
+import type { Block, Entrypoint, Group, LocalId, Operand, Plan, Restriction, RuleBody, Step, Tree } from './ir.ts';
+import type { Body } from '../ast.ts';
+
+/** What the plan has to know of built-ins. */
+export interface BuiltinFacts {
+  readonly arityOf: ArityOf;
+  readonly isRelation: (name: string) => boolean;
+  readonly isVoid: (name: string) => boolean;
+}
+
+/** A query to plan beside the entry points: every row of bindings is one value. */
+export interface QueryOutline {
+  readonly name: string;
+  readonly body: Body;
+  /** The vars whose values make a row, as they are called in the body. */
+  readonly vars: readonly string[];
+}
+
+/** Lowers a checked unit, whose bodies are expanded and ordered, to a plan. Entry points are slash paths below `data`. */
+export const planUnit = (
+  unit: CompileUnit,
+  entrypoints: readonly string[],
+  facts: BuiltinFacts,
+  queries: readonly QueryOutline[] = [],
+): Plan => {
+  const documents = outlineDocuments(unit.ruleTree);
+  const bodies = [...bodiesOfUnit(unit), ...queries.map((query) => query.body)];
+  return new Planner(documents, bodies, facts).plan(entrypoints, queries);
+};
+
+class Planner {
+  readonly #documents: Documents;
+  readonly #context: PlanContext;
+  /** Restrictions that some body asks for, by group. */
+  readonly #restrictions = new Map<number, Set<number>>();
+  readonly #calls = new Map<number, { count: number; inLoop: boolean }>();
+
+  constructor(documents: Documents, bodies: readonly Body[], facts: BuiltinFacts) {
+    this.#documents = documents;
+    this.#context = {
+      documents,
+      replacements: findReplacements(bodies),
+      ...facts,
+      onRestriction: (group, keys) => {
+        const wanted = this.#restrictions.get(group);
+        if (wanted === undefined) this.#restrictions.set(group, new Set([keys]));
+        else wanted.add(keys);
+      },
+      onCall: (group, inLoop) => {
+        const calls = this.#calls.get(group) ?? { count: 0, inLoop: false };
+        this.#calls.set(group, { count: calls.count + 1, inLoop: calls.inLoop || inLoop });
+      },
+    };
+  }
+
+  plan(entrypoints: readonly string[], queries: readonly QueryOutline[]): Plan {
+    const asked = entrypoints.map((name) => this.#entrypoint(name));
+    asked.push(...queries.map((query) => this.#query(query)));
+    const lowered = this.#documents.groups.map((outline) => this.#group(outline));
+    // Bodies ask for restrictions while they are lowered, those of restrictions included: go on until nothing is new.
+    const restrictions = lowered.map(() => new Map<number, Restriction>());
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const [id, wanted] of [...this.#restrictions]) {
+        const outline = this.#documents.groups[id];
+        const done = restrictions[id];
+        if (outline === undefined || done === undefined) continue;
+        for (const keys of [...wanted]) {
+          if (done.has(keys)) continue;
+          done.set(keys, this.#restriction(outline, keys));
+          changed = true;
+        }
+      }
+    }
+    const groups = lowered.map((group, id): Group => {
+      const calls = this.#calls.get(id);
+      return {
+        ...group,
+        restrictions: restrictions[id] ?? new Map<number, Restriction>(),
+        memoized: group.kind === 'function' && calls !== undefined && (calls.count > 1 || calls.inLoop) && isCostly(group),
+      };
+    });
+    return {
+      groups,
+      trees: this.#documents.trees.map(
+        (tree): Tree => ({
+          id: tree.id,
+          path: tree.path,
+          children: [...tree.children.values()].map((child) => ({
+            name: child.name,
+            hidden: child.hidden,
+            target: isGroup(child.target)
+              ? { kind: 'group', group: child.target.id }
+              : { kind: 'tree', tree: child.target.id },
+          })),
+        }),
+      ),
+      entrypoints: asked,
+      replaceable: this.#context.replacements.functions,
+    };
+  }
+
+  #entrypoint(name: string): Entrypoint {
+    const location = { file: '', row: 0, col: 0, start: 0, end: 0 };
+    const path = name.split('/').filter((part) => part !== '');
+    const ref: Term = {
+      kind: 'ref',
+      head: { kind: 'var', name: 'data', location },
+      path: path.map((value): Term => ({ kind: 'string', value, location })),
+      location,
+    };
+    const block: Step[] = [];
+    const body = new BodyLowering(this.#context, new Locals(), block, new Map(), false);
+    body.add({ kind: 'result', value: body.value(ref) });
+    return { name, block };
+  }
+
+  #query(query: QueryOutline): Entrypoint {
+    const block: Step[] = [];
+    const locals = new Locals();
+    const rows = locals.fresh(false);
+    const rowsBlock: Step[] = [];
+    const body = new BodyLowering(this.#context, locals, rowsBlock, new Map(), false);
+    body.body(query.body);
+    const values = query.vars.map((name): Operand => body.bound.get(name) ?? { kind: 'constant', term: nullTerm });
+    body.add({ kind: 'yield', local: rows, key: undefined, value: { kind: 'array', items: values } });
+    block.push({ kind: 'collect', into: 'array', local: rows, body: rowsBlock, location: nullTerm.location });
+    block.push({ kind: 'result', value: { kind: 'local', id: rows } });
+    return { name: query.name, block };
+  }
+
+  #group(outline: GroupOutline): Omit<Group, 'restrictions' | 'memoized'> {
+    const locals = new Locals();
+    const params: LocalId[] = [];
+    for (let i = 0; i < outline.arity; i++) params.push(locals.fresh(false));
+    const rules = outline.rules.map((rule) => this.#chain(rule, (r) => this.#ruleBody(outline, r, locals, params, [])));
+    const fallback = this.#fallback(outline, params, locals);
+    const replaced = this.#context.replacements.data.some((target) => startsWith(outline.path, target));
+    const only = outline.rules[0];
+    const constant =
+      !replaced && outline.kind === 'complete' && outline.rules.length === 1 && only !== undefined
+        ? constantRule(only)
+        : undefined;
+    return { id: outline.id, path: outline.path, kind: outline.kind, params, rules, fallback, constant, replaced };
+  }
+
+  #chain(rule: ResolvedRule, lower: (rule: ResolvedRule) => RuleBody): readonly RuleBody[] {
+    const chain: RuleBody[] = [];
+    for (let r: ResolvedRule | undefined = rule; r !== undefined; r = r.else) chain.push(lower(r));
+    return chain;
+  }
+
+  #fallback(outline: GroupOutline, params: readonly LocalId[], locals: Locals): Operand | undefined {
+    const rule = outline.fallback;
+    const value = rule?.head.value;
+    if (value === undefined) return undefined;
+    if (isConstant(value)) return { kind: 'constant', term: value };
+    // Defaults may be computed (comprehensions, calls of built-ins are not: OPA allows ground values only).
+    const body = new BodyLowering(this.#context, locals, [], new Map(), false);
+    void params;
+    return body.value(value);
+  }
+
+  /** One body: first the arguments or known keys, then the literals, then what the head says. */
+  #ruleBody(
+    outline: GroupOutline,
+    rule: ResolvedRule,
+    locals: Locals,
+    params: readonly LocalId[],
+    keys: readonly LocalId[],
+  ): RuleBody {
+    const block: Block & Step[] = [];
+    const body = new BodyLowering(this.#context, locals, block, new Map(), false);
+    const { head } = rule;
+    params.forEach((local, index) => {
+      const arg = head.args?.[index];
+      if (arg !== undefined) body.unify(body.prepare(arg), { kind: 'local', id: local });
+    });
+    const path = head.ref.path.slice(outline.path.length);
+    const keyTerms = head.rule === 'set' && head.key !== undefined ? [...path, head.key] : path;
+    keys.forEach((local, index) => {
+      const term = keyTerms[index];
+      if (term !== undefined) body.unify(body.prepare(term), { kind: 'local', id: local });
+    });
+    body.body(rule.body);
+    const single = outline.kind === 'complete' || outline.kind === 'function';
+    const value = head.rule === 'set' ? head.key : head.value;
+    if (value === undefined) throw new Error('a rule has a value');
+    const operand = body.value(value);
+    if (single) body.add({ kind: 'result', value: operand });
+    else {
+      const at = path.map((part) => body.value(part));
+      const leaf = head.rule === 'set' ? 'member' : 'value';
+      body.add({ kind: 'part', path: at, leaf, value: operand, location: head.location });
+    }
+    return {
+      block,
+      constant: operand.kind === 'constant' ? operand.term : undefined,
+      many: body.many && varies(operand, locals),
+      location: rule.location,
+    };
+  }
+
+  #restriction(outline: GroupOutline, count: number): Restriction {
+    const locals = new Locals();
+    const params: LocalId[] = [];
+    for (let i = 0; i < count; i++) params.push(locals.fresh(false));
+    const rules = outline.rules.map((rule) => this.#chain(rule, (r) => this.#ruleBody(outline, r, locals, [], params)));
+    return { params, rules };
+  }
+}
+
+const nullTerm: Term = { kind: 'null', location: { file: '', row: 0, col: 0, start: 0, end: 0 } };
+
+const startsWith = (path: readonly string[], prefix: readonly string[]): boolean =>
+  prefix.length <= path.length && prefix.every((part, index) => part === path[index]);
+
+const varies = (operand: Operand, locals: Locals): boolean => {
+  switch (operand.kind) {
+    case 'constant':
+      return false;
+    case 'local':
+      return locals.varying.has(operand.id);
+    case 'array':
+    case 'set':
+      return operand.items.some((item) => varies(item, locals));
+    case 'object':
+      return operand.entries.some(([key, value]) => varies(key, locals) || varies(value, locals));
+    default:
+      return true;
+  }
+};
+
+const constantRule = (rule: ResolvedRule): Term | undefined => {
+  const head: Head = rule.head;
+  const [only] = rule.body;
+  if (rule.else !== undefined || head.value === undefined || !isConstant(head.value)) return undefined;
+  const isTrue = rule.body.length === 0 || (rule.body.length === 1 && only?.term.kind === 'boolean' && only.term.value);
+  return isTrue && only?.negated !== true && (only?.with.length ?? 0) === 0 ? head.value : undefined;
+};
+
+/** True if calling a function again costs more than looking its result up. */
+const isCostly = (group: Pick<Group, 'rules'>): boolean => group.rules.flat().some((body) => body.block.some(isCostlyStep));
+
+const isCostlyStep = (step: Step): boolean => {
+  switch (step.kind) {
+    case 'scan':
+    case 'collect':
+    case 'every':
+    case 'with':
+      return true;
+    case 'not':
+      return step.body.some(isCostlyStep);
+    case 'either':
+      return step.blocks.some((block) => block.some(isCostlyStep));
+    case 'bind':
+    case 'test':
+      return step.value.kind === 'call';
+    default:
+      return false;
+  }
+};

@@ -1,0 +1,212 @@
+import type { GlobNode } from './glob-syntax.ts';
+
+/** Tells whether a whole text matches a glob. */
+export type GlobMatcher = (text: string) => boolean;
+
+/**
+ * Compiles a parsed glob. Matching takes time in proportion to text times pattern at most. `separators` are the code
+ * points that `*` and `?` stop at.
+ */
+export function compileGlob(nodes: readonly GlobNode[], separators: readonly number[]): GlobMatcher {
+  return compileFixed(nodes, separators) ?? compileSequence(nodes, separators) ?? compileMachine(nodes, separators);
+}
+
+/** The shapes of nearly all globs in policies: text, text*, *text, text*text. */
+function compileFixed(nodes: readonly GlobNode[], separators: readonly number[]): GlobMatcher | undefined {
+  const [first, second, third] = nodes;
+  if (nodes.length > 3) return undefined;
+  if (first === undefined) return (text) => text === '';
+  const prefix = first.kind === 'text' ? first.text : '';
+  if (first.kind === 'text' && second === undefined) return (text) => text === prefix;
+  const star = first.kind === 'text' ? second : first;
+  const last = first.kind === 'text' ? third : second;
+  if (star === undefined || (first.kind !== 'text' && third !== undefined)) return undefined;
+  if (star.kind !== 'star' && star.kind !== 'super') return undefined;
+  if (last !== undefined && last.kind !== 'text') return undefined;
+  const suffix = last?.text ?? '';
+  const shortest = prefix.length + suffix.length;
+  if (star.kind === 'super' || separators.length === 0) {
+    return (text) => text.length >= shortest && text.startsWith(prefix) && text.endsWith(suffix);
+  }
+  const stops = separators.map((point) => String.fromCodePoint(point));
+  const [only = ''] = stops;
+  if (stops.length === 1) {
+    return (text) => {
+      if (text.length < shortest || !text.startsWith(prefix) || !text.endsWith(suffix)) return false;
+      const stop = text.indexOf(only, prefix.length);
+      return stop < 0 || stop >= text.length - suffix.length;
+    };
+  }
+  return (text) =>
+    text.length >= shortest &&
+    text.startsWith(prefix) &&
+    text.endsWith(suffix) &&
+    stops.every((stop) => !text.slice(prefix.length, text.length - suffix.length).includes(stop));
+}
+
+const STAR = -1;
+const SUPER = -2;
+const SINGLE = -3;
+
+/**
+ * Text, stars and `?` only: walks both, going back to the last `*` and, where that runs into a separator, to the last
+ * `**`. Going back further cannot help: a later star can take whatever an earlier one would.
+ */
+function compileSequence(nodes: readonly GlobNode[], separators: readonly number[]): GlobMatcher | undefined {
+  const steps: number[] = [];
+  for (const node of nodes) {
+    switch (node.kind) {
+      case 'text':
+        for (const char of node.text) steps.push(char.codePointAt(0) ?? 0);
+        break;
+      case 'star':
+        steps.push(separators.length === 0 ? SUPER : STAR);
+        break;
+      case 'super':
+        steps.push(SUPER);
+        break;
+      case 'single':
+        steps.push(SINGLE);
+        break;
+      default:
+        return undefined;
+    }
+  }
+  return (text) => walk(steps, separators, text);
+}
+
+function walk(steps: readonly number[], separators: readonly number[], text: string): boolean {
+  let step = 0;
+  let at = 0;
+  let starStep = -1;
+  let starAt = 0;
+  let superStep = -1;
+  let superAt = 0;
+  for (;;) {
+    const wanted = steps[step];
+    if (wanted === SUPER) {
+      superStep = ++step;
+      superAt = at;
+      starStep = -1;
+      continue;
+    }
+    if (wanted === STAR) {
+      starStep = ++step;
+      starAt = at;
+      continue;
+    }
+    const point = text.codePointAt(at);
+    if (wanted === undefined ? point === undefined : point !== undefined && isStep(wanted, point, separators)) {
+      if (point === undefined) return true;
+      at += point > 0xffff ? 2 : 1;
+      step++;
+      continue;
+    }
+    const skipped = starStep < 0 ? undefined : text.codePointAt(starAt);
+    if (skipped !== undefined && !separators.includes(skipped)) {
+      starAt += skipped > 0xffff ? 2 : 1;
+      at = starAt;
+      step = starStep;
+      continue;
+    }
+    const passed = superStep < 0 ? undefined : text.codePointAt(superAt);
+    if (passed === undefined) return false;
+    superAt += passed > 0xffff ? 2 : 1;
+    at = superAt;
+    step = superStep;
+    starStep = -1;
+  }
+}
+
+function isStep(wanted: number, point: number, separators: readonly number[]): boolean {
+  return wanted === SINGLE ? !separators.includes(point) : wanted === point;
+}
+
+/** One state of the machine for globs with classes and alternatives. */
+type State =
+  | { readonly kind: 'test'; readonly test: (point: number) => boolean }
+  | { readonly kind: 'split'; readonly targets: readonly number[] }
+  | { readonly kind: 'accept' };
+
+/** Anything else: all states that the text so far can be in are followed at once. */
+function compileMachine(nodes: readonly GlobNode[], separators: readonly number[]): GlobMatcher {
+  const states: State[] = [];
+  const emit = (state: State): number => states.push(state) - 1;
+  const free = (point: number): boolean => !separators.includes(point);
+  // Built from the end: each piece knows where the text goes on.
+  const build = (sequence: readonly GlobNode[], next: number): number =>
+    sequence.reduceRight((target, node) => buildNode(node, target), next);
+  const test = (matches: (point: number) => boolean, next: number): number => {
+    const split = emit({ kind: 'split', targets: [next] });
+    const state = emit({ kind: 'test', test: matches });
+    successors.set(state, split);
+    return state;
+  };
+  const loop = (matches: (point: number) => boolean, next: number): number => {
+    const state = emit({ kind: 'test', test: matches });
+    const split = emit({ kind: 'split', targets: [state, next] });
+    successors.set(state, split);
+    return split;
+  };
+  const successors = new Map<number, number>();
+  const buildNode = (node: GlobNode, next: number): number => {
+    switch (node.kind) {
+      case 'text':
+        return Array.from(node.text).reduceRight((target, char) => {
+          const wanted = char.codePointAt(0);
+          return test((point) => point === wanted, target);
+        }, next);
+      case 'star':
+        return loop(free, next);
+      case 'super':
+        return loop(() => true, next);
+      case 'single':
+        return test(free, next);
+      case 'class':
+        return test(
+          (point) => node.ranges.some(([low, high]) => point >= low && point <= high) !== node.negated,
+          next,
+        );
+      case 'alternatives':
+        return emit({ kind: 'split', targets: node.branches.map((branch) => build(branch, next)) });
+    }
+  };
+  const accept = emit({ kind: 'accept' });
+  const start = build(nodes, accept);
+  return (text) => run(states, successors, start, accept, text);
+}
+
+function run(
+  states: readonly State[],
+  successors: ReadonlyMap<number, number>,
+  start: number,
+  accept: number,
+  text: string,
+): boolean {
+  let current = closure(states, [start]);
+  for (const char of text) {
+    const point = char.codePointAt(0) ?? 0;
+    const next: number[] = [];
+    for (const index of current) {
+      const state = states[index];
+      const target = state?.kind === 'test' && state.test(point) ? successors.get(index) : undefined;
+      if (target !== undefined) next.push(target);
+    }
+    if (next.length === 0) return false;
+    current = closure(states, next);
+  }
+  return current.has(accept);
+}
+
+/** The states reachable without taking a character. */
+function closure(states: readonly State[], from: readonly number[]): ReadonlySet<number> {
+  const seen = new Set<number>();
+  const pending = [...from];
+  for (let index = pending.pop(); index !== undefined; index = pending.pop()) {
+    if (seen.has(index)) continue;
+    seen.add(index);
+    const state = states[index];
+    if (state?.kind === 'split') pending.push(...state.targets);
+  }
+  return seen;
+}

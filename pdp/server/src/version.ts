@@ -1,0 +1,4 @@
+import type { EngineInfo } from '@edict/protocol';
+
+/** What this PDP can run; told in every Hello. */
+export const ENGINE: EngineInfo = { name: 'edict', version: '0.1.0', features: ['rego-v0', 'rego-v1', 'porc'] };
