@@ -14,6 +14,7 @@ export const PolicyBundleSpec = z
     generation: z.int().meta({ description: 'Generation of the PolicyDomain that first rendered to this.' }),
     rendererVersion: z.int().min(1).meta({ description: 'Renderer that made it.' }),
     size: z.int().min(0).meta({ description: 'Bytes, uncompressed.' }),
+    policies: z.int().min(0).meta({ description: 'Number of policies in the domain.' }),
     gzSize: z.int().min(0).max(1_048_576).meta({ description: 'Bytes, gzip.' }),
     data: z.string().max(1_400_000).meta({ description: 'The gzip bytes.', format: 'byte' }),
   })

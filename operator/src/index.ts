@@ -1,6 +1,6 @@
 export { systemClock, type Clock } from './clock.ts';
 export type { EventSink, EventSubject, OperatorEvent } from './events.ts';
-export type { Operator, OperatorLimits, OperatorOptions, SigningKey } from './operator-types.ts';
+export type { Operator, OperatorLimits, OperatorOptions } from './operator-types.ts';
 export { isStoreError, StoreError, type StoreErrorCode } from './store/errors.ts';
 export { formatFolderProblem, type FolderProblem } from './store/folder/folder-problem.ts';
 export { openFolderStore, type FolderStore, type FolderStoreOptions } from './store/folder/folder-store.ts';

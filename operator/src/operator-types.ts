@@ -1,3 +1,4 @@
+import type { SigningKey } from '@edict/bundle';
 import type { Registry } from 'prom-client';
 import type { Logger } from 'winston';
 import type { Clock } from './clock.ts';
@@ -5,18 +6,10 @@ import type { EventSink } from './events.ts';
 import type { DomainChecker } from './compile/domain-checker.ts';
 import type { Store } from './store/store.ts';
 
-/** The Ed25519 key that signs revisions. */
-export interface SigningKey {
-  readonly keyId: string;
-  /** PKCS#8 PEM. */
-  readonly privateKeyPem: string;
-  /** SPKI PEM, what PDPs verify with. */
-  readonly publicKeyPem: string;
-}
-
 /** What an operator is made of. Nothing here knows Kubernetes: the all-in-one gives a folder store. */
 export interface OperatorOptions {
   readonly store: Store;
+  /** Signs revisions; `generateSigningKey` of `@edict/bundle` makes one. */
   readonly signingKey: SigningKey;
   /** Who decides, for the record: the pod's name, or `edict-up`. */
   readonly identity: string;

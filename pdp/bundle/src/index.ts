@@ -23,3 +23,22 @@ export type {
   SignedRevision,
   SigningKey,
 } from './signature.ts';
+export { ManifestError, MANIFEST_MAX_BYTES, parseManifest } from './parse-manifest.ts';
+export type { ManifestErrorCode } from './parse-manifest.ts';
+export { formatTrustedKeys, parseTrustedKeys } from './trusted-keys.ts';
+export { checkDomains, defaultUnsafeBuiltins } from './check/check-domains.ts';
+export type { CheckOptions } from './check/check-domains.ts';
+export { lintDomains } from './lint/lint-domains.ts';
+export type { LintOptions, LintSource } from './lint/lint-domains.ts';
+export { BundleError } from './render/bundle-error.ts';
+export type { BundleErrorCode } from './render/bundle-error.ts';
+export {
+  BUNDLE_MAX_BYTES,
+  BUNDLE_MAX_GZIP_BYTES,
+  bundleRoot,
+  renderBundle,
+  RENDERER_VERSION,
+} from './render/render-bundle.ts';
+export type { Bundle, BundleLimits } from './render/render-bundle.ts';
+export { parseBundle } from './render/parse-bundle.ts';
+export type { ParseBundleOptions } from './render/parse-bundle.ts';

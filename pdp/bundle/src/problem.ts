@@ -1,15 +1,6 @@
 /** Which step found a problem. */
 export type ProblemSource =
-  | 'yaml'
-  | 'build'
-  | 'registry'
-  | 'schema'
-  | 'duplicate'
-  | 'selector'
-  | 'reference'
-  | 'cycle'
-  | 'rego'
-  | 'opa-check';
+  'yaml' | 'build' | 'registry' | 'schema' | 'duplicate' | 'selector' | 'reference' | 'cycle' | 'rego' | 'opa-check';
 
 /** What is wrong, as a closed list that users and tests may match on; the message may change, the class may not. */
 export type ProblemClass =
@@ -30,15 +21,7 @@ export type ProblemClass =
 
 /** The sections of a domain, by the word that messages use. */
 export type EntityKind =
-  | 'policy'
-  | 'library'
-  | 'role'
-  | 'group'
-  | 'resource-group'
-  | 'resource'
-  | 'scope'
-  | 'operation'
-  | 'mapper';
+  'policy' | 'library' | 'role' | 'group' | 'resource-group' | 'resource' | 'scope' | 'operation' | 'mapper';
 
 /** A place in a file: both count from 1; columns count UTF-16 units. */
 export interface Position {

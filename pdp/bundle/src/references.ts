@@ -1,7 +1,6 @@
 /** A reference as written in a domain, taken apart. `domain` is undefined when the referring domain is meant. */
 export type Reference =
-  | { readonly ok: true; readonly domain: string | undefined; readonly id: string }
-  | { readonly ok: false };
+  { readonly ok: true; readonly domain: string | undefined; readonly id: string } | { readonly ok: false };
 
 /**
  * Takes a reference apart: without a `/` it is an id of the referring domain; otherwise it is split at the first `/`

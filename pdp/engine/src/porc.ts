@@ -1,4 +1,4 @@
-import { numberFromText } from '@edict/rego';
+import { numberFromText, parseJson as readJson } from '@edict/rego';
 import { maxPorcContainers, maxPorcDepth } from './limits.ts';
 import { isPlainObject, type PlainObject } from './plain-object.ts';
 import { decodeUtf8 } from './utf8.ts';
@@ -63,12 +63,20 @@ function accept(text: string, value: unknown): PorcResult {
 function parseJson(text: string): { ok: true; value: unknown } | { ok: false; message: string } {
   try {
     return { ok: true, value: JSON.parse(replaceLoneSurrogates(text)) as unknown };
-  } catch (error) {
-    // Not the engine's own message: it quotes the request.
-    const place = /\(line (\d+) column (\d+)\)/.exec(messageOf(error));
-    const where = place === null ? '' : ` at line ${place[1] ?? ''}, column ${place[2] ?? ''}`;
-    return failed(text.trim() === '' ? 'PORC is empty' : `PORC is not valid JSON${where}`);
+  } catch {
+    return failed(text.trim() === '' ? 'PORC is empty' : `PORC is not valid JSON: ${syntaxError(text)}`);
   }
+}
+
+/** What is wrong with a text that is no JSON, and where; V8's own message quotes the request and lacks the place. */
+function syntaxError(text: string): string {
+  const located = readJson(text);
+  if (located.ok) return 'unexpected content';
+  const { message, offset } = located.problem;
+  const before = text.slice(0, offset);
+  const line = before.split('\n').length;
+  const column = offset - before.lastIndexOf('\n');
+  return `${message} at line ${String(line)}, column ${String(column)}`;
 }
 
 /** Backslashes stand in strings only, so escapes can be replaced without parsing: pairs stay, halves become U+FFFD. */

@@ -1,8 +1,9 @@
+import type { Digest } from '@edict/bundle';
+
 /** `namespace/name` of a PolicySet: how every message, map and log line names a set. */
 export type SetKey = string;
 
-/** `sha256:<64 hex digits>` of the bytes that it names. */
-export type Digest = string;
+export type { Digest };
 
 /** Who a PDP is: the pod UID (or the certificate's subject alternative name). Always taken from authentication, never from a message. */
 export type NodeId = string;

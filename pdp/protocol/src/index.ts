@@ -8,3 +8,24 @@ export * from './pdp/state.ts';
 export * from './pdp/events.ts';
 export { createPdp, stepPdp } from './pdp/machine.ts';
 export { orderRevisions, type RevisionOrder } from './pdp/revision-order.ts';
+export * from './operator/instant.ts';
+export * from './operator/observation.ts';
+export * from './operator/progress.ts';
+export { SetRollout, type DecisionOutcome, type RolloutDeps, type RolloutEffect } from './operator/rollout.ts';
+export * from './operator/identity.ts';
+export {
+  OperatorMachine,
+  type OperatorDeps,
+  type OperatorEffect,
+  type OperatorEvent,
+  type PdpListing,
+} from './operator/machine.ts';
+export type { SessionId } from './operator/sessions.ts';
+export { Outbox } from './operator/outbox.ts';
+export * from './log.ts';
+export * from './pdp/ports.ts';
+export * from './pdp/client.ts';
+export * from './transport/stream.ts';
+export * from './transport/accept.ts';
+export * from './transport/backoff.ts';
+export { dialInMemory } from './transport/memory.ts';

@@ -1,27 +1,11 @@
+import type { Manifest, SignedRevision } from '@edict/bundle';
 import type { Digest, RevisionId, SetKey } from './identifiers.ts';
 
 /** Version of this protocol. A Hello with another number is answered by closing the stream with `ProtocolMismatch`. */
 export const PROTOCOL_VERSION = 1;
 
-/** Why a revision was made. */
-export const REVISION_REASONS = ['Spec', 'Rollback', 'Withdraw'] as const;
-export type RevisionReason = (typeof REVISION_REASONS)[number];
-
-/**
- * A revision as it travels: the signed header without the manifest's bytes, which are fetched by `digest`. The signature
- * covers everything else here but `keyId`; how is `@edict/bundle`'s business.
- */
-export interface OfferedRevision extends RevisionId {
-  readonly set: SetKey;
-  /** The revision before it; 0 for the first. */
-  readonly parent: number;
-  readonly reason: RevisionReason;
-  /** RFC 3339, UTC, milliseconds. */
-  readonly createdAt: string;
-  readonly keyId: string;
-  /** Ed25519, base64. */
-  readonly signature: string;
-}
+/** Why a revision was made: the words that the wire knows. */
+export const REVISION_REASONS = ['Spec', 'Rollback', 'Withdraw'] as const satisfies readonly SignedRevision['reason'][];
 
 /** What a PDP can run. */
 export interface EngineInfo {
@@ -161,7 +145,7 @@ export interface Welcome {
 export interface Prepare {
   readonly type: 'Prepare';
   readonly set: SetKey;
-  readonly revision: OfferedRevision;
+  readonly revision: SignedRevision;
   /** Right to fetch the revision's manifest and bundles; short-lived. */
   readonly ticket: string;
   /** How long the PDP may take, from receipt. */
@@ -174,7 +158,7 @@ export interface Prepare {
 export interface Commit {
   readonly type: 'Commit';
   readonly set: SetKey;
-  readonly revision: OfferedRevision;
+  readonly revision: SignedRevision;
   readonly ticket: string;
   readonly deadlineMs: number;
   readonly spreadMs: number;
@@ -227,11 +211,20 @@ export function isAnnouncement(message: OperatorMessage): message is Announcemen
   return message.type === 'Prepare' || message.type === 'Commit' || message.type === 'Abort';
 }
 
-/** The digests that a revision's manifest names, and what they weigh: all that the state machines need of a manifest. */
+/** All that the state machines need of a manifest. */
 export interface ManifestSummary {
+  /** Everything to fetch: the domains' bundles and the test suites. */
   readonly bundles: readonly Digest[];
   /** Sum of the uncompressed sizes, bytes. */
   readonly totalBytes: number;
   /** Features that the engine must have. */
   readonly features: readonly string[];
+  /** Oldest engine that can serve it, as a semantic version. */
+  readonly engineMin: string;
+}
+
+/** What the machines need of `manifest`. */
+export function summarizeManifest(manifest: Manifest): ManifestSummary {
+  const { domains, tests, features, engineMin, totals } = manifest;
+  return { bundles: [...new Set([...domains.map(({ digest }) => digest), ...tests])], totalBytes: totals.bytes, features, engineMin };
 }

@@ -70,6 +70,8 @@ export interface Expr {
   readonly location: Location;
   /** Made by a pass, not by the user: left out of explanations and of some errors. */
   readonly generated?: boolean;
+  /** A resolved `eq` that was written `:=`: the left side gets its value from the right one, never the other way. */
+  readonly assignment?: boolean;
 }
 
 export interface With {

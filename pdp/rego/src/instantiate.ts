@@ -1,8 +1,129 @@
-import type { Instance, InstanceOptions, Program } from './api.ts';
+import type { EvaluateOptions, Instance, InstanceOptions, Outcome, Program } from './api.ts';
+import { builtins, type Builtin } from './runtime/builtins/registry.ts';
+import * as documents from './runtime/documents.ts';
+import { DEFAULT_MAX_STEPS, Evaluation, EvaluationFailure, findBuiltin } from './runtime/evaluation.ts';
+import type { Site, SortedMembers, Surroundings } from './runtime/evaluation.ts';
+import { numberFromText } from './runtime/number.ts';
+import { Parts } from './runtime/parts.ts';
+import { buildObject, compare, equals, getIndex, keyOf, RegoSet } from './runtime/value.ts';
+import type { Value } from './runtime/value.ts';
 
-/** Binds a program to base documents. */
-export const instantiate = (program: Program, options: InstanceOptions = {}): Instance => {
-  void program;
-  void options;
-  throw new Error('the runtime is not wired yet');
+/** What the code of a program returns when it is given its runtime. */
+interface Machine {
+  readonly sites: readonly Site[];
+  readonly entrypoints: ReadonlyMap<string, () => Value | undefined>;
+  readonly begin: (input: Value | undefined, data: Value, context: Evaluation, steps: number) => void;
+  readonly end: () => void;
+}
+
+/** The clock and the random source of the machine that runs this. */
+const platform: Surroundings = {
+  nowNs: () => BigInt(Date.now()) * 1_000_000n,
+  randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+};
+
+/** Binds a program to base documents. Throws only if `program` was not made by `compile`. */
+export const instantiate = (program: Program, options: InstanceOptions = {}): Instance =>
+  instantiateWith(program, options, builtins, platform);
+
+/** {@link instantiate} with other built-ins, clock and random source. */
+export const instantiateWith = (
+  program: Program,
+  options: InstanceOptions,
+  available: ReadonlyMap<string, Builtin>,
+  surroundings: Surroundings,
+): Instance => {
+  const run = prepare(program, options, available, surroundings);
+  const evaluate = (entrypoint: string, input: Value | undefined, how: EvaluateOptions = {}): Outcome => {
+    const { value, failure } = run(entrypoint, input, how);
+    if (failure !== undefined) return failure;
+    return value === undefined ? { kind: 'undefined' } : { kind: 'value', value };
+  };
+  return { evaluate };
+};
+
+/** The kind of an {@link Outcome} that is an error. */
+export type Failure = Extract<Outcome, { readonly kind: 'error' }>;
+
+/** What an evaluation came to. Under strict built-in errors there may be a value beside the failure. */
+export interface RunResult {
+  readonly value: Value | undefined;
+  readonly failure: Failure | undefined;
+}
+
+/** Binds a program to data, and gives what evaluates its entry points. The result of a run shares nothing with others. */
+export const prepare = (
+  program: Program,
+  options: InstanceOptions,
+  available: ReadonlyMap<string, Builtin> = builtins,
+  surroundings: Surroundings = platform,
+): ((entrypoint: string, input: Value | undefined, how: EvaluateOptions) => RunResult) => {
+  const data = options.data ?? {};
+  const machine = load(program, data, available);
+  const sorted = new WeakMap<object, SortedMembers>();
+  return (entrypoint, input, how) => {
+    const enter = machine.entrypoints.get(entrypoint);
+    if (enter === undefined) {
+      const message = `not an entry point: ${entrypoint}`;
+      return { value: undefined, failure: { kind: 'error', code: 'eval_internal_error', message } };
+    }
+    const evaluation = new Evaluation(machine.sites, how, surroundings, sorted);
+    let value: Value | undefined;
+    let failure: Failure | undefined;
+    try {
+      machine.begin(input, data, evaluation, how.maxSteps ?? DEFAULT_MAX_STEPS);
+      value = enter();
+    } catch (error) {
+      failure = failureOf(error, machine.sites);
+    } finally {
+      machine.end();
+    }
+    // OPA reports the first failure of a built-in even over a conflict; a budget that ran out stays what it is.
+    if (failure === undefined || failure.code === 'eval_conflict_error') failure = evaluation.firstFailure() ?? failure;
+    return { value, failure };
+  };
+};
+
+const load = (program: Program, data: Value, available: ReadonlyMap<string, Builtin>): Machine => {
+  const runtime = {
+    ...documents,
+    U: Symbol('not evaluated'),
+    data,
+    compare,
+    equals,
+    getIndex,
+    keyOf,
+    newObject: buildObject,
+    newParts: () => new Parts(),
+    newSet: (members?: readonly Value[]) => new RegoSet(members),
+    object: buildObject,
+    set: (members: readonly Value[]) => new RegoSet(members),
+    number: numberFromText,
+    builtin: (name: string) => findBuiltin(available, name),
+    cancelled: () => new EvaluationFailure('eval_cancel_error', 'the evaluation took more steps than it may'),
+    conflict: (site: Site) => new EvaluationFailure('eval_conflict_error', site.message, site.location),
+  };
+  // The only use of `new Function` in the product: `program.code` is made by `generateProgram`, which puts no text of a
+  // policy into it but JSON literals.
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- see above
+  const start = new Function('rt', program.code) as (rt: typeof runtime) => Machine;
+  return start(runtime);
+};
+
+const failureOf = (error: unknown, sites: readonly Site[]): Failure => {
+  if (error instanceof EvaluationFailure) {
+    const outcome = { kind: 'error', code: error.code, message: error.message } as const;
+    return error.location === undefined ? outcome : { ...outcome, location: error.location };
+  }
+  if (error instanceof documents.KeyConflict) {
+    const site = sites[error.site];
+    const outcome = { kind: 'error', code: 'eval_conflict_error', message: error.message } as const;
+    return site === undefined ? outcome : { ...outcome, location: site.location };
+  }
+  if (error instanceof RangeError) {
+    // The call stack, or an array or string beyond what the engine holds.
+    return { kind: 'error', code: 'eval_cancel_error', message: `the evaluation goes too deep: ${error.message}` };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: 'error', code: 'eval_internal_error', message };
 };

@@ -1,8 +1,10 @@
+import { compile as compileRego } from '@edict/rego';
 import { cycleProblems } from './cycles.ts';
 import { referenceProblems } from './references.ts';
 import { regoCompileProblems } from './rego.ts';
 import { regoParseProblems } from './rego-parse.ts';
 import type { RegoVersion } from '@edict/rego';
+import type { Compile } from './rego.ts';
 import type { Problem } from '../problem.ts';
 import type { SourcedDomain } from '../sourced-domain.ts';
 
@@ -12,6 +14,8 @@ export interface CheckOptions {
   readonly unsafeBuiltins?: readonly string[];
   /** Language of modules that do not say which. Default `v0`. */
   readonly regoVersion?: RegoVersion;
+  /** What compiles. Default `compile` of `@edict/rego`; callers that keep programs pass one that remembers. */
+  readonly compile?: Compile;
 }
 
 /** What policies and libraries may not call unless configured otherwise. */
@@ -23,7 +27,7 @@ export const defaultUnsafeBuiltins: readonly string[] = ['http.send'];
  * only when those are right.
  */
 export function checkDomains(domains: readonly SourcedDomain[], options: CheckOptions = {}): readonly Problem[] {
-  const { unsafeBuiltins = defaultUnsafeBuiltins, regoVersion = 'v0' } = options;
+  const { unsafeBuiltins = defaultUnsafeBuiltins, regoVersion = 'v0', compile = compileRego } = options;
   const loaded = firstOfEachName(domains);
   const problems = [
     ...referenceProblems(
@@ -33,7 +37,7 @@ export function checkDomains(domains: readonly SourcedDomain[], options: CheckOp
     ...cycleProblems(loaded),
     ...regoParseProblems(loaded, regoVersion),
   ];
-  return problems.length > 0 ? problems : regoCompileProblems(loaded, { unsafeBuiltins, regoVersion });
+  return problems.length > 0 ? problems : regoCompileProblems(loaded, { unsafeBuiltins, regoVersion, compile });
 }
 
 /** The domains that a loader keeps: of several with one name, the first. */

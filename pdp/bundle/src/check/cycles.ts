@@ -31,7 +31,8 @@ export function cycleProblems(domains: readonly SourcedDomain[]): readonly Probl
       const target = index.library(reference, node.domain.name);
       if (target === undefined) continue;
       const position = open.get(key(target));
-      if (position !== undefined) report([...path.slice(position).map((step) => step.node.entity.mrn), target.entity.mrn]);
+      if (position !== undefined)
+        report([...path.slice(position).map((step) => step.node.entity.mrn), target.entity.mrn]);
       else if (!done.has(key(target))) {
         open.set(key(target), path.length);
         path.push({ node: target, next: 0 });

@@ -18,7 +18,10 @@ const targetWords: Readonly<Record<TargetSection, string>> = {
  * Every reference of `checked` that leads nowhere. `known` are the domains that can be referred to; the first of equal
  * names counts. Empty references are accepted here, as the reference engine does, and fail when they are used.
  */
-export function referenceProblems(checked: readonly SourcedDomain[], known: readonly DomainModel[]): readonly Problem[] {
+export function referenceProblems(
+  checked: readonly SourcedDomain[],
+  known: readonly DomainModel[],
+): readonly Problem[] {
   const targets = new TargetIndex(known);
   return checked.flatMap((sourced) => {
     const { domain } = sourced;
@@ -79,7 +82,8 @@ class Collector {
     }
     const home = parsed.domain ?? this.#sourced.domain.name;
     const found = this.#targets.has(home, target, parsed.id);
-    if (found === 'unknown-domain') add('unknown-domain', `reference '${reference}' names the unknown domain '${home}'`);
+    if (found === 'unknown-domain')
+      add('unknown-domain', `reference '${reference}' names the unknown domain '${home}'`);
     else if (!found) add('reference', `${targetWords[target]} '${parsed.id}' is not defined in domain '${home}'`);
   }
 }

@@ -86,7 +86,9 @@ class DomainReader {
     const spec: Record<string, FieldDecoder> = {};
     for (const [key, { path, fields }] of Object.entries(sections)) {
       spec[key] = (node) => {
-        const entities = this.#decoder.list(node, (item, index) => this.#entity(item, `${path}/${String(index)}`, fields));
+        const entities = this.#decoder.list(node, (item, index) =>
+          this.#entity(item, `${path}/${String(index)}`, fields),
+        );
         if (entities !== undefined) read.set(path, entities);
       };
     }

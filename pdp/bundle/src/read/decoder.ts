@@ -215,13 +215,19 @@ export class Decoder {
         continue;
       }
       const line = positionOf(first)?.line;
-      this.#report(`mapping key "${text}" is already defined${line === undefined ? '' : ` at line ${String(line)}`}`, key);
+      this.#report(
+        `mapping key "${text}" is already defined${line === undefined ? '' : ` at line ${String(line)}`}`,
+        key,
+      );
       unique = false;
     }
     return unique;
   }
 
-  #follow<T>(node: YamlNode, decode: (target: ScalarNode | MappingNode | SequenceNode) => T | undefined): T | undefined {
+  #follow<T>(
+    node: YamlNode,
+    decode: (target: ScalarNode | MappingNode | SequenceNode) => T | undefined,
+  ): T | undefined {
     this.#count(node);
     if (node.kind !== 'alias') return decode(node);
     if (this.#open.has(node)) throw new DecodeFailure(`anchor '${node.name}' value contains itself`, positionOf(node));
@@ -261,7 +267,11 @@ export class Decoder {
 
   #mismatch(node: ScalarNode | MappingNode | SequenceNode, wanted: string): undefined {
     const found =
-      node.kind === 'scalar' ? `${scalarTag(node)} \`${abbreviate(node.value)}\`` : node.kind === 'mapping' ? 'a mapping' : 'a list';
+      node.kind === 'scalar'
+        ? `${scalarTag(node)} \`${abbreviate(node.value)}\``
+        : node.kind === 'mapping'
+          ? 'a mapping'
+          : 'a list';
     this.#report(`${found} where ${wanted} is needed`, node);
     return undefined;
   }

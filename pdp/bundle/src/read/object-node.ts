@@ -2,13 +2,7 @@ import type { ScalarNode, YamlNode } from './yaml-node.ts';
 
 /** JSON as JavaScript holds it, plus `bigint` for integers that a `number` cannot hold. */
 export type JsonValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue | undefined };
+  null | boolean | number | bigint | string | readonly JsonValue[] | { readonly [key: string]: JsonValue | undefined };
 
 /** Nesting that is still read. */
 export const OBJECT_MAX_DEPTH = 1000;

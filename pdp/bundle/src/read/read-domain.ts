@@ -53,7 +53,8 @@ export function parseDocument(input: string | Uint8Array, file: string): ParsedD
   const decoded = decodeText(input);
   if (!decoded.ok) return { ok: false, problem: problem('yaml', 'yaml', file, decoded.message) };
   const parsed = parseYaml(decoded.text);
-  if (!parsed.ok) return { ok: false, problem: { ...problem('yaml', 'yaml', file, parsed.message), ...parsed.position } };
+  if (!parsed.ok)
+    return { ok: false, problem: { ...problem('yaml', 'yaml', file, parsed.message), ...parsed.position } };
   return { ok: true, root: parsed.root, text: decoded.text, lines: decoded.text.split(/\r\n|\n/) };
 }
 
@@ -64,7 +65,10 @@ export interface Preamble {
 }
 
 /** Reads kind and version, which are judged before anything else is decoded. */
-export function readPreamble(root: YamlNode | null, file: string): Preamble | { readonly problems: readonly Problem[] } {
+export function readPreamble(
+  root: YamlNode | null,
+  file: string,
+): Preamble | { readonly problems: readonly Problem[] } {
   let apiVersion = '';
   let kind = '';
   const decoder = new Decoder();
@@ -122,8 +126,8 @@ function problem(source: Problem['source'], problemClass: ProblemClass, file: st
   return { source, severity: 'error', class: problemClass, file, message };
 }
 
-/** `namespace/name`, so far as the object has them. */
-function objectLabel(object: unknown): string {
+/** How problems name an object: `namespace/name`, so far as it has them. */
+export function objectLabel(object: unknown): string {
   if (typeof object !== 'object' || object === null || !('metadata' in object)) return 'object';
   const { metadata } = object;
   if (typeof metadata !== 'object' || metadata === null) return 'object';

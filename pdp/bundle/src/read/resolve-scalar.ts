@@ -22,21 +22,11 @@ const constants: ReadonlyMap<string, ResolvedScalar> = new Map<string, ResolvedS
   ...['.inf', '.Inf', '.INF', '+.inf', '+.Inf', '+.INF'].map(
     (text) => [text, { tag: '!!float', value: Number.POSITIVE_INFINITY }] as const,
   ),
-  ...['-.inf', '-.Inf', '-.INF'].map(
-    (text) => [text, { tag: '!!float', value: Number.NEGATIVE_INFINITY }] as const,
-  ),
+  ...['-.inf', '-.Inf', '-.INF'].map((text) => [text, { tag: '!!float', value: Number.NEGATIVE_INFINITY }] as const),
   ['<<', { tag: '!!merge', value: '<<' }],
 ]);
 
-const resolvable: ReadonlySet<string> = new Set([
-  '',
-  '!!str',
-  '!!bool',
-  '!!int',
-  '!!float',
-  '!!null',
-  '!!timestamp',
-]);
+const resolvable: ReadonlySet<string> = new Set(['', '!!str', '!!bool', '!!int', '!!float', '!!null', '!!timestamp']);
 
 /** True for scalars that are strings because of how they are written: quotes, a block, or the tag `!!str`. */
 export function isIndicatedString(node: ScalarNode): boolean {

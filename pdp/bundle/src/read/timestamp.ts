@@ -26,7 +26,8 @@ export function parseTimestamp(text: string): string | undefined {
       Number(zoneMinute) < 60;
     if (!inRange) return undefined;
     const decimals = fraction.slice(0, 9).replace(/0+$/, '');
-    const offset = Number(zoneHour) === 0 && Number(zoneMinute) === 0 ? 'Z' : `${sign}${two(zoneHour)}:${two(zoneMinute)}`;
+    const offset =
+      Number(zoneHour) === 0 && Number(zoneMinute) === 0 ? 'Z' : `${sign}${two(zoneHour)}:${two(zoneMinute)}`;
     const clock = `${two(hour)}:${two(minute)}:${two(second)}${decimals === '' ? '' : `.${decimals}`}`;
     return `${year}-${two(month)}-${two(day)}T${clock}${offset}`;
   }

@@ -39,7 +39,9 @@ function encodeValue(value: AnnotationValue): CanonicalValue {
   if (typeof value !== 'object' || value === null) return value;
   if (isList(value)) return value.map(encodeValue);
   const members = Object.entries(value);
-  return Object.fromEntries(members.map(([key, member]) => [key.startsWith('$') ? `$${key}` : key, encodeValue(member)]));
+  return Object.fromEntries(
+    members.map(([key, member]) => [key.startsWith('$') ? `$${key}` : key, encodeValue(member)]),
+  );
 }
 
 function isList(value: AnnotationValue): value is readonly AnnotationValue[] {
@@ -123,7 +125,8 @@ function decodeEntry(members: Members): AnnotationEntry {
 }
 
 function decodeValue(value: unknown, path: string): AnnotationValue {
-  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    return value;
   if (Array.isArray(value)) return value.map((item) => decodeValue(item, path));
   if (typeof value !== 'object') throw bad(path, 'is not JSON');
   const entries = Object.entries(value);

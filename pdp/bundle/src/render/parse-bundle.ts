@@ -22,7 +22,10 @@ export interface ParseBundleOptions extends BundleLimits {
 export function parseBundle(gzip: Uint8Array, options: ParseBundleOptions): DomainModel {
   const { maxGzipBytes = BUNDLE_MAX_GZIP_BYTES, maxBytes = BUNDLE_MAX_BYTES } = options;
   if (gzip.length > maxGzipBytes) {
-    throw new BundleError('too-large', `the bundle has ${String(gzip.length)} bytes; the limit is ${String(maxGzipBytes)}`);
+    throw new BundleError(
+      'too-large',
+      `the bundle has ${String(gzip.length)} bytes; the limit is ${String(maxGzipBytes)}`,
+    );
   }
   const tar = inflate(gzip, maxBytes);
   const digest = digestOf(tar);
@@ -70,7 +73,8 @@ function readData(data: unknown): DomainModel {
   const [key] = roots;
   if (roots.length !== 1 || key === undefined) throw new BundleError('bad-data', 'data.json does not hold one domain');
   const model = decodeModel(member(member(member(data, 'edict'), key), 'model'));
-  if (bundleRoot(model.name)[1] !== key) throw new BundleError('bad-data', `data.json: '${key}' is not the domain's place`);
+  if (bundleRoot(model.name)[1] !== key)
+    throw new BundleError('bad-data', `data.json: '${key}' is not the domain's place`);
   return model;
 }
 

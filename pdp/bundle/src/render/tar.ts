@@ -57,7 +57,8 @@ export function readTar(archive: Uint8Array): ReadonlyMap<string, Uint8Array> {
 
 function header(name: string, size: number): Uint8Array {
   const encoded = new TextEncoder().encode(name);
-  if (encoded.length === 0 || encoded.length > NAME_LENGTH) throw new RangeError(`name '${name}' does not fit a header`);
+  if (encoded.length === 0 || encoded.length > NAME_LENGTH)
+    throw new RangeError(`name '${name}' does not fit a header`);
   if (size > MAX_FILE_BYTES) throw new RangeError(`file '${name}' is too large for a header`);
   const block = new Uint8Array(BLOCK);
   const put = (offset: number, text: string): void => {

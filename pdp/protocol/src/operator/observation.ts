@@ -1,5 +1,6 @@
 import type { Digest, NodeId, SetKey } from '../identifiers.ts';
-import type { AbortReason, OfferedRevision } from '../messages.ts';
+import type { SignedRevision } from '@edict/bundle';
+import type { AbortReason } from '../messages.ts';
 
 /** How a set is rolled out. */
 export interface RolloutOptions {
@@ -35,13 +36,13 @@ export interface SetObservation {
   readonly set: SetKey;
   readonly setUid: string;
   /** The newest revision whose decision is Commit. */
-  readonly committed?: OfferedRevision;
+  readonly committed?: SignedRevision;
   /** True once the rollout of `committed` was recorded as completed; a new leader finishes one that was not. */
   readonly completed: boolean;
   /** Revisions newer than `committed` without a decision, ascending. The last is wanted, the others are superseded. */
-  readonly undecided: readonly OfferedRevision[];
+  readonly undecided: readonly SignedRevision[];
   /** The newest revision of all, if its decision is Abort. */
-  readonly aborted?: { readonly revision: OfferedRevision; readonly cause: AbortCause };
+  readonly aborted?: { readonly revision: SignedRevision; readonly cause: AbortCause };
   /** Manifest digests that PDPs refused; a revision with one of them is aborted unseen. */
   readonly failedDigests: readonly Digest[];
   /**

@@ -1,5 +1,6 @@
 import type { Digest, SetKey } from '../identifiers.ts';
-import type { Load, ManifestSummary, NackDetail, NackPhase, OfferedRevision, OperatorMessage, PdpMessage, TestCounts } from '../messages.ts';
+import type { SignedRevision } from '@edict/bundle';
+import type { Load, ManifestSummary, NackDetail, NackPhase, OperatorMessage, PdpMessage, TestCounts } from '../messages.ts';
 import type { DurableRecord, PdpState } from './state.ts';
 
 /** What happened to one set's preparation or activation. `id` repeats the effect's; others are dropped as late. */
@@ -51,20 +52,20 @@ export type PdpEffect =
   | { readonly type: 'setTimer'; readonly key: string; readonly delayMs: number }
   | { readonly type: 'clearTimer'; readonly key: string }
   /** Check the signature, then get the manifest and check its digest. Answer: `verified` or `failed`. */
-  | { readonly type: 'fetchManifest'; readonly set: SetKey; readonly id: number; readonly revision: OfferedRevision; readonly ticket: string }
+  | { readonly type: 'fetchManifest'; readonly set: SetKey; readonly id: number; readonly revision: SignedRevision; readonly ticket: string }
   /** Get these bundles and check each digest. Answer: `bundlesFetched` or `failed`. */
   | {
       readonly type: 'fetchBundles';
       readonly set: SetKey;
       readonly id: number;
-      readonly revision: OfferedRevision;
+      readonly revision: SignedRevision;
       readonly ticket: string;
       readonly missing: readonly Digest[];
     }
   /** Compile beside what serves. Answer: `compiled` or `failed`. */
-  | { readonly type: 'compile'; readonly set: SetKey; readonly id: number; readonly revision: OfferedRevision }
+  | { readonly type: 'compile'; readonly set: SetKey; readonly id: number; readonly revision: SignedRevision }
   /** Answer: `testsDone` or `failed`. */
-  | { readonly type: 'runTests'; readonly set: SetKey; readonly id: number; readonly revision: OfferedRevision }
+  | { readonly type: 'runTests'; readonly set: SetKey; readonly id: number; readonly revision: SignedRevision }
   /** Stop working for `id`; an answer is not awaited. */
   | { readonly type: 'cancel'; readonly set: SetKey; readonly id: number }
   /** Answer: `persisted` or `persistFailed`. */
@@ -73,7 +74,7 @@ export type PdpEffect =
   /** Write `record`, which no longer holds a staged slot. No answer: a staged slot left behind is never served. */
   | { readonly type: 'dropStaged'; readonly set: SetKey; readonly record: DurableRecord }
   /** Replace the reference to the serving snapshot, synchronously. Answer: `swapped`, or `failed` with phase `Commit`. */
-  | { readonly type: 'swap'; readonly set: SetKey; readonly id: number; readonly revision: OfferedRevision }
+  | { readonly type: 'swap'; readonly set: SetKey; readonly id: number; readonly revision: SignedRevision }
   /** Only these are needed from now on: forget other compiled contents, and other bundles on disk. */
   | { readonly type: 'retain'; readonly set: SetKey; readonly compiled: readonly Digest[]; readonly bundles: readonly Digest[] };
 

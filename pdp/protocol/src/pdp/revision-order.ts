@@ -1,4 +1,4 @@
-import type { OfferedRevision } from '../messages.ts';
+import type { SignedRevision } from '@edict/bundle';
 
 /** How an offered revision relates to one that the PDP has. */
 export type RevisionOrder = 'Older' | 'Same' | 'Newer' | 'Conflict' | 'OtherSetOlder';
@@ -8,7 +8,7 @@ export type RevisionOrder = 'Older' | 'Same' | 'Newer' | 'Conflict' | 'OtherSetO
  * A set that was deleted and made again starts at 1 with another UID: then the signed creation time decides, so that a
  * revision of the deleted set can not be replayed over its successor.
  */
-export function orderRevisions(held: OfferedRevision, offered: OfferedRevision): RevisionOrder {
+export function orderRevisions(held: SignedRevision, offered: SignedRevision): RevisionOrder {
   if (held.setUid !== offered.setUid) {
     return Date.parse(offered.createdAt) > Date.parse(held.createdAt) ? 'Newer' : 'OtherSetOlder';
   }

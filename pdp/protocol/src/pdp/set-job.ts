@@ -1,7 +1,9 @@
 import { revisionIdOf } from '../identifiers.ts';
 import { REFUSED_DIGESTS_MAX } from '../limits.ts';
-import type { ManifestSummary, NackDetail, NackPhase, OfferedRevision, Prepared, TestCounts } from '../messages.ts';
+import type { SignedRevision } from '@edict/bundle';
+import type { ManifestSummary, NackDetail, NackPhase, Prepared, TestCounts } from '../messages.ts';
 import { clampDetail } from '../nack.ts';
+import { unfitEngine } from './engine-fit.ts';
 import type { PdpEffect, SetEvent } from './events.ts';
 import { activeMessage, beginActivation } from './set-activation.ts';
 import { bareSlot, heldContent, missingBundles, recordOf, retain, without, type SetStep } from './set-slots.ts';
@@ -26,7 +28,7 @@ export interface Refused {
 }
 
 /** The Nack of `revision` with its detail cut to the wire's bounds. */
-export function nackEffect(set: string, revision: OfferedRevision, refused: Refused): PdpEffect {
+export function nackEffect(set: string, revision: SignedRevision, refused: Refused): PdpEffect {
   const { phase, code, deterministic, detail } = refused;
   const message = { type: 'Nack' as const, set, revision: revisionIdOf(revision), phase, code, deterministic };
   return { type: 'send', message: { ...message, detail: clampDetail(detail) } };
@@ -39,7 +41,7 @@ export function preparedMessage(set: string, staged: SpareSlot): Prepared {
 
 /** What to do to prepare a revision, and whether to activate it then. */
 export interface JobRequest {
-  readonly revision: OfferedRevision;
+  readonly revision: SignedRevision;
   readonly ticket: string;
   readonly commit: boolean;
   readonly deadlineMs: number;
@@ -177,15 +179,10 @@ export function stepJob(machine: SetMachine, job: PrepareJob, event: SetEvent, c
 
 /** Sizes and features are judged before a byte of a bundle is fetched. */
 function afterManifest(machine: SetMachine, job: PrepareJob, manifest: ManifestSummary, config: PdpConfig): SetStep {
-  const lacking = manifest.features.filter((feature) => !config.engine.features.includes(feature));
-  if (lacking.length > 0) {
-    const { name, version } = config.engine;
-    return refuseJob(machine, job, {
-      phase: 'Verify',
-      code: 'EngineTooOld',
-      deterministic: true,
-      detail: { message: `${name} ${version} lacks ${lacking.join(', ')}` },
-    });
+  const unfit = unfitEngine(config.engine, manifest);
+  if (unfit !== undefined) {
+    const detail = { message: unfit };
+    return refuseJob(machine, job, { phase: 'Verify', code: 'EngineTooOld', deterministic: true, detail });
   }
   if (config.capacityBytes > 0 && manifest.totalBytes > config.capacityBytes) {
     return refuseJob(machine, job, {

@@ -1,5 +1,6 @@
 import { isSameRevision, revisionIdOf } from '../identifiers.ts';
-import type { Abort, Commit, OfferedRevision, Prepare } from '../messages.ts';
+import type { SignedRevision } from '@edict/bundle';
+import type { Abort, Commit, Prepare } from '../messages.ts';
 import { orderRevisions, type RevisionOrder } from './revision-order.ts';
 import { activeMessage, beginActivation } from './set-activation.ts';
 import {
@@ -16,12 +17,12 @@ import { recordOf, retain, without, type SetStep } from './set-slots.ts';
 import type { SetMachine } from './state.ts';
 
 /** Order against what is active or on its way to be: nothing at or below it is prepared again. */
-function orderToFloor(machine: SetMachine, offered: OfferedRevision): RevisionOrder {
+function orderToFloor(machine: SetMachine, offered: SignedRevision): RevisionOrder {
   const floor = machine.activation?.slot.revision ?? machine.active?.revision;
   return floor === undefined ? 'Newer' : orderRevisions(floor, offered);
 }
 
-function conflict(machine: SetMachine, offered: OfferedRevision): SetStep {
+function conflict(machine: SetMachine, offered: SignedRevision): SetStep {
   const message = `revision ${offered.n} is known here with another digest`;
   return [
     machine,
@@ -29,7 +30,7 @@ function conflict(machine: SetMachine, offered: OfferedRevision): SetStep {
   ];
 }
 
-function otherSetOlder(machine: SetMachine, offered: OfferedRevision): SetStep {
+function otherSetOlder(machine: SetMachine, offered: SignedRevision): SetStep {
   const message = `the set has another UID here and revision ${offered.n} of UID ${offered.setUid} was created before what is active`;
   return [
     machine,

@@ -1,20 +1,11 @@
 import type { Digest, RevisionId, SetKey } from '../identifiers.ts';
-import type {
-  BootReason,
-  EngineInfo,
-  Load,
-  ManifestSummary,
-  NackDetail,
-  NackPhase,
-  OfferedRevision,
-  SetState,
-  TestCounts,
-} from '../messages.ts';
+import type { SignedRevision } from '@edict/bundle';
+import type { BootReason, EngineInfo, Load, ManifestSummary, NackDetail, NackPhase, SetState, TestCounts } from '../messages.ts';
 import type { RandomState } from '../random.ts';
 
 /** A revision whose bytes this PDP has, verified. */
 export interface Slot {
-  readonly revision: OfferedRevision;
+  readonly revision: SignedRevision;
   readonly manifest: ManifestSummary;
 }
 
@@ -56,7 +47,7 @@ export type JobStep = 'Waiting' | 'Manifest' | 'Bundles' | 'Compiling' | 'Testin
 export interface PrepareJob {
   readonly kind: 'Prepare';
   readonly id: number;
-  readonly revision: OfferedRevision;
+  readonly revision: SignedRevision;
   readonly ticket: string;
   readonly step: JobStep;
   /** True once a Commit for it arrived: activate when ready. */

@@ -246,7 +246,8 @@ export class BodyLowering {
     const pattern = this.prepare(part);
     const key = this.resolve(pattern);
     if (key !== undefined) return { kind: 'member', of: from, key, document };
-    const over = from.kind === 'lazy' ? from : this.#store(from);
+    // An undefined or scalar `from` is a loop without turns: no need to test it first.
+    const over = from;
     const value = this.#locals.fresh(true);
     const keyLocal = this.#locals.fresh(true);
     this.#scan({ over, key: keyLocal, value, document });

@@ -1,5 +1,5 @@
 import { isNumberTooBig, numberFromText, RegoNumber } from './number.ts';
-import { keysOf, entriesOf, RegoObject, RegoSet, setMember, type PlainObject, type Value } from './value.ts';
+import { objectKeys, RegoObject, RegoSet, setMember, type PlainObject, type Value } from './value.ts';
 
 /** Deepest nesting of arrays and objects in JSON text. */
 export const MAX_JSON_DEPTH = 10_000;
@@ -8,6 +8,8 @@ export const MAX_JSON_DEPTH = 10_000;
 export interface JsonProblem {
   readonly message: string;
   readonly offset: number;
+  /** The text is JSON, but holds a number that Rego does not compute with. */
+  readonly isRange?: boolean;
 }
 
 /** What reading JSON gave: a value, or the first problem. */
@@ -35,9 +37,19 @@ export function parseJson(text: string): JsonResult {
   return new JsonReader(text).read();
 }
 
+/** Tells whether a text is JSON; numbers may have any exponent. */
+export function isValidJson(text: string): boolean {
+  const result = new JsonReader(text).read();
+  return result.ok || result.problem.isRange === true;
+}
+
 /** Writes a value as JSON text. `undefined` is not a value: it throws a TypeError. */
 export function stringify(value: Value, options: StringifyOptions = {}): string {
-  const writer: Writer = { escape: options.escapeHtml === true ? escapeHtml : quote };
+  const writer: Writer = {
+    escape: options.escapeHtml === true ? escapeHtml : quote,
+    indentation: options.indentation,
+    depth: 0,
+  };
   return write(value, writer);
 }
 
@@ -45,6 +57,8 @@ export function stringify(value: Value, options: StringifyOptions = {}): string 
 export interface StringifyOptions {
   /** Write <, >, & and U+2028/9 as \u escapes, as Go's encoding/json does unless told not to. Default false. */
   readonly escapeHtml?: boolean;
+  /** Breaks lines: `prefix` starts every line but the first, `indent` is repeated for each level. Default: one line. */
+  readonly indentation?: { readonly prefix: string; readonly indent: string };
 }
 
 /**
@@ -93,6 +107,8 @@ export function jsonKey(key: Value): string {
 
 interface Writer {
   readonly escape: (text: string) => string;
+  readonly indentation: StringifyOptions['indentation'];
+  depth: number;
 }
 
 function write(value: Value, writer: Writer): string {
@@ -115,29 +131,35 @@ function write(value: Value, writer: Writer): string {
 }
 
 function writeList(values: readonly Value[], writer: Writer): string {
-  let text = '[';
+  if (values.length === 0) return '[]';
+  writer.depth++;
+  let text = `[${lineBreak(writer)}`;
   for (let index = 0; index < values.length; index++) {
-    if (index > 0) text += ',';
+    if (index > 0) text += `,${lineBreak(writer)}`;
     text += write(values[index], writer);
   }
-  return `${text}]`;
+  writer.depth--;
+  return `${text}${lineBreak(writer)}]`;
 }
 
 function writeObject(object: PlainObject | RegoObject, writer: Writer): string {
-  let text = '{';
-  if (object instanceof RegoObject) {
-    const members = new Map(entriesOf(object).map(([key, value]) => [jsonKey(key), value]));
-    for (const key of keysOf(Object.fromEntries(members))) {
-      if (text.length > 1) text += ',';
-      text += `${writer.escape(String(key))}:${write(members.get(String(key)), writer)}`;
-    }
-    return `${text}}`;
+  const plain = object instanceof RegoObject ? (toJson(object) as PlainObject) : object;
+  const keys = objectKeys(plain);
+  if (keys.length === 0) return '{}';
+  writer.depth++;
+  const colon = writer.indentation === undefined ? ':' : ': ';
+  let text = `{${lineBreak(writer)}`;
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] ?? '';
+    if (index > 0) text += `,${lineBreak(writer)}`;
+    text += writer.escape(key) + colon + write(plain[key], writer);
   }
-  for (const key of keysOf(object) as readonly string[]) {
-    if (text.length > 1) text += ',';
-    text += `${writer.escape(key)}:${write(object[key], writer)}`;
-  }
-  return `${text}}`;
+  writer.depth--;
+  return `${text}${lineBreak(writer)}}`;
+}
+
+function lineBreak({ indentation, depth }: Writer): string {
+  return indentation === undefined ? '' : `\n${indentation.prefix}${indentation.indent.repeat(depth)}`;
 }
 
 function quote(text: string): string {
@@ -157,6 +179,7 @@ class JsonReader {
   readonly #text: string;
   #at = 0;
   #problem: JsonProblem | undefined = undefined;
+  #range: JsonProblem | undefined = undefined;
 
   constructor(text: string) {
     this.#text = text;
@@ -168,7 +191,8 @@ class JsonReader {
       this.#space();
       if (this.#at < this.#text.length) this.#fail('after top-level value');
     }
-    return this.#problem === undefined ? { ok: true, value } : { ok: false, problem: this.#problem };
+    const problem = this.#problem ?? this.#range;
+    return problem === undefined ? { ok: true, value } : { ok: false, problem };
   }
 
   #value(depth: number): Value {
@@ -298,7 +322,10 @@ class JsonReader {
       if (/[+-]/.test(this.#text[this.#at] ?? '')) this.#at++;
       return this.#fail('in exponent of numeric literal');
     }
-    if (isNumberTooBig(text)) return this.#report('invalid number: number too big');
+    if (isNumberTooBig(text)) {
+      this.#range ??= { message: 'invalid number: number too big', offset: this.#at, isRange: true };
+      return 0;
+    }
     return numberFromText(text);
   }
 

@@ -1,4 +1,4 @@
-import { BundleError, parseBundle, type DomainModel } from '@edict/bundle';
+import { BundleError, parseBundle, type DomainModel, type Problem } from '@edict/bundle';
 import { compileSnapshot, type CompiledSnapshot } from '@edict/engine';
 import type { Digest, NackDetail, NackPhase } from '@edict/protocol';
 
@@ -45,9 +45,9 @@ export function compileBundles(request: CompileRequest): CompileAnswer {
     return {
       ok: false,
       phase: 'Compile',
-      code: first?.code ?? 'InvalidDomains',
+      code: first?.class ?? 'InvalidDomains',
       deterministic: true,
-      detail: first ?? { message: 'the domains do not compile' },
+      detail: first === undefined ? { message: 'the domains do not compile' } : nackDetail(first),
     };
   }
   return {
@@ -55,5 +55,17 @@ export function compileBundles(request: CompileRequest): CompileAnswer {
     compiled: result.compiled,
     compileMs: performance.now() - startedMs,
     heapDeltaBytes: Math.max(0, process.memoryUsage().heapUsed - heapBefore),
+  };
+}
+
+function nackDetail({ message, domain, mrn, line, column, rego }: Problem): NackDetail {
+  const row = line ?? rego?.row;
+  const col = column ?? rego?.col;
+  return {
+    message,
+    ...(domain === undefined ? {} : { domain }),
+    ...(mrn === undefined ? {} : { mrn }),
+    ...(row === undefined ? {} : { line: row }),
+    ...(col === undefined ? {} : { column: col }),
   };
 }

@@ -1,0 +1,30 @@
+import type { PolicyRevision, PolicySet } from '@edict/crds';
+import type { PdpListing } from '@edict/protocol';
+
+/** What the fleet commands need of a running Edict, in a cluster or all-in-one. Throws `CommandError` when it can't be reached. */
+export interface Fleet {
+  /** Sets of the namespace, by name. */
+  readonly sets: () => Promise<readonly PolicySet[]>;
+  /** Revisions of the namespace, newest first. */
+  readonly revisions: () => Promise<readonly PolicyRevision[]>;
+  /** Every PDP that the operator's leader knows. */
+  readonly pdps: () => Promise<readonly PdpListing[]>;
+  /** Sets or removes `spec.rollbackTo`. */
+  readonly rollBack: (set: string, toRevision: number | null) => Promise<void>;
+  readonly namespace: string;
+  readonly close: () => Promise<void>;
+}
+
+/** How the user said which Edict is meant. */
+export interface FleetOptions {
+  /** URL of an all-in-one. */
+  readonly server?: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+  /** Where the operator runs, for what only its memory knows. */
+  readonly operatorNamespace: string;
+}
+
+/** Where `edict up` answers by default. */
+export const LOCAL_SERVER = 'http://127.0.0.1:8180';

@@ -1,0 +1,25 @@
+import { parentPort } from 'node:worker_threads';
+import { Workbench } from './workbench.ts';
+import type { WorkerReply, WorkerRequest } from './worker-messages.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('check-worker.ts runs as a worker thread only');
+const workbench = new Workbench();
+
+port.on('message', (request: WorkerRequest) => {
+  port.postMessage(answer(request));
+});
+
+function answer(request: WorkerRequest): WorkerReply {
+  const { id } = request;
+  try {
+    switch (request.type) {
+      case 'domain':
+        return { id, type: 'domain', verdict: workbench.checkDomain(request.subject, request.context) };
+      case 'combination':
+        return { id, type: 'combination', problems: workbench.checkCombination(request.bundles, request.changed) };
+    }
+  } catch (error) {
+    return { id, type: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}

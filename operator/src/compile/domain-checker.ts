@@ -1,0 +1,66 @@
+import type { Digest, Problem } from '@edict/bundle';
+import type { PolicyDomainSpec, PolicyDomainStatus } from '@edict/crds';
+
+/** A domain as a user wrote it. */
+export interface DomainSource {
+  readonly namespace: string;
+  readonly name: string;
+  readonly spec: PolicyDomainSpec;
+}
+
+/** A rendered domain, as it is stored. */
+export interface StoredBundle {
+  readonly digest: Digest;
+  readonly gzip: Uint8Array;
+}
+
+/** A domain beside the one that is checked: as written or, while what is written is refused, as last rendered. */
+export type DomainContext =
+  | { readonly type: 'source'; readonly source: DomainSource }
+  | { readonly type: 'bundle'; readonly namespace: string; readonly bundle: StoredBundle };
+
+export type EntityCounts = NonNullable<PolicyDomainStatus['entities']>;
+
+/** What became of a check. */
+export interface DomainVerdict {
+  /** Errors only; empty when the domain is valid. */
+  readonly problems: readonly Problem[];
+  /** One line each. */
+  readonly warnings: readonly string[];
+  /** Absent when the domain cannot even be read. */
+  readonly entities?: EntityCounts;
+  /** The rendering; absent when there are problems, or when it is too large. */
+  readonly bundle?: StoredBundle & {
+    readonly size: number;
+    readonly gzSize: number;
+    readonly policies: number;
+    readonly rendererVersion: number;
+  };
+  /** The domain is valid, but its bundle would not fit; says by how much. */
+  readonly tooLarge?: string;
+}
+
+/** Checks and renders domains, beside the event loop. */
+export interface DomainChecker {
+  /** Checks one domain in its context and renders it. Rejects with {@link CheckError} only. */
+  readonly checkDomain: (subject: DomainSource, context: readonly DomainContext[]) => Promise<DomainVerdict>;
+  /** Errors that keep bundles from being served together; `changed` names the domains that are new in the combination. */
+  readonly checkCombination: (
+    bundles: readonly StoredBundle[],
+    changed: readonly string[],
+  ) => Promise<readonly Problem[]>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * A check that did not end. `Timeout`: it took longer than allowed; `Busy`: too many wait; `Crashed`: it ended the thread
+ * (memory) or failed in a way that is a fault of ours; `Closed`.
+ */
+export class CheckError extends Error {
+  override readonly name = 'CheckError';
+  readonly code: 'Timeout' | 'Busy' | 'Crashed' | 'Closed';
+  constructor(code: CheckError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

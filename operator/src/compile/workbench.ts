@@ -1,0 +1,113 @@
+import {
+  BundleError,
+  checkDomains,
+  domainFromObject,
+  formatProblem,
+  isError,
+  lintDomains,
+  parseBundle,
+  renderBundle,
+  withoutPlaces,
+  type Digest,
+  type DomainModel,
+  type Problem,
+  type SourcedDomain,
+} from '@edict/bundle';
+import { API_VERSION } from '@edict/crds';
+import type { EntityCounts, DomainContext, DomainSource, DomainVerdict, StoredBundle } from './domain-checker.ts';
+import { domainsReferredToByModel, reachable, reversed } from './domain-references.ts';
+
+/** Bundles that stay decoded, by digest: most of a set does not change from one revision to the next. */
+const DECODED_MAX = 512;
+
+/** Warnings that a status has room for. */
+const WARNINGS_MAX = 20;
+
+/**
+ * Checks and renders domains. Pure but for a cache of decoded bundles; runs in a worker thread, so that a large compile
+ * delays neither health nor heartbeats.
+ */
+export class Workbench {
+  readonly #decoded = new Map<Digest, DomainModel>();
+
+  /** Checks one domain beside the others that it refers to, and renders it if nothing is wrong with it. */
+  checkDomain(subject: DomainSource, context: readonly DomainContext[]): DomainVerdict {
+    const read = domainFromObject(objectOf(subject));
+    if (!read.ok) return { problems: read.problems, warnings: [] };
+    const others = context.flatMap((item) => this.#contextDomain(item));
+    const domains: readonly SourcedDomain[] = [read, ...others];
+    const own = (problem: Problem): boolean => problem.domain === undefined || problem.domain === read.domain.name;
+    const problems = checkDomains(domains).filter((problem) => isError(problem) && own(problem));
+    if (problems.length > 0) return { problems, warnings: [], entities: countEntities(read.domain) };
+    const warnings = lintDomains(domains)
+      .filter((problem) => !isError(problem) && own(problem))
+      .slice(0, WARNINGS_MAX)
+      .map(formatProblem);
+    try {
+      const { digest, gzip, size, gzSize, rendererVersion } = renderBundle(read.domain);
+      const bundle = { digest, gzip, size, gzSize, rendererVersion, policies: read.domain.policies.length };
+      return { problems: [], warnings, entities: countEntities(read.domain), bundle };
+    } catch (error) {
+      if (!(error instanceof BundleError) || error.code !== 'too-large') throw error;
+      return { problems: [], warnings, entities: countEntities(read.domain), tooLarge: error.message };
+    }
+  }
+
+  /**
+   * What keeps these bundles from being served together. `changed` names the domains that differ from a combination that
+   * is known to be good; only they, those who refer to them, and what all of these refer to are looked at.
+   */
+  checkCombination(bundles: readonly StoredBundle[], changed: readonly string[]): readonly Problem[] {
+    const models = bundles.map((bundle) => this.#decode(bundle));
+    const edges = new Map(models.map((model) => [model.name, domainsReferredToByModel(model)]));
+    const affected = reachable(changed, reversed(edges));
+    const looked = reachable(affected, edges);
+    return checkDomains(
+      models.filter(({ name }) => looked.has(name)).map((model) => withoutPlaces(model, model.name)),
+    ).filter(isError);
+  }
+
+  #contextDomain(item: DomainContext): readonly SourcedDomain[] {
+    if (item.type === 'bundle') {
+      const model = this.#decode(item.bundle);
+      return [withoutPlaces(model, `${item.namespace}/${model.name}`)];
+    }
+    const read = domainFromObject(objectOf(item.source));
+    // What cannot be read has its own verdict; here it is as if it were not there.
+    return read.ok ? [read] : [];
+  }
+
+  #decode({ digest, gzip }: StoredBundle): DomainModel {
+    const known = this.#decoded.get(digest);
+    if (known !== undefined) {
+      this.#decoded.delete(digest); // to the young end
+      this.#decoded.set(digest, known);
+      return known;
+    }
+    const model = parseBundle(gzip, { digest });
+    this.#decoded.set(digest, model);
+    if (this.#decoded.size > DECODED_MAX) {
+      const [oldest] = this.#decoded.keys();
+      if (oldest !== undefined) this.#decoded.delete(oldest);
+    }
+    return model;
+  }
+}
+
+function objectOf({ namespace, name, spec }: DomainSource): unknown {
+  return { apiVersion: API_VERSION, kind: 'PolicyDomain', metadata: { namespace, name }, spec };
+}
+
+function countEntities(model: DomainModel): EntityCounts {
+  return {
+    policies: model.policies.length,
+    libraries: model.libraries.length,
+    roles: model.roles.length,
+    groups: model.groups.length,
+    scopes: model.scopes.length,
+    resourceGroups: model.resourceGroups.length,
+    resources: model.resources.length,
+    operations: model.operations.length,
+    mappers: model.mappers.length,
+  };
+}

@@ -1,0 +1,23 @@
+import type { Problem } from '@edict/bundle';
+import type { DomainContext, DomainSource, DomainVerdict, StoredBundle } from './domain-checker.ts';
+
+/** What the worker is asked. */
+export type WorkerRequest =
+  | {
+      readonly id: number;
+      readonly type: 'domain';
+      readonly subject: DomainSource;
+      readonly context: readonly DomainContext[];
+    }
+  | {
+      readonly id: number;
+      readonly type: 'combination';
+      readonly bundles: readonly StoredBundle[];
+      readonly changed: readonly string[];
+    };
+
+/** What it answers. `failed` is a fault of ours, not of a domain. */
+export type WorkerReply =
+  | { readonly id: number; readonly type: 'domain'; readonly verdict: DomainVerdict }
+  | { readonly id: number; readonly type: 'combination'; readonly problems: readonly Problem[] }
+  | { readonly id: number; readonly type: 'failed'; readonly message: string };

@@ -1,0 +1,23 @@
+import type { Manifest, ManifestDomain } from '@edict/bundle';
+import type { PolicyRevision } from '@edict/crds';
+
+const parsed = new WeakMap<object, Manifest>();
+
+/** The manifest inside a revision. Its text is what our own renderer wrote and signed; parsed once per object. */
+export function manifestOf(revision: PolicyRevision): Manifest {
+  const known = parsed.get(revision.spec);
+  if (known !== undefined) return known;
+  const manifest = JSON.parse(revision.spec.manifest) as Manifest;
+  parsed.set(revision.spec, manifest);
+  return manifest;
+}
+
+/** The entry of one domain in a revision's manifest, by the object's UID: a new object of an old name is another domain. */
+export function entryOf(revision: PolicyRevision, domainUid: string): ManifestDomain | undefined {
+  return manifestOf(revision).domains.find(({ uid }) => uid === domainUid);
+}
+
+/** What a manifest serves, apart from which generation it was rendered from: equal texts need no new revision. */
+export function contentKey(domains: readonly Pick<ManifestDomain, 'namespace' | 'name' | 'uid' | 'digest'>[]): string {
+  return JSON.stringify(domains.map(({ namespace, name, uid, digest }) => [namespace, name, uid, digest]));
+}

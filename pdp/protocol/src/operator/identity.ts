@@ -1,0 +1,17 @@
+import type { NodeId, SetKey } from '../identifiers.ts';
+
+/** Who is at the other end of a stream, as authentication says. Nothing in it comes from the peer's own messages. */
+export interface PeerIdentity {
+  /** Pod UID, or the certificate's subject alternative name. */
+  readonly nodeId: NodeId;
+  readonly podName: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  /** Sets that it may have, for stores that keep no list of members. */
+  readonly sets: readonly SetKey[];
+}
+
+/** `namespace/name` of the peer's pod. */
+export function nodeName(identity: PeerIdentity): string {
+  return `${identity.namespace}/${identity.podName}`;
+}

@@ -1,0 +1,329 @@
+import type { Digest, NodeId, RevisionId, SetKey } from '../identifiers.ts';
+import { PROTOCOL_VERSION, type Beat, type Hello, type OperatorMessage, type PdpMessage, type SetState } from '../messages.ts';
+import { nodeName, type PeerIdentity } from './identity.ts';
+import type { Instant } from './instant.ts';
+import type { Decision, OperatorTuning, SetObservation } from './observation.ts';
+import type { RolloutProgress } from './progress.ts';
+import { SetRollout, type DecisionOutcome, type RolloutEffect } from './rollout.ts';
+import { Sessions, type Session, type SessionId } from './sessions.ts';
+
+/** What the operator's machine reacts to. */
+export type OperatorEvent =
+  /** An authenticated stream is open; its Hello is awaited. */
+  | { readonly type: 'opened'; readonly sessionId: SessionId; readonly identity: PeerIdentity }
+  | { readonly type: 'message'; readonly sessionId: SessionId; readonly message: PdpMessage }
+  | { readonly type: 'closed'; readonly sessionId: SessionId }
+  | { readonly type: 'observed'; readonly observation: SetObservation }
+  | { readonly type: 'setRemoved'; readonly set: SetKey }
+  | { readonly type: 'decisionAnswered'; readonly set: SetKey; readonly revision: RevisionId; readonly outcome: DecisionOutcome }
+  /** About twice a second. */
+  | { readonly type: 'tick' }
+  /** Ask this share of the streams (0–1) to go elsewhere. */
+  | { readonly type: 'drain'; readonly share: number; readonly reason: string };
+
+/** What the operator's machine wants done, in order. */
+export type OperatorEffect =
+  | { readonly type: 'send'; readonly sessionId: SessionId; readonly message: OperatorMessage }
+  | { readonly type: 'close'; readonly sessionId: SessionId; readonly reason: string }
+  /** Compare-and-swap; answer with `decisionAnswered`. */
+  | { readonly type: 'writeDecision'; readonly set: SetKey; readonly revision: RevisionId; readonly decision: Decision }
+  /** What {@link OperatorMachine.progress} tells of the set may have changed. */
+  | { readonly type: 'progressed'; readonly set: SetKey };
+
+/** What the machine takes from outside. */
+export interface OperatorDeps {
+  readonly replica: string;
+  readonly tuning: OperatorTuning;
+  /** Base URL of manifests and bundles as PDPs reach it; `''` if they know it. */
+  readonly artifactsUrl: string;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly issueTicket: (nodeId: NodeId, digest: Digest, now: Instant) => string;
+}
+
+/** One PDP for a list that people read. */
+export interface PdpListing {
+  readonly nodeId: NodeId;
+  /** `namespace/name` of the pod. */
+  readonly pod: string;
+  readonly connected: boolean;
+  readonly engineVersion: string;
+  /** Wall clock of this replica at the last Beat; 0 for none. */
+  readonly lastBeatAt: number;
+  readonly sets: readonly {
+    readonly set: SetKey;
+    readonly state: SetState;
+    /** 0 for none. */
+    readonly active: number;
+    readonly staged: number;
+    readonly nack?: string;
+  }[];
+}
+
+/**
+ * The operator's side of the protocol for one serving replica: streams and rollouts of all sets. Deterministic, without
+ * I/O. A new leader makes a new one: everything that matters is in the store and in the PDPs' Hellos.
+ */
+export class OperatorMachine {
+  readonly #deps: OperatorDeps;
+  readonly #sessions: Sessions;
+  readonly #rollouts = new Map<SetKey, SetRollout>();
+  readonly #observations = new Map<SetKey, SetObservation>();
+  readonly #servingSince: Instant;
+  #effects: OperatorEffect[] = [];
+
+  constructor(deps: OperatorDeps, now: Instant) {
+    this.#deps = deps;
+    this.#servingSince = now;
+    this.#sessions = new Sessions(deps.tuning, deps.random, now);
+  }
+
+  /** Handles one event. Messages of unknown streams and about sets that the PDP does not serve change nothing. */
+  step(event: OperatorEvent, now: Instant): readonly OperatorEffect[] {
+    switch (event.type) {
+      case 'opened':
+        if (this.#sessions.open(event.sessionId, event.identity, now) === undefined) {
+          this.#retry(event.sessionId, 30_000, 'this replica has as many streams as it may');
+        }
+        break;
+      case 'message':
+        this.#onMessage(event.sessionId, event.message, now);
+        break;
+      case 'closed':
+        this.#drop(event.sessionId, now);
+        break;
+      case 'observed':
+        this.#observe(event.observation, now);
+        break;
+      case 'setRemoved':
+        this.#rollouts.delete(event.set);
+        this.#observations.delete(event.set);
+        this.#reassign(now);
+        break;
+      case 'decisionAnswered': {
+        const { set, revision, outcome } = event;
+        const rollout = this.#rollouts.get(set);
+        if (rollout !== undefined) this.#apply(set, rollout.decisionAnswered(revision, outcome, now));
+        break;
+      }
+      case 'tick':
+        this.#tick(now);
+        break;
+      case 'drain':
+        this.#drain(event.share, event.reason);
+        break;
+    }
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** Exact counts of one set; undefined for a set that was never observed. */
+  progress(set: SetKey, now: Instant): RolloutProgress | undefined {
+    return this.#rollouts.get(set)?.progress(now);
+  }
+
+  /** True once the set's PDPs had time to connect: before that its progress shows losses that are none. */
+  isSettled(set: SetKey, now: Instant): boolean {
+    return this.#rollouts.get(set)?.isSettled(now) ?? false;
+  }
+
+  /** Sets under distribution. */
+  sets(): readonly SetKey[] {
+    return [...this.#rollouts.keys()];
+  }
+
+  /** Every PDP that this replica knows of, ordered by pod. */
+  pdps(): readonly PdpListing[] {
+    const listings = new Map<NodeId, PdpListing>();
+    for (const [set, rollout] of this.#rollouts) {
+      for (const node of rollout.nodes()) {
+        const session = this.#sessions.ofNode(node.nodeId);
+        const known = listings.get(node.nodeId);
+        const entry = {
+          set,
+          state: node.state,
+          active: node.active?.n ?? 0,
+          staged: node.staged?.n ?? 0,
+          ...(node.nack === undefined ? {} : { nack: node.nack.text }),
+        };
+        listings.set(node.nodeId, {
+          nodeId: node.nodeId,
+          pod: node.name,
+          connected: session !== undefined,
+          engineVersion: node.engineVersion,
+          lastBeatAt: session?.lastBeatWall ?? 0,
+          sets: [...(known?.sets ?? []), entry],
+        });
+      }
+    }
+    return [...listings.values()].toSorted((a, b) => (a.pod < b.pod ? -1 : a.pod > b.pod ? 1 : 0));
+  }
+
+  /** Live, admitted streams. */
+  get sessions(): number {
+    return [...this.#sessions.admitted()].length;
+  }
+
+  #send(sessionId: SessionId, message: OperatorMessage): void {
+    this.#effects.push({ type: 'send', sessionId, message });
+  }
+
+  #close(sessionId: SessionId, reason: string): void {
+    this.#effects.push({ type: 'close', sessionId, reason });
+  }
+
+  #retry(sessionId: SessionId, afterMs: number, reason: string): void {
+    this.#send(sessionId, { type: 'Retry', afterMs, reason });
+    this.#close(sessionId, reason);
+  }
+
+  #onMessage(sessionId: SessionId, message: PdpMessage, now: Instant): void {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return;
+    if (message.type === 'Hello') {
+      this.#onHello(session, message, now);
+      return;
+    }
+    if (session.engine === undefined) {
+      this.#drop(sessionId, now);
+      this.#close(sessionId, `${message.type} before Hello`);
+      return;
+    }
+    session.lastHeardAt = now.mono;
+    if (message.type === 'Beat') {
+      this.#onBeat(session, message, now);
+      return;
+    }
+    const rollout = this.#rollouts.get(message.set);
+    if (rollout === undefined || !session.assigned.includes(message.set)) return;
+    this.#apply(message.set, rollout.heard(session.identity.nodeId, message, now));
+  }
+
+  #onHello(session: Session, hello: Hello, now: Instant): void {
+    if (hello.protocol !== PROTOCOL_VERSION) {
+      this.#drop(session.id, now);
+      this.#close(session.id, `ProtocolMismatch: this operator speaks version ${PROTOCOL_VERSION}, the PDP ${hello.protocol}`);
+      return;
+    }
+    const admission = this.#sessions.admit(session, hello, now);
+    switch (admission.type) {
+      case 'Refused':
+        this.#drop(session.id, now);
+        this.#close(session.id, admission.reason);
+        return;
+      case 'Retry':
+        this.#drop(session.id, now);
+        this.#retry(session.id, admission.afterMs, 'too many Hellos at once');
+        return;
+      case 'Admitted':
+        break;
+    }
+    if (admission.replaced !== undefined) this.#close(admission.replaced, 'another stream of the same node took over');
+    session.assigned = this.#assignedTo(session);
+    this.#welcome(session);
+    for (const set of session.assigned) this.#join(session, set, now);
+  }
+
+  #welcome(session: Session): void {
+    const { replica, artifactsUrl, tuning } = this.#deps;
+    const { heartbeatMs } = tuning;
+    this.#send(session.id, { type: 'Welcome', replica, sets: session.assigned, heartbeatMs, artifactsUrl });
+  }
+
+  #join(session: Session, set: SetKey, now: Instant): void {
+    const { identity, engine, hellos, beats } = session;
+    const rollout = this.#rollouts.get(set);
+    if (rollout === undefined) return;
+    const version = engine?.version ?? '';
+    this.#apply(set, rollout.connected(identity.nodeId, nodeName(identity), hellos.get(set), version, now));
+    const beat = beats.get(set);
+    if (beat !== undefined) this.#apply(set, rollout.beat(identity.nodeId, beat, now));
+  }
+
+  #onBeat(session: Session, beat: Beat, now: Instant): void {
+    session.lastBeatWall = now.wall;
+    session.load = beat.load;
+    this.#send(session.id, { type: 'BeatAck', seq: beat.seq, asOfAgeMs: 0, clock: now.wall });
+    for (const set of beat.sets) {
+      session.beats.set(set.set, set);
+      const rollout = this.#rollouts.get(set.set);
+      if (rollout === undefined || !session.assigned.includes(set.set)) continue;
+      this.#apply(set.set, rollout.beat(session.identity.nodeId, set, now));
+    }
+  }
+
+  #drop(sessionId: SessionId, now: Instant): void {
+    const session = this.#sessions.close(sessionId);
+    if (session === undefined) return;
+    for (const set of session.assigned) {
+      const rollout = this.#rollouts.get(set);
+      if (rollout !== undefined) this.#apply(set, rollout.disconnected(session.identity.nodeId, now));
+    }
+  }
+
+  #observe(observation: SetObservation, now: Instant): void {
+    const { set } = observation;
+    this.#observations.set(set, observation);
+    let rollout = this.#rollouts.get(set);
+    if (rollout === undefined) {
+      const { tuning, random, issueTicket } = this.#deps;
+      rollout = new SetRollout(observation, { tuning, random, issueTicket }, this.#servingSince);
+      this.#rollouts.set(set, rollout);
+    }
+    // Members first: a rollout that starts now must see everyone who is connected.
+    this.#reassign(now);
+    this.#apply(set, rollout.observe(observation, now));
+  }
+
+  #assignedTo(session: Session): readonly SetKey[] {
+    const { nodeId, sets } = session.identity;
+    return [...this.#observations.values()]
+      .filter(({ set, members }) => (members === undefined ? sets.includes(set) : members.has(nodeId)))
+      .map(({ set }) => set);
+  }
+
+  /** Compares who may have which set with who has it: pods change their labels, sets come and go. */
+  #reassign(now: Instant): void {
+    for (const session of this.#sessions.admitted()) {
+      const before = session.assigned;
+      const after = this.#assignedTo(session);
+      if (before.length === after.length && before.every((set) => after.includes(set))) continue;
+      session.assigned = after;
+      this.#welcome(session);
+      for (const set of after) if (!before.includes(set)) this.#join(session, set, now);
+      for (const set of before) {
+        const rollout = this.#rollouts.get(set);
+        if (after.includes(set) || rollout === undefined) continue;
+        this.#apply(set, rollout.removed(session.identity.nodeId, now));
+      }
+    }
+  }
+
+  #tick(now: Instant): void {
+    for (const { session, reason } of this.#sessions.expired(now)) {
+      this.#drop(session.id, now);
+      this.#close(session.id, reason);
+    }
+    for (const [set, rollout] of this.#rollouts) this.#apply(set, rollout.tick(now), 'quiet');
+  }
+
+  #drain(share: number, reason: string): void {
+    const sessions = [...this.#sessions.admitted()];
+    const count = Math.ceil(sessions.length * share);
+    for (const session of sessions.slice(0, count)) {
+      this.#send(session.id, { type: 'Reconnect', afterMs: Math.ceil(this.#deps.random() * 2000), reason });
+    }
+  }
+
+  #apply(set: SetKey, effects: readonly RolloutEffect[], mode: 'told' | 'quiet' = 'told'): void {
+    for (const effect of effects) {
+      if (effect.type === 'writeDecision') this.#effects.push({ type: 'writeDecision', set, revision: effect.revision, decision: effect.decision });
+      else {
+        const session = this.#sessions.ofNode(effect.nodeId);
+        if (session !== undefined) this.#send(session.id, effect.message);
+      }
+    }
+    if (mode === 'told' || effects.length > 0) this.#effects.push({ type: 'progressed', set });
+  }
+}

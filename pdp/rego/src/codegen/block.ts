@@ -1,0 +1,562 @@
+import type { Term } from '../ast.ts';
+import type { Block, LocalId, Operand, Override, Step } from '../plan/ir.ts';
+import { primitive, type Pool } from './constants.ts';
+import { isPlainName } from './names.ts';
+import type { Writer } from './writer.ts';
+
+/** What a block does where it fails or comes to its end: statements of JavaScript that leave it. */
+export interface Exits {
+  readonly fail: string;
+  readonly succeed: string;
+  /** For the `result` of rules. */
+  readonly result?: (writer: Writer, value: string) => void;
+  /** For the `part`s of partial rules. */
+  readonly part?: (writer: Writer, step: Extract<Step, { readonly kind: 'part' }>, path: readonly string[], value: string) => void;
+}
+
+/** What blocks need to know of the program around them. */
+export interface ProgramNames {
+  readonly pool: Pool;
+  /** The expression of a group's whole value. */
+  readonly group: (id: number) => string;
+  readonly restricted: (id: number, count: number) => string;
+  readonly call: (id: number) => string;
+  readonly tree: (id: number) => string;
+  readonly lazy: (id: number) => string;
+  readonly base: (path: readonly string[]) => string;
+  /** True for base documents that no `with` replaces, wholly or in part. */
+  readonly isFixedBase: (path: readonly string[]) => boolean;
+  /** The slot that replaces a built-in or a function, if any `with` does. */
+  readonly builtinSlot: (name: string) => number | undefined;
+  readonly groupSlot: (id: number) => number | undefined;
+  readonly slotArity: (slot: number) => number;
+  /** Statements that put replaced documents into the frame. */
+  readonly overrideData: (path: readonly string[], value: string) => readonly string[];
+}
+
+const comparisons: Readonly<Record<string, string>> = { lt: '<', lte: '<=', gt: '>', gte: '>=' };
+
+/** Writes the blocks of one generated function. */
+export class BlockWriter {
+  readonly #out: Writer;
+  readonly #names: ProgramNames;
+  readonly #used: ReadonlySet<LocalId>;
+  #labels = 0;
+  #temps = 0;
+
+  constructor(out: Writer, names: ProgramNames, used: ReadonlySet<LocalId>) {
+    this.#out = out;
+    this.#names = names;
+    this.#used = used;
+  }
+
+  label(prefix: string): string {
+    return `${prefix}${String(this.#labels++)}`;
+  }
+
+  #temp(): string {
+    return `t${String(this.#temps++)}`;
+  }
+
+  block(block: Block, exits: Exits): void {
+    for (const step of block) this.#step(step, exits);
+  }
+
+  #step(step: Step, exits: Exits): void {
+    const out = this.#out;
+    switch (step.kind) {
+      case 'bind':
+        this.#bind(step.local, step.value, exits.fail);
+        return;
+      case 'test':
+        this.#test(step.value, exits.fail);
+        return;
+      case 'run':
+        out.line(`${this.operand(step.value)};`);
+        return;
+      case 'equal':
+        out.line(`if (!(${this.#equal(step.left, step.right)})) ${exits.fail}`);
+        return;
+      case 'fail':
+        // A condition, so that what follows stays reachable for JavaScript's parser and readers.
+        out.line(`if (true) ${exits.fail}`);
+        return;
+      case 'is-array': {
+        const value = this.operand(step.value);
+        out.line(`if (!Array.isArray(${value}) || ${value}.length !== ${String(step.length)}) ${exits.fail}`);
+        return;
+      }
+      case 'is-object':
+        out.line(`if (sizeOf(${this.operand(step.value)}) !== ${String(step.size)}) ${exits.fail}`);
+        return;
+      case 'scan':
+        this.#scan(step, exits);
+        return;
+      case 'not': {
+        const label = this.label('N');
+        out.block(`${label}: {`, () => {
+          this.block(step.body, { fail: `break ${label};`, succeed: exits.fail });
+        });
+        return;
+      }
+      case 'either':
+        this.#either(step.blocks, exits);
+        return;
+      case 'every':
+        this.#every(step, exits);
+        return;
+      case 'collect':
+        this.#collect(step);
+        return;
+      case 'with':
+        this.#with(step, exits);
+        return;
+      case 'succeed':
+        out.line(exits.succeed);
+        return;
+      case 'yield': {
+        const local = `l${String(step.local)}`;
+        const value = this.operand(step.value);
+        if (step.key !== undefined) {
+          out.line(`${local} = put(${local}, ${this.operand(step.key)}, ${value}, ${local}s);`);
+        } else out.line(`add(${local}, ${value});`);
+        return;
+      }
+      case 'result':
+        exits.result?.(out, this.operand(step.value));
+        return;
+      case 'part': {
+        const path = step.path.map((part) => this.operand(part));
+        exits.part?.(out, step, path, this.operand(step.value));
+        return;
+      }
+      default:
+        step satisfies never;
+    }
+  }
+
+  // Operands
+
+  /** An expression for a value, undefined included; may write statements first. */
+  operand(operand: Operand): string {
+    switch (operand.kind) {
+      case 'local':
+        return `l${String(operand.id)}`;
+      case 'constant':
+        return this.#names.pool.constant(operand.term);
+      case 'input':
+        return 'I';
+      case 'base':
+        return this.#names.base(operand.path);
+      case 'group':
+        return this.#names.group(operand.group);
+      case 'restricted':
+        return `${this.#names.restricted(operand.group, operand.keys.length)}(${operand.keys.map((key) => this.operand(key)).join(', ')})`;
+      case 'tree':
+        return this.#names.tree(operand.tree);
+      case 'lazy':
+        return this.#names.lazy(operand.tree);
+      case 'force':
+        return `force(${this.operand(operand.of)})`;
+      case 'member':
+        return this.#member(operand);
+      case 'array':
+        return `[${operand.items.map((item) => this.operand(item)).join(', ')}]`;
+      case 'set':
+        return `newSet([${operand.items.map((item) => this.operand(item)).join(', ')}])`;
+      case 'object':
+        return this.#object(operand.entries);
+      case 'builtin':
+        return this.#builtin(operand);
+      case 'call': {
+        const args = operand.args.map((arg) => this.operand(arg)).join(', ');
+        const slot = this.#names.groupSlot(operand.group);
+        const call = `${this.#names.call(operand.group)}(${args})`;
+        return slot === undefined ? call : `(M.o${String(slot)} === undefined ? ${call} : M.o${String(slot)}(${args}))`;
+      }
+      default:
+        return operand satisfies never;
+    }
+  }
+
+  #object(entries: readonly (readonly [Operand, Operand])[]): string {
+    if (entries.every(([key]) => key.kind === 'constant' && key.term.kind === 'string')) {
+      return `{${entries.map(([key, value]) => `[${this.operand(key)}]: ${this.operand(value)}`).join(', ')}}`;
+    }
+    return `newObject([${entries.map(([key, value]) => `[${this.operand(key)}, ${this.operand(value)}]`).join(', ')}])`;
+  }
+
+  #member(operand: Extract<Operand, { readonly kind: 'member' }>): string {
+    if (operand.document) return `stepInto(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
+    const chain = plainChain(operand);
+    if (chain === undefined) return `getIndex(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
+    const temp = this.#temp();
+    const from = this.#atom(chain.from);
+    this.#out.line(`let ${temp} = ${from}${chain.names.map((name) => `?.${name}`).join('')};`);
+    this.#out.line(`if (${temp} === undefined) ${temp} = walk(${from}, ${this.#names.pool.path(chain.names)});`);
+    return temp;
+  }
+
+  /** An expression that may stand twice. */
+  #atom(operand: Operand): string {
+    const text = this.operand(operand);
+    if (/^[A-Za-z0-9_]+$/.test(text)) return text;
+    const temp = this.#temp();
+    this.#out.line(`const ${temp} = ${text};`);
+    return temp;
+  }
+
+  #builtin(operand: Extract<Operand, { readonly kind: 'builtin' }>): string {
+    const slot = this.#names.builtinSlot(operand.name);
+    if (slot === undefined && isCondition(operand)) return `(${this.#condition(operand)})`;
+    const args = operand.args.map((arg) => this.operand(arg));
+    const call = `${this.#names.pool.builtin(operand.name)}(${['C', ...args].join(', ')})`;
+    const site = this.#names.pool.site({ message: operand.name, location: operand.location });
+    const temp = this.#temp();
+    if (slot === undefined) this.#out.line(`const ${temp} = ${call};`);
+    else this.#out.line(`const ${temp} = M.o${String(slot)} === undefined ? ${call} : M.o${String(slot)}(${args.join(', ')});`);
+    this.#out.line(`if (${temp} === undefined) C.at(${String(site)});`);
+    return temp;
+  }
+
+  /** A boolean expression for a comparison. */
+  #condition(operand: Extract<Operand, { readonly kind: 'builtin' }>): string {
+    const [left, right] = operand.args;
+    if (left === undefined || right === undefined) throw new TypeError('a comparison has two sides');
+    if (operand.name === 'equal') return this.#equal(left, right);
+    if (operand.name === 'neq') return `!(${this.#equal(left, right)})`;
+    const operator = comparisons[operand.name] ?? '';
+    const a = this.#atom(left);
+    const b = this.#atom(right);
+    return `typeof ${a} === 'number' && typeof ${b} === 'number' ? ${a} ${operator} ${b} : compare(${a}, ${b}) ${operator} 0`;
+  }
+
+  #equal(left: Operand, right: Operand): string {
+    for (const [constant, other] of [
+      [left, right],
+      [right, left],
+    ] as const) {
+      if (constant.kind !== 'constant') continue;
+      const literal = primitive(constant.term);
+      if (literal === undefined) continue;
+      if (constant.term.kind !== 'number') return `${this.operand(other)} === ${literal}`;
+      const atom = this.#atom(other);
+      return `${atom} === ${literal} || equals(${atom}, ${literal})`;
+    }
+    return `equals(${this.operand(left)}, ${this.operand(right)})`;
+  }
+
+  // Steps
+
+  #bind(local: LocalId, value: Operand, fail: string): void {
+    const out = this.#out;
+    const name = `l${String(local)}`;
+    const text = this.operand(value);
+    out.line(`const ${name} = ${text};`);
+    if (!isDefined(value)) out.line(`if (${name} === undefined) ${fail}`);
+  }
+
+  #test(value: Operand, fail: string): void {
+    const out = this.#out;
+    if (value.kind === 'builtin' && isCondition(value) && this.#names.builtinSlot(value.name) === undefined) {
+      out.line(`if (!(${this.#condition(value)})) ${fail}`);
+      return;
+    }
+    if (value.kind === 'constant') {
+      if (value.term.kind === 'boolean' && !value.term.value) out.line(`if (true) ${fail}`);
+      return;
+    }
+    const atom = this.#atom(value);
+    out.line(isDefined(value) ? `if (${atom} === false) ${fail}` : `if (${atom} === undefined || ${atom} === false) ${fail}`);
+  }
+
+  #scan(step: Extract<Step, { readonly kind: 'scan' }>, exits: Exits): void {
+    const label = this.label('L');
+    const out = this.#out;
+    this.#loop(step, label, () => {
+      this.block(step.body, { ...exits, fail: `continue ${label};` });
+    });
+    out.line(exits.fail);
+  }
+
+  /** A loop over the members of a collection, in Rego order; nothing for what is no collection. */
+  #loop(
+    step: {
+      readonly over: Operand;
+      readonly key: LocalId | undefined;
+      readonly value: LocalId | undefined;
+      readonly document?: boolean;
+      readonly relation?: boolean;
+    },
+    label: string,
+    inside: () => void,
+  ): void {
+    const out = this.#out;
+    const n = label.slice(1);
+    const over = this.#atom(step.over);
+    const keyUsed = step.key !== undefined && this.#used.has(step.key);
+    const valueUsed = step.value !== undefined && this.#used.has(step.value);
+    const cached = this.#isBaseDocument(step.over);
+    if (step.document === true) {
+      out.line(`const a${n} = documentKeys(${over});`);
+      out.line(`if ((S -= a${n}.length) < 0) stop();`);
+      out.block(`${label}: for (let i${n} = 0; i${n} < a${n}.length; i${n}++) {`, () => {
+        const key = `l${String(step.key)}`;
+        out.line(`const ${key} = a${n}[i${n}];`);
+        out.line(`const l${String(step.value)} = stepInto(${over}, ${key});`);
+        out.line(`if (l${String(step.value)} === undefined) continue;`);
+        inside();
+      });
+      return;
+    }
+    if (keyUsed) out.line(`const c${n} = ${cached ? 'C.dataKeys' : 'keysOf'}(${over});`);
+    out.line(`const a${n} = ${step.relation === true ? over : `${cached ? 'C.dataValues' : 'valuesOf'}(${over})`};`);
+    out.line(`if ((S -= a${n}.length) < 0) stop();`);
+    out.block(`${label}: for (let i${n} = 0; i${n} < a${n}.length; i${n}++) {`, () => {
+      if (keyUsed) out.line(`const l${String(step.key)} = c${n} === undefined ? i${n} : c${n}[i${n}];`);
+      if (valueUsed) out.line(`const l${String(step.value)} = a${n}[i${n}];`);
+      inside();
+    });
+  }
+
+  /** True for a document that is the same in all evaluations: its sorted keys may be kept. */
+  #isBaseDocument(operand: Operand): boolean {
+    if (operand.kind === 'base') return this.#names.isFixedBase(operand.path);
+    return operand.kind === 'member' && !operand.document && this.#isBaseDocument(operand.of);
+  }
+
+  #either(blocks: readonly Block[], exits: Exits): void {
+    const out = this.#out;
+    const label = this.label('E');
+    out.block(`${label}: {`, () => {
+      for (const block of blocks) {
+        const inner = this.label('A');
+        out.block(`${inner}: {`, () => {
+          this.block(block, { fail: `break ${inner};`, succeed: `break ${label};` });
+        });
+      }
+      out.line(exits.fail);
+    });
+  }
+
+  #every(step: Extract<Step, { readonly kind: 'every' }>, exits: Exits): void {
+    const out = this.#out;
+    const label = this.label('V');
+    const over = this.#atom(step.over);
+    out.line(`if (!isCollection(${over})) ${exits.fail}`);
+    this.#loop(step, label, () => {
+      const inner = this.label('A');
+      out.block(`${inner}: {`, () => {
+        this.block(step.body, { fail: `break ${inner};`, succeed: `continue ${label};` });
+      });
+      out.line(exits.fail);
+    });
+  }
+
+  #collect(step: Extract<Step, { readonly kind: 'collect' }>): void {
+    const out = this.#out;
+    const local = `l${String(step.local)}`;
+    const label = this.label('K');
+    if (step.into === 'object') {
+      const site = this.#names.pool.site({ message: 'object keys must be unique', location: step.location });
+      out.line(`let ${local} = {};`);
+      out.line(`const ${local}s = ${String(site)};`);
+    } else out.line(`const ${local} = ${step.into === 'array' ? '[]' : 'newSet()'};`);
+    out.block(`${label}: {`, () => {
+      this.block(step.body, { fail: `break ${label};`, succeed: '' });
+    });
+  }
+
+  #with(step: Extract<Step, { readonly kind: 'with' }>, exits: Exits): void {
+    const out = this.#out;
+    const label = this.label('W');
+    const n = label.slice(1);
+    const exported = step.exports.filter((id) => this.#used.has(id));
+    const values = step.overrides.map((override) => this.#overrideValue(override));
+    out.line(`const f${n} = M, x${n} = I, d${n} = D;`);
+    out.line(step.many ? `const r${n} = [];` : `let s${n} = false;`);
+    if (!step.many) for (const id of exported) out.line(`let y${n}_${String(id)};`);
+    out.line('M = f' + n + '.next();');
+    step.overrides.forEach((override, index) => {
+      for (const line of this.#override(override, values[index] ?? 'undefined')) out.line(line);
+    });
+    out.block(`${label}: {`, () => {
+      const save = exported.map((id) => `l${String(id)}`);
+      const succeed = step.many
+        ? `r${n}.push([${save.join(', ')}]);`
+        : `${exported.map((id) => `y${n}_${String(id)} = l${String(id)}; `).join('')}s${n} = true; break ${label};`;
+      this.block(step.body, { fail: `break ${label};`, succeed });
+    });
+    out.line(`M = f${n}; I = x${n}; D = d${n};`);
+    if (!step.many) {
+      out.line(`if (!s${n}) ${exits.fail}`);
+      for (const id of exported) out.line(`const l${String(id)} = y${n}_${String(id)};`);
+      this.block(step.rest, exits);
+      return;
+    }
+    const loop = this.label('L');
+    out.block(`${loop}: for (const row of r${n}) {`, () => {
+      exported.forEach((id, index) => {
+        out.line(`const l${String(id)} = row[${String(index)}];`);
+      });
+      this.block(step.rest, { ...exits, fail: `continue ${loop};` });
+    });
+    out.line(exits.fail);
+  }
+
+  #overrideValue(override: Override): string {
+    if (override.kind !== 'function') return this.#atom(override.value);
+    const { by } = override;
+    return by.kind === 'value' ? this.#atom(by.value) : '';
+  }
+
+  #override(override: Override, value: string): readonly string[] {
+    switch (override.kind) {
+      case 'input':
+        if (override.path.length === 0) return [`I = ${value};`];
+        return [`I = setPath(I, ${this.#names.pool.path(override.path)}, ${value});`];
+      case 'data':
+        return [
+          `D = setPath(D, ${this.#names.pool.path(override.path)}, ${value});`,
+          ...this.#names.overrideData(override.path, value),
+        ];
+      case 'function': {
+        const slot = `M.o${String(override.slot)}`;
+        if (override.by.kind === 'value') return [`${slot} = () => ${value};`];
+        const arity = this.#names.slotArity(override.slot);
+        const params = Array.from({ length: arity }, (_, index) => `z${String(index)}`);
+        const callee =
+          override.by.kind === 'function'
+            ? `${this.#names.call(override.by.group)}(${params.join(', ')})`
+            : `${this.#names.pool.builtin(override.by.name)}(${['C', ...params].join(', ')})`;
+        // What stands in for a function sees none of the functions replaced.
+        return [
+          `${slot} = (${params.join(', ')}) => { const f = M; M = f.bare(); const v = ${callee}; M = f; return v; };`,
+        ];
+      }
+      default:
+        return override satisfies never;
+    }
+  }
+}
+
+/** True for built-ins that are written as JavaScript comparisons: they cannot fail. */
+const isCondition = (operand: Extract<Operand, { readonly kind: 'builtin' }>): boolean =>
+  operand.name === 'equal' || operand.name === 'neq' || operand.name in comparisons;
+
+/** True for operands that are never undefined. */
+const isDefined = (operand: Operand): boolean => {
+  switch (operand.kind) {
+    case 'local':
+    case 'constant':
+    case 'array':
+    case 'set':
+    case 'object':
+      return true;
+    case 'builtin':
+      return isCondition(operand);
+    default:
+      return false;
+  }
+};
+
+interface PlainChain {
+  readonly from: Operand;
+  readonly names: readonly string[];
+}
+
+/** The longest chain of members with plain constant names that ends here. */
+const plainChain = (operand: Operand): PlainChain | undefined => {
+  if (operand.kind !== 'member' || operand.document) return undefined;
+  const name = plainName(operand.key);
+  if (name === undefined) return undefined;
+  const before = plainChain(operand.of);
+  return before === undefined ? { from: operand.of, names: [name] } : { from: before.from, names: [...before.names, name] };
+};
+
+const plainName = (key: Operand): string | undefined => {
+  if (key.kind !== 'constant') return undefined;
+  const term: Term = key.term;
+  return term.kind === 'string' && isPlainName(term.value) ? term.value : undefined;
+};
+
+/** Adds the locals that a block reads. */
+export const usedLocals = (block: Block, into: Set<LocalId>): void => {
+  const operand = (o: Operand): void => {
+    switch (o.kind) {
+      case 'local':
+        into.add(o.id);
+        return;
+      case 'force':
+        operand(o.of);
+        return;
+      case 'member':
+        operand(o.of);
+        operand(o.key);
+        return;
+      case 'array':
+      case 'set':
+        o.items.forEach(operand);
+        return;
+      case 'object':
+        for (const [key, value] of o.entries) {
+          operand(key);
+          operand(value);
+        }
+        return;
+      case 'builtin':
+      case 'call':
+        o.args.forEach(operand);
+        return;
+      case 'restricted':
+        o.keys.forEach(operand);
+        return;
+      default:
+    }
+  };
+  for (const step of block) {
+    switch (step.kind) {
+      case 'bind':
+      case 'test':
+      case 'run':
+      case 'is-array':
+      case 'is-object':
+      case 'result':
+        operand(step.value);
+        break;
+      case 'equal':
+        operand(step.left);
+        operand(step.right);
+        break;
+      case 'scan':
+      case 'every':
+        operand(step.over);
+        usedLocals(step.body, into);
+        break;
+      case 'not':
+      case 'collect':
+        usedLocals(step.body, into);
+        break;
+      case 'either':
+        for (const inner of step.blocks) usedLocals(inner, into);
+        break;
+      case 'with':
+        for (const override of step.overrides) {
+          if (override.kind !== 'function') operand(override.value);
+          else if (override.by.kind === 'value') operand(override.by.value);
+        }
+        usedLocals(step.body, into);
+        usedLocals(step.rest, into);
+        break;
+      case 'yield':
+        if (step.key !== undefined) operand(step.key);
+        operand(step.value);
+        break;
+      case 'part':
+        step.path.forEach(operand);
+        operand(step.value);
+        break;
+      default:
+    }
+  }
+};

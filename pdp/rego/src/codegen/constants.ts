@@ -1,0 +1,116 @@
+import type { Term } from '../ast.ts';
+import type { Location } from '../diagnostics.ts';
+import { numberFromText } from '../runtime/number.ts';
+import { quote } from './names.ts';
+
+/** Where an evaluation may fail, and how: generated code names a site by its number. */
+export interface Site {
+  readonly message: string;
+  readonly location: Location;
+}
+
+/** What generated code refers to by number: constants, paths, built-ins, sites. Equal entries share a number. */
+export class Pool {
+  readonly #declarations: string[] = [];
+  readonly #names = new Map<string, string>();
+  readonly #builtins = new Map<string, string>();
+  readonly #sites: Site[] = [];
+  readonly #siteNumbers = new Map<string, number>();
+
+  /** The expression of a ground term: literals in place, composites declared once. */
+  constant(term: Term): string {
+    const literal = primitive(term);
+    return literal ?? this.#declare('k', constantExpression(term));
+  }
+
+  /** The name of an array of strings. */
+  path(path: readonly string[]): string {
+    return this.#declare('p', `[${path.map(quote).join(', ')}]`);
+  }
+
+  /** The name of a base document that nothing replaces. */
+  base(path: readonly string[]): string {
+    return this.#declare('e', `walk(rt.data, ${this.path(path)})`);
+  }
+
+  /** The name of a built-in's function. */
+  builtin(name: string): string {
+    let local = this.#builtins.get(name);
+    if (local === undefined) {
+      local = `b${String(this.#builtins.size)}`;
+      this.#builtins.set(name, local);
+    }
+    return local;
+  }
+
+  site(site: Site): number {
+    const key = JSON.stringify(site);
+    let number = this.#siteNumbers.get(key);
+    if (number === undefined) {
+      number = this.#sites.length;
+      this.#sites.push(site);
+      this.#siteNumbers.set(key, number);
+    }
+    return number;
+  }
+
+  get builtinNames(): readonly string[] {
+    return [...this.#builtins.keys()];
+  }
+
+  /** The declarations of everything that was asked for. */
+  lines(): readonly string[] {
+    return [
+      ...[...this.#builtins].map(([name, local]) => `const ${local} = rt.builtin(${quote(name)});`),
+      ...this.#declarations,
+      `const sites = ${JSON.stringify(this.#sites)};`,
+    ];
+  }
+
+  #declare(prefix: string, expression: string): string {
+    const known = this.#names.get(expression);
+    if (known !== undefined) return known;
+    const name = `${prefix}${String(this.#declarations.length)}`;
+    this.#names.set(expression, name);
+    this.#declarations.push(`const ${name} = ${expression};`);
+    return name;
+  }
+}
+
+/** The literal of a term that JavaScript has one for. */
+export const primitive = (term: Term): string | undefined => {
+  switch (term.kind) {
+    case 'null':
+      return 'null';
+    case 'boolean':
+      return String(term.value);
+    case 'string':
+      return quote(term.value);
+    case 'number': {
+      const value = numberFromText(term.text);
+      return typeof value === 'number' ? String(value) : undefined;
+    }
+    default:
+      return undefined;
+  }
+};
+
+const constantExpression = (term: Term): string => {
+  const literal = primitive(term);
+  if (literal !== undefined) return literal;
+  switch (term.kind) {
+    case 'number':
+      return `rt.number(${quote(term.text)})`;
+    case 'array':
+      return `[${term.items.map(constantExpression).join(', ')}]`;
+    case 'set':
+      return `rt.set([${term.items.map(constantExpression).join(', ')}])`;
+    case 'object':
+      if (term.entries.every(([key]) => key.kind === 'string')) {
+        return `{${term.entries.map(([key, value]) => `[${constantExpression(key)}]: ${constantExpression(value)}`).join(', ')}}`;
+      }
+      return `rt.object([${term.entries.map(([key, value]) => `[${constantExpression(key)}, ${constantExpression(value)}]`).join(', ')}])`;
+    default:
+      throw new TypeError(`not a constant: ${term.kind}`);
+  }
+};

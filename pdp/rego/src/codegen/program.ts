@@ -1,0 +1,390 @@
+import type { Term } from '../ast.ts';
+import type { Block, Entrypoint, Group, LocalId, Operand, Plan, RuleBody, Tree } from '../plan/ir.ts';
+import { BlockWriter, usedLocals, type ProgramNames } from './block.ts';
+import { Pool } from './constants.ts';
+import { quote } from './names.ts';
+import { Writer } from './writer.ts';
+
+/** What generated code takes from its runtime argument. */
+const runtimeNames =
+  'U, add, compare, documentKeys, equals, force, getIndex, isCollection, keyOf, keysOf, lazyDocument, mergeBase, ' +
+  'newObject, newParts, newSet, put, setPath, sizeOf, stepInto, valuesOf, walk';
+
+export interface GeneratedProgram {
+  readonly code: string;
+  /** Names of the built-ins that the code can call. */
+  readonly builtins: readonly string[];
+}
+
+/** Writes the JavaScript of a plan: the body of a function of `rt`. The same plan gives the same text. */
+export const generateProgram = (plan: Plan, replacedData: readonly (readonly string[])[]): GeneratedProgram =>
+  new ProgramWriter(plan, replacedData).write();
+
+class ProgramWriter {
+  readonly #plan: Plan;
+  readonly #replacedData: readonly (readonly string[])[];
+  readonly #pool = new Pool();
+  readonly #names: ProgramNames;
+
+  constructor(plan: Plan, replacedData: readonly (readonly string[])[]) {
+    this.#plan = plan;
+    this.#replacedData = replacedData;
+    const pool = this.#pool;
+    this.#names = {
+      pool,
+      group: (id) => {
+        const constant = plan.groups[id]?.constant;
+        return constant === undefined ? `d${String(id)}()` : pool.constant(constant);
+      },
+      restricted: (id, count) => `q${String(id)}_${String(count)}`,
+      call: (id) => (plan.groups[id]?.memoized === true ? `f${String(id)}` : `g${String(id)}`),
+      tree: (id) => `t${String(id)}()`,
+      lazy: (id) => `lazyDocument(n${String(id)}, ${this.#base(plan.trees[id]?.path ?? [])})`,
+      base: (path) => this.#base(path),
+      isFixedBase: (path) => this.#isFixedBase(path),
+      builtinSlot: (name) => this.#slot(name),
+      groupSlot: (id) => this.#slot(['data', ...(plan.groups[id]?.path ?? [])].join('.')),
+      slotArity: (slot) => this.#slotArity(slot),
+      overrideData: (path, value) => this.#overrideData(path, value),
+    };
+  }
+
+  write(): GeneratedProgram {
+    const body = new Writer();
+    for (const group of this.#plan.groups) this.#group(body, group);
+    for (const tree of this.#plan.trees) this.#tree(body, tree);
+    for (const entrypoint of this.#plan.entrypoints) this.#entrypoint(body, entrypoint);
+    const lazy = new Writer();
+    this.#lazyTrees(lazy);
+
+    const out = new Writer();
+    out.line(`'use strict';`);
+    out.line(`const { ${runtimeNames} } = rt;`);
+    for (const line of this.#pool.lines()) out.line(line);
+    out.line('let I, D, M, C, S = 0;');
+    out.line('const stop = () => { throw rt.cancelled(); };');
+    out.line('const conflict = (site) => { throw rt.conflict(sites[site]); };');
+    this.#frame(out);
+    const entries = this.#plan.entrypoints.map((e, index) => `[${quote(e.name)}, e_${String(index)}]`).join(', ');
+    const text = body.toString() + lazy.toString();
+    const end = new Writer();
+    end.line(`const entrypoints = new Map([${entries}]);`);
+    end.block('return {', () => {
+      end.line('sites,');
+      end.line('entrypoints,');
+      end.line('begin(input, data, context, steps) { I = input; D = data; C = context; S = steps; M = new Frame(); },');
+      end.line('end() { I = D = C = M = undefined; },');
+    }, '};');
+    return { code: out.toString() + text + end.toString(), builtins: this.#pool.builtinNames };
+  }
+
+  #slot(name: string): number | undefined {
+    const index = this.#plan.replaceable.indexOf(name);
+    return index < 0 ? undefined : index;
+  }
+
+  #slotArity(slot: number): number {
+    const name = this.#plan.replaceable[slot];
+    const group = this.#plan.groups.find((g) => ['data', ...g.path].join('.') === name);
+    // Built-ins take what they are given: no built-in has more arguments.
+    return group?.params.length ?? 10;
+  }
+
+  #isFixedBase(path: readonly string[]): boolean {
+    return !this.#replacedData.some((target) => target.every((part, i) => i >= path.length || part === path[i]));
+  }
+
+  #base(path: readonly string[]): string {
+    if (this.#isFixedBase(path)) return this.#pool.base(path);
+    return path.length === 0 ? 'D' : `walk(D, ${this.#pool.path(path)})`;
+  }
+
+  /** Every document at or below a replaced path is what the replacement says. */
+  #overrideData(path: readonly string[], value: string): readonly string[] {
+    const lines: string[] = [];
+    for (const group of this.#plan.groups) {
+      if (group.kind === 'function' || !path.every((part, index) => part === group.path[index])) continue;
+      if (path.length > group.path.length) continue;
+      const rest = group.path.slice(path.length);
+      const part = rest.length === 0 ? value : `walk(${value}, ${this.#pool.path(rest)})`;
+      lines.push(`M.m${String(group.id)} = ${part}; M.r${String(group.id)} = true;`);
+    }
+    return lines;
+  }
+
+  /** The memory of one evaluation, and of every `with` inside it. */
+  #frame(out: Writer): void {
+    const groups = this.#plan.groups;
+    out.block('class Frame {', () => {
+      out.block('constructor() {', () => {
+        for (const group of groups) {
+          const id = String(group.id);
+          if (group.kind !== 'function' && group.constant === undefined) out.line(`this.m${id} = U;`);
+          if (group.replaced) out.line(`this.r${id} = false;`);
+          if (group.memoized) out.line(`this.c${id} = undefined;`);
+          for (const count of group.restrictions.keys()) out.line(`this.x${id}_${String(count)} = undefined;`);
+        }
+        this.#plan.replaceable.forEach((_, slot) => {
+          out.line(`this.o${String(slot)} = undefined;`);
+        });
+      });
+      out.block('bare() {', () => {
+        out.line('const n = new Frame();');
+        for (const group of groups) {
+          const id = String(group.id);
+          if (group.replaced && group.kind !== 'function') out.line(`if (this.r${id}) { n.m${id} = this.m${id}; n.r${id} = true; }`);
+        }
+        out.line('return n;');
+      });
+      out.block('next() {', () => {
+        out.line('const n = this.bare();');
+        this.#plan.replaceable.forEach((_, slot) => {
+          out.line(`n.o${String(slot)} = this.o${String(slot)};`);
+        });
+        out.line('return n;');
+      });
+    });
+  }
+
+  #group(out: Writer, group: Group): void {
+    if (group.constant !== undefined) {
+      // Asked for by its own function only where documents are enumerated.
+      out.line(`const d${String(group.id)} = () => ${this.#pool.constant(group.constant)};`);
+      return;
+    }
+    const id = String(group.id);
+    const params = group.params.map((local) => `l${String(local)}`).join(', ');
+    switch (group.kind) {
+      case 'complete':
+        out.block(`function g${id}() {`, () => {
+          out.line('if (--S < 0) stop();');
+          this.#value(out, group, (value) => `return M.m${id} = ${value};`);
+        });
+        break;
+      case 'function':
+        out.block(`function g${id}(${params}) {`, () => {
+          out.line('if (--S < 0) stop();');
+          this.#value(out, group, (value) => `return ${value};`);
+        });
+        if (group.memoized) this.#memo(out, group, params);
+        return;
+      case 'set':
+      case 'object':
+        out.block(`function g${id}() {`, () => {
+          out.line('if (--S < 0) stop();');
+          this.#parts(out, group, group.rules, (value) => `return M.m${id} = ${value};`);
+        });
+        for (const [count, restriction] of [...group.restrictions].sort(([a], [b]) => a - b)) {
+          const name = `${id}_${String(count)}`;
+          const keys = restriction.params.map((local) => `l${String(local)}`);
+          out.block(`function q${name}(${keys.join(', ')}) {`, () => {
+            out.line(`if (M.m${id} !== U) return M.m${id};`);
+            out.line('if (--S < 0) stop();');
+            out.line(`const cache = (M.x${name} ??= new Map());`);
+            out.line(`const key = keyOf(${keys.length === 1 ? (keys[0] ?? '') : `[${keys.join(', ')}]`});`);
+            out.line('const known = cache.get(key);');
+            out.line('if (known !== undefined) return known;');
+            this.#parts(out, group, restriction.rules, (value) => `const found = ${value}; cache.set(key, found); return found;`);
+          });
+        }
+        break;
+      default:
+        group.kind satisfies never;
+    }
+    out.line(`function d${id}() { const m = M.m${id}; return m === U ? g${id}() : m; }`);
+  }
+
+  #memo(out: Writer, group: Group, params: string): void {
+    const id = String(group.id);
+    out.block(`function f${id}(${params}) {`, () => {
+      out.line(`const cache = (M.c${id} ??= new Map());`);
+      out.line(`const key = ${group.params.length === 1 ? `keyOf(${params})` : `keyOf([${params}])`};`);
+      out.line('const known = cache.get(key);');
+      out.line('if (known !== undefined || cache.has(key)) return known;');
+      out.line(`const value = g${id}(${params});`);
+      out.line('cache.set(key, value);');
+      out.line('return value;');
+    });
+  }
+
+  /** The body of a complete rule or function. `done` leaves the function with a value. */
+  #value(out: Writer, group: Group, done: (value: string) => string): void {
+    const blocks = this.#blockWriter(out, group.rules);
+    const bodies = group.rules.flat();
+    const common = sameConstant(bodies);
+    out.line('let v;');
+    group.rules.forEach((chain, index) => {
+      const chainLabel = `C${String(index)}`;
+      out.block(`${chainLabel}: {`, () => {
+        chain.forEach((body, position) => {
+          const label = `B${String(index)}_${String(position)}`;
+          const last = position === chain.length - 1;
+          const found = `h${String(index)}_${String(position)}`;
+          const site = String(this.#conflictSite(group, body));
+          const leaves = !body.many;
+          if (!leaves && !last) out.line(`let ${found} = false;`);
+          out.block(`${label}: {`, () => {
+            blocks.block(body.block, {
+              fail: `break ${label};`,
+              succeed: '',
+              result: (w, value) => {
+                if (common) {
+                  w.line(done(value));
+                  return;
+                }
+                const first = index === 0 && leaves;
+                if (first) w.line(`v = ${value};`);
+                else {
+                  const text = /^\w+$/.test(value) ? value : 'w';
+                  if (text === 'w') w.line(`const w = ${value};`);
+                  w.line(`if (v === undefined) v = ${text}; else if (!equals(v, ${text})) conflict(${site});`);
+                }
+                if (leaves) w.line(`break ${chainLabel};`);
+                else if (!last) w.line(`${found} = true;`);
+              },
+            });
+          });
+          if (!leaves && !last) out.line(`if (${found}) break ${chainLabel};`);
+        });
+      });
+    });
+    const { fallback } = group;
+    if (fallback !== undefined) out.line(`if (v === undefined) v = ${blocks.operand(fallback)};`);
+    out.line(done('v'));
+  }
+
+  #conflictSite(group: Group, body: RuleBody): number {
+    const path = ['data', ...group.path].map(refPart).join('');
+    const message =
+      group.kind === 'function'
+        ? `function ${path} produced conflicting values for the same inputs`
+        : `rule ${path} produced conflicting values`;
+    return this.#pool.site({ message, location: body.location });
+  }
+
+  /** The body of a partial rule, or of one under given keys. */
+  #parts(out: Writer, group: Group, rules: readonly (readonly RuleBody[])[], done: (value: string) => string): void {
+    const blocks = this.#blockWriter(out, rules);
+    const flat = rules.flat().every((body) => partsOf(body.block).every((p) => p.path.length === 1 && p.leaf === 'value'));
+    const start = group.kind === 'set' ? 'newSet()' : flat ? '{}' : 'newParts()';
+    out.line(`${flat && group.kind === 'object' ? 'let' : 'const'} v = ${start};`);
+    rules.forEach((chain, index) => {
+      const chainLabel = `C${String(index)}`;
+      out.block(`${chainLabel}: {`, () => {
+        chain.forEach((body, position) => {
+          const label = `B${String(index)}_${String(position)}`;
+          const last = position === chain.length - 1;
+          if (!last) out.line(`let h${String(index)}_${String(position)} = false;`);
+          out.block(`${label}: {`, () => {
+            blocks.block(body.block, {
+              fail: `break ${label};`,
+              succeed: '',
+              part: (w, step, path, value) => {
+                if (group.kind === 'set') w.line(`add(v, ${value});`);
+                else {
+                  const site = this.#pool.site({ message: 'object keys must be unique', location: step.location });
+                  if (flat) w.line(`v = put(v, ${path[0] ?? ''}, ${value}, ${String(site)});`);
+                  else w.line(`v.${step.leaf === 'value' ? 'put' : 'add'}([${path.join(', ')}], ${value}, ${String(site)});`);
+                }
+                if (!last) w.line(`h${String(index)}_${String(position)} = true;`);
+              },
+            });
+          });
+          if (!last) out.line(`if (h${String(index)}_${String(position)}) break ${chainLabel};`);
+        });
+      });
+    });
+    out.line(done(group.kind === 'set' || flat ? 'v' : 'v.value()'));
+  }
+
+  #blockWriter(out: Writer, rules: readonly (readonly RuleBody[])[]): BlockWriter {
+    const used = new Set<LocalId>();
+    for (const body of rules.flat()) usedLocals(body.block, used);
+    return new BlockWriter(out, this.#names, used);
+  }
+
+  #tree(out: Writer, tree: Tree): void {
+    const id = String(tree.id);
+    // u: what rules define; t: with the base document beside it.
+    out.block(`function u${id}() {`, () => {
+      out.line('if (--S < 0) stop();');
+      out.line('const o = {};');
+      out.line('let v;');
+      for (const child of tree.children) {
+        if (child.hidden) continue;
+        const key = quote(child.name);
+        if (child.target.kind === 'tree') out.line(`put(o, ${key}, u${String(child.target.tree)}(), 0);`);
+        else if (this.#plan.groups[child.target.group]?.kind !== 'function') {
+          out.line(`v = d${String(child.target.group)}();`);
+          out.line(`if (v !== undefined) put(o, ${key}, v, 0);`);
+        }
+      }
+      out.line('return o;');
+    });
+    const base = tree.path.length === 0 ? `rt.withoutSystem(${this.#base([])})` : this.#base(tree.path);
+    out.line(`function t${id}() { return mergeBase(${base}, u${id}()); }`);
+  }
+
+  #lazyTrees(out: Writer): void {
+    // Children first: a node refers to its children.
+    for (const tree of [...this.#plan.trees].reverse()) {
+      const children = tree.children.flatMap((child): readonly string[] => {
+        const key = quote(child.name);
+        if (child.target.kind === 'tree') return [`[${key}, n${String(child.target.tree)}]`];
+        const group = this.#plan.groups[child.target.group];
+        if (group === undefined || group.kind === 'function') return [`[${key}, () => undefined]`];
+        return [`[${key}, d${String(group.id)}]`];
+      });
+      out.line(`const n${String(tree.id)} = { extent: t${String(tree.id)}, children: new Map([${children.join(', ')}]) };`);
+    }
+  }
+
+  #entrypoint(out: Writer, entrypoint: Entrypoint): void {
+    const index = this.#plan.entrypoints.indexOf(entrypoint);
+    const used = new Set<LocalId>();
+    usedLocals(entrypoint.block, used);
+    const blocks = new BlockWriter(out, this.#names, used);
+    out.block(`function e_${String(index)}() {`, () => {
+      blocks.block(entrypoint.block, {
+        fail: 'return undefined;',
+        succeed: '',
+        result: (w, value) => {
+          w.line(`return ${value};`);
+        },
+      });
+    });
+  }
+}
+
+/** A part of a ref as Rego prints it: `.name`, or `["other"]`. */
+const refPart = (part: string, index: number): string => {
+  if (index === 0) return part;
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(part) ? `.${part}` : `[${JSON.stringify(part)}]`;
+};
+
+/** True if every body has the same constant value: the first that succeeds settles it. */
+const sameConstant = (bodies: readonly RuleBody[]): boolean => {
+  const text = (term: Term | undefined): string | undefined =>
+    term === undefined ? undefined : JSON.stringify(term, (key, value: unknown) => (key === 'location' ? undefined : value));
+  const first = text(bodies[0]?.constant);
+  return first !== undefined && bodies.every((body) => text(body.constant) === first);
+};
+
+interface PartShape {
+  readonly path: readonly Operand[];
+  readonly leaf: 'value' | 'member';
+}
+
+const partsOf = (block: Block): readonly PartShape[] =>
+  block.flatMap((step): readonly PartShape[] => {
+    switch (step.kind) {
+      case 'part':
+        return [step];
+      case 'scan':
+        return partsOf(step.body);
+      case 'with':
+        return partsOf(step.rest);
+      default:
+        return [];
+    }
+  });

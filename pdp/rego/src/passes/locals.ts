@@ -1,0 +1,153 @@
+import type { Head, Rule, Term } from '../ast.ts';
+import type { Diagnostic } from '../diagnostics.ts';
+import { declaration } from '../types/builtins.ts';
+import { declaredIn } from './names.ts';
+import { LocalRewriter, rename } from './rewrite-locals.ts';
+import { Scopes, UniqueNames } from './scope.ts';
+import { mapTerm } from './transform.ts';
+import { varsOfBody, varsOfTerm } from './vars.ts';
+import { forEachExpr } from './walk.ts';
+
+/** A rule whose locals have unique names. */
+export interface RewrittenRule {
+  readonly rule: Rule;
+  /** What stops compilation after this phase. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** What does not. */
+  readonly recoverable: readonly Diagnostic[];
+}
+
+/** Gives every declared local of a rule and its `else` chain a name of its own, and removes declarations. */
+export const rewriteLocals = (rule: Rule, names: UniqueNames): RewrittenRule => {
+  const diagnostics: Diagnostic[] = [];
+  const recoverable: Diagnostic[] = [];
+  const scopes = new Scopes();
+  const args = rule.head.args?.map((arg) => renameArgument(arg, names, scopes, diagnostics));
+  const rewrite = (current: Rule): Rule => {
+    const rewritten = rewriteOne(current, args, names, scopes.copy(), diagnostics, recoverable);
+    return { ...rewritten, else: current.else && rewrite(current.else) };
+  };
+  return { rule: rewrite(rule), diagnostics, recoverable };
+};
+
+/** Arguments are patterns: their vars get names, keys of objects and members of sets do not count. */
+const renameArgument = (term: Term, names: UniqueNames, scopes: Scopes, diagnostics: Diagnostic[]): Term => {
+  const again = (inner: Term): Term => renameArgument(inner, names, scopes, diagnostics);
+  switch (term.kind) {
+    case 'var': {
+      const known = scopes.renamed(term.name);
+      if (known !== undefined) return rename(term, known);
+      const fresh = term.name.startsWith('$') ? term.name : names.fresh(term.name);
+      scopes.insert(term.name, fresh, 'argument');
+      return rename(term, fresh);
+    }
+    case 'array':
+      return { ...term, items: term.items.map(again) };
+    case 'object':
+      return { ...term, entries: term.entries.map(([key, value]) => [key, again(value)] as const) };
+    case 'ref':
+      return { ...term, head: again(term.head), path: term.path.map(again) };
+    case 'call':
+      diagnostics.push({
+        code: 'rego_compile_error',
+        message: 'rule arguments cannot contain calls',
+        location: term.location,
+      });
+      return term;
+    default:
+      return term;
+  }
+};
+
+const rewriteOne = (
+  rule: Rule,
+  args: readonly Term[] | undefined,
+  names: UniqueNames,
+  scopes: Scopes,
+  diagnostics: Diagnostic[],
+  recoverable: Diagnostic[],
+): Rule => {
+  const { head } = rule;
+  // First comprehensions of the head, with scopes of their own: their locals are no concern of the body.
+  const nested = new LocalRewriter(names, new Scopes());
+  const closures = (term: Term): Term => rewriteClosures(term, nested);
+  const path = head.ref.path.map(closures);
+  const key = head.key && closures(head.key);
+  const value = head.value && closures(head.value);
+  diagnostics.push(...nested.diagnostics);
+  recoverable.push(...nested.unused);
+
+  const used = new Set<string>();
+  for (const term of [...path, ...(key === undefined ? [] : [key]), ...(value === undefined ? [] : [value])]) {
+    varsOfTerm(term, {}, used);
+  }
+  nameBuiltinLookalikes(rule, names, scopes);
+  const rewriter = new LocalRewriter(names, scopes);
+  const body = rewriter.body(rule.body, used);
+  diagnostics.push(...rewriter.diagnostics);
+  recoverable.push(...rewriter.unused);
+
+  const renamings = scopes.renamings;
+  const inHead = (term: Term): Term => renameAll(term, renamings);
+  const rewritten: Head = {
+    ...head,
+    ref: { ...head.ref, path: path.map(inHead) },
+    args: head.args && (args?.map((arg) => inHead(arg)) ?? head.args),
+    key: key && inHead(key),
+    value: value && inHead(value),
+  };
+  return { ...rule, head: rewritten, body };
+};
+
+/** Rewrites comprehensions and template strings, and leaves all else of a head's term alone. */
+const rewriteClosures = (term: Term, rewriter: LocalRewriter): Term => {
+  const again = (inner: Term): Term => rewriteClosures(inner, rewriter);
+  switch (term.kind) {
+    case 'array-comprehension':
+    case 'set-comprehension':
+    case 'object-comprehension':
+    case 'template-string':
+      return rewriter.term(term);
+    case 'array':
+    case 'set':
+      return { ...term, items: term.items.map(again) };
+    case 'object':
+      return { ...term, entries: term.entries.map(([key, value]) => [again(key), again(value)] as const) };
+    case 'ref':
+      return { ...term, head: again(term.head), path: term.path.map(again) };
+    case 'call':
+      return { ...term, args: term.args.map(again) };
+    default:
+      return term;
+  }
+};
+
+const renameAll = (term: Term, renamings: ReadonlyMap<string, string>): Term =>
+  mapTerm(term, {
+    term: (t) => {
+      if (t.kind === 'var') return rename(t, renamings.get(t.name) ?? t.name);
+      // A local may have taken the name of a document.
+      if (t.kind !== 'ref' || t.path.length > 0 || t.head.kind !== 'var' || t.head.original === undefined) return t;
+      return t.head;
+    },
+  });
+
+/** A body's variable with the name of a built-in (`count = 3`) is renamed, so that nothing mistakes it for the built-in. */
+const nameBuiltinLookalikes = (rule: Rule, names: UniqueNames, scopes: Scopes): void => {
+  const bodyVars = new Set<string>();
+  varsOfBody(rule.body, { skipCallHead: true, skipClosures: true }, bodyVars);
+  const candidates = [...bodyVars].filter((name) => declaration(name) !== undefined);
+  if (candidates.length === 0) return;
+  const declared = declaredIn(rule.body);
+  const replaced = new Set<string>();
+  forEachExpr(rule.body, (expr) => {
+    for (const { target, value } of expr.with) {
+      varsOfTerm(target, {}, replaced);
+      varsOfTerm(value, {}, replaced);
+    }
+  });
+  for (const name of candidates.sort()) {
+    if (declared.has(name) || replaced.has(name) || scopes.renamed(name) !== undefined) continue;
+    scopes.insert(name, names.fresh(name), 'seen');
+  }
+};

@@ -1,0 +1,159 @@
+import { buildObject, equals, getIndex, getMember, isObject, keysOf as objectKeysOf, RegoObject, RegoSet, setMember } from './value.ts';
+import type { ObjectValue, Value } from './value.ts';
+
+/** A key of an object was given two values. `site` says where, by its number in the program. */
+export class KeyConflict extends Error {
+  override readonly name = 'KeyConflict';
+  readonly site: number;
+
+  constructor(site: number) {
+    super('object keys must be unique');
+    this.site = site;
+  }
+}
+
+/**
+ * Gives an object under construction one member more, and returns the object: another one where a first key that is no
+ * string turns a plain object into a `RegoObject`. Throws a {@link KeyConflict} if the key has another value.
+ */
+export const put = (object: ObjectValue, key: Value, value: Value, site: number): ObjectValue => {
+  if (object instanceof RegoObject) {
+    const old = object.get(key);
+    if (old === undefined) object.set(key, value);
+    else if (!equals(old, value)) throw new KeyConflict(site);
+    return object;
+  }
+  if (typeof key === 'string') {
+    const old = getMember(object, key);
+    if (old === undefined) setMember(object as Record<string, Value>, key, value);
+    else if (!equals(old, value)) throw new KeyConflict(site);
+    return object;
+  }
+  return new RegoObject(Object.entries(object)).set(key, value);
+};
+
+/** The value that an object under construction has at a path below it; undefined where the path ends early. */
+export const walk = (value: Value, path: readonly string[]): Value | undefined => {
+  let at: Value | undefined = value;
+  for (let index = 0; index < path.length && at !== undefined; index++) at = getIndex(at, path[index]);
+  return at;
+};
+
+/** A copy of a document in which `value` stands at `path`; what stands in the way and is no object gives way. */
+export const setPath = (document: Value, path: readonly string[], value: Value): Value => {
+  const [first, ...rest] = path;
+  if (first === undefined) return value;
+  const old = document !== undefined && isObject(document) ? getIndex(document, first) : undefined;
+  const inner = setPath(old, rest, value);
+  if (document === undefined || !isObject(document)) return buildObject([[first, inner]]);
+  if (document instanceof RegoObject) return new RegoObject(document).set(first, inner);
+  const copy: Record<string, Value> = { ...document };
+  setMember(copy, first, inner);
+  return copy;
+};
+
+/**
+ * A package's document: the base document with what rules define. Members of both are merged where both are objects;
+ * elsewhere the base document wins, as it does in OPA.
+ */
+export const mergeBase = (base: Value | undefined, virtual: Value): Value => {
+  if (base === undefined) return virtual;
+  if (!isObject(base) || !isObject(virtual)) return base;
+  const entries: (readonly [Value, Value])[] = [];
+  for (const key of objectKeysOf(base)) {
+    const value = getIndex(base, key);
+    const other = getIndex(virtual, key);
+    entries.push([key, other === undefined ? value : mergeBase(value, other)]);
+  }
+  for (const key of objectKeysOf(virtual)) {
+    if (getIndex(base, key) === undefined) entries.push([key, getIndex(virtual, key)]);
+  }
+  return buildObject(entries);
+};
+
+/** `data` as a whole does not show `data.system`. */
+export const withoutSystem = (data: Value): Value => {
+  if (!isObject(data) || getIndex(data, 'system') === undefined) return data;
+  return buildObject(objectKeysOf(data).flatMap((key) => (key === 'system' ? [] : [[key, getIndex(data, key)] as const])));
+};
+
+/** A place in the tree of packages, as generated code describes it. */
+export interface LazyNode {
+  /** The whole document of the place. */
+  readonly extent: () => Value;
+  /** Places below, and documents that rules define. */
+  readonly children: ReadonlyMap<string, LazyNode | (() => Value | undefined)>;
+}
+
+/** A package that is looked into without being evaluated as a whole. */
+export class LazyDocument {
+  readonly node: LazyNode;
+  /** The base document at the same place. */
+  readonly base: Value | undefined;
+
+  constructor(node: LazyNode, base: Value | undefined) {
+    this.node = node;
+    this.base = base;
+  }
+}
+
+export const lazyDocument = (node: LazyNode, base: Value | undefined): LazyDocument => new LazyDocument(node, base);
+
+/** `from[key]`, where `from` may be a lazy document; then the result may be one, too. */
+export const stepInto = (from: Value | LazyDocument, key: Value): Value | LazyDocument | undefined => {
+  if (!(from instanceof LazyDocument)) return getIndex(from, key);
+  const child = typeof key === 'string' ? from.node.children.get(key) : undefined;
+  const base = from.base === undefined ? undefined : getIndex(from.base, key);
+  if (child === undefined) return base;
+  return typeof child === 'function' ? child() : new LazyDocument(child, base);
+};
+
+/** The keys that a loop over a value, or a lazy document, takes in turn. */
+export const documentKeys = (from: Value | LazyDocument): readonly Value[] => {
+  if (!(from instanceof LazyDocument)) return keyList(from);
+  const base = keyList(from.base);
+  const known = new Set(base);
+  return [...base, ...[...from.node.children.keys()].filter((key) => !known.has(key))];
+};
+
+const keyList = (value: Value): readonly Value[] => keysOf(value) ?? (Array.isArray(value) ? value.map((_, i) => i) : []);
+
+/** Makes a lazy document a value; other values stay as they are. */
+export const force = (value: Value | LazyDocument | undefined): Value | undefined =>
+  value instanceof LazyDocument ? value.node.extent() : value;
+
+const noMembers: readonly Value[] = [];
+
+/** The members of a collection in Rego order; none for what is no collection. */
+export const valuesOf = (value: Value): readonly Value[] => {
+  if (Array.isArray(value)) return value as readonly Value[];
+  if (typeof value !== 'object' || value === null) return noMembers;
+  if (value instanceof RegoSet) return value.values();
+  if (!isObject(value)) return noMembers;
+  if (value instanceof RegoObject) return value.entries().map((entry) => entry[1]);
+  return objectKeysOf(value).map((key) => value[key as string]);
+};
+
+/** The keys that belong to {@link valuesOf}, or undefined for arrays, whose keys are the indexes. */
+export const keysOf = (value: Value): readonly Value[] | undefined => {
+  if (Array.isArray(value)) return undefined;
+  if (typeof value !== 'object' || value === null) return noMembers;
+  if (value instanceof RegoSet) return value.values();
+  return isObject(value) ? objectKeysOf(value) : noMembers;
+};
+
+/** True for arrays, objects and sets. */
+export const isCollection = (value: Value): boolean =>
+  Array.isArray(value) || value instanceof RegoSet || (value !== undefined && isObject(value));
+
+/** Number of members of an object; -1 for what is none. */
+export const sizeOf = (value: Value): number => {
+  if (value === undefined || !isObject(value)) return -1;
+  return value instanceof RegoObject ? value.size : Object.keys(value).length;
+};
+
+/** Adds a member to an array or a set under construction. */
+export const add = (collection: Value[] | RegoSet, value: Value): void => {
+  if (Array.isArray(collection)) collection.push(value);
+  else collection.add(value);
+};

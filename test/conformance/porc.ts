@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { decide, mapRequest, parsePorc, renderAccessRecord, systemClock, toPorc } from '@edict/engine';
+import { readDecisionCases, readMapperCases } from './porc-cases.ts';
+import { differences } from './porc-compare.ts';
+import { CaseEngines } from './porc-engine.ts';
+import type { DecisionCase, MapperCase } from './porc-cases.ts';
+import type { PrintedRecord } from './porc-compare.ts';
+import type { CaseEngine } from './porc-engine.ts';
+
+/**
+ * Runs the reference engine's decision cases through ours:
+ * `node test/conformance/porc.ts [--cases DIR] [--records] [--filter TEXT]`.
+ * Prints each failure with its difference and at last `N passed, N failed`; exits with 1 if anything failed.
+ */
+const { values: options } = parseArgs({
+  options: {
+    cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/porc') },
+    records: { type: 'boolean', default: false },
+    filter: { type: 'string', default: '' },
+  },
+});
+const dir = resolve(options.cases);
+const tally = { passed: 0, failed: 0 };
+
+if (existsSync(join(dir, 'cases'))) run();
+else {
+  console.error(`no cases in ${dir}: name the folder that holds cases/ and domains/ with --cases`);
+  process.exitCode = 1;
+}
+
+function run(): void {
+  const engines = new CaseEngines(dir);
+  for (const one of readDecisionCases(dir)) judge(one.id, () => decisionDifferences(engines, one));
+  for (const one of readMapperCases(dir)) judge(one.id, () => mapperDifferences(engines, one));
+  console.log(`${String(tally.passed)} passed, ${String(tally.failed)} failed`);
+  if (tally.failed > 0) process.exitCode = 1;
+}
+
+function judge(id: string, differ: () => readonly string[]): void {
+  if (!id.includes(options.filter)) return;
+  let found: readonly string[];
+  try {
+    found = differ();
+  } catch (error) {
+    found = [`threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`];
+  }
+  if (found.length === 0) tally.passed++;
+  else {
+    tally.failed++;
+    console.log(`FAIL ${id}\n  ${found.join('\n  ')}`);
+  }
+}
+
+function decisionDifferences(engines: CaseEngines, { porcText, expect, ...setup }: DecisionCase): readonly string[] {
+  const parsed = parsePorc(porcText);
+  if (!parsed.ok) return [`PORC refused: ${parsed.message}`];
+  return differences(expect, decideAndPrint(engines.engineFor(setup), parsed.porc), options.records);
+}
+
+function mapperDifferences(engines: CaseEngines, one: MapperCase): readonly string[] {
+  const engine = engines.engineFor(one);
+  const domain = one.args[one.args.indexOf('-n') + 1];
+  const attributes: unknown = JSON.parse(one.inputText);
+  const mapped = mapRequest(engine.snapshot, attributes, one.args.includes('-n') ? { domain } : {});
+  const { mapper, envoy } = one.expect;
+  if (mapped.ok !== (mapper.exit === 0)) {
+    return [mapped.ok ? 'mapper gave a value, not an error' : `mapper failed: ${mapped.message}`];
+  }
+  if (!mapped.ok) return [];
+  const porc = toPorc(mapped.value);
+  // Where the reference crashes or ends, ours refuses the request; there is nothing more to compare.
+  if (envoy.exit !== 0) return porc.ok ? ['the mapped value was taken for a PORC'] : [];
+  if (!porc.ok) return [`PORC refused: ${porc.message}`];
+  return differences(envoy, decideAndPrint(engine, porc.porc), options.records);
+}
+
+function decideAndPrint(engine: CaseEngine, porc: unknown): PrintedRecord {
+  const { snapshot, includeAll, env } = engine;
+  const context = { clock: systemClock, newId: () => 'case', includeAll, env };
+  const { allow, record } = decide(snapshot, porc, context);
+  if (record === undefined) throw new Error('no access record');
+  const printed = JSON.parse(renderAccessRecord(record)) as PrintedRecord;
+  if ((printed.decision === 'GRANT') !== allow) throw new Error('record and answer disagree');
+  const probe = decide(snapshot, porc, { ...context, probe: true });
+  if (probe.allow !== allow) throw new Error('probing gives another answer');
+  return printed;
+}

@@ -1,0 +1,37 @@
+import path from 'node:path';
+import { buildImages } from '../../scripts/images/build-image.ts';
+import { requireAssets } from '../../scripts/kube-assets.ts';
+import { hostArchitecture } from '../support/container-runtime.ts';
+import { printFigures } from '../support/figures.ts';
+import { startNode } from '../support/node.ts';
+import { publishEnvironment, type Environment } from './environment.ts';
+import { installChart } from './install.ts';
+
+/** Starts the node, builds the images into it, and installs the chart: once for all files. */
+async function setUp(): Promise<void> {
+  await requireAssets(['helm', 'kubectl']);
+  const nodeStarted = performance.now();
+  const node = await startNode();
+  const imagesStarted = performance.now();
+  const images = await buildImages('e2e', hostArchitecture());
+  for (const image of Object.values(images)) await node.importImage(image.archive);
+  const environment: Environment = {
+    kubeconfig: node.kubeconfig,
+    nodeDirectory: node.directory,
+    operatorNamespace: 'edict-system',
+    release: 'edict',
+    imageTag: 'e2e',
+  };
+  publishEnvironment(environment);
+  const installStarted = performance.now();
+  await installChart(environment);
+  const seconds = (from: number, to: number): string => `${((to - from) / 1000).toFixed(1)} s`;
+  printFigures('set-up', {
+    node: seconds(nodeStarted, imagesStarted),
+    images: seconds(imagesStarted, installStarted),
+    chart: seconds(installStarted, performance.now()),
+    logs: path.join(node.directory, 'logs'),
+  });
+}
+
+export { setUp as default };

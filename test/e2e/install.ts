@@ -1,0 +1,46 @@
+import path from 'node:path';
+import { requireAssets } from '../../scripts/kube-assets.ts';
+import { runCommand, tryCommand } from '../../scripts/run-command.ts';
+import type { Environment } from './environment.ts';
+
+/** The chart, as committed. */
+export const CHART = path.resolve(import.meta.dirname, '../../helm');
+
+/** Installs or upgrades the release and waits until the operator is ready; rejects with what its pods say when it is not. */
+export async function installChart(environment: Environment, values: Readonly<Record<string, string>> = {}): Promise<void> {
+  const { helm } = await requireAssets(['helm']);
+  const { release, operatorNamespace, imageTag, kubeconfig } = environment;
+  const all = {
+    'operator.image.tag': imageTag,
+    'pdp.image.tag': imageTag,
+    ...values,
+  };
+  const settings = Object.entries(all).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+  const where = ['--kubeconfig', kubeconfig, '--namespace', operatorNamespace, '--create-namespace'];
+  try {
+    await runCommand(helm, ['upgrade', '--install', release, CHART, ...where, ...settings, '--wait', '--timeout', '90s']);
+  } catch (cause) {
+    throw new Error(`the chart did not install:\n${await operatorState(environment)}`, { cause });
+  }
+}
+
+/** Pods and last log lines of the operator, for the message of a failure. */
+async function operatorState({ kubeconfig, operatorNamespace }: Environment): Promise<string> {
+  const { kubectl } = await requireAssets(['kubectl']);
+  const said = await Promise.all(
+    [
+      ['get', 'pods', '-o', 'wide'],
+      ['logs', '-l', 'app.kubernetes.io/component=operator', '--tail=30', '--prefix'],
+      ['logs', '-l', 'app.kubernetes.io/component=operator', '--tail=30', '--prefix', '--previous'],
+      ['get', 'events', '--sort-by=.lastTimestamp'],
+    ].map((args) => tryCommand(kubectl, ['--kubeconfig', kubeconfig, '-n', operatorNamespace, ...args])),
+  );
+  return said.map(({ stdout, stderr }) => stdout + stderr).join('\n');
+}
+
+/** The output of `helm` with the chart, for the tests of the chart itself. */
+export async function runHelm(args: readonly string[]): Promise<string> {
+  const { helm } = await requireAssets(['helm']);
+  return runCommand(helm, args);
+}
+

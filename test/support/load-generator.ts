@@ -1,0 +1,135 @@
+import { Agent, request } from 'node:http';
+import { epochMs } from './cluster-client.ts';
+import { describeThrown } from './wait-for.ts';
+
+/** Where decisions are asked for. */
+export interface LoadTarget {
+  /** Appears in the answers; a pod's name, or `service`. */
+  readonly name: string;
+  /** `http://address:port` */
+  readonly url: string;
+  /** False opens a connection per request, so that a Service spreads them. True by default. */
+  readonly keepAlive?: boolean;
+}
+
+/** One question and what came of it. */
+export interface Answer {
+  readonly target: string;
+  /** Milliseconds since the epoch, with fractions. */
+  readonly sentAt: number;
+  readonly receivedAt: number;
+  /** HTTP status; 0 when there was no answer. */
+  readonly status: number;
+  /** From the headers `Policy-Set`, `Policy-Revision`, `Policy-Digest`. */
+  readonly set?: string;
+  readonly revision?: number;
+  readonly digest?: string;
+  /** The decision; absent where the answer is none. */
+  readonly allow?: boolean;
+  /** Why there was no answer, or the body of one that is no decision. */
+  readonly problem?: string;
+  /** The question, as given. */
+  readonly porc: object;
+}
+
+/** A steady stream of questions. */
+export interface Load {
+  /** Every answer so far, in the order of arrival; it grows. */
+  readonly answers: readonly Answer[];
+  /** Replaces the targets, for pods that come and go. */
+  readonly setTargets: (targets: readonly LoadTarget[]) => void;
+  /** Asks no more, waits for the answers that are due, and resolves with all of them. */
+  readonly stop: () => Promise<readonly Answer[]>;
+}
+
+/** A PDP that takes longer than this to answer has failed to. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/** Asks one question and resolves with what came of it; never rejects. */
+export function ask(target: LoadTarget, porc: object, agent?: Agent): Promise<Answer> {
+  const body = JSON.stringify(porc);
+  const sentAt = epochMs();
+  return new Promise((resolve) => {
+    const failed = (thrown: unknown): void =>
+      resolve({ target: target.name, sentAt, receivedAt: epochMs(), status: 0, problem: describeThrown(thrown), porc });
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const call = request(
+      `${target.url}/decision`,
+      { method: 'POST', headers, timeout: ANSWER_TIMEOUT_MS, agent: agent ?? false },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part: string) => (text += part));
+        response.on('error', failed).on('end', () => {
+          const header = (name: string): string | undefined => {
+            const value = response.headers[name];
+            return typeof value === 'string' ? value : undefined;
+          };
+          const status = response.statusCode ?? 0;
+          const revision = header('policy-revision');
+          const set = header('policy-set');
+          const digest = header('policy-digest');
+          resolve({
+            target: target.name,
+            sentAt,
+            receivedAt: epochMs(),
+            status,
+            ...(set === undefined ? {} : { set }),
+            ...(revision === undefined ? {} : { revision: Number(revision) }),
+            ...(digest === undefined ? {} : { digest }),
+            ...decisionOf(status, text),
+            porc,
+          });
+        });
+      },
+    );
+    call.on('timeout', () => call.destroy(new Error(`no answer in ${ANSWER_TIMEOUT_MS} ms`)));
+    call.on('error', failed).end(body);
+  });
+}
+
+/**
+ * Asks every target `ratePerSecond` times a second, whether or not earlier questions have been answered, and records each
+ * answer. `porc` makes the next question.
+ */
+export function startLoad(targets: readonly LoadTarget[], ratePerSecond: number, porc: () => object): Load {
+  const answers: Answer[] = [];
+  const open = new Set<Promise<void>>();
+  const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  let current = targets;
+  const timer = setInterval(() => {
+    for (const target of current) {
+      const answered = ask(target, porc(), target.keepAlive === false ? undefined : agent).then((answer) => {
+        answers.push(answer);
+        open.delete(answered);
+      });
+      open.add(answered);
+    }
+  }, 1000 / ratePerSecond);
+  return {
+    answers,
+    setTargets: (next) => {
+      current = next;
+    },
+    stop: async () => {
+      clearInterval(timer);
+      await Promise.all(open);
+      agent.destroy();
+      return answers;
+    },
+  };
+}
+
+/** Answers that are no decision of a named revision. */
+export function failuresOf(answers: readonly Answer[]): readonly Answer[] {
+  return answers.filter(({ status, allow, revision }) => status !== 200 || allow === undefined || revision === undefined);
+}
+
+function decisionOf(status: number, text: string): { readonly allow?: boolean; readonly problem?: string } {
+  try {
+    const { allow } = JSON.parse(text) as { readonly allow?: unknown };
+    if (status === 200 && typeof allow === 'boolean') return { allow };
+  } catch {
+    // Not JSON: the text itself says what it is.
+  }
+  return { problem: text.slice(0, 500) };
+}
