@@ -44,7 +44,7 @@ export function differences(expect: Partial<Expectation>, printed: PrintedRecord
   check('operation', printed.operation ?? '');
   check('resource', printed.resource ?? '');
   check('porc', printed.porc);
-  check('env', printed.metadata?.env);
+  check("env", printed.metadata?.env);
   if (!unstable.has('references')) {
     found.push(...referenceDifferences(expect.references ?? [], printed.references ?? []));
   }

@@ -31,12 +31,15 @@ export const FLEET_NAME = 'main';
 /** The name of the domain. */
 export const DOMAIN_NAME = 'notes';
 
+/** The history is longer than by default, so that a test of many edits finds the decision of each. */
+const SET_SPEC = { domains: { selector: {} }, history: { limit: 100 } };
+
 /** Makes the namespace, the set and the PDPs; they are ready only once a domain is applied. */
 export async function createFleet(cluster: ClusterClient, namespace: string, replicas: number): Promise<Fleet> {
   const metadata = { name: FLEET_NAME, namespace };
   await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   await cluster.apply(
-    { apiVersion: EDICT, kind: 'PolicySet', metadata, spec: { domains: { selector: {} } } },
+    { apiVersion: EDICT, kind: 'PolicySet', metadata, spec: SET_SPEC },
     { apiVersion: EDICT, kind: 'PolicyDecisionPoint', metadata, spec: { replicas, resources: { requests: { cpu: '10m' } } } },
   );
   const pods = async (): Promise<readonly Pod[]> => {

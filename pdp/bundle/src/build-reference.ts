@@ -12,8 +12,7 @@ export type ReadRegoFile = (path: string) => string | Uint8Array | undefined;
 
 /** The text of a PolicyDomain, or why the reference cannot be built. */
 export type BuildResult =
-  | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problems: readonly Problem[] };
 
 const demanding: ReadonlySet<string> = new Set(['policies', 'policy-libraries', 'mappers']);
 
@@ -121,5 +120,8 @@ class Builder {
 /** True for text that a literal block can hold as it is. */
 function fitsLiteral(text: string): boolean {
   // Spaces before a line break, leading space and anything that is not printable need quotes.
-  return text !== '' && !/^[ \n]| \n|[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u.test(text);
+  return (
+    text !== '' &&
+    !/^[ \n]| \n|[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u.test(text)
+  );
 }

@@ -42,3 +42,12 @@ export {
 export type { Bundle, BundleLimits } from './render/render-bundle.ts';
 export { parseBundle } from './render/parse-bundle.ts';
 export type { ParseBundleOptions } from './render/parse-bundle.ts';
+export { buildReference } from './build-reference.ts';
+export type { BuildResult, ReadRegoFile } from './build-reference.ts';
+export { convertText } from './convert/convert-text.ts';
+export type { ConvertResult } from './convert/convert-text.ts';
+export { ConvertError, toDomainObject } from './convert/domain-object.ts';
+export type { DomainObject, DomainObjectOptions } from './convert/domain-object.ts';
+export { parseDocument, readPreamble } from './read/read-domain.ts';
+export type { ParsedDocument, Preamble } from './read/read-domain.ts';
+export type { JsonValue } from './read/object-node.ts';

@@ -1,7 +1,14 @@
 import { expect, test } from '@jest/globals';
 import { RegoNumber } from '@edict/rego';
 import fc from 'fast-check';
-import { combine, finishAnnotations, loadAnnotations, mergeBelow, MergeLimitError } from './annotations.ts';
+import {
+  combine,
+  finishAnnotations,
+  loadAnnotations,
+  mergeBelow,
+  MergeLimitError,
+  UnencodableAnnotationError,
+} from './annotations.ts';
 import type { AnnotationMap } from './annotations.ts';
 import type { CompiledAnnotation, MergeValue } from './compiled-snapshot.ts';
 
@@ -70,7 +77,7 @@ test.each<[string, MergeValue]>([
   ['in an array', [1, [NaN]]],
   ['in an object', { a: { b: NaN } }],
 ])('a value that JSON cannot hold is refused: %s', (_name, value) => {
-  expect(() => merged(one(value))).toThrow(expect.objectContaining({ code: 'UnencodableAnnotation' }) as Error);
+  expect(() => merged(one(value))).toThrow(UnencodableAnnotationError);
 });
 
 test('a value that JSON cannot hold harms nobody once it is overridden', () => {

@@ -10,9 +10,9 @@ import {
 } from '@edict/bundle';
 import { mapperEntrypoint, policyEntrypoint } from './evaluation.ts';
 import { ProgramStore } from './program-store.ts';
-import type { CheckOptions, DomainIndex, DomainModel, Problem, SourcedDomain } from '@edict/bundle';
+import type { DomainIndex, DomainModel, Problem, SourcedDomain } from '@edict/bundle';
 import type { AnnotationEntry, AnnotationValue, OperationEntity, RoleEntity } from '@edict/bundle';
-import type { CompileOptions, CompileResult, RegoModule, RegoVersion } from '@edict/rego';
+import type { CompileOptions, RegoModule, RegoVersion } from '@edict/rego';
 import type {
   CompiledAnnotation,
   CompiledDomain,

@@ -19,4 +19,4 @@ export const defaultDecisionLimits: DecisionLimits = {
 export const maxPorcDepth = 10_000;
 
 /** How many objects and arrays a PORC that is given as an object may consist of; texts are bounded by their size. */
-export const maxPorcContainers = 1_000_000;
+export const maxPorcContainers = 100_000;

@@ -1,11 +1,15 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { systemClock } from '@edict/engine';
 import {
-  createPdp as createPdpState,
+  createPdpClient,
   PDP_DEFAULTS,
   setStateOf,
-  type Load,
+  systemClock as protocolClock,
+  type Dial,
   type OperatorMessage,
+  type PdpClient,
+  type PdpMessage,
+  type PdpState,
 } from '@edict/protocol';
 import type { Logger } from 'winston';
 import { ActiveSets } from './active-sets.ts';
@@ -16,23 +20,11 @@ import { OPEN_API } from './http/open-api.ts';
 import { createRouter } from './http/router.ts';
 import { LoadMeter } from './observability/load-meter.ts';
 import { createMetrics, type PdpMetrics } from './observability/metrics.ts';
-import { PdpRunner, type OperatorLink } from './sync/pdp-runner.ts';
+import { createPdpPorts } from './sync/pdp-ports.ts';
 import { RevisionFiles } from './sync/revision-files.ts';
 import { RevisionLoader, type FetchArtifact } from './sync/revision-loader.ts';
 import { createSnapshotCompiler } from './sync/snapshot-compiler.ts';
 import { ENGINE } from './version.ts';
-
-/** What the link tells the PDP. */
-export interface LinkHandlers {
-  readonly connected: () => void;
-  readonly message: (message: OperatorMessage) => void;
-  readonly disconnected: () => void;
-}
-
-/** A link that dials, and dials again, until closed. */
-export interface OpenLink extends OperatorLink {
-  readonly close: () => Promise<void>;
-}
 
 export interface PdpOptions {
   readonly host: string;
@@ -48,10 +40,9 @@ export interface PdpOptions {
   /** Where access records go, one JSON line each. */
   readonly writeRecords: WriteBytes;
   readonly logger: Logger;
-  /** Dials the operator. Called once, after what the disk held has been loaded. */
-  readonly openLink: (handlers: LinkHandlers) => OpenLink;
-  /** Gets a manifest or bundle; `artifactsUrl` is what the operator said last, if it did. */
-  readonly fetchArtifact: (artifactsUrl: string | undefined) => FetchArtifact;
+  /** Opens a stream to the operator. */
+  readonly dial: Dial<PdpMessage, OperatorMessage>;
+  readonly fetchArtifact: FetchArtifact;
   readonly trustedKeys: () => Promise<ReadonlyMap<string, string>>;
 }
 
@@ -85,6 +76,9 @@ export interface PdpStatus {
   }[];
 }
 
+/** How often the load that Beats tell is measured; the Beats' own period. */
+const LOAD_INTERVAL_MS = PDP_DEFAULTS.heartbeatMs;
+
 /** Starts a PDP: listens first (not ready), then loads last-known-good policy, then dials the operator. */
 export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const { logger } = options;
@@ -104,36 +98,35 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     logger.warn('stored record ignored', { path, reason }),
   );
   const records = await files.load();
-  let artifactsUrl: string | undefined;
   let draining = false;
-  let link: OpenLink | undefined;
-
   const loader = new RevisionLoader({
     files,
-    fetch: (digest, ticket, signal) => options.fetchArtifact(artifactsUrl)(digest, ticket, signal),
+    fetch: options.fetchArtifact,
     trustedKeys: options.trustedKeys,
     compile: createSnapshotCompiler(),
   });
-  const runner = new PdpRunner({
-    initial: createPdpState({ ...PDP_DEFAULTS, engine: ENGINE }, records, randomInt(2 ** 31)),
-    link: {
-      send: (message) => link?.send(message),
-      disconnect: (reason, redialAfterMs) => link?.disconnect(reason, redialAfterMs),
-    },
-    files,
-    loader,
-    sets,
-    metrics,
-    logger,
-    load: (): Load => meter.take(),
-    monotonicMs: () => performance.now(),
-    nowMs: () => Date.now(),
-    onArtifactsUrl: (url) => {
-      artifactsUrl = url;
-    },
+  const client: PdpClient = createPdpClient({
+    config: { ...PDP_DEFAULTS, engine: ENGINE },
+    records,
+    ports: createPdpPorts({
+      files,
+      loader,
+      sets,
+      metrics,
+      logger,
+      state: () => client.state(),
+      nowMs: () => Date.now(),
+    }),
+    dial: options.dial,
+    clock: protocolClock,
+    random: () => Math.random(),
+    log: logger,
+    onState: trackConnection(metrics),
   });
+  const beat = setInterval(() => client.reportLoad(meter.take()), LOAD_INTERVAL_MS);
+  beat.unref();
 
-  const status = (): PdpStatus => statusOf(runner, sets, draining);
+  const status = (): PdpStatus => statusOf(client.state(), sets, draining);
   const listener = await listen({
     host: options.host,
     port: options.port,
@@ -158,12 +151,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       openApi: OPEN_API,
     }),
   });
-  runner.boot();
-  link = options.openLink({
-    connected: () => runner.connected(),
-    message: (message) => runner.receive(message),
-    disconnected: () => runner.disconnected(),
-  });
+  client.start();
   const url = urlOf(listener);
   logger.info('listening', { url, dataDir: options.dataDir, storedSets: records.size });
   return {
@@ -176,10 +164,23 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       logger.info('draining', { delayMs, timeoutMs });
       await new Promise((resolve) => setTimeout(resolve, delayMs));
       await listener.drain(timeoutMs);
-      await link.close();
-      await runner.close();
+      clearInterval(beat);
+      await client.close();
       await audit.drained();
     },
+  };
+}
+
+/** Counts streams after the first, and shows whether one is up. */
+function trackConnection(metrics: PdpMetrics): (state: PdpState) => void {
+  let before: PdpState['connection'] = 'Down';
+  let streams = 0;
+  return ({ connection }) => {
+    if (connection === before) return;
+    const wasDown = before === 'Down';
+    before = connection;
+    metrics.connected.set(connection === 'Down' ? 0 : 1);
+    if (wasDown && streams++ > 0) metrics.reconnects.inc();
   };
 }
 
@@ -189,8 +190,7 @@ function readinessOf(sets: ActiveSets, draining: boolean): { readonly ready: boo
   return { ready: true, reason: '' };
 }
 
-function statusOf(runner: PdpRunner, active: ActiveSets, draining: boolean): PdpStatus {
-  const { connection, sets } = runner.state;
+function statusOf({ connection, sets }: PdpState, active: ActiveSets, draining: boolean): PdpStatus {
   return {
     ready: readinessOf(active, draining).ready,
     connected: connection === 'Up',

@@ -60,10 +60,11 @@ function planWithdrawal(observed: ObservedDomain, deletionTimestamp: string): Do
 }
 
 /**
- * Whether PDPs of a set may still serve the domain: its committed revision has it, or they have not all confirmed the one
- * that has it no more. A set without PDPs serves nothing; a set that is itself being deleted withdraws everything.
+ * Whether PDPs of a set may still serve the domain, or may come to: an open revision or the committed one has it, or they
+ * have not all confirmed the one that has it no more. A set without PDPs serves nothing; a set that is itself being deleted withdraws everything.
  */
 function isServedBy(set: SetView): boolean {
+  if (set.newest?.state === 'Open' && set.newest.digest !== undefined) return !set.deleting;
   if (set.committed === undefined) return false;
   if (set.committed.digest !== undefined) return !set.deleting;
   return set.required !== 0 && set.convergedRevision < set.committed.since;

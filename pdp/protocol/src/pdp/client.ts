@@ -139,11 +139,14 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
         persist(effect);
         return;
       case 'dropStaged':
-        onDisk(effect.set, async () => {
-          await ports.persist(effect.set, effect.record);
-        }, (error) => {
-          log.warn('dropping a staged revision failed', { set: effect.set, error: messageOf(error) });
-        });
+        onDisk(
+          effect.set,
+          effect.record,
+          () => undefined,
+          (error) => {
+            log.warn('dropping a staged revision failed', { set: effect.set, error: messageOf(error) });
+          },
+        );
         return;
       case 'swap':
         swap(effect);
@@ -192,9 +195,14 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
   }
 
   /** Disk work of one set, strictly in order. */
-  function onDisk(set: SetKey, task: () => Promise<void>, failed: (error: unknown) => void): void {
+  function onDisk(set: SetKey, record: DurableRecord, done: () => void, failed: (error: unknown) => void): void {
     const previous = disks.get(set) ?? Promise.resolve();
-    const next = previous.then(task).catch(failed);
+    const next = previous
+      .then(() => ports.persist(set, record))
+      .then(done, failed)
+      .catch((error: unknown) => {
+        log.warn('a step of the distribution client failed', { set, error: messageOf(error) });
+      });
     disks.set(set, next);
   }
 
@@ -203,8 +211,8 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
     const record = effect.type === 'persistActive' ? 'active' : 'staged';
     onDisk(
       set,
-      async () => {
-        await ports.persist(set, effect.record);
+      effect.record,
+      () => {
         dispatch({ type: 'persisted', set, id, record });
       },
       (error) => {

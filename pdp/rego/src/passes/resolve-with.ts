@@ -1,10 +1,10 @@
-import type { Body, Expr, ExprTerm, RefTerm, Term, With } from '../ast.ts';
+import type { Body, Expr, RefTerm, Term, With } from '../ast.ts';
 import type { Diagnostic, DiagnosticCode, Location } from '../diagnostics.ts';
-import { printPath, printTerm } from '../print.ts';
+import { printPath } from '../print.ts';
 import { declaration } from '../types/builtins.ts';
 import type { Builtin } from '../types/builtins.ts';
 import { childOf, findNode } from './rule-tree.ts';
-import { mapExpr } from './transform.ts';
+import { mapBody, mapTerm } from './transform.ts';
 import type { RuleTreeNode } from './unit.ts';
 
 /** Says of every `with` what it replaces by what, or why it cannot. */
@@ -18,35 +18,19 @@ export class WithResolver {
     this.#unsafe = unsafeBuiltins;
   }
 
+  /** Resolves the modifiers of a body's literals, and of all bodies inside it. */
   body(body: Body): Body {
-    return body.map((expr) => this.#expr(expr));
+    return mapBody(body, { body: (inner) => inner.map((expr) => this.#expr(expr)) });
   }
 
-  /** The bodies of comprehensions inside a term. */
+  /** As `body`, for the bodies inside a term. */
   term(term: Term): Term {
-    const { location } = term;
-    const mapped = this.#nested({ kind: 'expr', term, negated: false, with: [], location });
-    return mapped.term as Term;
+    return mapTerm(term, { body: (inner) => inner.map((expr) => this.#expr(expr)) });
   }
 
   #expr(expr: Expr): Expr {
-    const withs: With[] = [];
-    for (const w of expr.with) {
-      const resolved = this.#with(w);
-      if (resolved === undefined) break;
-      withs.push(resolved);
-    }
-    return this.#nested(expr.with.length === 0 ? expr : { ...expr, with: withs });
-  }
-
-  #nested(expr: Expr): Expr {
-    return mapExpr(expr, { body: (body) => body.map((inner) => (inner.with.length === 0 ? inner : this.#own(inner))) });
-  }
-
-  /** The modifiers of one literal; what is inside it has been done. */
-  #own(expr: Expr): Expr {
-    const withs = expr.with.map((w) => this.#with(w)).filter((w) => w !== undefined);
-    return { ...expr, with: withs };
+    if (expr.with.length === 0) return expr;
+    return { ...expr, with: expr.with.map((w) => this.#with(w)).filter((w) => w !== undefined) };
   }
 
   #report(message: string, location: Location, code: DiagnosticCode = 'rego_compile_error'): undefined {
@@ -134,6 +118,3 @@ const irreplaceable = (builtin: Builtin): string | undefined => {
   if (builtin.void) return 'target must not be a void function';
   return undefined;
 };
-
-/** The text of what is replaced, for messages. */
-export const printTarget = (term: ExprTerm): string => (term.kind === 'ref' ? printTerm(term) : '');

@@ -159,6 +159,7 @@ export class LocalRewriter {
 
   #everyVar(term: Term, location: Location): VarTerm | undefined {
     if (term.kind !== 'var') return undefined;
+    if (term.name.startsWith('$')) return term;
     const name = this.#declare(term.name, 'declared', location);
     return name === undefined ? undefined : rename(term, name);
   }

@@ -1,6 +1,6 @@
-import { BundleError, parseBundle, type DomainModel, type Problem } from '@edict/bundle';
+import { BundleError, parseBundle, type Digest, type DomainModel, type Problem } from '@edict/bundle';
 import { compileSnapshot, type CompiledSnapshot } from '@edict/engine';
-import type { Digest, NackDetail, NackPhase } from '@edict/protocol';
+import type { NackDetail, NackPhase } from '@edict/protocol';
 
 /** The gzip bundles of one revision, in the manifest's order, each with the digest that the manifest names. */
 export interface CompileRequest {

@@ -1,10 +1,11 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Digest, DurableRecord, SetKey } from '@edict/protocol';
+import { isDigest, type Digest } from '@edict/bundle';
+import type { DurableRecord, SetKey } from '@edict/protocol';
 import { z } from 'zod';
 import { removeDurably, writeDurably } from './durable-file.ts';
 
-const DigestText = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const DigestText = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), 'not a digest');
 
 const StoredSlot = z.object({
   revision: z.object({
@@ -22,6 +23,7 @@ const StoredSlot = z.object({
     bundles: z.array(DigestText),
     totalBytes: z.number().min(0),
     features: z.array(z.string()),
+    engineMin: z.string(),
   }),
 });
 
@@ -129,7 +131,7 @@ export class RevisionFiles {
 
 /** Digests come from checked messages; the check here keeps a path from ever being made of anything else. */
 function fileName(digest: Digest): string {
-  if (!/^sha256:[0-9a-f]{64}$/.test(digest)) throw new Error(`not a digest: ${JSON.stringify(digest)}`);
+  if (!isDigest(digest)) throw new Error(`not a digest: ${JSON.stringify(digest)}`);
   return digest.replace(':', '-');
 }
 

@@ -1,42 +1,32 @@
-import { loadSnapshot, type Snapshot } from '@edict/engine';
 import {
   digestOf,
-  isDigest,
   ManifestError,
   parseManifest,
   SignatureError,
   verifyRevision,
+  type Digest,
   type Manifest,
+  type SignedRevision,
 } from '@edict/bundle';
-import type { Digest, ManifestSummary, NackDetail, NackPhase, OfferedRevision } from '@edict/protocol';
+import { loadSnapshot, type Snapshot } from '@edict/engine';
+import { RefusalError, summarizeManifest, type ManifestSummary } from '@edict/protocol';
 import type { RevisionFiles } from './revision-files.ts';
 import type { CompileSnapshot } from './snapshot-compiler.ts';
 
-/** Gets a manifest or bundle by content address. Throws `ArtifactError`s; the bytes are checked by the caller. */
-export type FetchArtifact = (digest: Digest, ticket: string, signal: AbortSignal) => Promise<Uint8Array>;
+/** Gets one manifest or bundle by content address. Rejects when it can't be had; the bytes are checked by the caller. */
+export type FetchArtifact = (source: ArtifactSource, digest: Digest, signal: AbortSignal) => Promise<Uint8Array>;
 
-/** Why a step of the preparation failed, as a NACK tells it. */
-export interface Refused {
-  readonly phase: NackPhase;
-  readonly code: string;
-  readonly deterministic: boolean;
-  readonly detail: NackDetail;
-}
-
-/** Thrown by the loader's steps for everything that they expect to go wrong. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError';
-  readonly refused: Refused;
-  constructor(refused: Refused) {
-    super(refused.detail.message);
-    this.refused = refused;
-  }
+/** Where an artifact is fetched, and the right to. */
+export interface ArtifactSource {
+  /** As the operator's Welcome said; `''` means as configured. */
+  readonly artifactsUrl: string;
+  readonly ticket: string;
 }
 
 export interface RevisionLoaderDeps {
   readonly files: RevisionFiles;
   readonly fetch: FetchArtifact;
-  /** Read anew for every revision, so that rotated keys count at once. */
+  /** PEM by key id. Read anew for every revision, so that rotated keys count at once. */
   readonly trustedKeys: () => Promise<ReadonlyMap<string, string>>;
   readonly compile: CompileSnapshot;
 }
@@ -46,7 +36,7 @@ export const FETCH_CONCURRENCY = 4;
 
 /**
  * The steps from an offered revision to a compiled snapshot. Every byte is checked where it enters: the signature over
- * the revision, the manifest against the revision's digest, each bundle against the manifest's.
+ * the revision, the manifest against the revision's digest, each bundle against the manifest's. Throws `RefusalError`.
  */
 export class RevisionLoader {
   readonly #deps: RevisionLoaderDeps;
@@ -57,24 +47,26 @@ export class RevisionLoader {
   }
 
   /** Checks the signature, gets and checks the manifest, keeps it on disk. */
-  async manifest(revision: OfferedRevision, ticket: string, signal: AbortSignal): Promise<ManifestSummary> {
+  async manifest(revision: SignedRevision, source: ArtifactSource, signal: AbortSignal): Promise<ManifestSummary> {
     await this.#verify(revision);
     const stored = await this.#deps.files.readArtifact(revision.digest);
-    if (stored !== undefined && digestOf(stored) === revision.digest) return summary(this.#parse(revision, stored));
-    const bytes = await this.#fetch(revision.digest, ticket, signal);
+    if (stored !== undefined && digestOf(stored) === revision.digest) {
+      return summarizeManifest(this.#parse(revision, stored));
+    }
+    const bytes = await this.#deps.fetch(source, revision.digest, signal);
     if (digestOf(bytes) !== revision.digest) throw mismatch('the manifest', revision.digest);
     const manifest = this.#parse(revision, bytes);
     await this.#deps.files.writeArtifact(revision.digest, bytes);
-    return summary(manifest);
+    return summarizeManifest(manifest);
   }
 
   /** Gets those of `missing` that are not on disk; {@link compile} checks what they hold. */
-  async bundles(missing: readonly Digest[], ticket: string, signal: AbortSignal): Promise<void> {
+  async bundles(missing: readonly Digest[], source: ArtifactSource, signal: AbortSignal): Promise<void> {
     const queue = [...missing];
     const work = async (): Promise<void> => {
       for (let digest = queue.shift(); digest !== undefined; digest = queue.shift()) {
         if ((await this.#deps.files.readArtifact(digest)) !== undefined) continue;
-        await this.#deps.files.writeArtifact(digest, await this.#fetch(digest, ticket, signal));
+        await this.#deps.files.writeArtifact(digest, await this.#deps.fetch(source, digest, signal));
       }
     };
     await Promise.all(Array.from({ length: FETCH_CONCURRENCY }, work));
@@ -82,7 +74,7 @@ export class RevisionLoader {
 
   /** Verifies everything again from disk and compiles it; afterwards {@link snapshot} has it. */
   async compile(
-    revision: OfferedRevision,
+    revision: SignedRevision,
     signal: AbortSignal,
   ): Promise<{ readonly compileMs: number; readonly heapDeltaBytes: number }> {
     await this.#verify(revision);
@@ -102,7 +94,7 @@ export class RevisionLoader {
     if (!answer.ok) {
       // Bytes that do not verify must not be found again by the next try.
       if (answer.badArtifact !== undefined) await this.#deps.files.removeArtifact(answer.badArtifact);
-      throw new RefusedError(answer);
+      throw new RefusalError(answer.phase, answer.code, answer.deterministic, answer.detail);
     }
     this.#compiled.set(revision.digest, loadSnapshot(answer.compiled));
     return { compileMs: answer.compileMs, heapDeltaBytes: answer.heapDeltaBytes };
@@ -118,57 +110,35 @@ export class RevisionLoader {
     for (const digest of this.#compiled.keys()) if (!digests.has(digest)) this.#compiled.delete(digest);
   }
 
-  async #verify(revision: OfferedRevision): Promise<void> {
-    const { digest } = revision;
-    if (!isDigest(digest)) throw refusal('Verify', 'BadDigest', true, `not a digest: ${digest}`);
+  async #verify(revision: SignedRevision): Promise<void> {
     const keys = await this.#deps.trustedKeys();
     try {
-      verifyRevision({ ...revision, digest }, keys);
+      verifyRevision(revision, keys);
     } catch (error) {
       if (!(error instanceof SignatureError)) throw error;
       // A key that is not here yet may come with the next rotation; a signature that is wrong stays wrong.
       const deterministic = error.code !== 'unknown-key' && error.code !== 'no-trusted-keys';
-      throw refusal('Verify', error.code, deterministic, error.message);
+      throw new RefusalError('Verify', error.code, deterministic, { message: error.message }, { cause: error });
     }
   }
 
-  #parse(revision: OfferedRevision, bytes: Uint8Array): Manifest {
+  #parse(revision: SignedRevision, bytes: Uint8Array): Manifest {
     let manifest: Manifest;
     try {
       manifest = parseManifest(bytes);
     } catch (error) {
       if (!(error instanceof ManifestError)) throw error;
-      throw refusal('Verify', error.code, true, error.message);
+      throw new RefusalError('Verify', error.code, true, { message: error.message }, { cause: error });
     }
     if (manifest.setUid !== revision.setUid) {
       const message = `the manifest is of set ${manifest.setUid}, the revision of ${revision.setUid}`;
-      throw refusal('Verify', 'altered-set', true, message);
+      throw new RefusalError('Verify', 'altered-set', true, { message });
     }
     return manifest;
   }
-
-  async #fetch(digest: Digest, ticket: string, signal: AbortSignal): Promise<Uint8Array> {
-    try {
-      return await this.#deps.fetch(digest, ticket, signal);
-    } catch (error) {
-      throw refusal('Fetch', 'FetchFailed', false, `${digest}: ${String(error)}`);
-    }
-  }
-}
-
-function summary(manifest: Manifest): ManifestSummary {
-  return {
-    bundles: manifest.domains.map(({ digest }) => digest),
-    totalBytes: manifest.totals.bytes,
-    features: manifest.features,
-  };
 }
 
 /** Wrong bytes may be right the next time they are fetched. */
-function mismatch(what: string, digest: Digest): RefusedError {
-  return refusal('Verify', 'DigestMismatch', false, `${what} is not ${digest}`);
-}
-
-function refusal(phase: NackPhase, code: string, deterministic: boolean, message: string): RefusedError {
-  return new RefusedError({ phase, code, deterministic, detail: { message: message.slice(0, 1000) } });
+function mismatch(what: string, digest: Digest): RefusalError {
+  return new RefusalError('Verify', 'DigestMismatch', false, { message: `${what} is not ${digest}` });
 }

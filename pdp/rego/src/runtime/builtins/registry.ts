@@ -1,8 +1,47 @@
+import { aggregates } from './aggregates.ts';
+import { arithmetic } from './arithmetic.ts';
+import { arrays } from './arrays.ts';
+import { bits } from './bits.ts';
 import type { Builtin, BuiltinFamily } from './builtin.ts';
+import { encodings } from './encodings.ts';
+import { formatting } from './sprintf.ts';
+import { globs } from './globs.ts';
+import { graphs } from './graphs.ts';
+import { jsonPatch } from './json-patch.ts';
+import { jsonPaths } from './json-paths.ts';
+import { messages } from './messages.ts';
+import { objects } from './objects.ts';
+import { regex } from './regex.ts';
+import { semver } from './semver.ts';
+import { sets } from './sets.ts';
+import { strings } from './strings.ts';
+import { types } from './types.ts';
+import { units } from './units.ts';
+import { uuids } from './uuids.ts';
 
 export type { Builtin, BuiltinContext, BuiltinErrorCode } from './builtin.ts';
 
-const families: readonly BuiltinFamily[] = [];
+const families: readonly BuiltinFamily[] = [
+  aggregates,
+  arithmetic,
+  arrays,
+  bits,
+  encodings,
+  formatting,
+  globs,
+  graphs,
+  jsonPatch,
+  jsonPaths,
+  messages,
+  objects,
+  regex,
+  semver,
+  sets,
+  strings,
+  types,
+  units,
+  uuids,
+];
 
 /** Every built-in that can be called at run time, by name. */
 export const builtins: ReadonlyMap<string, Builtin> = new Map(

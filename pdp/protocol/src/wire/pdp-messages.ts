@@ -1,0 +1,177 @@
+import * as gen from '../gen/edict/distribution/v1/distribution.ts';
+import type { RevisionId } from '../identifiers.ts';
+import { FEATURES_MAX, NACK_MESSAGE_MAX_BYTES, NACK_MRN_MAX_BYTES, NAME_MAX_LENGTH, SETS_MAX } from '../limits.ts';
+import type { Active, Beat, BeatSet, Hello, HelloSet, Load, Nack, NackDetail, PdpMessage, Prepared } from '../messages.ts';
+import { atMostItems, boundedUtf8, finite, required, revisionId, setKey, text, whole, WireError } from './checks.ts';
+import { bootReasons, nackPhases, setStates } from './words.ts';
+
+/** The message in the generated types. */
+export function pdpMessageToGen(message: PdpMessage): gen.ConnectRequest {
+  switch (message.type) {
+    case 'Hello':
+      return { message: { $case: 'hello', value: helloToGen(message) } };
+    case 'Prepared': {
+      const { set, revision, compileMs, heapDeltaBytes, tests } = message;
+      const value = { set, revision, compileMs, heapDeltaBytes, testsPassed: tests.passed, testsFailed: tests.failed };
+      return { message: { $case: 'prepared', value } };
+    }
+    case 'Nack': {
+      const { set, revision, phase, code, deterministic, detail } = message;
+      const value = { set, revision, phase: nackPhases.encode(phase), code, deterministic, detail: detailToGen(detail) };
+      return { message: { $case: 'nack', value } };
+    }
+    case 'Active': {
+      const { set, revision, activatedAt, swapMicros, persisted } = message;
+      return { message: { $case: 'active', value: { set, revision, activatedAtMs: activatedAt, swapMicros, persisted } } };
+    }
+    case 'Beat': {
+      const { seq, sentAt, sets, load } = message;
+      const beats = sets.map((set) => ({ ...set, state: setStates.encode(set.state) }));
+      return { message: { $case: 'beat', value: { seq, sentAtMs: sentAt, sets: beats, load } } };
+    }
+  }
+}
+
+function helloToGen({ protocol, engine, sets, bootReason, capacityBytes }: Hello): gen.Hello {
+  return {
+    protocol,
+    engine: { ...engine, features: [...engine.features] },
+    sets: sets.map(({ set, active, staged, lkg }) => ({ set, active, staged, lkg })),
+    bootReason: bootReasons.encode(bootReason),
+    capacityBytes,
+  };
+}
+
+function detailToGen({ message, domain, mrn, line, column }: NackDetail): gen.NackDetail {
+  return { message, domain, mrn, line, column };
+}
+
+/** The checked message. @throws WireError */
+export function pdpMessageFromGen({ message }: gen.ConnectRequest): PdpMessage {
+  switch (message?.$case) {
+    case 'hello':
+      return helloFromGen(message.value);
+    case 'prepared':
+      return preparedFromGen(message.value);
+    case 'nack':
+      return nackFromGen(message.value);
+    case 'active':
+      return activeFromGen(message.value);
+    case 'beat':
+      return beatFromGen(message.value);
+    case undefined:
+      throw new WireError('UnknownMessage', 'a message of a type that this version does not know');
+  }
+}
+
+function helloFromGen(value: gen.Hello): Hello {
+  const engine = required(value.engine, 'engine');
+  return {
+    type: 'Hello',
+    protocol: whole(value.protocol, 'protocol', 1),
+    engine: {
+      name: text(engine.name, 'engine.name', NAME_MAX_LENGTH),
+      version: text(engine.version, 'engine.version', NAME_MAX_LENGTH),
+      features: atMostItems(engine.features, 'engine.features', FEATURES_MAX).map((feature) =>
+        text(feature, 'engine.features', NAME_MAX_LENGTH),
+      ),
+    },
+    sets: atMostItems(value.sets, 'sets', SETS_MAX).map(helloSetFromGen),
+    bootReason: bootReasons.decode(value.bootReason, 'boot_reason'),
+    capacityBytes: whole(value.capacityBytes, 'capacity_bytes'),
+  };
+}
+
+function helloSetFromGen(value: gen.HelloSet): HelloSet {
+  return {
+    set: setKey(value.set),
+    ...optionalId('active', value.active),
+    ...optionalId('staged', value.staged),
+    ...optionalId('lkg', value.lkg),
+  };
+}
+
+function optionalId<K extends string>(key: K, value: gen.RevisionId | undefined): Partial<Record<K, RevisionId>> {
+  if (value === undefined) return {};
+  const member: Partial<Record<K, RevisionId>> = {};
+  member[key] = revisionId(value, key);
+  return member;
+}
+
+function preparedFromGen(value: gen.Prepared): Prepared {
+  return {
+    type: 'Prepared',
+    set: setKey(value.set),
+    revision: revisionId(value.revision, 'revision'),
+    compileMs: finite(value.compileMs, 'compile_ms'),
+    heapDeltaBytes: finite(value.heapDeltaBytes, 'heap_delta_bytes'),
+    tests: { passed: value.testsPassed, failed: value.testsFailed },
+  };
+}
+
+function nackFromGen(value: gen.Nack): Nack {
+  const detail = required(value.detail, 'detail');
+  return {
+    type: 'Nack',
+    set: setKey(value.set),
+    revision: revisionId(value.revision, 'revision'),
+    phase: nackPhases.decode(value.phase, 'phase'),
+    code: codeWord(value.code),
+    deterministic: value.deterministic,
+    detail: {
+      message: boundedUtf8(detail.message, 'detail.message', NACK_MESSAGE_MAX_BYTES),
+      ...(detail.domain === undefined ? {} : { domain: boundedUtf8(detail.domain, 'detail.domain', NACK_MRN_MAX_BYTES) }),
+      ...(detail.mrn === undefined ? {} : { mrn: boundedUtf8(detail.mrn, 'detail.mrn', NACK_MRN_MAX_BYTES) }),
+      ...(detail.line === undefined ? {} : { line: detail.line }),
+      ...(detail.column === undefined ? {} : { column: detail.column }),
+    },
+  };
+}
+
+/** A code ends up in metrics' labels and reasons: a word, never a sentence. */
+function codeWord(code: string): string {
+  if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(code)) throw new WireError('OutOfBounds', 'code is not a word of at most 64 characters');
+  return code;
+}
+
+function activeFromGen(value: gen.Active): Active {
+  return {
+    type: 'Active',
+    set: setKey(value.set),
+    revision: revisionId(value.revision, 'revision'),
+    activatedAt: finite(value.activatedAtMs, 'activated_at_ms'),
+    swapMicros: finite(value.swapMicros, 'swap_micros'),
+    persisted: value.persisted,
+  };
+}
+
+function beatFromGen(value: gen.Beat): Beat {
+  return {
+    type: 'Beat',
+    seq: whole(value.seq, 'seq'),
+    sentAt: finite(value.sentAtMs, 'sent_at_ms'),
+    sets: atMostItems(value.sets, 'sets', SETS_MAX).map(beatSetFromGen),
+    load: loadFromGen(required(value.load, 'load')),
+  };
+}
+
+function beatSetFromGen(value: gen.BeatSet): BeatSet {
+  return {
+    set: setKey(value.set),
+    setUid: text(value.setUid, 'set_uid', NAME_MAX_LENGTH, 0),
+    state: setStates.decode(value.state, 'state'),
+    active: whole(value.active, 'active'),
+    staged: whole(value.staged, 'staged'),
+  };
+}
+
+function loadFromGen(value: gen.Load): Load {
+  return {
+    decisions: whole(value.decisions, 'decisions'),
+    errors: whole(value.errors, 'errors'),
+    denied: whole(value.denied, 'denied'),
+    p99Micros: finite(value.p99Micros, 'p99_micros'),
+    unlogged: whole(value.unlogged, 'unlogged'),
+    rssBytes: whole(value.rssBytes, 'rss_bytes'),
+  };
+}
