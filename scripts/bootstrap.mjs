@@ -11,12 +11,19 @@ const marker = join(root, 'node_modules', '.edict-installed');
 
 /** Installs the dependencies if the lockfile changed since the last time; exits with npm's code if that fails. */
 export function install() {
-  const digest = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const digest = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(marker) && readFileSync(marker, 'utf8') === digest) return;
   process.stderr.write('installing dependencies (npm ci) …\n');
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
   if (npm.status !== 0) {
-    process.stderr.write('npm ci failed: see its output above. A network that reaches the npm registry is needed once.\n');
+    process.stderr.write(
+      'npm ci failed: see its output above. A network that reaches the npm registry is needed once.\n',
+    );
     process.exit(npm.status ?? 1);
   }
   if (!existsSync(join(root, 'node_modules', '.bin', 'node'))) {

@@ -4,10 +4,16 @@ import { spawnSync } from 'node:child_process';
 const checks: readonly (readonly [name: string, command: string])[] = [
   ['types', 'tsc -p tsconfig.json'],
   ['lint', 'eslint . --max-warnings 0'],
-  ['dependency direction', 'depcruise --config .dependency-cruiser.cjs --log-level error crds pdp operator cli test scripts'],
+  [
+    'dependency direction',
+    'depcruise --config .dependency-cruiser.cjs --log-level error crds pdp operator cli test scripts',
+  ],
   ['dead code', 'knip'],
   ['format', 'prettier --check --log-level warn .'],
-  ['generated files current', 'npm run -s generate && git diff --exit-code -- crds/generated helm/crds pdp/protocol/src/gen'],
+  [
+    'generated files current',
+    'npm run -s generate && git diff --exit-code -- crds/generated helm/crds pdp/protocol/src/gen',
+  ],
 ];
 
 const failed: string[] = [];

@@ -7,7 +7,9 @@ import type { Architecture } from './images/image-archive.ts';
  * `node scripts/images.ts [--tag dev] [--bundles]`: makes the image archives in `dist/images`, or with `--bundles` only the
  * bundles of all programs in `dist/bundles`. Prints what was made and its size.
  */
-const { values } = parseArgs({ options: { tag: { type: 'string', default: 'dev' }, bundles: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: { tag: { type: 'string', default: 'dev' }, bundles: { type: 'boolean', default: false } },
+});
 const megabytes = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} MB`;
 
 if (values.bundles) {

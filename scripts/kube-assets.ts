@@ -47,7 +47,10 @@ const MODULES: Partial<Record<AssetName, GoModule>> = {
     version: 'v3.22.0',
     main: 'helm.sh/helm/v3/cmd/helm',
     // The Kubernetes version that `helm template` assumes; not set, it is one that charts refuse for its age.
-    stamps: ['helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1', `helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=${MINOR}`],
+    stamps: [
+      'helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1',
+      `helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=${MINOR}`,
+    ],
   },
 };
 
@@ -154,10 +157,18 @@ function linkerFlags(stamps: readonly string[]): string {
   return `-ldflags=${['-s -w', ...stamps.map((stamp) => `-X ${stamp}`)].join(' ')}`;
 }
 
-if (import.meta.main) {
-  const wanted = process.argv.slice(2);
+/** `node scripts/kube-assets.ts [NAME...]`: finds or builds the named programs, by default all, and prints where each is. */
+async function printAssets(wanted: readonly string[]): Promise<void> {
   const unknown = wanted.filter((name) => !ASSET_NAMES.some((known) => known === name));
   if (unknown.length > 0) throw new Error(`unknown program ${unknown.join(', ')}; known: ${ASSET_NAMES.join(', ')}`);
   const names = wanted.length === 0 ? ASSET_NAMES : ASSET_NAMES.filter((name) => wanted.includes(name));
   for (const [name, file] of Object.entries(await requireAssets(names))) process.stdout.write(`${name} ${file}\n`);
+}
+
+if (import.meta.main) {
+  // No top-level await: jest loads this module by `require`, which cannot wait.
+  printAssets(process.argv.slice(2)).catch((thrown: unknown) => {
+    process.stderr.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    process.exitCode = 1;
+  });
 }

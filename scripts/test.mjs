@@ -37,7 +37,14 @@ const suites = [
   {
     name: 'conformance-rego',
     needs: join(conformance, 'rego'),
-    command: ['node', 'test/conformance/rego.ts', '--known', 'test/conformance/rego-known-failures.txt', '--cases', join(conformance, 'rego', 'cases')],
+    command: [
+      'node',
+      'test/conformance/rego.ts',
+      '--known',
+      'test/conformance/rego-known-failures.txt',
+      '--cases',
+      join(conformance, 'rego', 'cases'),
+    ],
   },
   jest('integration', '-c', 'test/integration/jest.config.js'),
 ];
@@ -65,7 +72,9 @@ for (const suite of suites) {
   if (only.length > 0 && !only.includes(suite.name)) continue;
   console.log(`\n=== ${suite.name}`);
   if (suite.needs !== undefined && !existsSync(suite.needs)) {
-    console.error(`${suite.name}: no cases at ${suite.needs}. Set EDICT_CONFORMANCE_DIR to the folder that holds them.`);
+    console.error(
+      `${suite.name}: no cases at ${suite.needs}. Set EDICT_CONFORMANCE_DIR to the folder that holds them.`,
+    );
     if (process.env.CI) report(suite.name, 0, 1);
     continue;
   }

@@ -14,6 +14,7 @@ export const PolicyRevisionSpec = z
   .object({
     set: z.string().min(1).max(253).meta({ description: 'Name of the PolicySet.' }),
     setUid: z.string().min(1).max(253).meta({ description: 'UID of the PolicySet.' }),
+    setGeneration: z.int().min(0).meta({ description: 'Generation of the PolicySet that it was made for.' }),
     n: z.int().min(1).meta({ description: 'The revision. Only ever rises within a set.' }),
     digest: Digest.meta({ description: 'Digest of the canonical manifest.' }),
     parent: z.int().min(0).meta({ description: 'Revision before this one; 0 for the first.' }),

@@ -23,7 +23,10 @@ const PORTS: Record<'operator' | 'pdp', readonly number[]> = { operator: [8080, 
  * Bundles the operator and the PDP and writes `dist/images/edict-<name>.tar` for each. No base image, Docker or network is
  * needed; the same sources and machine give the same bytes.
  */
-export async function buildImages(tag: string, architecture: Architecture): Promise<Record<'operator' | 'pdp', BuiltImage>> {
+export async function buildImages(
+  tag: string,
+  architecture: Architecture,
+): Promise<Record<'operator' | 'pdp', BuiltImage>> {
   const runtime = await runtimeLayer(architecture);
   const build = async (program: 'operator' | 'pdp'): Promise<BuiltImage> => {
     const spec = BUNDLES.find(({ name }) => name === program);
@@ -43,7 +46,6 @@ async function buildImage(
   for (const file of await readdir(bundle.directory)) {
     files.push({ path: `app/${file}`, mode: 0o644, content: await readFile(path.join(bundle.directory, file)) });
   }
-  files.push({ path: 'app/package.json', mode: 0o644, content: Buffer.from('{"type":"module"}\n') });
   const name = `edict-${program}:${image.tag}`;
   const archive = path.join(DIST, 'images', `edict-${program}.tar`);
   const archiveSize = await writeImageArchive(archive, {

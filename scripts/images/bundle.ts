@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build } from 'esbuild';
 
@@ -34,7 +34,8 @@ const REQUIRE_BANNER = `import { createRequire as __createRequire } from 'node:m
 const require = __createRequire(import.meta.url);`;
 
 /**
- * Bundles one program into `dist/bundles/<name>`: `main.js`, its workers, the chunks they share, and source maps. Not minified:
+ * Bundles one program into `dist/bundles/<name>`: `main.js`, its workers, the chunks they share, source
+ * maps, and a `package.json` that says ES modules. Not minified:
  * stack traces matter more than the bytes. The same sources give the same bytes.
  */
 export async function bundleProgram(spec: BundleSpec): Promise<Bundle> {
@@ -56,6 +57,7 @@ export async function bundleProgram(spec: BundleSpec): Promise<Bundle> {
     metafile: true,
     logLevel: 'warning',
   });
+  await writeFile(path.join(directory, 'package.json'), '{"type":"module"}\n');
   const outputs = Object.entries(result.metafile.outputs).filter(([file]) => file.endsWith('.js'));
   return { directory, size: outputs.reduce((total, [, output]) => total + output.bytes, 0) };
 }
@@ -66,7 +68,8 @@ async function findWorkers(folders: readonly string[]): Promise<Record<string, s
     for (const file of await readdir(path.join(ROOT, folder), { recursive: true })) {
       if (!file.endsWith('-worker.ts')) continue;
       const name = path.basename(file, '.ts');
-      if (found[name] !== undefined) throw new Error(`two workers are named ${name}: ${found[name]} and ${folder}/${file}`);
+      if (found[name] !== undefined)
+        throw new Error(`two workers are named ${name}: ${found[name]} and ${folder}/${file}`);
       found[name] = path.join(folder, file);
     }
   }

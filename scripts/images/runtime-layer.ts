@@ -26,12 +26,21 @@ const NODE_PACKAGES: Record<Architecture, { readonly packageName: string; readon
 export async function runtimeLayer(architecture: Architecture): Promise<ImageLayer> {
   const { packageName, processArch } = NODE_PACKAGES[architecture];
   if (process.platform !== 'linux' || process.arch !== processArch) {
-    throw new Error(`images for linux/${architecture} are built on linux/${architecture}, not ${process.platform}/${process.arch}`);
+    throw new Error(
+      `images for linux/${architecture} are built on linux/${architecture}, not ${process.platform}/${process.arch}`,
+    );
   }
-  const node = path.join(path.dirname(createRequire(import.meta.url).resolve(`${packageName}/package.json`)), 'bin/node');
+  const node = path.join(
+    path.dirname(createRequire(import.meta.url).resolve(`${packageName}/package.json`)),
+    'bin/node',
+  );
   const files: TarEntry[] = [
     { path: NODE_PATH.slice(1), mode: 0o755, content: await readFile(node) },
-    { path: 'etc/passwd', mode: 0o644, content: text(`nonroot:x:${RUNTIME_USER}:${RUNTIME_USER}:nonroot:/:/sbin/nologin\n`) },
+    {
+      path: 'etc/passwd',
+      mode: 0o644,
+      content: text(`nonroot:x:${RUNTIME_USER}:${RUNTIME_USER}:nonroot:/:/sbin/nologin\n`),
+    },
     { path: 'etc/group', mode: 0o644, content: text(`nonroot:x:${RUNTIME_USER}:\n`) },
     { path: 'etc/nsswitch.conf', mode: 0o644, content: text('hosts: files dns\n') },
   ];
@@ -47,7 +56,9 @@ async function sharedLibraries(program: string): Promise<readonly string[]> {
   const listed = await runCommand('ldd', [program]);
   const missing = listed.split('\n').filter((line) => line.includes('not found'));
   if (missing.length > 0) {
-    throw new Error(`this machine lacks libraries of Node (Debian: libatomic1 libstdc++6): ${missing.join(' ').trim()}`);
+    throw new Error(
+      `this machine lacks libraries of Node (Debian: libatomic1 libstdc++6): ${missing.join(' ').trim()}`,
+    );
   }
   return [...listed.matchAll(/(?:=> )?(\/\S+) \(0x[0-9a-f]+\)/g)].map((match) => match[1] ?? '');
 }
@@ -56,7 +67,8 @@ async function sharedLibraries(program: string): Promise<readonly string[]> {
 export function directoriesOf(files: readonly TarEntry[]): readonly TarEntry[] {
   const directories = new Set<string>();
   for (const file of files) {
-    for (let parent = path.posix.dirname(file.path); parent !== '.'; parent = path.posix.dirname(parent)) directories.add(parent);
+    for (let parent = path.posix.dirname(file.path); parent !== '.'; parent = path.posix.dirname(parent))
+      directories.add(parent);
   }
   return [...directories].map((directory) => ({ path: directory, mode: 0o755 }));
 }
@@ -64,7 +76,8 @@ export function directoriesOf(files: readonly TarEntry[]): readonly TarEntry[] {
 /** Compressing Node takes seconds and gives the same bytes each time, so the result is kept by what went in. */
 async function cachedLayer(entries: readonly TarEntry[], createdBy: string): Promise<ImageLayer> {
   const key = createHash('sha256');
-  for (const { path: name, mode, content } of entries) key.update(`${name} ${mode} ${content?.byteLength ?? 0}\n`).update(content ?? '');
+  for (const { path: name, mode, content } of entries)
+    key.update(`${name} ${mode} ${content?.byteLength ?? 0}\n`).update(content ?? '');
   const file = path.join(DIST, 'layers', key.digest('hex'));
   if (existsSync(`${file}.json`)) {
     const { diffId } = JSON.parse(await readFile(`${file}.json`, 'utf8')) as { readonly diffId: string };

@@ -26,7 +26,9 @@ export function writeTar(entries: readonly TarEntry[]): Buffer {
 
 function header(entry: TarEntry, size: number): Buffer {
   const block = Buffer.alloc(BLOCK);
-  const { name, prefix } = splitPath(entry.content === undefined && entry.linkTo === undefined ? `${entry.path}/` : entry.path);
+  const { name, prefix } = splitPath(
+    entry.content === undefined && entry.linkTo === undefined ? `${entry.path}/` : entry.path,
+  );
   block.write(name, 0);
   block.write(octal(entry.mode, 8), 100);
   block.write(octal(0, 8), 108);

@@ -6,7 +6,14 @@
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { readDomain } from '@edict/bundle';
-import { compileSourcedSnapshot, decide, loadSnapshot, parsePorc, renderAccessRecord, systemClock } from '@edict/engine';
+import {
+  compileSourcedSnapshot,
+  decide,
+  loadSnapshot,
+  parsePorc,
+  renderAccessRecord,
+  systemClock,
+} from '@edict/engine';
 import type { DecideContext, Snapshot } from '@edict/engine';
 
 const domain = `
@@ -37,7 +44,7 @@ spec:
         package authz
         default allow = true
   roles:
-    - {mrn: sailor, policy: crew, annotations: [{name: grants, value: [read]}, {name: tier, value: 1}]}
+    - {mrn: sailor, policy: crew, annotations: [{name: grants, value: [read]}]}
     - {mrn: pilot, policy: crew, annotations: [{name: grants, value: [read, moor], merge: union}, {name: tier, value: 3}]}
     - {mrn: guest, policy: anyone}
   groups:
@@ -73,7 +80,11 @@ const { values } = parseArgs({ options: { seconds: { type: 'string', default: '0
 const roundMs = Number(values.seconds) * 1000;
 
 const snapshot = load();
-const context: DecideContext = { clock: systemClock, newId: randomUUID, revision: { set: 's', revision: 1, digest: 'd' } };
+const context: DecideContext = {
+  clock: systemClock,
+  newId: randomUUID,
+  revision: { set: 's', revision: 1, digest: 'd' },
+};
 const probing: DecideContext = { ...context, probe: true };
 const brief: DecideContext = { ...context, includeAll: false };
 

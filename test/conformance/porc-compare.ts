@@ -26,7 +26,8 @@ interface PrintedReference {
 
 /** How an answer differs from the expected one; empty if it does not. */
 export function differences(expect: Partial<Expectation>, printed: PrintedRecord, records: boolean): readonly string[] {
-  const allowed = expect.decision === 'UNSTABLE' ? (expect.observed ?? []) : [expect.decision];
+  const allowed: readonly (string | undefined)[] =
+    expect.decision === 'UNSTABLE' ? (expect.observed ?? []) : [expect.decision];
   const found: string[] = [];
   if (!allowed.includes(printed.decision)) found.push(`decision ${printed.decision}, not ${allowed.join(' or ')}`);
   if (!records || expect.decision === 'UNSTABLE') return found;
@@ -44,7 +45,7 @@ export function differences(expect: Partial<Expectation>, printed: PrintedRecord
   check('operation', printed.operation ?? '');
   check('resource', printed.resource ?? '');
   check('porc', printed.porc);
-  check("env", printed.metadata?.env);
+  check('env', printed.metadata?.env);
   if (!unstable.has('references')) {
     found.push(...referenceDifferences(expect.references ?? [], printed.references ?? []));
   }

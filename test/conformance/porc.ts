@@ -5,13 +5,15 @@ import { decide, mapRequest, parsePorc, renderAccessRecord, systemClock, toPorc 
 import { readDecisionCases, readMapperCases } from './porc-cases.ts';
 import { differences } from './porc-compare.ts';
 import { CaseEngines } from './porc-engine.ts';
+import { runInvalid } from './porc-invalid.ts';
 import type { DecisionCase, MapperCase } from './porc-cases.ts';
 import type { PrintedRecord } from './porc-compare.ts';
 import type { CaseEngine } from './porc-engine.ts';
 
 /**
- * Runs the reference engine's decision cases through ours:
- * `node test/conformance/porc.ts [--cases DIR] [--records] [--filter TEXT]`.
+ * Runs the reference engine's cases through ours: decisions, mappers, and verdicts on invalid domains (`--filter invalid`
+ * runs just those): `node test/conformance/porc.ts [--cases DIR] [--records] [--filter TEXT]`. `--records` also compares
+ * the access records.
  * Prints each failure with its difference and at last `N passed, N failed`; exits with 1 if anything failed.
  */
 const { values: options } = parseArgs({
@@ -24,18 +26,28 @@ const { values: options } = parseArgs({
 const dir = resolve(options.cases);
 const tally = { passed: 0, failed: 0 };
 
-if (existsSync(join(dir, 'cases'))) run();
+if (existsSync(join(dir, 'cases'))) await run();
 else {
   console.error(`no cases in ${dir}: name the folder that holds cases/ and domains/ with --cases`);
   process.exitCode = 1;
 }
 
-function run(): void {
+async function run(): Promise<void> {
   const engines = new CaseEngines(dir);
   for (const one of readDecisionCases(dir)) judge(one.id, () => decisionDifferences(engines, one));
   for (const one of readMapperCases(dir)) judge(one.id, () => mapperDifferences(engines, one));
+  if (existsSync(join(dir, 'invalid.jsonl'))) await judgeInvalid();
   console.log(`${String(tally.passed)} passed, ${String(tally.failed)} failed`);
   if (tally.failed > 0) process.exitCode = 1;
+}
+
+/** The linter's and loader's verdicts come as a whole; a filter leaves them out unless it asks for them. */
+async function judgeInvalid(): Promise<void> {
+  if (options.filter !== '' && !options.filter.startsWith('invalid')) return;
+  const { passed, failed } = await runInvalid(dir);
+  tally.passed += passed;
+  tally.failed += failed.length;
+  for (const { id, why } of failed) console.log(`FAIL invalid/${id}\n  ${why}`);
 }
 
 function judge(id: string, differ: () => readonly string[]): void {

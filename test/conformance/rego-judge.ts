@@ -2,6 +2,7 @@ import { compileQuery, runQuery, type QueryFailure } from '../../pdp/rego/src/qu
 import { checkModules } from '../../pdp/rego/src/compile.ts';
 import { stringify, toJson } from '../../pdp/rego/src/runtime/json.ts';
 import { keyOf, RegoSet, sortValues, type Value } from '../../pdp/rego/src/runtime/value.ts';
+import { builtinDeclarations, type BuiltinDeclaration } from '../../pdp/rego/src/runtime/builtins/declarations.ts';
 import { builtins, type Builtin } from '../../pdp/rego/src/runtime/builtins/registry.ts';
 
 /** One case, as the files hold it. Numbers keep their text. */
@@ -36,7 +37,8 @@ interface WantedError {
   readonly message: string;
 }
 
-/** What the cases call besides OPA's own built-ins. */
+/** What the cases call besides OPA's own built-ins. It need not sleep: the clock stands still in an evaluation anyway. */
+(builtinDeclarations as Map<string, BuiltinDeclaration>).set('test.sleep', { name: 'test.sleep', signature: '(string) => null' });
 const sleep: Builtin = { name: 'test.sleep', evaluate: () => null };
 const available: ReadonlyMap<string, Builtin> = new Map([...builtins, ['test.sleep', sleep]]);
 

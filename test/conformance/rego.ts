@@ -62,7 +62,7 @@ function judge(one: RegoCase): string | undefined {
   try {
     return judgeCase(one);
   } catch (error) {
-    return `threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+    return `threw ${error instanceof Error ? (error.stack ?? error.message).split('\n').slice(0, 4).join('\n') : String(error)}`;
   }
 }
 

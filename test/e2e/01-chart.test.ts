@@ -36,7 +36,10 @@ test('the API server accepts every object that the chart can render', async () =
   const everything = ['--set', 'firstPolicyDecisionPoint.create=true,networkPolicy.enabled=true,rbac.aggregate=true'];
   const objects = await render(...everything);
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
-  const said = await cluster.tryKubectl(['apply', '--server-side', '--force-conflicts', '--dry-run=server', '-f', '-'], list);
+  const said = await cluster.tryKubectl(
+    ['apply', '--server-side', '--force-conflicts', '--dry-run=server', '-f', '-'],
+    list,
+  );
   expect(said).toMatchObject({ code: 0 });
   expect(new Set(objects.map(({ kind }) => kind))).toEqual(
     new Set([
@@ -82,7 +85,9 @@ test('no role has a wildcard, and none reaches into pods or reads secrets of oth
 interface CustomResourceDefinition extends AnyObject {
   readonly metadata: { readonly name: string };
   readonly spec: { readonly group: string };
-  readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string; readonly message: string }[] };
+  readonly status: {
+    readonly conditions: readonly { readonly type: string; readonly status: string; readonly message: string }[];
+  };
 }
 
 test('the CRDs are established, structural, and the ones that crds/ generated', async () => {

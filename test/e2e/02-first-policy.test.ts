@@ -32,7 +32,9 @@ function readTable(text: string): ReadonlyMap<string, Readonly<Record<string, st
 test('PDPs without a policy are not ready and give no decision', async () => {
   const pods = await waitFor('three running PDPs', async () => {
     const all = await fleet.pods();
-    return all.length === 3 && all.every(({ status }) => status?.containerStatuses?.[0]?.restartCount === 0) ? all : undefined;
+    return all.length === 3 && all.every(({ status }) => status?.containerStatuses?.[0]?.restartCount === 0)
+      ? all
+      : undefined;
   });
   const answers = await waitFor('the PDPs to listen', async () => {
     const all = await Promise.all(pods.map((pod) => ask(podTarget(pod), editQuestion(1))));

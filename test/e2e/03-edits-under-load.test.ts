@@ -57,7 +57,9 @@ test('twenty edits in a row under load: no failed decision, no restart, nothing 
   // An edit that one pod never served would be no edit that reached all.
   expect(served.map((rollout) => rollout.pods)).toEqual(rollouts.map(() => 3));
   const revisions = await fleet.revisions();
-  const reported = rollouts.map(({ revision }) => revisions.find(({ spec }) => spec.n === revision)?.status?.skewMilliseconds ?? 0);
+  const reported = rollouts.map(
+    ({ revision }) => revisions.find(({ spec }) => spec.n === revision)?.status?.skewMilliseconds ?? 0,
+  );
   const ms = (value: number): string => `${value.toFixed(0)} ms`;
   const all = served.map((rollout) => rollout.all);
   const ready = rollouts.map(({ appliedAt, readyAt }) => readyAt - appliedAt);

@@ -59,7 +59,13 @@ test.each<[string, () => object, readonly RegExp[]]>([
   ['a list where an object should be', () => withSpec({ roles: { mrn: 'one' } }), [/roles/]],
   [
     'a domain of two mebibytes',
-    () => withSpec({ 'policy-libraries': [0, 1].map((i) => ({ mrn: `mrn:l:${i}`, rego: `package l${i}\n#${'x'.repeat(1_048_000)}` })) }),
+    () =>
+      withSpec({
+        'policy-libraries': [0, 1].map((i) => ({
+          mrn: `mrn:l:${i}`,
+          rego: `package l${i}\n#${'x'.repeat(1_048_000)}`,
+        })),
+      }),
     [/large|limit|exceed|more than|at most/i],
   ],
 ])('the API server refuses %s, says where, and what served before serves on', async (_what, object, places) => {

@@ -218,7 +218,9 @@ test('the operator away for a minute: PDPs answer on, new pods are not ready, an
     const known = new Set(pods.map(({ metadata }) => metadata.name));
     newcomer = await waitFor('a new pod to listen', async () => {
       const fresh = (await fleet.pods()).find((pod) => !known.has(pod.metadata.name) && hasAddress(pod));
-      return fresh !== undefined && (await ask(podTarget(fresh), editQuestion(edit))).status === 503 ? fresh : undefined;
+      return fresh !== undefined && (await ask(podTarget(fresh), editQuestion(edit))).status === 503
+        ? fresh
+        : undefined;
     });
     load.setTargets([...staying, newcomer].map(podTarget));
     // The minute is what is under test: that nothing runs out in it.
@@ -235,7 +237,9 @@ test('the operator away for a minute: PDPs answer on, new pods are not ready, an
   const ofNewcomer = answers.filter(({ target }) => target === newcomer.metadata.name);
   const ofOthers = answers.filter(({ target }) => target !== newcomer.metadata.name);
   expect(failuresOf(ofOthers)).toEqual([]);
-  expect(new Set(ofOthers.map(({ revision, allow }) => `${revision ?? 0} ${allow ?? ''}`))).toEqual(new Set([`${committed} true`]));
+  expect(new Set(ofOthers.map(({ revision, allow }) => `${revision ?? 0} ${allow ?? ''}`))).toEqual(
+    new Set([`${committed} true`]),
+  );
   expect(ofNewcomer.filter(({ receivedAt, status }) => receivedAt < away.to && status !== 503)).toEqual([]);
   expect(ready.filter(({ metadata }) => metadata.name !== newcomer.metadata.name).map(restartsOf)).toEqual(
     staying.map(restartsOf),

@@ -39,10 +39,9 @@ test('a deleted domain is withdrawn from every PDP before its object is gone', a
 
 test('the last domain of a set is withdrawn too: what it granted is granted no more', async () => {
   const pods = await fleet.pods();
-  expect((await Promise.all(pods.map((pod) => ask(podTarget(pod), editQuestion(1))))).map(({ allow }) => allow)).toEqual([
-    true,
-    true,
-  ]);
+  expect(
+    (await Promise.all(pods.map((pod) => ask(podTarget(pod), editQuestion(1))))).map(({ allow }) => allow),
+  ).toEqual([true, true]);
   const started = epochMs();
   await cluster.kubectl('-n', fleet.namespace, 'delete', 'policydomain', DOMAIN_NAME, '--timeout=60s');
   printFigures('last domain deleted', { took: seconds(started) });

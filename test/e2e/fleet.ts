@@ -40,7 +40,12 @@ export async function createFleet(cluster: ClusterClient, namespace: string, rep
   await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   await cluster.apply(
     { apiVersion: EDICT, kind: 'PolicySet', metadata, spec: SET_SPEC },
-    { apiVersion: EDICT, kind: 'PolicyDecisionPoint', metadata, spec: { replicas, resources: { requests: { cpu: '10m' } } } },
+    {
+      apiVersion: EDICT,
+      kind: 'PolicyDecisionPoint',
+      metadata,
+      spec: { replicas, resources: { requests: { cpu: '10m' } } },
+    },
   );
   const pods = async (): Promise<readonly Pod[]> => {
     const listed = await cluster.list<Pod>('v1', 'Pod', namespace, 'app.kubernetes.io/component=pdp');
@@ -102,12 +107,7 @@ interface Service {
   readonly spec: { readonly clusterIP: string; readonly ports: readonly { readonly port: number }[] };
 }
 
-function waitForReady(
-  what: string,
-  domain: Fleet['domain'],
-  set: Fleet['set'],
-  timeoutMs: number,
-): Promise<number> {
+function waitForReady(what: string, domain: Fleet['domain'], set: Fleet['set'], timeoutMs: number): Promise<number> {
   return waitFor(
     what,
     async () => {

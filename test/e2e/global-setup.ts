@@ -4,17 +4,29 @@ import { requireAssets } from '../../scripts/kube-assets.ts';
 import { hostArchitecture } from '../support/container-runtime.ts';
 import { printFigures } from '../support/figures.ts';
 import { startNode } from '../support/node.ts';
+import tearDown from './global-teardown.ts';
 import { publishEnvironment, type Environment } from './environment.ts';
 import { installChart } from './install.ts';
 
 /** Starts the node, builds the images into it, and installs the chart: once for all files. */
 async function setUp(): Promise<void> {
   await requireAssets(['helm', 'kubectl']);
+  try {
+    await prepare();
+  } catch (thrown) {
+    // Jest runs no tear-down after a set-up that failed.
+    await tearDown();
+    throw thrown;
+  }
+}
+
+async function prepare(): Promise<void> {
+  const imagesStarted = performance.now();
+  const images = Object.values(await buildImages('e2e', hostArchitecture()));
   const nodeStarted = performance.now();
   const node = await startNode();
-  const imagesStarted = performance.now();
-  const images = await buildImages('e2e', hostArchitecture());
-  for (const image of Object.values(images)) await node.importImage(image.archive);
+  const importStarted = performance.now();
+  for (const image of images) await node.importImage(image.archive);
   const environment: Environment = {
     kubeconfig: node.kubeconfig,
     nodeDirectory: node.directory,
@@ -27,8 +39,9 @@ async function setUp(): Promise<void> {
   await installChart(environment);
   const seconds = (from: number, to: number): string => `${((to - from) / 1000).toFixed(1)} s`;
   printFigures('set-up', {
-    node: seconds(nodeStarted, imagesStarted),
-    images: seconds(imagesStarted, installStarted),
+    images: seconds(imagesStarted, nodeStarted),
+    node: seconds(nodeStarted, importStarted),
+    import: seconds(importStarted, installStarted),
     chart: seconds(installStarted, performance.now()),
     logs: path.join(node.directory, 'logs'),
   });

@@ -7,7 +7,10 @@ import type { Environment } from './environment.ts';
 export const CHART = path.resolve(import.meta.dirname, '../../helm');
 
 /** Installs or upgrades the release and waits until the operator is ready; rejects with what its pods say when it is not. */
-export async function installChart(environment: Environment, values: Readonly<Record<string, string>> = {}): Promise<void> {
+export async function installChart(
+  environment: Environment,
+  values: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const { helm } = await requireAssets(['helm']);
   const { release, operatorNamespace, imageTag, kubeconfig } = environment;
   const all = {
@@ -18,7 +21,17 @@ export async function installChart(environment: Environment, values: Readonly<Re
   const settings = Object.entries(all).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
   const where = ['--kubeconfig', kubeconfig, '--namespace', operatorNamespace, '--create-namespace'];
   try {
-    await runCommand(helm, ['upgrade', '--install', release, CHART, ...where, ...settings, '--wait', '--timeout', '90s']);
+    await runCommand(helm, [
+      'upgrade',
+      '--install',
+      release,
+      CHART,
+      ...where,
+      ...settings,
+      '--wait',
+      '--timeout',
+      '90s',
+    ]);
   } catch (cause) {
     throw new Error(`the chart did not install:\n${await operatorState(environment)}`, { cause });
   }
@@ -43,4 +56,3 @@ export async function runHelm(args: readonly string[]): Promise<string> {
   const { helm } = await requireAssets(['helm']);
   return runCommand(helm, args);
 }
-

@@ -1,5 +1,5 @@
 /** End to end: the chart and the images on a real node, as root. One file after the other, in the order of their names. */
-export default {
+const config = {
   rootDir: import.meta.dirname,
   displayName: 'e2e',
   testMatch: ['<rootDir>/*.test.ts'],
@@ -10,6 +10,11 @@ export default {
   testTimeout: 240_000,
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
-    '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
+    ],
   },
 };
+
+export { config as default };

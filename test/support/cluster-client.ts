@@ -77,7 +77,16 @@ export async function createClusterClient(kubeconfig: string): Promise<ClusterCl
       }
     },
     list: async <T extends AnyObject>(apiVersion: string, kind: string, namespace?: string, labelSelector?: string) => {
-      const found = await api.list(apiVersion, kind, namespace, undefined, undefined, undefined, undefined, labelSelector);
+      const found = await api.list(
+        apiVersion,
+        kind,
+        namespace,
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        labelSelector,
+      );
       return found.items as unknown as readonly T[];
     },
     watch: (path, onChange) => watchPath(config, path, onChange),
@@ -97,7 +106,8 @@ async function watchPath<T>(
       path,
       {},
       (type: string, object: T) => {
-        if (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED') onChange({ type, object, seenAt: epochMs() });
+        if (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED')
+          onChange({ type, object, seenAt: epochMs() });
       },
       () => {
         if (!stopped) void open();

@@ -204,7 +204,9 @@ async function waitUntilReady(
   authority: Authority,
   admin: KeyPairFiles,
 ): Promise<void> {
-  const [ca, cert, key] = await Promise.all([authority.certificate, admin.certificate, admin.key].map((file) => readFile(file)));
+  const [ca, cert, key] = await Promise.all(
+    [authority.certificate, admin.certificate, admin.key].map((file) => readFile(file)),
+  );
   const isReady = (): Promise<boolean> =>
     new Promise((resolve, reject) => {
       const probe = request({ host: address, port, path: '/readyz', ca, cert, key, timeout: 2_000 }, (response) => {
@@ -219,9 +221,13 @@ async function waitUntilReady(
     return undefined;
   };
   let ended: string | undefined;
-  await waitFor('the API server to be ready', async () => (ended = await crashed()) !== undefined || (await isReady()), {
-    timeoutMs: 60_000,
-    intervalMs: 100,
-  });
+  await waitFor(
+    'the API server to be ready',
+    async () => (ended = await crashed()) !== undefined || (await isReady()),
+    {
+      timeoutMs: 60_000,
+      intervalMs: 100,
+    },
+  );
   if (ended !== undefined) throw new Error(`${ended} ended at once:\n${await readLogTail(directory, ended)}`);
 }

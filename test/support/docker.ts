@@ -28,9 +28,6 @@ const BRIDGE = 'edict-docker';
 /** A third part of the benchmark range would collide with the node's; this one is for documentation (RFC 5737), and unused. */
 const BRIDGE_ADDRESS = '198.51.100.1/24';
 
-/** The address by which containers reach this machine, on an engine that {@link startDocker} started. */
-export const DOCKER_HOST_ADDRESS = '198.51.100.1';
-
 /**
  * Uses the engine of `DOCKER_HOST` or the default socket when one answers, else installs Debian's and starts it (as root), with
  * its own state and bridge: about three seconds.
@@ -40,10 +37,13 @@ export async function startDocker(
   report: (line: string) => void = (line) => process.stderr.write(`${line}\n`),
 ): Promise<DockerEngine> {
   for (const host of [readScriptConfig().dockerHost, 'unix:///var/run/docker.sock']) {
-    if (host !== undefined && (await answers(host))) return { host, load: loadInto(host), stop: () => Promise.resolve() };
+    if (host !== undefined && (await answers(host)))
+      return { host, load: loadInto(host), stop: () => Promise.resolve() };
   }
   if (!readScriptConfig().isRoot) {
-    throw new Error('no Docker engine answers, and starting one needs root: start Docker, set DOCKER_HOST, or run this as root');
+    throw new Error(
+      'no Docker engine answers, and starting one needs root: start Docker, set DOCKER_HOST, or run this as root',
+    );
   }
   await ensureSystemPackages(DOCKER_PACKAGES, report);
   await stopDocker();
@@ -70,7 +70,7 @@ export async function startDocker(
 }
 
 /** Ends an engine that {@link startDocker} started, in this process or another. */
-async function stopDocker(): Promise<void> {
+export async function stopDocker(): Promise<void> {
   await stopProcess(DIRECTORY, 'dockerd', 20_000);
   for (const mount of await mountsBelow(DIRECTORY)) await runCommand('umount', ['-l', mount]);
   await tryCommand('ip', ['link', 'del', BRIDGE]);
@@ -92,6 +92,35 @@ function loadInto(host: string): (archive: string) => Promise<void> {
   };
 }
 
+/** How a container stands, or how it ended. */
+export interface ContainerState {
+  readonly Running: boolean;
+  readonly ExitCode: number;
+}
+
+/** Asks the engine how a container stands; it must not have been removed. */
+export async function inspectContainer(host: string, id: string): Promise<ContainerState> {
+  const { State } = JSON.parse(await callEngine(host, 'GET', `/containers/${id}/json`)) as {
+    readonly State: ContainerState;
+  };
+  return State;
+}
+
+/** Sends a signal to a container's first process. */
+export async function signalContainer(host: string, id: string, signal: NodeJS.Signals): Promise<void> {
+  await callEngine(host, 'POST', `/containers/${id}/kill?signal=${signal}`);
+}
+
+/** The address by which containers on the engine's default network reach this machine. */
+export async function hostAddressOf(host: string): Promise<string> {
+  const { IPAM } = JSON.parse(await callEngine(host, 'GET', '/networks/bridge')) as {
+    readonly IPAM: { readonly Config: readonly { readonly Gateway?: string }[] };
+  };
+  const gateway = IPAM.Config.find(({ Gateway }) => Gateway !== undefined)?.Gateway;
+  if (gateway === undefined) throw new Error('the default network of the Docker engine has no gateway');
+  return gateway;
+}
+
 /** Calls the engine's HTTP API, so that no Docker client is needed; `bodyFile` is sent as the body. */
 function callEngine(host: string, method: string, target: string, bodyFile?: string): Promise<string> {
   const url = new URL(host);
@@ -102,7 +131,7 @@ function callEngine(host: string, method: string, target: string, bodyFile?: str
       let text = '';
       response.setEncoding('utf8').on('data', (part: string) => (text += part));
       response.on('error', reject).on('end', () => {
-        if (response.statusCode === 200) resolve(text);
+        if (response.statusCode !== undefined && response.statusCode < 300) resolve(text);
         else reject(new Error(`${method} ${target} answered ${response.statusCode ?? 0}: ${text}`));
       });
     });

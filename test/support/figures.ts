@@ -1,6 +1,8 @@
 /** Prints one line of measured figures under a test's name; not through the console, whose output jest decorates. */
 export function printFigures(title: string, figures: Readonly<Record<string, string | number>>): void {
-  const parts = Object.entries(figures).map(([name, value]) => `${name} ${typeof value === 'number' ? round(value) : value}`);
+  const parts = Object.entries(figures).map(
+    ([name, value]) => `${name} ${typeof value === 'number' ? round(value) : value}`,
+  );
   process.stderr.write(`    ${title}: ${parts.join(', ')}\n`);
 }
 

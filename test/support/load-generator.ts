@@ -121,7 +121,9 @@ export function startLoad(targets: readonly LoadTarget[], ratePerSecond: number,
 
 /** Answers that are no decision of a named revision. */
 export function failuresOf(answers: readonly Answer[]): readonly Answer[] {
-  return answers.filter(({ status, allow, revision }) => status !== 200 || allow === undefined || revision === undefined);
+  return answers.filter(
+    ({ status, allow, revision }) => status !== 200 || allow === undefined || revision === undefined,
+  );
 }
 
 function decisionOf(status: number, text: string): { readonly allow?: boolean; readonly problem?: string } {

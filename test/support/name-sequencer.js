@@ -1,5 +1,5 @@
 /** Runs test files in the order of their names, where jest by itself runs the slowest first. */
-export default class NameSequencer {
+class NameSequencer {
   sort(tests) {
     return [...tests].sort((a, b) => (a.path < b.path ? -1 : 1));
   }
@@ -12,3 +12,5 @@ export default class NameSequencer {
     // The order does not depend on earlier runs.
   }
 }
+
+export { NameSequencer as default };

@@ -62,7 +62,16 @@ export async function startNode(options: NodeOptions = {}): Promise<ClusterNode>
 async function start(lifetime: Lifetime, report: (line: string) => void): Promise<ClusterNode> {
   const directory = NODE_DIRECTORY;
   const assets = await requireAssets(
-    ['kube-apiserver', 'kube-controller-manager', 'etcd', 'kube-scheduler', 'kubelet', 'kube-proxy', 'coredns', 'kubectl'],
+    [
+      'kube-apiserver',
+      'kube-controller-manager',
+      'etcd',
+      'kube-scheduler',
+      'kubelet',
+      'kube-proxy',
+      'coredns',
+      'kubectl',
+    ],
     report,
   );
   await createNodeNetwork(directory);
@@ -99,7 +108,8 @@ export async function stopNode(): Promise<void> {
   // The kubelet first: it would start again what is killed here. etcd last: the others write to it.
   for (const name of ['kubelet', 'kube-proxy', 'coredns']) await stopProcess(directory, name, 3_000);
   await killContainers(directory);
-  for (const name of ['containerd', 'kube-scheduler', 'kube-controller-manager']) await stopProcess(directory, name, 3_000);
+  for (const name of ['containerd', 'kube-scheduler', 'kube-controller-manager'])
+    await stopProcess(directory, name, 3_000);
   await stopProcess(directory, 'kube-apiserver', 1_000);
   for (const name of await recordedProcesses(directory)) await stopProcess(directory, name);
   for (const mount of await mountsBelow(directory)) await runCommand('umount', ['-l', mount]);
@@ -140,7 +150,12 @@ async function kubeletFlags(controlPlane: ControlPlaneParts): Promise<readonly s
   const { directory, authority } = controlPlane;
   const kubeconfig = await controlPlane.credentials('kubelet', `/O=system:nodes/CN=system:node:${NODE_NAME}`);
   const names = [`DNS:${NODE_NAME}`, 'IP:127.0.0.1', `IP:${NODE_ADDRESS}`];
-  const serving = await issueCertificate(authority, 'kubelet-serving', `/O=system:nodes/CN=system:node:${NODE_NAME}`, names);
+  const serving = await issueCertificate(
+    authority,
+    'kubelet-serving',
+    `/O=system:nodes/CN=system:node:${NODE_NAME}`,
+    names,
+  );
   const config = path.join(directory, 'kubelet.json');
   await writeFile(
     config,

@@ -2,7 +2,11 @@
 export interface DomainManifest {
   readonly apiVersion: 'edict.dev/v1beta1';
   readonly kind: 'PolicyDomain';
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
   readonly spec: Readonly<Record<string, unknown>>;
 }
 

@@ -20,7 +20,11 @@ export function findRegressions(answers: readonly Answer[]): readonly Regression
     let newest: Answer | undefined;
     let next = 0;
     for (const after of bySent) {
-      for (let seen = byReceived[next]; seen !== undefined && seen.receivedAt <= after.sentAt; seen = byReceived[next]) {
+      for (
+        let seen = byReceived[next];
+        seen !== undefined && seen.receivedAt <= after.sentAt;
+        seen = byReceived[next]
+      ) {
         if ((seen.revision ?? 0) > (newest?.revision ?? 0)) newest = seen;
         next += 1;
       }
@@ -35,7 +39,8 @@ export function findRegressions(answers: readonly Answer[]): readonly Regression
 /** Answers that were given before their revision's commit was decided, or whose revision has no decision at all. */
 export function findUncommitted(answers: readonly Answer[], decidedAt: ReadonlyMap<number, number>): readonly Answer[] {
   return answers.filter(
-    ({ revision, receivedAt }) => revision !== undefined && !(receivedAt >= (decidedAt.get(revision) ?? Number.POSITIVE_INFINITY)),
+    ({ revision, receivedAt }) =>
+      revision !== undefined && !(receivedAt >= (decidedAt.get(revision) ?? Number.POSITIVE_INFINITY)),
   );
 }
 

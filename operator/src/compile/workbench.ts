@@ -10,6 +10,7 @@ import {
   withoutPlaces,
   type Digest,
   type DomainModel,
+  type LintOptions,
   type Problem,
   type SourcedDomain,
 } from '@edict/bundle';
@@ -39,8 +40,9 @@ export class Workbench {
     const own = (problem: Problem): boolean => problem.domain === undefined || problem.domain === read.domain.name;
     const problems = checkDomains(domains).filter((problem) => isError(problem) && own(problem));
     if (problems.length > 0) return { problems, warnings: [], entities: countEntities(read.domain) };
-    const warnings = lintDomains(domains)
-      .filter((problem) => !isError(problem) && own(problem))
+    // The Rego has just been compiled: only the warnings about the rest are wanted.
+    const warnings = lintDomains([{ object: objectOf(subject) }], { compile: alreadyCompiled })
+      .filter((problem) => !isError(problem))
       .slice(0, WARNINGS_MAX)
       .map(formatProblem);
     try {
@@ -93,6 +95,11 @@ export class Workbench {
     return model;
   }
 }
+
+const alreadyCompiled: NonNullable<LintOptions['compile']> = () => ({
+  ok: true,
+  program: { format: 1, code: '', entrypoints: [], builtins: [] },
+});
 
 function objectOf({ namespace, name, spec }: DomainSource): unknown {
   return { apiVersion: API_VERSION, kind: 'PolicyDomain', metadata: { namespace, name }, spec };

@@ -1,6 +1,6 @@
 import { mappingOf, memberOf } from './read/tree.ts';
 import { parseDocument } from './read/read-domain.ts';
-import { applyEdits, quoteYaml } from './read/text-edit.ts';
+import { applyEdits, fitsLiteral, quoteYaml } from './read/text-edit.ts';
 import { decodeText } from './read/text.ts';
 import { reprintYaml } from './read/reprint-yaml.ts';
 import type { Problem } from './problem.ts';
@@ -115,13 +115,4 @@ class Builder {
     this.edits.push({ start: value.source.start, end: value.source.end, text: '|' });
     this.edits.push({ start: lineEnd, end: lineEnd, text: lines });
   }
-}
-
-/** True for text that a literal block can hold as it is. */
-function fitsLiteral(text: string): boolean {
-  // Spaces before a line break, leading space and anything that is not printable need quotes.
-  return (
-    text !== '' &&
-    !/^[ \n]| \n|[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u.test(text)
-  );
 }

@@ -51,3 +51,4 @@ export type { DomainObject, DomainObjectOptions } from './convert/domain-object.
 export { parseDocument, readPreamble } from './read/read-domain.ts';
 export type { ParsedDocument, Preamble } from './read/read-domain.ts';
 export type { JsonValue } from './read/object-node.ts';
+export { printDomainObject } from './convert/print-object.ts';

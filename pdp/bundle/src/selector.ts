@@ -1,4 +1,5 @@
 import { RE2JS, RE2JSException } from 're2js';
+import { toRe2jsDialect } from './selector-dialect.ts';
 import { compileSegments } from './selector-segments.ts';
 
 /** A compiled selector, or why Go's regexp package would not take it. */
@@ -29,7 +30,7 @@ export function compileSelector(text: string): Selector {
   const expression = anchorSelector(text);
   let compiled: RE2JS;
   try {
-    compiled = RE2JS.compile(expression);
+    compiled = RE2JS.compile(toRe2jsDialect(expression));
   } catch (error) {
     if (error instanceof RE2JSException) return { ok: false, error: error.message };
     if (error instanceof RangeError) return { ok: false, error: 'nested too deeply' };

@@ -22,12 +22,36 @@ test.each<[string, unknown, unknown, string, unknown]>([
   ['replace keeps the higher array', [1], [2], 'replace', [2]],
   ['union drops repetitions and keeps the order', [3, 1, 3], [2, 1, 2], 'union', [2, 1, 3]],
   ['union tells texts from numbers', ['1', 1], [1], 'union', [1, '1']],
-  ['union takes equal objects for one, whatever the order of keys', [{ a: 1, b: [2] }], [{ b: [2], a: 1 }], 'union', [{ b: [2], a: 1 }]],
+  [
+    'union takes equal objects for one, whatever the order of keys',
+    [{ a: 1, b: [2] }],
+    [{ b: [2], a: 1 }],
+    'union',
+    [{ b: [2], a: 1 }],
+  ],
   ['deep does not drop repetitions', [1], [1], 'deep', [1, 1]],
   ['objects merge deeply by default', { a: { x: 1 }, c: 1 }, { a: { y: 2 } }, '', { a: { x: 1, y: 2 }, c: 1 }],
-  ['objects under union merge as deep, arrays in them with repetitions', { a: [1] }, { a: [1] }, 'union', { a: [1, 1] }],
-  ['append of objects is shallow and the higher side wins', { a: { x: 1 } }, { a: { y: 2 } }, 'append', { a: { y: 2 } }],
-  ['prepend of objects is shallow and the lower side wins', { a: { x: 1 } }, { a: { y: 2 }, b: 1 }, 'prepend', { a: { x: 1 }, b: 1 }],
+  [
+    'objects under union merge as deep, arrays in them with repetitions',
+    { a: [1] },
+    { a: [1] },
+    'union',
+    { a: [1, 1] },
+  ],
+  [
+    'append of objects is shallow and the higher side wins',
+    { a: { x: 1 } },
+    { a: { y: 2 } },
+    'append',
+    { a: { y: 2 } },
+  ],
+  [
+    'prepend of objects is shallow and the lower side wins',
+    { a: { x: 1 } },
+    { a: { y: 2 }, b: 1 },
+    'prepend',
+    { a: { x: 1 }, b: 1 },
+  ],
   ['replace of objects keeps the higher side', { a: 1 }, { b: 2 }, 'replace', { b: 2 }],
   ['scalars take the higher side', 1, 2, '', 2],
   ['scalars take the lower side under prepend only', 1, 2, 'prepend', 1],
@@ -115,7 +139,8 @@ test('law: merging a value with nothing below changes nothing', () => {
 });
 
 test('law: the result has the kind of the higher side', () => {
-  const kind = (value: unknown) => (Array.isArray(value) ? 'array' : typeof value === 'object' && value ? 'object' : 'scalar');
+  const kind = (value: unknown) =>
+    Array.isArray(value) ? 'array' : typeof value === 'object' && value ? 'object' : 'scalar';
   fc.assert(
     fc.property(json, json, strategies, (lower, higher, strategy) => {
       expect(kind(combine(lower, higher, strategy, plenty()))).toBe(kind(higher));

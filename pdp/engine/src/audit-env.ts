@@ -44,7 +44,14 @@ export function parsePodInfo(text: string): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   for (const line of text.split('\n')) {
     const equals = line.indexOf('=');
-    if (equals > 0) values.set(line.slice(0, equals), line.slice(equals + 1).trim().replace(/^"+|"+$/g, ''));
+    if (equals > 0)
+      values.set(
+        line.slice(0, equals),
+        line
+          .slice(equals + 1)
+          .trim()
+          .replace(/^"+|"+$/g, ''),
+      );
   }
   return values;
 }

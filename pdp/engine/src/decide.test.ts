@@ -18,7 +18,10 @@ import type { DomainModel } from '@edict/bundle';
 import type { AccessRecord } from './access-record.ts';
 import type { DecideContext } from './decide-context.ts';
 
-/** One entity for every way in which a phase can end. */
+/**
+ * One entity for every way in which a phase can end. Qualified references to roles, resource groups and their policies
+ * load and then find nothing.
+ */
 const domain = aDomain({
   policies: simplePolicies,
   operations: [
@@ -31,14 +34,16 @@ const domain = aDomain({
     anOperation('op:boolean', 'yes'),
     anOperation('op:no-policy', ''),
   ],
-  roles: ['yes', 'no', 'undefined', 'text', 'one'].map((name) => aRole(`role:${name}`, name)).concat(aRole('role:lost', 'nowhere')),
-  groups: [aGroup('group:yes', ['role:yes']), aGroup('group:dangling', ['role:gone'])],
+  roles: ['yes', 'no', 'undefined', 'text', 'one']
+    .map((name) => aRole(`role:${name}`, name))
+    .concat(aRole('role:lost', 'orchard/yes')),
+  groups: [aGroup('group:yes', ['role:yes']), aGroup('group:dangling', ['orchard/role:yes'])],
   scopes: ['yes', 'no', 'text'].map((name) => aRole(`scope:${name}`, name)),
   resourceGroups: ['yes', 'no', 'text'].map((name) => aResourceGroup(`rg:${name}`, name)),
   resources: [
     aResource('mrn:yes:.*', 'rg:yes'),
     aResource('mrn:no:.*', 'rg:no'),
-    aResource('mrn:lost:.*', 'rg:gone'),
+    aResource('mrn:lost:.*', 'orchard/rg:yes'),
     aResource('mrn:bare:.*', ''),
   ],
 });
@@ -227,7 +232,11 @@ test.each<[string, unknown, unknown]>([
 });
 
 test.each<[string, unknown, unknown]>([
-  ['only known string fields of a descriptor', { id: 'x', owner: 1, group: 'g', classification: 'c', color: 'red' }, { id: 'x', group: 'g', classification: 'c' }],
+  [
+    'only known string fields of a descriptor',
+    { id: 'x', owner: 1, group: 'g', classification: 'c', color: 'red' },
+    { id: 'x', group: 'g', classification: 'c' },
+  ],
   ['no empty fields', { id: '', annotations: {} }, {}],
   ['annotations of a descriptor as given', { annotations: { a: [1] } }, { annotations: { a: [1] } }],
   ['an empty object for a number', 7, {}],
@@ -238,7 +247,9 @@ test.each<[string, unknown, unknown]>([
 });
 
 test('extra members of the request pass through, hostile names too', () => {
-  const porc = JSON.parse('{"__proto__":{"operation":"op:public"},"constructor":1,"context":{"a":1},"extra":[1]}') as unknown;
+  const porc = JSON.parse(
+    '{"__proto__":{"operation":"op:public"},"constructor":1,"context":{"a":1},"extra":[1]}',
+  ) as unknown;
   const record = recordOf(porc);
   expect(JSON.stringify(record.porc)).toBe(
     '{"__proto__":{"operation":"op:public"},"constructor":1,"context":{"a":1},"extra":[1],"resource":{}}',
@@ -249,7 +260,11 @@ test('extra members of the request pass through, hostile names too', () => {
 
 test('ids like __proto__ and constructor find nothing that is not defined', () => {
   const hostile = ['__proto__', 'constructor', 'toString', 'hasOwnProperty'];
-  const porc = { principal: { mroles: hostile, mgroups: hostile, scopes: hostile }, operation: 'op:open', resource: { group: 'constructor' } };
+  const porc = {
+    principal: { mroles: hostile, mgroups: hostile, scopes: hostile },
+    operation: 'op:open',
+    resource: { group: 'constructor' },
+  };
   const record = recordOf(porc);
   expect(record.references.slice(1).every(({ reasonCode }) => reasonCode === 'NOTFOUND_ERROR')).toBe(true);
   expect(record.decision).toBe('DENY');
@@ -258,11 +273,20 @@ test('ids like __proto__ and constructor find nothing that is not defined', () =
 test('annotations: request over first scope over later ones over groups over roles', () => {
   const list = (value: string) => [anAnnotation('list', [value]), anAnnotation('one', value)];
   const merging = echo({
-    roles: [aRole('r1', 'yes', list('r1')), aRole('r2', 'yes', list('r2')), aRole('broken', 'nowhere', list('broken'))],
+    roles: [
+      aRole('r1', 'yes', list('r1')),
+      aRole('r2', 'yes', list('r2')),
+      aRole('broken', 'orchard/yes', list('broken')),
+    ],
     groups: [aGroup('g1', ['r2', 'r1'], list('g1')), aGroup('g2', [], list('g2'))],
     scopes: [aRole('s1', 'no', list('s1')), aRole('s2', 'yes', list('s2'))],
   });
-  const principal = { mroles: ['r1', 'broken'], mgroups: ['g2', 'g1', 'gone'], scopes: ['s2', 's1'], mannotations: { list: ['own'] } };
+  const principal = {
+    mroles: ['r1', 'broken'],
+    mgroups: ['g2', 'g1', 'gone'],
+    scopes: ['s2', 's1'],
+    mannotations: { list: ['own'] },
+  };
   const record = recordOf({ principal }, {}, merging);
   expect(record.porc).toMatchObject({
     principal: { mannotations: { list: ['own', 's2', 's1', 'g2', 'g1', 'r1', 'r2'], one: 's2' } },
@@ -273,11 +297,14 @@ test('annotations of a resource: entry over group, the default group alone for t
   const group = { annotations: [anAnnotation('k', ['group']), anAnnotation('n', 1n)], default: true };
   const merging = echo({
     resourceGroups: [aResourceGroup('rg', 'yes', group)],
-    resources: [aResource('mrn:a:.*', 'rg', [anAnnotation('k', ['entry'])]), aResource('mrn:b:.*', 'gone', [anAnnotation('k', 1)])],
+    resources: [
+      aResource('mrn:a:.*', 'rg', [anAnnotation('k', ['entry'])]),
+      aResource('mrn:b:.*', 'orchard/rg', [anAnnotation('k', 1)]),
+    ],
   });
   const seen = (resource: unknown) => (recordOf({ resource }, {}, merging).porc as { resource: unknown }).resource;
   expect(seen('mrn:a:1')).toEqual({ id: 'mrn:a:1', group: 'rg', annotations: { k: ['entry', 'group'], n: 1 } });
-  expect(seen('mrn:b:1')).toEqual({ id: 'mrn:b:1', group: 'gone', annotations: { k: 1 } });
+  expect(seen('mrn:b:1')).toEqual({ id: 'mrn:b:1', group: 'orchard/rg', annotations: { k: 1 } });
   expect(seen('mrn:c:1')).toEqual({ id: 'mrn:c:1', group: 'rg', annotations: { k: ['group'], n: 1 } });
   expect(seen({ id: 'mrn:a:1', group: 'rg' })).toEqual({ id: 'mrn:a:1', group: 'rg' });
 });
@@ -288,7 +315,10 @@ const unencodable = testSnapshot([
     operations: [anOperation('.*', 'one')],
     roles: [aRole('bad', 'yes', [anAnnotation('limit', new Unencodable('.inf'))]), aRole('good', 'yes')],
     resourceGroups: [
-      aResourceGroup('rg:bad', 'yes', { annotations: [anAnnotation('limit', [new Unencodable('.nan')])], default: true }),
+      aResourceGroup('rg:bad', 'yes', {
+        annotations: [anAnnotation('limit', [new Unencodable('.nan')])],
+        default: true,
+      }),
     ],
   }),
 ]);
@@ -298,7 +328,13 @@ test.each<[string, unknown]>([
   ['of a resource group', { principal: { sub: 's', mroles: ['good'] }, operation: 'x', resource: 'mrn:1' }],
 ])('an annotation %s that JSON cannot hold denies before any phase, even what is public', (_name, porc) => {
   const record = recordOf(porc, {}, unencodable);
-  expect(record).toMatchObject({ decision: 'DENY', porc: undefined, systemOverride: false, subject: 's', resource: 'mrn:1' });
+  expect(record).toMatchObject({
+    decision: 'DENY',
+    porc: undefined,
+    systemOverride: false,
+    subject: 's',
+    resource: 'mrn:1',
+  });
   expect(referencesOf(record)).toEqual(['RESOURCE mrn:1 DENY INVALPARAM_ERROR']);
 });
 
@@ -327,11 +363,20 @@ test('a policy that exceeds its steps denies with an evaluation error', () => {
 
 test('a decision that evaluates too many policies denies with an evaluation error', () => {
   const many = Array.from({ length: 5 }, (_, index) => aPolicy(`p${String(index)}`, 'default allow = true'));
-  const snapshotOfMany = echo({ policies: [...simplePolicies, ...many], roles: many.map(({ mrn }) => aRole(`r:${mrn}`, mrn)) });
+  const snapshotOfMany = echo({
+    policies: [...simplePolicies, ...many],
+    roles: many.map(({ mrn }) => aRole(`r:${mrn}`, mrn)),
+  });
   const limits = { maxSteps: 1_000, maxEvaluations: 4, maxMergeSteps: 100 };
   const mroles = many.map(({ mrn }) => `r:${mrn}`);
-  const codes = recordOf({ principal: { mroles } }, { limits }, snapshotOfMany).references.map(({ reasonCode }) => reasonCode);
-  expect(codes.slice(1, 6)).toEqual([...Array<string>(3).fill('POLICY_OUTCOME'), 'EVALUATION_ERROR', 'EVALUATION_ERROR']);
+  const codes = recordOf({ principal: { mroles } }, { limits }, snapshotOfMany).references.map(
+    ({ reasonCode }) => reasonCode,
+  );
+  expect(codes.slice(1, 6)).toEqual([
+    ...Array<string>(3).fill('POLICY_OUTCOME'),
+    'EVALUATION_ERROR',
+    'EVALUATION_ERROR',
+  ]);
 });
 
 test('an operation that two domains claim is denied; a qualified policy is found in the other domain', () => {

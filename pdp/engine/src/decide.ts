@@ -60,9 +60,7 @@ function decideObject(snapshot: Snapshot, porc: PlainObject, context: DecideCont
   }
   const { principal } = identity;
   const input =
-    principal === undefined
-      ? { ...porc, resource: resource.value }
-      : { ...porc, principal, resource: resource.value };
+    principal === undefined ? { ...porc, resource: resource.value } : { ...porc, principal, resource: resource.value };
   const evaluation = new Evaluation(input, limits, context.clock);
   const trail = new Trail(context.probe !== true, context.clock.monotonicNs, startNs);
   const runAll = trail.recording && context.includeAll !== false;
@@ -169,7 +167,6 @@ function headerOf(porc: PlainObject): Header {
     subject: known === undefined ? '' : stringMember(known, 'sub'),
     realm: known === undefined ? '' : stringMember(known, 'mrealm'),
     operation: stringMember(porc, 'operation'),
-    resource:
-      typeof resource === 'string' ? resource : isPlainObject(resource) ? stringMember(resource, 'id') : '',
+    resource: typeof resource === 'string' ? resource : isPlainObject(resource) ? stringMember(resource, 'id') : '',
   };
 }

@@ -29,7 +29,11 @@ export function aRole(mrn: string, policy: string, annotations: readonly Annotat
 }
 
 /** A resource group. */
-export function aResourceGroup(mrn: string, policy: string, options: Partial<DomainModel['resourceGroups'][number]> = {}) {
+export function aResourceGroup(
+  mrn: string,
+  policy: string,
+  options: Partial<DomainModel['resourceGroups'][number]> = {},
+) {
   return { ...aRole(mrn, policy), default: false, ...options };
 }
 

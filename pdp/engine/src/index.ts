@@ -26,13 +26,7 @@ export type { DecisionLimits } from './limits.ts';
 export { mapRequest } from './mapper.ts';
 export type { MapErrorCode, MapRequestOptions, MapResult } from './mapper.ts';
 export { createPolicyEngine } from './policy-engine.ts';
-export type {
-  AuthorizeOptions,
-  DomainSource,
-  DomainText,
-  PolicyEngine,
-  PolicyEngineOptions,
-} from './policy-engine.ts';
+export type { AuthorizeOptions, DomainSource, DomainText, PolicyEngine, PolicyEngineOptions } from './policy-engine.ts';
 export { parsePorc, toPorc } from './porc.ts';
 export type { ParsePorcOptions, PorcResult } from './porc.ts';
 export { renderAccessRecord } from './render-access-record.ts';

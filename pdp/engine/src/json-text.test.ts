@@ -29,7 +29,7 @@ test('writes any depth', () => {
 test('what it writes reads back as the same value', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
-      expect(JSON.parse(jsonText(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      expect(JSON.parse(jsonText(value))).toEqual(value);
     }),
   );
 });

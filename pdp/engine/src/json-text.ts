@@ -1,4 +1,5 @@
 import { RegoNumber } from '@edict/rego';
+import type { PlainObject } from './plain-object.ts';
 
 /**
  * Writes a value as one line of JSON as the reference engine does: keys sorted, `<`, `>`, `&`, U+2028 and U+2029
@@ -6,7 +7,40 @@ import { RegoNumber } from '@edict/rego';
  * or annotations. `numbers` says how numbers that a double does not hold are written: as their nearest double, or in
  * full.
  */
-export function jsonText(value: unknown, numbers: 'double' | 'exact' = 'double'): string {
+export function jsonText(value: unknown, numbers: NumberStyle = 'double'): string {
+  return nestedText(value, numbers, maxRecursion);
+}
+
+/** How deeply the fast, recursive way of writing goes before the slower one takes over. */
+const maxRecursion = 200;
+
+/** Up to this many keys, sorting by insertion is faster than `sort`. */
+const fewKeys = 16;
+
+type NumberStyle = 'double' | 'exact';
+
+function nestedText(value: unknown, numbers: NumberStyle, levels: number): string {
+  if (typeof value === 'string') return jsonString(value);
+  if (typeof value !== 'object' || value === null || value instanceof RegoNumber) return scalarText(value, numbers);
+  if (levels === 0) return deepText(value, numbers);
+  if (Array.isArray(value)) {
+    let text = '[';
+    for (let index = 0; index < value.length; index++) {
+      if (index > 0) text += ',';
+      text += nestedText(value[index], numbers, levels - 1);
+    }
+    return `${text}]`;
+  }
+  let text = '{';
+  for (const key of sortedKeys(value)) {
+    if (text.length > 1) text += ',';
+    text += `${jsonString(key)}:${nestedText((value as PlainObject)[key], numbers, levels - 1)}`;
+  }
+  return `${text}}`;
+}
+
+/** The same with a stack of its own. */
+function deepText(value: unknown, numbers: NumberStyle): string {
   let text = '';
   const open: Frame[] = [];
   let current = value;
@@ -40,36 +74,64 @@ export function jsonText(value: unknown, numbers: 'double' | 'exact' = 'double')
 
 /** Writes one string as JSON, escaped as {@link jsonText} does. */
 export function jsonString(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are the characters that JSON escapes
-  if (!/["\\<>&\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/.test(text)) return `"${text}"`;
+  for (let index = 0; index < text.length; index++) {
+    if (needsEscape(text.charCodeAt(index))) return escapedString(text);
+  }
+  return `"${text}"`;
+}
+
+/** Whether a UTF-16 unit may not stand as it is; all that is not ASCII is looked at again. */
+function needsEscape(unit: number): boolean {
+  return (
+    unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c || unit === 0x3c || unit === 0x3e || unit === 0x26
+  );
+}
+
+function escapedString(text: string): string {
   return JSON.stringify(text.toWellFormed()).replace(
     /[<>&\u2028\u2029]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
 
+function sortedKeys(object: object): string[] {
+  const keys = Object.keys(object);
+  if (keys.length > fewKeys) return keys.sort();
+  for (let index = 1; index < keys.length; index++) {
+    const key = keys[index] ?? '';
+    let place = index - 1;
+    for (; place >= 0; place--) {
+      const before = keys[place] ?? '';
+      if (before <= key) break;
+      keys[place + 1] = before;
+    }
+    keys[place + 1] = key;
+  }
+  return keys;
+}
+
 interface Frame {
   /** Sorted; absent for arrays. */
   readonly keys: readonly string[] | undefined;
   readonly elements: readonly unknown[];
-  readonly members: Readonly<Record<string, unknown>>;
+  readonly members: PlainObject;
   readonly length: number;
   next: number;
 }
 
 const none: readonly unknown[] = [];
-const empty: Readonly<Record<string, unknown>> = {};
+const empty: PlainObject = {};
 
 function openFrame(value: unknown): Frame | undefined {
   if (typeof value !== 'object' || value === null || value instanceof RegoNumber) return undefined;
   if (Array.isArray(value)) {
     return { keys: undefined, elements: value, members: empty, length: value.length, next: 0 };
   }
-  const keys = Object.keys(value).sort();
-  return { keys, elements: none, members: value as Record<string, unknown>, length: keys.length, next: 0 };
+  const keys = sortedKeys(value);
+  return { keys, elements: none, members: value as PlainObject, length: keys.length, next: 0 };
 }
 
-function scalarText(value: unknown, numbers: 'double' | 'exact'): string {
+function scalarText(value: unknown, numbers: NumberStyle): string {
   switch (typeof value) {
     case 'string':
       return jsonString(value);

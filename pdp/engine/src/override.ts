@@ -24,6 +24,8 @@ export function askOperationPolicy(evaluation: Evaluation, policy: LoadedPolicy)
   if (typeof value !== 'number' && !(value instanceof RegoNumber)) {
     return operationFailure(failure('UNKNOWN_ERROR', `unexpected evaluation result: ${describeValue(value)}`));
   }
+  const common = typeof value === 'number' ? commonResults.get(value) : undefined;
+  if (common !== undefined) return common;
   const integer = int64(typeof value === 'number' ? String(value) : value.text);
   if (integer !== undefined) return operationResult(integer);
   return operationFailure(failure('UNKNOWN_ERROR', `${describeValue(value)} is not a 64-bit integer`));
@@ -59,6 +61,11 @@ export function operationResult(integer: bigint): OperationFinding {
 
 const grantReasons: Readonly<Record<number, GrantReason>> = { 1: 'PUBLIC', 2: 'VISITOR', 3: 'ANTI_LOCKOUT' };
 const denyReasons: Readonly<Record<number, DenyReason>> = { 1: 'JWT_REQUIRED', 2: 'OPERATOR_REQUIRED' };
+
+/** What policies mostly answer, worked out beforehand. */
+const commonResults: ReadonlyMap<number, OperationFinding> = new Map(
+  [-2, -1, 0, 1, 2, 3].map((integer) => [integer, operationResult(BigInt(integer))]),
+);
 
 /** The integer that a number's text is, if it is written as one and fits 64 bits. */
 function int64(text: string): bigint | undefined {

@@ -46,10 +46,7 @@ const resourceGroupNotFound = failure('NOTFOUND_ERROR', 'resource group not foun
 const policyNotFound = failure('UNKNOWN_ERROR', 'policy not found');
 
 /** What a resource that resolves to nothing is recorded as. */
-export const resourceNotFound = failure(
-  'NOTFOUND_ERROR',
-  'no matching resource and no default resource group found',
-);
+export const resourceNotFound = failure('NOTFOUND_ERROR', 'no matching resource and no default resource group found');
 
 /** Phase 1: the operation's policy. */
 export function operationPhase(
@@ -59,12 +56,11 @@ export function operationPhase(
   trail: Trail,
 ): OperationFinding {
   const match = snapshot.operationFor(operation);
-  const policy = match?.policy;
-  const finding =
-    policy === undefined
-      ? operationFailure(match === undefined ? operationNotFound : failure('UNKNOWN_ERROR', match.problem ?? ''))
-      : askOperationPolicy(evaluation, policy);
-  trail.note('SYSTEM', operation, policy?.identity, finding);
+  let finding: OperationFinding;
+  if (match === undefined) finding = operationFailure(operationNotFound);
+  else if (match.policy === undefined) finding = operationFailure(failure('UNKNOWN_ERROR', match.problem));
+  else finding = askOperationPolicy(evaluation, match.policy);
+  trail.note('SYSTEM', operation, match?.policy?.identity, finding);
   return finding;
 }
 

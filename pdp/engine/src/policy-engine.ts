@@ -146,8 +146,7 @@ function prepare(
 }
 
 type Read =
-  | { readonly ok: true; readonly domain: SourcedDomain }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  { readonly ok: true; readonly domain: SourcedDomain } | { readonly ok: false; readonly problems: readonly Problem[] };
 
 function sourcedDomain(source: DomainSource, label: string): Read {
   if (typeof source === 'object' && 'policies' in source) return { ok: true, domain: withoutPlaces(source, label) };

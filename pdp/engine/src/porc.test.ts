@@ -10,12 +10,20 @@ test.each<[string, string | Uint8Array, unknown]>([
   ['an object', '{"a":[1,null,true]}', { a: [1, null, true] }],
   ['bytes', Buffer.from('{"ä":"€😀"}'), { ä: '€😀' }],
   ['the last of duplicate keys', '{"a":1,"b":2,"a":3}', { a: 3, b: 2 }],
-  ['an escaped lone surrogate as U+FFFD', '{"a":"x\\ud83dy","b":"\\udE00\\uD83D"}', { a: 'x\ufffdy', b: '\ufffd\ufffd' }],
+  [
+    'an escaped lone surrogate as U+FFFD',
+    '{"a":"x\\ud83dy","b":"\\udE00\\uD83D"}',
+    { a: 'x\ufffdy', b: '\ufffd\ufffd' },
+  ],
   ['an escaped pair as its character', '{"a":"\\ud83d\\ude00"}', { a: '😀' }],
   ['an escaped backslash before u', '{"a":"\\\\ud83d"}', { a: '\\ud83d' }],
   ['a lone surrogate in a string', '{"a":"\ud83d"}', { a: '\ufffd' }],
   ['the last of keys that are equal after replacement', '{"\\ud800":1,"\\udfff":2}', { '\ufffd': 2 }],
-  ['one U+FFFD for each byte that is no UTF-8', bytes('{"a":"', 0xe2, 0x82, 0xff, 'x', 0xc3, '"}'), { a: '\ufffd\ufffd\ufffdx\ufffd' }],
+  [
+    'one U+FFFD for each byte that is no UTF-8',
+    bytes('{"a":"', 0xe2, 0x82, 0xff, 'x', 0xc3, '"}'),
+    { a: '\ufffd\ufffd\ufffdx\ufffd' },
+  ],
   ['surrogates in UTF-8 as three U+FFFD', bytes('{"a":"', 0xed, 0xa0, 0xbd, '"}'), { a: '\ufffd\ufffd\ufffd' }],
   ['whole floats as integers', '{"a":1.0,"b":1e2}', { a: 1, b: 100 }],
   ['space around', ' \n\t{}\r\n', {}],
@@ -28,8 +36,16 @@ test.each<[string, string | Uint8Array, unknown]>([
   ['null', 'null', 'PORC must be an object'],
   ['an array', '[]', 'PORC must be an object'],
   ['a text', '"x"', 'PORC must be an object'],
-  ['broken JSON, with its place', '{"a":1,\n "b":]}', "PORC is not valid JSON: invalid character ']' looking for beginning of value at line 2, column 6"],
-  ['text behind the object', '{} x', "PORC is not valid JSON: invalid character 'x' after top-level value at line 1, column 4"],
+  [
+    'broken JSON, with its place',
+    '{"a":1,\n "b":]}',
+    "PORC is not valid JSON: invalid character ']' looking for beginning of value at line 2, column 6",
+  ],
+  [
+    'text behind the object',
+    '{} x',
+    "PORC is not valid JSON: invalid character 'x' after top-level value at line 1, column 4",
+  ],
   ['a byte order mark', '\ufeff{}', expect.stringMatching(/^PORC is not valid JSON: .* at line 1, column 1$/)],
   ['a number beyond float64', '{"a":[1,-1e309]}', 'PORC holds a number that no float64 can hold'],
   ['400 digits', `{"a":${'9'.repeat(400)}}`, 'PORC holds a number that no float64 can hold'],
@@ -66,7 +82,9 @@ test('still refuses broken JSON when told to ignore what follows', () => {
 
 test('numbers that a plain number would not keep become exact ones', () => {
   const parsed = parsePorc('{"__proto__":9007199254740993,"b":[1e21,0.30000000000000004],"c":12}');
-  expect(parsed.ok && JSON.stringify(parsed.porc)).toBe('{"__proto__":9007199254740992,"b":[1e+21,0.30000000000000004],"c":12}');
+  expect(parsed.ok && JSON.stringify(parsed.porc)).toBe(
+    '{"__proto__":9007199254740992,"b":[1e+21,0.30000000000000004],"c":12}',
+  );
   expect(parsed.ok && parsed.porc['__proto__']).toBeInstanceOf(RegoNumber);
   expect(parsed.ok && parsed.porc['c']).toBe(12);
 });
@@ -89,9 +107,13 @@ test('agrees with JSON.parse on every JSON object', () => {
 
 test('never throws on any text or bytes', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.uint8Array()), fc.constantFrom('reject' as const, 'ignore' as const), (input, trailing) => {
-      expect(typeof parsePorc(input, { trailing }).ok).toBe('boolean');
-    }),
+    fc.property(
+      fc.oneof(fc.string(), fc.uint8Array()),
+      fc.constantFrom('reject' as const, 'ignore' as const),
+      (input, trailing) => {
+        expect(typeof parsePorc(input, { trailing }).ok).toBe('boolean');
+      },
+    ),
   );
 });
 
@@ -104,7 +126,13 @@ test('takes plain objects as they are', () => {
 test.each<[string, unknown, unknown]>([
   ['dates become texts', { a: new Date(0) }, { a: '1970-01-01T00:00:00.000Z' }],
   ['undefined members vanish', { a: undefined, b: 1 }, { b: 1 }],
-  ['class instances become their members', new (class { a = 1 })(), { a: 1 }],
+  [
+    'class instances become their members',
+    new (class {
+      a = 1;
+    })(),
+    { a: 1 },
+  ],
   ['objects without prototype are taken', Object.assign(Object.create(null) as object, { a: 1 }), { a: 1 }],
 ])('%s', (_name, value, expected) => {
   expect(toPorc(value)).toEqual({ ok: true, porc: expected });
@@ -122,7 +150,14 @@ test.each<[string, unknown]>([
   ['NaN inside', { a: NaN }],
   ['a bigint inside', { a: 1n }],
   ['a circle', circle],
-  ['a getter that throws', { get a(): never { throw new Error('no'); } }],
+  [
+    'a getter that throws',
+    {
+      get a(): never {
+        throw new Error('no');
+      },
+    },
+  ],
 ])('refuses %s as an object', (_name, value) => {
   expect(toPorc(value)).toEqual({ ok: false, message: expect.stringMatching(/^PORC /) });
 });

@@ -150,7 +150,8 @@ function isPlainJson(root: PlainObject): boolean {
   for (let depth = 1; level.length > 0; depth++) {
     containers += level.length;
     if (depth > maxPorcDepth) throw new RangeError(tooDeep);
-    if (containers > maxPorcContainers) throw new RangeError(`more than ${String(maxPorcContainers)} objects and arrays`);
+    if (containers > maxPorcContainers)
+      throw new RangeError(`more than ${String(maxPorcContainers)} objects and arrays`);
     const below: unknown[] = [];
     for (const container of level) {
       if (!isPlainContainer(container)) return false;
@@ -175,7 +176,9 @@ function isPlainScalar(value: unknown): boolean {
     case 'string':
       return value.isWellFormed();
     case 'number':
-      return Number.isSafeInteger(value) || (Number.isFinite(value) && typeof numberFromText(String(value)) === 'number');
+      return (
+        Number.isSafeInteger(value) || (Number.isFinite(value) && typeof numberFromText(String(value)) === 'number')
+      );
     case 'boolean':
       return true;
     default:
@@ -184,7 +187,8 @@ function isPlainScalar(value: unknown): boolean {
 }
 
 function refuseNonFinite(_key: string, value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${String(value)} is not a JSON number`);
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new TypeError(`${String(value)} is not a JSON number`);
   return value;
 }
 

@@ -85,7 +85,7 @@ test('is one line of JSON for whatever the request holds', () => {
     fc.property(fc.jsonValue(), fc.string({ unit: 'binary' }), (porc, text) => {
       const line = renderAccessRecord({ ...nothing, porc, subject: text, operation: text });
       expect(line).not.toContain('\n');
-      expect(JSON.parse(line)).toMatchObject({ porc: JSON.parse(JSON.stringify(porc)) as object });
+      expect(JSON.parse(line)).toMatchObject({ porc });
     }),
   );
 });

@@ -1,5 +1,5 @@
 import { jsonString, jsonText } from './json-text.ts';
-import type { AccessRecord, AccessReference, PhaseDurations } from './access-record.ts';
+import type { AccessRecord, AccessReference, PhaseDurations, PolicyIdentity } from './access-record.ts';
 
 /**
  * One access record as one line of JSON, without a line feed: keys sorted, `<`, `>` and `&` escaped, fields with default
@@ -46,8 +46,19 @@ function metadata({ env, id, revision, timestampMs }: AccessRecord): string {
     field('policyDigest', revision?.digest ?? ''),
     field('policyRevision', revision === undefined ? '' : String(revision.revision)),
     field('policySet', revision?.set ?? ''),
-    `"timestamp":"${new Date(timestampMs).toISOString()}"`,
+    `"timestamp":"${timestamp(timestampMs)}"`,
   );
+}
+
+/** The last whole second that was printed: records come many to a second, and printing a date is slow. */
+let second = { start: NaN, text: '' };
+
+/** RFC 3339 in UTC, to the millisecond. */
+function timestamp(ms: number): string {
+  const whole = Math.floor(ms);
+  const start = Math.floor(whole / 1000) * 1000;
+  if (start !== second.start) second = { start, text: new Date(start).toISOString().slice(0, -4) };
+  return `${second.text}${String(whole - start).padStart(3, '0')}Z`;
 }
 
 function principal({ realm, subject }: AccessRecord): string {
@@ -55,8 +66,7 @@ function principal({ realm, subject }: AccessRecord): string {
 }
 
 function reference({ decision, durationNs, id, phase, policy, reason, reasonCode }: AccessReference): string {
-  const named =
-    policy === undefined ? '' : joined(field('fingerprint', policy.fingerprint), field('mrn', policy.mrn));
+  const named = policy === undefined ? '' : policyText(policy);
   let text = `{"decision":"${decision}"`;
   const duration = nanoseconds(durationNs);
   if (duration !== '0') text += `,"duration":"${duration}"`;
@@ -65,6 +75,18 @@ function reference({ decision, durationNs, id, phase, policy, reason, reasonCode
   if (reason !== '') text += `,"reason":${jsonString(reason)}`;
   if (reasonCode !== 'POLICY_OUTCOME') text += `,"reasonCode":"${reasonCode}"`;
   return `${text}}`;
+}
+
+/** Policies are few and their identities live as long as their snapshot, so each is written once. */
+const policyTexts = new WeakMap<PolicyIdentity, string>();
+
+function policyText(policy: PolicyIdentity): string {
+  let text = policyTexts.get(policy);
+  if (text === undefined) {
+    text = joined(field('fingerprint', policy.fingerprint), field('mrn', policy.mrn));
+    policyTexts.set(policy, text);
+  }
+  return text;
 }
 
 function field(name: string, value: string): string {

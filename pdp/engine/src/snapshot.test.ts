@@ -1,5 +1,14 @@
 import { expect, test } from '@jest/globals';
-import { aDomain, anAnnotation, anOperation, aPolicy, aResource, aResourceGroup, aRole, simplePolicies } from './domain-builder.ts';
+import {
+  aDomain,
+  anAnnotation,
+  anOperation,
+  aPolicy,
+  aResource,
+  aResourceGroup,
+  aRole,
+  simplePolicies,
+} from './domain-builder.ts';
 import { compileSnapshot } from './compile-snapshot.ts';
 import { decide } from './decide.ts';
 import { loadSnapshot } from './snapshot.ts';
@@ -13,7 +22,11 @@ function compiled(domains: readonly DomainModel[], earlier?: CompiledSnapshot): 
   return result.compiled;
 }
 
-const domain = aDomain({ policies: simplePolicies, operations: [anOperation('.*', 'zero')], roles: [aRole('r', 'yes')] });
+const domain = aDomain({
+  policies: simplePolicies,
+  operations: [anOperation('.*', 'zero')],
+  roles: [aRole('r', 'yes')],
+});
 
 test('compiling is deterministic, and its result survives structuredClone', () => {
   const first = compiled([domain]);
@@ -29,7 +42,10 @@ test('policies with equal modules share one program', () => {
 
 test('an unchanged policy keeps its program from one snapshot to the next', () => {
   const before = loadSnapshot(compiled([domain]));
-  const changed = { ...domain, policies: [...simplePolicies.slice(1), aPolicy('yes', 'allow = true { input.operation }')] };
+  const changed = {
+    ...domain,
+    policies: [...simplePolicies.slice(1), aPolicy('yes', 'allow = true { input.operation }')],
+  };
   const next = compiled([changed], before.compiled);
   const kept = next.programs.filter(({ key }) => before.programs.has(key));
   expect(kept).toHaveLength(simplePolicies.length - 1);
@@ -58,9 +74,21 @@ test('libraries change the fingerprint and the program of the policies that need
 });
 
 test.each<[string, DomainModel, object]>([
-  ['Rego that does not compile', aDomain({ policies: [aPolicy('p', 'allow { x }')] }), { kind: 'policy', mrn: 'p', regoCode: 'rego_unsafe_var_error', rego: { row: 3, col: 9 } }],
-  ['a built-in that is not allowed', aDomain({ policies: [aPolicy('p', 'allow { http.send({}) }')] }), { mrn: 'p', class: 'rego-compile' }],
-  ['a reference to nothing', aDomain({ roles: [aRole('r', 'nowhere')] }), { kind: 'role', mrn: 'r', class: 'reference' }],
+  [
+    'Rego that does not compile',
+    aDomain({ policies: [aPolicy('p', 'allow { x }')] }),
+    { kind: 'policy', mrn: 'p', regoCode: 'rego_unsafe_var_error', rego: { row: 3, col: 9 } },
+  ],
+  [
+    'a built-in that is not allowed',
+    aDomain({ policies: [aPolicy('p', 'allow { http.send({}) }')] }),
+    { mrn: 'p', class: 'rego-compile' },
+  ],
+  [
+    'a reference to nothing',
+    aDomain({ roles: [aRole('r', 'nowhere')] }),
+    { kind: 'role', mrn: 'r', class: 'reference' },
+  ],
   ['a library that needs itself', aDomain({ libraries: [aPolicy('l', 'package l', ['l'])] }), { class: 'cycle' }],
 ])('%s is refused, naming the entity', (_name, wrong, expected) => {
   const result = compileSnapshot([wrong]);

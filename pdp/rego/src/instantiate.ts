@@ -33,45 +33,53 @@ export const instantiateWith = (
   available: ReadonlyMap<string, Builtin>,
   surroundings: Surroundings,
 ): Instance => {
-  const run = prepare(program, options, available, surroundings);
-  const evaluate = (entrypoint: string, input: Value | undefined, how: EvaluateOptions = {}): Outcome => {
-    const { value, failure } = run(entrypoint, input, how);
-    if (failure !== undefined) return failure;
-    return value === undefined ? { kind: 'undefined' } : { kind: 'value', value };
+  const runner = new Runner(program, options, available, surroundings);
+  return {
+    evaluate: (entrypoint, input, how = {}) => {
+      const value = runner.run(entrypoint, input, how);
+      if (runner.failure !== undefined) return runner.failure;
+      return value === undefined ? { kind: 'undefined' } : { kind: 'value', value };
+    },
   };
-  return { evaluate };
 };
 
 /** The kind of an {@link Outcome} that is an error. */
 export type Failure = Extract<Outcome, { readonly kind: 'error' }>;
 
-/** What an evaluation came to. Under strict built-in errors there may be a value beside the failure. */
-export interface RunResult {
-  readonly value: Value | undefined;
-  readonly failure: Failure | undefined;
-}
+/** Evaluates the entry points of a program. */
+export class Runner {
+  /** Why the last run failed. Under strict built-in errors a run may fail and give a value all the same. */
+  failure: Failure | undefined = undefined;
+  readonly #data: Value;
+  readonly #machine: Machine;
+  readonly #surroundings: Surroundings;
+  readonly #sorted = new WeakMap<object, SortedMembers>();
 
-/** Binds a program to data, and gives what evaluates its entry points. The result of a run shares nothing with others. */
-export const prepare = (
-  program: Program,
-  options: InstanceOptions,
-  available: ReadonlyMap<string, Builtin> = builtins,
-  surroundings: Surroundings = platform,
-): ((entrypoint: string, input: Value | undefined, how: EvaluateOptions) => RunResult) => {
-  const data = options.data ?? {};
-  const machine = load(program, data, available);
-  const sorted = new WeakMap<object, SortedMembers>();
-  return (entrypoint, input, how) => {
+  constructor(
+    program: Program,
+    options: InstanceOptions,
+    available: ReadonlyMap<string, Builtin> = builtins,
+    surroundings: Surroundings = platform,
+  ) {
+    this.#data = options.data ?? {};
+    this.#machine = load(program, this.#data, available);
+    this.#surroundings = surroundings;
+  }
+
+  /** The value of an entry point; see also `failure`. */
+  run(entrypoint: string, input: Value | undefined, how: EvaluateOptions): Value | undefined {
+    const machine = this.#machine;
+    this.failure = undefined;
     const enter = machine.entrypoints.get(entrypoint);
     if (enter === undefined) {
-      const message = `not an entry point: ${entrypoint}`;
-      return { value: undefined, failure: { kind: 'error', code: 'eval_internal_error', message } };
+      this.failure = { kind: 'error', code: 'eval_internal_error', message: `not an entry point: ${entrypoint}` };
+      return undefined;
     }
-    const evaluation = new Evaluation(machine.sites, how, surroundings, sorted);
+    const evaluation = new Evaluation(machine.sites, how, this.#surroundings, this.#sorted);
     let value: Value | undefined;
     let failure: Failure | undefined;
     try {
-      machine.begin(input, data, evaluation, how.maxSteps ?? DEFAULT_MAX_STEPS);
+      machine.begin(input, this.#data, evaluation, how.maxSteps ?? DEFAULT_MAX_STEPS);
       value = enter();
     } catch (error) {
       failure = failureOf(error, machine.sites);
@@ -80,9 +88,10 @@ export const prepare = (
     }
     // OPA reports the first failure of a built-in even over a conflict; a budget that ran out stays what it is.
     if (failure === undefined || failure.code === 'eval_conflict_error') failure = evaluation.firstFailure() ?? failure;
-    return { value, failure };
-  };
-};
+    this.failure = failure;
+    return value;
+  }
+}
 
 const load = (program: Program, data: Value, available: ReadonlyMap<string, Builtin>): Machine => {
   const runtime = {

@@ -2,7 +2,7 @@ import type { Body, Module, RegoVersion, Rule, Term } from './ast.ts';
 import { builtinFacts, checkTrees } from './compile.ts';
 import { generateProgram } from './codegen/program.ts';
 import type { Diagnostic, Location } from './diagnostics.ts';
-import { prepare, type Failure } from './instantiate.ts';
+import { Runner, type Failure } from './instantiate.ts';
 import { parseModule, parseQuery, parseTerm } from './parser/index.ts';
 import { isGenerated } from './passes/expand.ts';
 import { buildRuleTree } from './passes/rule-tree.ts';
@@ -67,18 +67,16 @@ export const runQuery = (
   run: QueryRun,
 ): { readonly rows: readonly Readonly<Record<string, Value>>[]; readonly failure: QueryFailure | undefined } => {
   const available = run.builtins ?? allBuiltins;
-  const evaluate = (program: Program, input: Value | undefined): ReturnType<ReturnType<typeof prepare>> =>
-    prepare(program, { data: run.data }, available)('query', input, { strictBuiltinErrors: run.strictBuiltinErrors });
+  const runner = (program: Program): Runner => new Runner(program, { data: run.data }, available);
+  const how = { strictBuiltinErrors: run.strictBuiltinErrors };
+  const rowsOf = (value: Value | undefined): readonly (readonly Value[])[] => (value ?? []) as readonly (readonly Value[])[];
   let { input } = run;
-  if (query.inputProgram !== undefined) {
-    const [row] = (evaluate(query.inputProgram, undefined).value ?? []) as readonly (readonly Value[])[];
-    input = row?.[0];
-  }
-  const { value, failure } = evaluate(query.program, input);
-  const rows = ((value ?? []) as readonly (readonly Value[])[]).map((row) =>
+  if (query.inputProgram !== undefined) input = rowsOf(runner(query.inputProgram).run('query', undefined, how))[0]?.[0];
+  const main = runner(query.program);
+  const rows = rowsOf(main.run('query', input, how)).map((row) =>
     Object.fromEntries(query.vars.map((name, index) => [name, row[index]])),
   );
-  return { rows, failure };
+  return { rows, failure: main.failure };
 };
 
 const assignment = (term: Term): Body => [

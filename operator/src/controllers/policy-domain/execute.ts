@@ -1,11 +1,10 @@
-import { API_VERSION, bundleName, PolicySetSpec, type PolicyDomain } from '@edict/crds';
+import { API_VERSION, bundleName, findCondition, PolicySetSpec, type PolicyDomain } from '@edict/crds';
 import type { EventSink } from '../../events.ts';
 import type { OperatorMetrics } from '../../observability/metrics.ts';
 import { isStoreError } from '../../store/errors.ts';
 import type { Store } from '../../store/store.ts';
 import { subjectOf } from '../event-subject.ts';
 import { CREATED_BY_OPERATOR_LABEL, DEFAULT_SET_NAME, WITHDRAW_FINALIZER } from '../names.ts';
-import { findCondition } from '@edict/crds';
 import type { DomainAction } from './observed.ts';
 
 export interface ExecuteDomainDeps {
@@ -30,7 +29,7 @@ export async function executeDomain(domain: PolicyDomain, action: DomainAction, 
       await removeFinalizer(domain, action.outcome, deps);
       return;
     case 'create-default-set':
-      await createDefaultSet(domain, namespace, deps);
+      await createDefaultSet(namespace, deps);
       return;
     case 'store-bundle': {
       const { digest, gzip, size, gzSize, policies, rendererVersion } = action.bundle;
@@ -94,7 +93,7 @@ async function removeFinalizer(
   events.emit({ type: 'Warning', reason: 'WithdrawTimeout', message, regarding });
 }
 
-async function createDefaultSet(domain: PolicyDomain, namespace: string, { store, events }: ExecuteDomainDeps): Promise<void> {
+async function createDefaultSet(namespace: string, { store, events }: ExecuteDomainDeps): Promise<void> {
   try {
     const set = await store.create({
       apiVersion: API_VERSION,

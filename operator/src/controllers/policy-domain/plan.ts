@@ -37,7 +37,7 @@ export function adoptedDigest({ domain, judgement, stored }: ObservedDomain): st
   const isSameSpec = domain.status?.observedGeneration === domain.metadata.generation;
   const isOtherRenderer = stored !== undefined && stored.rendererVersion !== judgement.bundle.rendererVersion;
   // An upgrade of the renderer alone must not start a rollout of everything: its bytes wait for the next edit.
-  if (isSameSpec && isOtherRenderer && stored.digest === domain.status.digest) return stored.digest;
+  if (isSameSpec && isOtherRenderer && stored.digest === domain.status?.digest) return stored.digest;
   return judgement.bundle.digest;
 }
 

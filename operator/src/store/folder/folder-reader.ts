@@ -74,7 +74,7 @@ export class FolderReader {
       const message = `cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`;
       return { file, fingerprint, sources, objects: before?.objects ?? [], problems: [{ file, message }] };
     }
-    const result = await readFileObjects({ folder: this.#folder, file, text, namespace: this.#namespace });
+    const result = readFileObjects({ folder: this.#folder, file, text, namespace: this.#namespace });
     // The set of sources may be new: the fingerprint is taken over what was read just now.
     const now = await this.#fingerprint([file, ...result.sources]);
     // A broken file changes nothing: neither its whole documents nor the absence of others can be trusted.

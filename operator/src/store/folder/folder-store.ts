@@ -138,7 +138,7 @@ class OpenFolderStore {
     });
   }
 
-  async #write<K extends KindName>(kind: K, decide: () => Change): Promise<KindMap[K]> {
+  async #write<K extends KindName>(_kind: K, decide: () => Change): Promise<KindMap[K]> {
     if (this.#isClosed) throw new StoreError('Unavailable', 'the store is closed');
     const turn = this.#last.then(async () => {
       const change = decide();

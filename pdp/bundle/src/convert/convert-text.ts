@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { stringify } from 'yaml';
 import { canonicalJson } from '../canonical-json.ts';
 import { Unencodable } from '../model.ts';
 import { Decoder } from '../read/decoder.ts';
@@ -9,6 +8,7 @@ import { applyEdits, quoteYaml } from '../read/text-edit.ts';
 import { itemsOf, mappingOf, memberOf } from '../read/tree.ts';
 import { dereference } from '../read/yaml-node.ts';
 import { ConvertError, toDomainObject } from './domain-object.ts';
+import { printDomainObject } from './print-object.ts';
 import { withoutLosses } from './without-losses.ts';
 import type { DomainModel } from '../model.ts';
 import type { Problem } from '../problem.ts';
@@ -37,7 +37,7 @@ export function convertText(input: string | Uint8Array, file: string, target: Ap
   try {
     const text = editedText(document.text, document.root, read.apiVersion, target, losses.length > 0);
     if (text !== undefined && means(text, file, expected)) return { ok: true, text, losses };
-    const written = stringify(toDomainObject(expected, { apiVersion: target }), { lineWidth: 0 });
+    const written = printDomainObject(toDomainObject(expected, { apiVersion: target }));
     if (!means(written, file, expected)) throw new Error(`${file}: the converted text reads back differently`);
     return { ok: true, text: written, losses };
   } catch (error) {

@@ -10,6 +10,8 @@ import type { AliasNode, MappingNode, ScalarNode, SequenceNode, YamlNode } from 
 export interface TypeProblem {
   readonly message: string;
   readonly position: Position | undefined;
+  /** Decoding had to stop here. */
+  readonly fatal: boolean;
 }
 
 /** The document cannot be decoded at all: excessive aliasing, an alias inside itself, a tag that its text contradicts. */
@@ -45,9 +47,9 @@ export class Decoder {
       return this.problems.length === 0 ? result : undefined;
     } catch (error) {
       if (error instanceof DecodeFailure) {
-        this.problems.push({ message: error.message, position: error.position });
+        this.problems.push({ message: error.message, position: error.position, fatal: true });
       } else if (error instanceof RangeError) {
-        this.problems.push({ message: 'aliases nest too deeply', position: undefined });
+        this.problems.push({ message: 'aliases nest too deeply', position: undefined, fatal: true });
       } else throw error;
       return undefined;
     }
@@ -277,7 +279,7 @@ export class Decoder {
   }
 
   #report(message: string, node: YamlNode): void {
-    this.problems.push({ message, position: positionOf(node) });
+    this.problems.push({ message, position: positionOf(node), fatal: false });
   }
 }
 

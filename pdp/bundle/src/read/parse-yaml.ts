@@ -1,5 +1,5 @@
 import { Composer, isAlias, isCollection, isMap, isScalar, LineCounter, Parser, Scalar } from 'yaml';
-import type { Document, Node, Pair, YAMLParseError } from 'yaml';
+import type { Document, Node, Pair, YAMLError } from 'yaml';
 import type { Position } from '../problem.ts';
 import type { NodeSource, YamlNode } from './yaml-node.ts';
 
@@ -32,7 +32,8 @@ export function parseYaml(text: string): ParsedYaml {
   try {
     const document = firstDocument(text, lines);
     if (document === undefined) return { ok: true, root: null };
-    const [error] = document.errors;
+    // A directive that nobody knows is a warning to the parser, and an error to the reference.
+    const [error] = [...document.errors, ...document.warnings.filter(({ code }) => code === 'BAD_DIRECTIVE')];
     if (error !== undefined) return { ok: false, message: describe(error), position: positionAt(error.pos[0]) };
     const root = document.contents;
     return { ok: true, root: root === null ? null : new TreeBuilder(text, positionAt).build(root, 0) };
@@ -55,7 +56,7 @@ function firstDocument(text: string, lines: LineCounter): Document.Parsed | unde
   return undefined;
 }
 
-function describe(error: YAMLParseError): string {
+function describe(error: YAMLError): string {
   return error.message.replace(/\s+/g, ' ').trim();
 }
 
@@ -93,14 +94,21 @@ class TreeBuilder {
 
   #pair({ key, value }: Pair<Node | null, Node | null>, parent: NodeSource, depth: number): [YamlNode, YamlNode] {
     const keyNode = key === null ? emptyAt(parent) : this.build(key, depth + 1);
+    // YAML 1.2 lets quoted keys of flow mappings go over several lines; 1.1 does not, where it is mostly a lost quote.
+    if (keyNode.kind === 'scalar' && !keyNode.block && keyNode.source !== undefined) {
+      const { start, end } = keyNode.source;
+      if (this.#text.slice(start, end).includes('\n')) throw new YamlError("could not find expected ':'", start);
+    }
     const valueNode = value === null ? emptyAt(keyNode.source ?? parent) : this.build(value, depth + 1);
     return [keyNode, valueNode];
   }
 
   #scalar(node: Scalar, source: NodeSource): YamlNode {
     const plain = node.type === undefined || node.type === Scalar.PLAIN;
+    const value = node.source ?? '';
+    if (!value.isWellFormed()) throw new YamlError('an escape gives half of a surrogate pair', source.start);
     const block = node.type === Scalar.BLOCK_LITERAL || node.type === Scalar.BLOCK_FOLDED;
-    return { kind: 'scalar', tag: shortTag(node.tag), value: node.source ?? '', plain, block, source };
+    return { kind: 'scalar', tag: shortTag(node.tag), value, plain, block, source };
   }
 
   #anchored<N extends YamlNode>(node: Node & { anchor?: string | undefined }, built: N): N {

@@ -117,8 +117,8 @@ function refuse(problemClass: ProblemClass, file: string, message: string): Read
 }
 
 function typeProblems(decoder: Decoder, file: string): readonly Problem[] {
-  return decoder.problems.map(({ message, position }) => {
-    return { ...problem('registry', 'yaml-type', file, message), ...position };
+  return decoder.problems.map(({ message, position, fatal }) => {
+    return { ...problem('registry', fatal ? 'yaml' : 'yaml-type', file, message), ...position };
   });
 }
 

@@ -22,3 +22,9 @@ export function quoteYaml(text: string): string {
     return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
 }
+
+/** True for text that a literal block can hold as it is: printable, without leading space or spaces before a line break. */
+export function fitsLiteral(text: string): boolean {
+  if (text === '' || /^[ \n]| (\n|$)/.test(text)) return false;
+  return !/[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u.test(text);
+}

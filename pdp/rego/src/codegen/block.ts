@@ -8,6 +8,8 @@ import type { Writer } from './writer.ts';
 export interface Exits {
   readonly fail: string;
   readonly succeed: string;
+  /** True if the order of successes shows: loops then take members in Rego order, else in any. */
+  readonly ordered: boolean;
   /** For the `result` of rules. */
   readonly result?: (writer: Writer, value: string) => void;
   /** For the `part`s of partial rules. */
@@ -43,6 +45,8 @@ export class BlockWriter {
   readonly #used: ReadonlySet<LocalId>;
   #labels = 0;
   #temps = 0;
+  /** Loops around what is being written. */
+  #loops = 0;
 
   constructor(out: Writer, names: ProgramNames, used: ReadonlySet<LocalId>) {
     this.#out = out;
@@ -55,7 +59,7 @@ export class BlockWriter {
   }
 
   #temp(): string {
-    return `t${String(this.#temps++)}`;
+    return `x${String(this.#temps++)}`;
   }
 
   block(block: Block, exits: Exits): void {
@@ -95,7 +99,7 @@ export class BlockWriter {
       case 'not': {
         const label = this.label('N');
         out.block(`${label}: {`, () => {
-          this.block(step.body, { fail: `break ${label};`, succeed: exits.fail });
+          this.block(step.body, { fail: `break ${label};`, succeed: exits.fail, ordered: false });
         });
         return;
       }
@@ -189,7 +193,7 @@ export class BlockWriter {
   #member(operand: Extract<Operand, { readonly kind: 'member' }>): string {
     if (operand.document) return `stepInto(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
     const chain = plainChain(operand);
-    if (chain === undefined) return `getIndex(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
+    if (chain === undefined) return `${isBase(operand.of) ? 'baseIndex' : 'getIndex'}(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
     const temp = this.#temp();
     const from = this.#atom(chain.from);
     this.#out.line(`let ${temp} = ${from}${chain.names.map((name) => `?.${name}`).join('')};`);
@@ -206,23 +210,31 @@ export class BlockWriter {
     return temp;
   }
 
-  #builtin(operand: Extract<Operand, { readonly kind: 'builtin' }>): string {
-    const slot = this.#names.builtinSlot(operand.name);
-    if (slot === undefined && isCondition(operand)) return `(${this.#condition(operand)})`;
-    const args = operand.args.map((arg) => this.operand(arg));
-    const call = `${this.#names.pool.builtin(operand.name)}(${['C', ...args].join(', ')})`;
-    const site = this.#names.pool.site({ message: operand.name, location: operand.location });
-    const temp = this.#temp();
-    if (slot === undefined) this.#out.line(`const ${temp} = ${call};`);
-    else this.#out.line(`const ${temp} = M.o${String(slot)} === undefined ? ${call} : M.o${String(slot)}(${args.join(', ')});`);
-    this.#out.line(`if (${temp} === undefined) C.at(${String(site)});`);
+  #builtin(operand: BuiltinOperand): string {
+    const { temp, site } = this.#builtinCall(operand);
+    if (site !== undefined) this.#out.line(`if (${temp} === undefined) C.at(${String(site)});`);
     return temp;
   }
 
+  /** Puts the result of a built-in into a temporary. `site` is where a failure happened, unless it cannot fail. */
+  #builtinCall(operand: BuiltinOperand): { readonly temp: string; readonly site: number | undefined } {
+    const slot = this.#names.builtinSlot(operand.name);
+    if (slot === undefined && isCondition(operand)) return { temp: `(${this.#condition(operand)})`, site: undefined };
+    const args = operand.args.map((arg) => this.#atom(arg));
+    const site = this.#names.pool.site({ message: operand.name, location: operand.location });
+    const temp = this.#temp();
+    const call = `${this.#names.pool.builtin(operand.name)}(${['C', ...args].join(', ')})`;
+    if (slot !== undefined) {
+      this.#out.line(`const ${temp} = M.o${String(slot)} === undefined ? ${call} : M.o${String(slot)}(${args.join(', ')});`);
+    } else this.#out.line(`const ${temp} = ${inline(operand.name, args, call) ?? call};`);
+    return { temp, site };
+  }
+
   /** A boolean expression for a comparison. */
-  #condition(operand: Extract<Operand, { readonly kind: 'builtin' }>): string {
+  #condition(operand: BuiltinOperand): string {
     const [left, right] = operand.args;
     if (left === undefined || right === undefined) throw new TypeError('a comparison has two sides');
+    if (operand.name === 'internal.member_2') return `isMember(${this.operand(left)}, ${this.operand(right)})`;
     if (operand.name === 'equal') return this.#equal(left, right);
     if (operand.name === 'neq') return `!(${this.#equal(left, right)})`;
     const operator = comparisons[operand.name] ?? '';
@@ -251,6 +263,12 @@ export class BlockWriter {
   #bind(local: LocalId, value: Operand, fail: string): void {
     const out = this.#out;
     const name = `l${String(local)}`;
+    if (value.kind === 'builtin') {
+      const { temp, site } = this.#builtinCall(value);
+      out.line(`const ${name} = ${temp};`);
+      if (site !== undefined) out.line(`if (${name} === undefined) { C.at(${String(site)}); ${fail} }`);
+      return;
+    }
     const text = this.operand(value);
     out.line(`const ${name} = ${text};`);
     if (!isDefined(value)) out.line(`if (${name} === undefined) ${fail}`);
@@ -260,6 +278,12 @@ export class BlockWriter {
     const out = this.#out;
     if (value.kind === 'builtin' && isCondition(value) && this.#names.builtinSlot(value.name) === undefined) {
       out.line(`if (!(${this.#condition(value)})) ${fail}`);
+      return;
+    }
+    if (value.kind === 'builtin') {
+      const { temp, site } = this.#builtinCall(value);
+      out.line(`if (${temp} === undefined) { C.at(${String(site ?? 0)}); ${fail} }`);
+      out.line(`if (${temp} === false) ${fail}`);
       return;
     }
     if (value.kind === 'constant') {
@@ -273,7 +297,7 @@ export class BlockWriter {
   #scan(step: Extract<Step, { readonly kind: 'scan' }>, exits: Exits): void {
     const label = this.label('L');
     const out = this.#out;
-    this.#loop(step, label, () => {
+    this.#loop(step, label, exits.ordered, () => {
       this.block(step.body, { ...exits, fail: `continue ${label};` });
     });
     out.line(exits.fail);
@@ -289,8 +313,14 @@ export class BlockWriter {
       readonly relation?: boolean;
     },
     label: string,
-    inside: () => void,
+    ordered: boolean,
+    write: () => void,
   ): void {
+    const inside = (): void => {
+      this.#loops++;
+      write();
+      this.#loops--;
+    };
     const out = this.#out;
     const n = label.slice(1);
     const over = this.#atom(step.over);
@@ -309,8 +339,10 @@ export class BlockWriter {
       });
       return;
     }
-    if (keyUsed) out.line(`const c${n} = ${cached ? 'C.dataKeys' : 'keysOf'}(${over});`);
-    out.line(`const a${n} = ${step.relation === true ? over : `${cached ? 'C.dataValues' : 'valuesOf'}(${over})`};`);
+    // Keys and values must come in the same order; base documents keep theirs sorted anyway.
+    const [keys, values] = this.#scanNames(cached, ordered);
+    if (keyUsed) out.line(`const c${n} = ${keys}(${over});`);
+    out.line(`const a${n} = ${step.relation === true ? over : `${values}(${over})`};`);
     out.line(`if ((S -= a${n}.length) < 0) stop();`);
     out.block(`${label}: for (let i${n} = 0; i${n} < a${n}.length; i${n}++) {`, () => {
       if (keyUsed) out.line(`const l${String(step.key)} = c${n} === undefined ? i${n} : c${n}[i${n}];`);
@@ -325,6 +357,12 @@ export class BlockWriter {
     return operand.kind === 'member' && !operand.document && this.#isBaseDocument(operand.of);
   }
 
+  #scanNames(cached: boolean, ordered: boolean): readonly [keys: string, values: string] {
+    if (cached) return ['C.dataKeys', 'C.dataValues'];
+    if (ordered) return ['keysOf', 'valuesOf'];
+    return this.#loops > 0 ? ['sameKeysOf', 'sameValuesOf'] : ['anyKeysOf', 'anyValuesOf'];
+  }
+
   #either(blocks: readonly Block[], exits: Exits): void {
     const out = this.#out;
     const label = this.label('E');
@@ -332,7 +370,7 @@ export class BlockWriter {
       for (const block of blocks) {
         const inner = this.label('A');
         out.block(`${inner}: {`, () => {
-          this.block(block, { fail: `break ${inner};`, succeed: `break ${label};` });
+          this.block(block, { fail: `break ${inner};`, succeed: `break ${label};`, ordered: false });
         });
       }
       out.line(exits.fail);
@@ -344,10 +382,10 @@ export class BlockWriter {
     const label = this.label('V');
     const over = this.#atom(step.over);
     out.line(`if (!isCollection(${over})) ${exits.fail}`);
-    this.#loop(step, label, () => {
+    this.#loop(step, label, false, () => {
       const inner = this.label('A');
       out.block(`${inner}: {`, () => {
-        this.block(step.body, { fail: `break ${inner};`, succeed: `continue ${label};` });
+        this.block(step.body, { fail: `break ${inner};`, succeed: `continue ${label};`, ordered: false });
       });
       out.line(exits.fail);
     });
@@ -363,7 +401,7 @@ export class BlockWriter {
       out.line(`const ${local}s = ${String(site)};`);
     } else out.line(`const ${local} = ${step.into === 'array' ? '[]' : 'newSet()'};`);
     out.block(`${label}: {`, () => {
-      this.block(step.body, { fail: `break ${label};`, succeed: '' });
+      this.block(step.body, { fail: `break ${label};`, succeed: '', ordered: step.into === 'array' });
     });
   }
 
@@ -371,31 +409,31 @@ export class BlockWriter {
     const out = this.#out;
     const label = this.label('W');
     const n = label.slice(1);
-    const exported = step.exports.filter((id) => this.#used.has(id));
+    const exported = [...new Set(step.exports)].filter((id) => this.#used.has(id));
     const values = step.overrides.map((override) => this.#overrideValue(override));
-    out.line(`const f${n} = M, x${n} = I, d${n} = D;`);
-    out.line(step.many ? `const r${n} = [];` : `let s${n} = false;`);
+    out.line(`const sm${n} = M, si${n} = I, sd${n} = D;`);
+    out.line(step.many ? `const rows${n} = [];` : `let ok${n} = false;`);
     if (!step.many) for (const id of exported) out.line(`let y${n}_${String(id)};`);
-    out.line('M = f' + n + '.next();');
+    out.line(`M = sm${n}.next();`);
     step.overrides.forEach((override, index) => {
       for (const line of this.#override(override, values[index] ?? 'undefined')) out.line(line);
     });
     out.block(`${label}: {`, () => {
       const save = exported.map((id) => `l${String(id)}`);
       const succeed = step.many
-        ? `r${n}.push([${save.join(', ')}]);`
-        : `${exported.map((id) => `y${n}_${String(id)} = l${String(id)}; `).join('')}s${n} = true; break ${label};`;
-      this.block(step.body, { fail: `break ${label};`, succeed });
+        ? `rows${n}.push([${save.join(', ')}]);`
+        : `${exported.map((id) => `y${n}_${String(id)} = l${String(id)}; `).join('')}ok${n} = true; break ${label};`;
+      this.block(step.body, { fail: `break ${label};`, succeed, ordered: step.many && exits.ordered });
     });
-    out.line(`M = f${n}; I = x${n}; D = d${n};`);
+    out.line(`M = sm${n}; I = si${n}; D = sd${n};`);
     if (!step.many) {
-      out.line(`if (!s${n}) ${exits.fail}`);
+      out.line(`if (!ok${n}) ${exits.fail}`);
       for (const id of exported) out.line(`const l${String(id)} = y${n}_${String(id)};`);
       this.block(step.rest, exits);
       return;
     }
     const loop = this.label('L');
-    out.block(`${loop}: for (const row of r${n}) {`, () => {
+    out.block(`${loop}: for (const row of rows${n}) {`, () => {
       exported.forEach((id, index) => {
         out.line(`const l${String(id)} = row[${String(index)}];`);
       });
@@ -441,8 +479,26 @@ export class BlockWriter {
 }
 
 /** True for built-ins that are written as JavaScript comparisons: they cannot fail. */
-const isCondition = (operand: Extract<Operand, { readonly kind: 'builtin' }>): boolean =>
-  operand.name === 'equal' || operand.name === 'neq' || operand.name in comparisons;
+const isCondition = (operand: BuiltinOperand): boolean =>
+  operand.name === 'equal' || operand.name === 'neq' || operand.name === 'internal.member_2' || Object.hasOwn(comparisons, operand.name);
+
+/** Built-ins that are one expression of JavaScript for operands of the usual types; the rest is left to the call. */
+const inline = (name: string, args: readonly string[], call: string): string | undefined => {
+  const [a = '', b = ''] = args;
+  const strings = `typeof ${a} === 'string' && typeof ${b} === 'string'`;
+  switch (name) {
+    case 'startswith':
+      return `${strings} ? ${a}.startsWith(${b}) : ${call}`;
+    case 'endswith':
+      return `${strings} ? ${a}.endsWith(${b}) : ${call}`;
+    case 'contains':
+      return `${strings} ? ${a}.includes(${b}) : ${call}`;
+    case 'count':
+      return `Array.isArray(${a}) ? ${a}.length : ${call}`;
+    default:
+      return undefined;
+  }
+};
 
 /** True for operands that are never undefined. */
 const isDefined = (operand: Operand): boolean => {
@@ -459,6 +515,12 @@ const isDefined = (operand: Operand): boolean => {
       return false;
   }
 };
+
+/** True for what is read straight from the base documents. */
+const isBase = (operand: Operand): boolean =>
+  operand.kind === 'base' || (operand.kind === 'member' && !operand.document && isBase(operand.of));
+
+type BuiltinOperand = Extract<Operand, { readonly kind: 'builtin' }>;
 
 interface PlainChain {
   readonly from: Operand;

@@ -7,8 +7,8 @@ import { Writer } from './writer.ts';
 
 /** What generated code takes from its runtime argument. */
 const runtimeNames =
-  'U, add, compare, documentKeys, equals, force, getIndex, isCollection, keyOf, keysOf, lazyDocument, mergeBase, ' +
-  'newObject, newParts, newSet, put, setPath, sizeOf, stepInto, valuesOf, walk';
+  'U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, mergeBase, ' +
+  'newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk';
 
 export interface GeneratedProgram {
   readonly code: string;
@@ -149,7 +149,7 @@ class ProgramWriter {
   #group(out: Writer, group: Group): void {
     if (group.constant !== undefined) {
       // Asked for by its own function only where documents are enumerated.
-      out.line(`const d${String(group.id)} = () => ${this.#pool.constant(group.constant)};`);
+      out.line(`function d${String(group.id)}() { return ${this.#pool.constant(group.constant)}; }`);
       return;
     }
     const id = String(group.id);
@@ -209,7 +209,7 @@ class ProgramWriter {
 
   /** The body of a complete rule or function. `done` leaves the function with a value. */
   #value(out: Writer, group: Group, done: (value: string) => string): void {
-    const blocks = this.#blockWriter(out, group.rules);
+    const blocks = this.#blockWriter(out, group.fallback === undefined ? group.rules : [...group.rules, [group.fallback]]);
     const bodies = group.rules.flat();
     const common = sameConstant(bodies);
     out.line('let v;');
@@ -227,6 +227,7 @@ class ProgramWriter {
             blocks.block(body.block, {
               fail: `break ${label};`,
               succeed: '',
+              ordered: false,
               result: (w, value) => {
                 if (common) {
                   w.line(done(value));
@@ -249,7 +250,11 @@ class ProgramWriter {
       });
     });
     const { fallback } = group;
-    if (fallback !== undefined) out.line(`if (v === undefined) v = ${blocks.operand(fallback)};`);
+    if (fallback !== undefined) {
+      out.block('F: if (v === undefined) {', () => {
+        blocks.block(fallback.block, { fail: 'break F;', succeed: '', ordered: false, result: (w, value) => w.line(`v = ${value};`) });
+      });
+    }
     out.line(done('v'));
   }
 
@@ -279,6 +284,7 @@ class ProgramWriter {
             blocks.block(body.block, {
               fail: `break ${label};`,
               succeed: '',
+              ordered: false,
               part: (w, step, path, value) => {
                 if (group.kind === 'set') w.line(`add(v, ${value});`);
                 else {
@@ -348,6 +354,7 @@ class ProgramWriter {
       blocks.block(entrypoint.block, {
         fail: 'return undefined;',
         succeed: '',
+        ordered: false,
         result: (w, value) => {
           w.line(`return ${value};`);
         },

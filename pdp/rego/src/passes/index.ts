@@ -1,21 +1,115 @@
 import type { RegoModule } from '../api.ts';
-import type { RegoVersion } from '../ast.ts';
+import type { CallTerm, Module, RegoVersion } from '../ast.ts';
 import type { Diagnostic } from '../diagnostics.ts';
 import { parseModule } from '../parser/index.ts';
+import { arityOf } from './check-calls.ts';
+import { checkRecursion } from './check-recursion.ts';
+import { checkForbiddenBuiltins, checkTypes } from './check-types.ts';
+import { dependenciesOf } from './dependencies.ts';
+import type { DependencyGraph } from './dependencies.ts';
+import { expandRule, LocalNames } from './expand.ts';
 import { resolveModules } from './resolve.ts';
+import type { ResolveOptions } from './resolve.ts';
+import { buildRuleTree } from './rule-tree.ts';
+import { checkHeads, orderRule } from './safety.ts';
+import type { CompileUnit, ResolvedModule, ResolvedRule } from './unit.ts';
 
-/** What a compiler front end says of modules: the stage that stopped, and why. */
+/** What the front end makes of modules. */
+export interface Analysis {
+  /** In the form of `CompileUnit`, then expanded and ordered. Only to be used where there are no diagnostics. */
+  readonly unit: CompileUnit;
+  /** Sorted by place. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Everything between the parser and the plan, in OPA's order; the order is meaning:
+ *
+ * 1. `resolveModules`: names, then locals, then `with`, conflicts between rules, unknown functions.
+ * 2. `expandRule`: calls out of terms. Safety is defined on that form.
+ * 3. `checkHeads`, then `orderRule`: safety and the order of evaluation.
+ * 4. `checkRecursion`, before types: inference does not end on rules that use themselves.
+ * 5. `checkTypes`, on ordered bodies: a variable has the type that the literal that binds it gives it.
+ * 6. `checkForbiddenBuiltins`.
+ *
+ * A phase with fatal diagnostics is the last, so that users see every problem of one kind and no echoes. Never throws.
+ */
+export const analyzeModules = (modules: readonly Module[], options: ResolveOptions = {}): Analysis => {
+  const resolved = resolveModules(modules, options);
+  const { unit } = resolved;
+  const diagnostics = [...resolved.diagnostics];
+  const stop = (result: CompileUnit, more: readonly Diagnostic[] = []): Analysis => ({
+    unit: result,
+    diagnostics: [...diagnostics, ...more].sort(byPlace),
+  });
+  if (resolved.fatal) return stop(unit);
+  const graph = dependenciesOf(unit);
+
+  const expanded = mapRules(unit.modules, (rule) => expandRule(rule, new LocalNames()));
+  const unsafeHeads = expanded.flatMap(({ rules }) => rules.flatMap((rule) => checkHeads(rule)));
+  if (unsafeHeads.length > 0) return stop(unit, unsafeHeads);
+  const unsafe: Diagnostic[] = [];
+  const arity = (call: CallTerm): number | undefined => arityOf(unit.ruleTree, call);
+  const ordered = mapRules(expanded, (rule) => {
+    const result = orderRule(rule, arity);
+    unsafe.push(...result.diagnostics);
+    return result.value;
+  });
+  const orderedUnit: CompileUnit = { ...unit, modules: ordered, ruleTree: buildRuleTree(ordered) };
+  if (unsafe.length > 0) return stop(orderedUnit, unsafe);
+  return stop(orderedUnit, checkUnit(orderedUnit, graph));
+};
+
+/**
+ * Recursion, types and forbidden built-ins of a unit whose bodies are expanded and in evaluation order. `graph` says which
+ * rules use which; made from the unit where it is not given.
+ */
+export const checkUnit = (unit: CompileUnit, graph: DependencyGraph = dependenciesOf(unit)): Diagnostic[] => {
+  const own = withRulesOf(unit, graph);
+  const recursion = checkRecursion(own);
+  if (recursion.length > 0) return recursion;
+  return [...checkTypes(unit, own), ...checkForbiddenBuiltins(unit)];
+};
+
+/** The same graph over the rules of a later form of the unit: rules keep their ids. */
+const withRulesOf = (unit: CompileUnit, graph: DependencyGraph): DependencyGraph => {
+  const byId = new Map<number, ResolvedRule>();
+  const add = (rule: ResolvedRule | undefined): void => {
+    for (let one = rule; one !== undefined; one = one.else) byId.set(one.id, one);
+  };
+  for (const { rules } of unit.modules) for (const rule of rules) add(rule);
+  const same = (rule: ResolvedRule): ResolvedRule => byId.get(rule.id) ?? rule;
+  return new Map(
+    [...graph].map(([rule, used]) => [same(rule), new Map([...used].map(([one, certain]) => [same(one), certain]))]),
+  );
+};
+
+const mapRules = (
+  modules: readonly ResolvedModule[],
+  map: (rule: ResolvedRule) => ResolvedRule,
+): readonly ResolvedModule[] => modules.map((module) => ({ ...module, rules: module.rules.map(map) }));
+
+const byPlace = ({ location: a }: Diagnostic, { location: b }: Diagnostic): number =>
+  a.file < b.file ? -1 : a.file > b.file ? 1 : a.row - b.row || a.col - b.col;
+
+/** What the front end says of modules: the stage that stopped, and why. */
 export interface Verdict {
   readonly stage: 'ok' | 'parse' | 'compile';
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Checks modules without generating code. Never throws. */
-export const diagnose = (modules: readonly RegoModule[], version: RegoVersion): Verdict => {
+/** Parses and checks modules without generating code. Never throws. */
+export const diagnose = (
+  modules: readonly RegoModule[],
+  version: RegoVersion,
+  options: ResolveOptions = {},
+): Verdict => {
   const parsed = modules.map(({ name, source }) => parseModule(source, name, version));
   const problems = parsed.flatMap(({ diagnostics }) => diagnostics);
   if (problems.length > 0) return { stage: 'parse', diagnostics: problems };
-  const resolved = resolveModules(parsed.map(({ module }) => module).filter((module) => module !== undefined));
-  if (resolved.diagnostics.length > 0) return { stage: 'compile', diagnostics: resolved.diagnostics };
-  return { stage: 'ok', diagnostics: [] };
+  const { diagnostics } = analyzeModules(
+    parsed.map(({ module }) => module).filter((module) => module !== undefined),
+    options,
+  );
+  return { stage: diagnostics.length > 0 ? 'compile' : 'ok', diagnostics };
 };

@@ -4,6 +4,7 @@ import { declaration } from '../types/builtins.ts';
 import { checkFunctions, checkVoidCalls } from './check-calls.ts';
 import { checkConflicts } from './check-conflicts.ts';
 import { checkDocumentNames, checkImports } from './check-overrides.ts';
+import { checkTemplates } from './check-templates.ts';
 import { erasePrint } from './erase-print.ts';
 import { rewriteHeadRef } from './head-refs.ts';
 import { rewriteLocals } from './locals.ts';
@@ -69,6 +70,8 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
   });
   if (locals.length > 0) return stop(locals);
 
+  const templates = checkTemplates(resolved, buildRuleTree(resolved));
+  if (templates.length > 0) return stop(templates);
   const voids = checkVoidCalls(resolved);
   if (voids.length > 0) return stop(voids);
   resolved = mapRules(resolved, erasePrint);

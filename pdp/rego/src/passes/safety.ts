@@ -20,25 +20,29 @@ export interface SafetyResult<T> {
  * Checks that the heads of a rule and of its `else` chain use no var that the body does not bind, then puts the
  * literals of every body, closures included, into the order in which their inputs are bound (OPA's order exactly:
  * every literal as early as it is safe, ties as written). What cannot be ordered is a `rego_unsafe_var_error`.
- * `scope` is what OPA appends to the message where a line holds several rules.
  */
-export const orderRule = <R extends Rule>(rule: R, arityOf: ArityOf): SafetyResult<R> => {
+export const orderRule = <R extends Rule>(rule: R, arityOf: ArityOf, scopeOf: ScopeOf = noScope): SafetyResult<R> => {
   const diagnostics: Diagnostic[] = [];
-  const value = order(rule, arityOf, diagnostics);
+  const value = order(rule, arityOf, scopeOf, diagnostics);
   return { value, diagnostics };
 };
 
-const order = <R extends Rule>(rule: R, arityOf: ArityOf, diagnostics: Diagnostic[]): R => {
+/** What is added to the message of a problem in a rule: its name, where the place alone does not tell. */
+export type ScopeOf = (rule: Rule) => string;
+
+const noScope: ScopeOf = () => '';
+
+const order = <R extends Rule>(rule: R, arityOf: ArityOf, scopeOf: ScopeOf, diagnostics: Diagnostic[]): R => {
   const safe: Names = new Set(reservedVars);
   for (const arg of rule.head.args ?? []) varsOfTerm(arg, {}, safe);
   const ordered = orderBody(rule.body, safe, arityOf);
-  if (ordered.unsafe.size > 0) diagnostics.push(...describeUnsafe(ordered.unsafe));
-  const otherwise = rule.else === undefined ? undefined : order(rule.else, arityOf, diagnostics);
+  if (ordered.unsafe.size > 0) diagnostics.push(...describeUnsafe(ordered.unsafe, scopeOf(rule)));
+  const otherwise = rule.else === undefined ? undefined : order(rule.else, arityOf, scopeOf, diagnostics);
   return { ...rule, body: ordered.body, else: otherwise };
 };
 
 /** The vars of the heads of a rule and its `else` chain that neither the arguments nor the body mention. */
-export const checkHeads = (rule: Rule): readonly Diagnostic[] => {
+export const checkHeads = (rule: Rule, scopeOf: ScopeOf = noScope): readonly Diagnostic[] => {
   const known: Names = new Set(reservedVars);
   varsOfBody(rule.body, safetyFilter, known);
   for (const arg of rule.head.args ?? []) varsOfTerm(arg, {}, known);
@@ -51,7 +55,7 @@ export const checkHeads = (rule: Rule): readonly Diagnostic[] => {
         if (t.kind === 'var' && !known.has(t.name) && !reported.has(t.name)) {
           reported.add(t.name);
           const name = t.original ?? t.name;
-          if (!isGenerated(name)) diagnostics.push(unsafeVar(name, t.location));
+          if (!isGenerated(name)) diagnostics.push(unsafeVar(name, t.location, scopeOf(rule)));
         }
         return t;
       },
@@ -60,15 +64,20 @@ export const checkHeads = (rule: Rule): readonly Diagnostic[] => {
   for (const part of rule.head.ref.path) check(part);
   check(rule.head.key);
   check(rule.head.value);
-  if (rule.else !== undefined) diagnostics.push(...checkHeads(rule.else));
+  if (rule.else !== undefined) diagnostics.push(...checkHeads(rule.else, scopeOf));
   return diagnostics;
 };
 
-const unsafeVar = (name: string, location: Location): Diagnostic => ({
+const unsafeVar = (name: string, location: Location, scope: string): Diagnostic => ({
   code: 'rego_unsafe_var_error',
-  message: `var ${name} is unsafe`,
+  message: `var ${name} is unsafe${scope}${unimported.has(name) ? hint(name) : ''}`,
   location,
 });
+
+/** Keywords that a module without the import of them reads as vars. */
+const unimported: ReadonlySet<string> = new Set(['in', 'every', 'contains', 'if', 'not', 'and', 'or']);
+
+const hint = (name: string): string => ` (hint: \`import future.keywords.${name}\` to import a future keyword)`;
 
 interface UnsafeVar {
   readonly name: string;
@@ -83,7 +92,7 @@ interface OrderedBody {
 /** Orders the body of a query; `safe` are the vars that have values before it. */
 export const orderQuery = (body: Body, arityOf: ArityOf): SafetyResult<Body> => {
   const ordered = orderBody(body, new Set(reservedVars), arityOf);
-  return { value: ordered.body, diagnostics: ordered.unsafe.size > 0 ? describeUnsafe(ordered.unsafe) : [] };
+  return { value: ordered.body, diagnostics: ordered.unsafe.size > 0 ? describeUnsafe(ordered.unsafe, '') : [] };
 };
 
 const orderBody = (body: Body, globals: ReadonlySet<string>, arityOf: ArityOf): OrderedBody => {
@@ -391,7 +400,7 @@ const withOriginals = (names: ReadonlySet<string>, expr: Expr): readonly UnsafeV
 };
 
 /** Names the unsafe vars that a user wrote; where there are none, points at the expressions. */
-const describeUnsafe = (unsafe: ReadonlyMap<Expr, readonly UnsafeVar[]>): readonly Diagnostic[] => {
+const describeUnsafe = (unsafe: ReadonlyMap<Expr, readonly UnsafeVar[]>, scope: string): readonly Diagnostic[] => {
   const first = new Map<string, { readonly original: string; readonly location: Location }>();
   const targets: Names = new Set();
   for (const [expr, vars] of unsafe) {
@@ -408,7 +417,7 @@ const describeUnsafe = (unsafe: ReadonlyMap<Expr, readonly UnsafeVar[]>): readon
   const written = [...first].filter(([, v]) => !isGenerated(v.original));
   // The target of an assignment is unsafe because of what it is assigned from; that is what users want named.
   const causes = written.filter(([name]) => !targets.has(name));
-  const shown = (causes.length > 0 ? causes : written).map(([, v]) => unsafeVar(v.original, v.location));
+  const shown = (causes.length > 0 ? causes : written).map(([, v]) => unsafeVar(v.original, v.location, scope));
   if (shown.length > 0) return shown.sort((a, b) => compareLocations(a.location, b.location));
   const seen: Names = new Set();
   const diagnostics: Diagnostic[] = [];
@@ -416,7 +425,7 @@ const describeUnsafe = (unsafe: ReadonlyMap<Expr, readonly UnsafeVar[]>): readon
     const before = seen.size;
     for (const { name } of vars) seen.add(name);
     if (seen.size > before) {
-      diagnostics.push({ code: 'rego_unsafe_var_error', message: 'expression is unsafe', location: expr.location });
+      diagnostics.push({ code: 'rego_unsafe_var_error', message: `expression is unsafe${scope}`, location: expr.location });
     }
   }
   return diagnostics;

@@ -21,6 +21,11 @@ export class Locals {
   /** Locals whose value may change from turn to turn of a loop around them. */
   readonly varying = new Set<LocalId>();
 
+  /** The local that `fresh` gives out next: those from here on are new. */
+  get next(): LocalId {
+    return this.#next;
+  }
+
   fresh(varying: boolean): LocalId {
     const id = this.#next++;
     if (varying) this.varying.add(id);
@@ -511,12 +516,13 @@ export class BodyLowering {
     });
     const block: Step[] = [];
     const inner = this.#child(block);
+    const firstNew = this.#locals.next;
     inner.expr({ ...expr, with: [] });
     const exports: LocalId[] = [];
     for (const [name, operand] of inner.#bound) {
       if (this.#bound.has(name)) continue;
       const stored = inner.#store(operand);
-      if (stored.kind === 'local') exports.push(stored.id);
+      if (stored.kind === 'local' && stored.id >= firstNew) exports.push(stored.id);
       this.#bound.set(name, stored);
     }
     inner.add({ kind: 'succeed' });

@@ -154,7 +154,8 @@ export interface Group {
   readonly params: readonly LocalId[];
   /** Rules in order; each a body and its `else` bodies. */
   readonly rules: readonly (readonly RuleBody[])[];
-  readonly fallback: Operand | undefined;
+  /** What `default` says. */
+  readonly fallback: RuleBody | undefined;
   /** For partial documents: by the number of leading keys that callers give, the rules under these keys. */
   readonly restrictions: ReadonlyMap<number, Restriction>;
   /** The value, if the group is one constant that nothing can replace. */

@@ -140,7 +140,8 @@ class Planner {
     const params: LocalId[] = [];
     for (let i = 0; i < outline.arity; i++) params.push(locals.fresh(false));
     const rules = outline.rules.map((rule) => this.#chain(rule, (r) => this.#ruleBody(outline, r, locals, params, [])));
-    const fallback = this.#fallback(outline, params, locals);
+    const fallback =
+      outline.fallback === undefined ? undefined : this.#ruleBody(outline, outline.fallback, locals, params, []);
     const replaced = this.#context.replacements.data.some((target) => startsWith(outline.path, target));
     const only = outline.rules[0];
     const constant =
@@ -154,17 +155,6 @@ class Planner {
     const chain: RuleBody[] = [];
     for (let r: ResolvedRule | undefined = rule; r !== undefined; r = r.else) chain.push(lower(r));
     return chain;
-  }
-
-  #fallback(outline: GroupOutline, params: readonly LocalId[], locals: Locals): Operand | undefined {
-    const rule = outline.fallback;
-    const value = rule?.head.value;
-    if (value === undefined) return undefined;
-    if (isConstant(value)) return { kind: 'constant', term: value };
-    // Defaults may be computed (comprehensions, calls of built-ins are not: OPA allows ground values only).
-    const body = new BodyLowering(this.#context, locals, [], new Map(), false);
-    void params;
-    return body.value(value);
   }
 
   /** One body: first the arguments or known keys, then the literals, then what the head says. */

@@ -1,4 +1,4 @@
-import { buildObject, equals, getIndex, getMember, isObject, keysOf as objectKeysOf, RegoObject, RegoSet, setMember } from './value.ts';
+import { buildObject, equals, getIndex, getMember, isObject, isPlainObject, keysOf as objectKeysOf, RegoObject, RegoSet, setMember } from './value.ts';
 import type { ObjectValue, Value } from './value.ts';
 
 /** A key of an object was given two values. `site` says where, by its number in the program. */
@@ -37,6 +37,19 @@ export const walk = (value: Value, path: readonly string[]): Value | undefined =
   let at: Value | undefined = value;
   for (let index = 0; index < path.length && at !== undefined; index++) at = getIndex(at, path[index]);
   return at;
+};
+
+/**
+ * `value[key]` within the base documents, where OPA takes keys for parts of a storage path: a number finds the member
+ * of an object that is written alike, and digits find the element of an array.
+ */
+export const baseIndex = (value: Value, key: Value): Value | undefined => {
+  if (typeof key === 'string') {
+    if (Array.isArray(value)) return /^(0|[1-9][0-9]*)$/.test(key) ? getIndex(value, Number(key)) : undefined;
+  } else if (typeof key === 'number' && value !== undefined && isObject(value)) {
+    return getIndex(value, key) ?? getIndex(value, String(key));
+  }
+  return getIndex(value, key);
 };
 
 /** A copy of a document in which `value` stands at `path`; what stands in the way and is no object gives way. */
@@ -103,7 +116,7 @@ export const lazyDocument = (node: LazyNode, base: Value | undefined): LazyDocum
 export const stepInto = (from: Value | LazyDocument, key: Value): Value | LazyDocument | undefined => {
   if (!(from instanceof LazyDocument)) return getIndex(from, key);
   const child = typeof key === 'string' ? from.node.children.get(key) : undefined;
-  const base = from.base === undefined ? undefined : getIndex(from.base, key);
+  const base = from.base === undefined ? undefined : baseIndex(from.base, key);
   if (child === undefined) return base;
   return typeof child === 'function' ? child() : new LazyDocument(child, base);
 };
@@ -140,6 +153,41 @@ export const keysOf = (value: Value): readonly Value[] | undefined => {
   if (typeof value !== 'object' || value === null) return noMembers;
   if (value instanceof RegoSet) return value.values();
   return isObject(value) ? objectKeysOf(value) : noMembers;
+};
+
+/** {@link anyValuesOf} for what is looked through again and again: a set keeps its members sorted, an array costs a copy. */
+export const sameValuesOf = (value: Value): readonly Value[] =>
+  value instanceof RegoSet ? value.values() : anyValuesOf(value);
+
+/** {@link keysOf} in the order of {@link sameValuesOf}. */
+export const sameKeysOf = (value: Value): readonly Value[] | undefined =>
+  value instanceof RegoSet ? value.values() : anyKeysOf(value);
+
+/** {@link valuesOf} in any order, the same as that of {@link anyKeysOf}. */
+export const anyValuesOf = (value: Value): readonly Value[] => {
+  if (Array.isArray(value)) return value as readonly Value[];
+  if (value instanceof RegoSet) return [...value];
+  return value !== undefined && isPlainObject(value) ? Object.values(value) : valuesOf(value);
+};
+
+/** {@link keysOf} in any order. */
+export const anyKeysOf = (value: Value): readonly Value[] | undefined => {
+  if (Array.isArray(value)) return undefined;
+  if (value instanceof RegoSet) return [...value];
+  return value !== undefined && isPlainObject(value) ? Object.keys(value) : keysOf(value);
+};
+
+/** `value in collection`: an element, a member, or the value at some key. */
+export const isMember = (value: Value, collection: Value): boolean => {
+  if (Array.isArray(collection)) {
+    // Only numbers and composites have equals that are not identical.
+    if (typeof value === 'string') return collection.includes(value);
+    for (let index = 0; index < collection.length; index++) if (equals(value, collection[index])) return true;
+    return false;
+  }
+  if (collection instanceof RegoSet) return collection.has(value);
+  for (const member of anyValuesOf(collection)) if (equals(value, member)) return true;
+  return false;
 };
 
 /** True for arrays, objects and sets. */

@@ -44,7 +44,7 @@ export interface Surroundings {
  * that the failure which the built-in may have recorded learns its place; calls that succeed pay nothing.
  */
 export class Evaluation implements BuiltinContext {
-  readonly cache = new Map<string, unknown>();
+  #cache: Map<string, unknown> | undefined = undefined;
   readonly #sites: readonly Site[];
   readonly #failures: BuiltinFailure[] | undefined;
   readonly #surroundings: Surroundings;
@@ -64,14 +64,22 @@ export class Evaluation implements BuiltinContext {
     this.#now = options.nowNs;
   }
 
-  readonly nowNs = (): bigint => (this.#now ??= this.#surroundings.nowNs());
+  get cache(): Map<string, unknown> {
+    return (this.#cache ??= new Map());
+  }
 
-  readonly randomBytes = (count: number): Uint8Array => this.#surroundings.randomBytes(count);
+  nowNs(): bigint {
+    return (this.#now ??= this.#surroundings.nowNs());
+  }
 
-  readonly fail = (code: BuiltinErrorCode, message: () => string): undefined => {
+  randomBytes(count: number): Uint8Array {
+    return this.#surroundings.randomBytes(count);
+  }
+
+  fail(code: BuiltinErrorCode, message: () => string): undefined {
     this.#failures?.push({ code, message, site: undefined });
     return undefined;
-  };
+  }
 
   /** Tells the failures that have no place yet where they happened. */
   at(site: number): void {

@@ -9,14 +9,20 @@ export type Type =
   | { readonly kind: 'string' }
   | ArrayType
   | ObjectType
-  | { readonly kind: 'set'; readonly of: Type }
+  | SetType
   | AnyType
   | FunctionType;
+
+/** Without `of` nothing is known of the members, or there are none. */
+export interface SetType {
+  readonly kind: 'set';
+  readonly of: Type | undefined;
+}
 
 /** First the elements whose types are known each, then any number of `rest`. Without `rest` the length is known. */
 export interface ArrayType {
   readonly kind: 'array';
-  readonly items: readonly Type[];
+  readonly items: readonly (Type | undefined)[];
   readonly rest: Type | undefined;
 }
 
@@ -26,9 +32,9 @@ export type ConstantKey = string;
 export interface ObjectType {
   readonly kind: 'object';
   /** Keys that are there for sure. */
-  readonly properties: ReadonlyMap<ConstantKey, Type>;
+  readonly properties: ReadonlyMap<ConstantKey, Type | undefined>;
   /** What other keys and values there may be. */
-  readonly rest: { readonly key: Type; readonly value: Type } | undefined;
+  readonly rest: { readonly key: Type | undefined; readonly value: Type | undefined } | undefined;
 }
 
 /** A value of one of the types; of any type at all where there is none. */
@@ -39,7 +45,7 @@ export interface AnyType {
 
 export interface FunctionType {
   readonly kind: 'function';
-  readonly args: readonly Type[];
+  readonly args: readonly (Type | undefined)[];
   /** The type of any number of further arguments. */
   readonly variadic: Type | undefined;
   /** Undefined: the call has no value. */
@@ -53,11 +59,11 @@ export const STRING: Type = { kind: 'string' };
 export const ANY: AnyType = { kind: 'any', of: [] };
 
 /** An array of one known type for each element. */
-export const tuple = (items: readonly Type[]): ArrayType => ({ kind: 'array', items, rest: undefined });
+export const tuple = (items: readonly (Type | undefined)[]): ArrayType => ({ kind: 'array', items, rest: undefined });
 
 export const arrayOf = (of: Type): ArrayType => ({ kind: 'array', items: [], rest: of });
 
-export const setOf = (of: Type): Type => ({ kind: 'set', of });
+export const setOf = (of: Type | undefined): SetType => ({ kind: 'set', of });
 
 export const objectOf = (key: Type, value: Type): ObjectType => ({
   kind: 'object',

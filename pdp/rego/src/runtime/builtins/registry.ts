@@ -7,17 +7,21 @@ import { encodings } from './encodings.ts';
 import { formatting } from './sprintf.ts';
 import { globs } from './globs.ts';
 import { graphs } from './graphs.ts';
+import { hashes } from './hashes.ts';
 import { jsonPatch } from './json-patch.ts';
 import { jsonPaths } from './json-paths.ts';
 import { messages } from './messages.ts';
+import { networks } from './networks.ts';
 import { objects } from './objects.ts';
 import { regex } from './regex.ts';
 import { semver } from './semver.ts';
 import { sets } from './sets.ts';
 import { strings } from './strings.ts';
+import { times } from './times.ts';
 import { types } from './types.ts';
 import { units } from './units.ts';
 import { uuids } from './uuids.ts';
+import { yaml } from './yaml.ts';
 
 export type { Builtin, BuiltinContext, BuiltinErrorCode } from './builtin.ts';
 
@@ -30,17 +34,21 @@ const families: readonly BuiltinFamily[] = [
   formatting,
   globs,
   graphs,
+  hashes,
   jsonPatch,
   jsonPaths,
   messages,
+  networks,
   objects,
   regex,
   semver,
   sets,
   strings,
+  times,
   types,
   units,
   uuids,
+  yaml,
 ];
 
 /** Every built-in that can be called at run time, by name. */

@@ -1,0 +1,137 @@
+import { isDeepStrictEqual } from 'node:util';
+import { mergeConditions, type DesiredCondition, type PolicyRevision, type PolicyRevisionStatus } from '@edict/crds';
+import type { RolloutProgress } from '@edict/protocol';
+import { rfc3339, rfc3339Millis } from '../../clock.ts';
+import { exceptionsOf, phaseOf } from '../policy-set/status.ts';
+import { decisionOf } from '../world.ts';
+
+/** All that deciding about one revision's status takes. */
+export interface ObservedRevision {
+  readonly revision: PolicyRevision;
+  /** The distribution's last report about the set, whichever revision it is about. */
+  readonly progress: RolloutProgress | undefined;
+  /** Highest n of the set that is decided to be served; 0 for none. */
+  readonly committedN: number;
+  /** When this process last wrote the status; 0 for never. */
+  readonly writtenAt: number;
+  readonly intervalMs: number;
+  readonly now: number;
+}
+
+export interface RevisionPlan {
+  readonly status?: PolicyRevisionStatus;
+  readonly requeueAfterMs?: number;
+}
+
+/**
+ * The status of one revision. The decision in it is written by the distribution alone, by compare-and-swap, and only
+ * carried along here. A closed rollout is history: its figures do not change any more.
+ */
+export function planRevision(observed: ObservedRevision): RevisionPlan {
+  const { revision, writtenAt, intervalMs, now } = observed;
+  const before = revision.status;
+  const status = statusOf(observed);
+  if (isDeepStrictEqual(status, before)) return {};
+  const isUrgent = before?.phase !== status.phase || before.observedGeneration !== status.observedGeneration;
+  const dueInMs = writtenAt + intervalMs - now;
+  return !isUrgent && dueInMs > 0 ? { requeueAfterMs: dueInMs } : { status };
+}
+
+function statusOf({ revision, progress, committedN, now }: ObservedRevision): PolicyRevisionStatus {
+  const { n } = revision.spec;
+  const before = revision.status ?? {};
+  const decision = decisionOf(revision);
+  const state = decision === undefined ? 'Open' : decision === 'Commit' ? 'Committed' : 'Aborted';
+  const isClosed = before.phase === 'Completed' || (before.phase === 'Aborted' && before.conditions !== undefined);
+  if (isClosed) return before;
+  const isOvertaken = state === 'Committed' && committedN > n;
+  const phase = isOvertaken ? 'Completed' : phaseOf({ n, state }, progress);
+  const told = progress?.revision === n ? progress : undefined;
+  const generation = revision.metadata.generation ?? 1;
+  const desired = conditionsOf(phase, told, before, isOvertaken);
+  const absent = (['Reconciling', 'Stalled'] as const).filter((type) => !desired.some((entry) => entry.type === type));
+  return {
+    ...before,
+    ...(told === undefined ? {} : figuresOf(told)),
+    observedGeneration: generation,
+    phase,
+    conditions: mergeConditions(before.conditions, desired, absent, generation, rfc3339(now)),
+  };
+}
+
+function figuresOf(progress: RolloutProgress): PolicyRevisionStatus {
+  const { counts, preparingSince, completedAt, convergenceMs, skewMs } = progress;
+  const exceptions = exceptionsOf(progress);
+  return {
+    preparedCount: `${counts.prepared}/${counts.required}`,
+    // After an abort the counts are about the revision that serves instead: nobody serves this one.
+    activeCount: `${progress.phase === 'Aborted' ? 0 : counts.active}/${counts.required}`,
+    nackedCount: counts.nacked,
+    exceptions,
+    ...(preparingSince === undefined ? {} : { preparingSince: rfc3339Millis(preparingSince) }),
+    ...(completedAt === undefined ? {} : { completedAt: rfc3339Millis(completedAt) }),
+    ...(convergenceMs === undefined ? {} : { convergenceMilliseconds: Math.round(convergenceMs) }),
+    ...(skewMs === undefined ? {} : { skewMilliseconds: Math.round(skewMs) }),
+  };
+}
+
+function conditionsOf(
+  phase: NonNullable<PolicyRevisionStatus['phase']>,
+  told: RolloutProgress | undefined,
+  { cause = '', preparedCount = '', activeCount = '' }: PolicyRevisionStatus,
+  isOvertaken: boolean,
+): readonly DesiredCondition[] {
+  const prepared = told === undefined ? preparedCount : `${told.counts.prepared}/${told.counts.required}`;
+  const active = told === undefined ? activeCount : `${told.counts.active}/${told.counts.required}`;
+  const all: DesiredCondition = { type: 'Prepared', status: 'True', reason: 'AllPrepared', message: 'decided to be served' };
+  switch (phase) {
+    case 'Pending':
+    case 'Preparing': {
+      const message = `${prepared === '' ? 'no' : prepared} PDPs have prepared it`;
+      return ['Prepared', 'Converged', 'Ready'].map((type) => waiting(type as 'Ready', message)).concat(working(message));
+    }
+    case 'Committing': {
+      const message = `${active === '' ? 'no' : active} PDPs serve it`;
+      return [all, waiting('Converged', message), waiting('Ready', message), working(message)];
+    }
+    case 'Completed': {
+      if (isOvertaken) {
+        const message = 'a newer revision was committed before every PDP had confirmed this one';
+        return [
+          all,
+          { type: 'Converged', status: 'False', reason: 'Superseded', message },
+          { type: 'Ready', status: 'False', reason: 'Superseded', message },
+        ];
+      }
+      const message = 'every required PDP served it';
+      return [
+        all,
+        { type: 'Converged', status: 'True', reason: 'Converged', message },
+        { type: 'Ready', status: 'True', reason: 'Converged', message },
+      ];
+    }
+    case 'Aborted': {
+      const reason = abortReason(cause);
+      return [
+        { type: 'Prepared', status: 'False', reason, message: cause },
+        { type: 'Converged', status: 'False', reason, message: cause },
+        { type: 'Ready', status: 'False', reason, message: cause },
+        { type: 'Stalled', status: 'True', reason, message: cause },
+      ];
+    }
+  }
+}
+
+function abortReason(cause: string): DesiredCondition['reason'] {
+  if (cause.startsWith('Nack:')) return 'Nacked';
+  if (cause.startsWith('Timeout:')) return 'DeadlineExceeded';
+  return cause.startsWith('Superseded:') ? 'Superseded' : 'Aborted';
+}
+
+function waiting(type: DesiredCondition['type'], message: string): DesiredCondition {
+  return { type, status: 'False', reason: 'WaitingForPDP', message };
+}
+
+function working(message: string): DesiredCondition {
+  return { type: 'Reconciling', status: 'True', reason: 'WaitingForPDP', message };
+}

@@ -1,0 +1,62 @@
+import { formatProblem, isDigest, type Manifest } from '@edict/bundle';
+import { CheckError, type DomainChecker, type StoredBundle } from '../../compile/domain-checker.ts';
+import type { Refusal } from './observed.ts';
+
+export interface CombinationDeps {
+  readonly checker: DomainChecker;
+  readonly bundleBytes: (namespace: string, digest: string) => Promise<Uint8Array | undefined>;
+}
+
+/** Problems that a message names. */
+const PROBLEMS_SHOWN = 10;
+/** Combinations whose verdict is remembered. */
+const KNOWN_MAX = 256;
+
+/**
+ * Checks that the bundles of a revision work together, each domain having been valid by itself: an edit of one may take
+ * away what another imports. Verdicts are remembered by content.
+ */
+export class CombinationJudge {
+  readonly #deps: CombinationDeps;
+  readonly #known = new Map<string, Refusal | undefined>();
+
+  constructor(deps: CombinationDeps) {
+    this.#deps = deps;
+  }
+
+  /** Why the manifest cannot be served, if it cannot. `good` is a manifest that is known to be good. */
+  async judge(namespace: string, content: string, manifest: Manifest, good: Manifest | undefined): Promise<Refusal | undefined> {
+    const key = `${namespace} ${content}`;
+    if (this.#known.has(key)) return this.#known.get(key);
+    const verdict = await this.#judge(namespace, manifest, good);
+    this.#known.set(key, verdict);
+    if (this.#known.size > KNOWN_MAX) {
+      const [oldest] = this.#known.keys();
+      if (oldest !== undefined) this.#known.delete(oldest);
+    }
+    return verdict;
+  }
+
+  async #judge(namespace: string, manifest: Manifest, good: Manifest | undefined): Promise<Refusal | undefined> {
+    const before = new Map(good?.domains.map(({ name, digest }) => [name, digest]));
+    const present = new Set(manifest.domains.map(({ name }) => name));
+    const isRemoval = [...before.keys()].some((name) => !present.has(name));
+    // Whoever referred to a domain that is gone cannot be told from here: then all are looked at.
+    const changed = manifest.domains.filter(({ name, digest }) => isRemoval || before.get(name) !== digest).map(({ name }) => name);
+    const bundles: StoredBundle[] = [];
+    for (const { digest, name } of manifest.domains) {
+      const gzip = isDigest(digest) ? await this.#deps.bundleBytes(namespace, digest) : undefined;
+      if (gzip === undefined) return { reason: 'Invalid', message: `the bundle ${digest} of ${name} is not stored` };
+      bundles.push({ digest, gzip });
+    }
+    try {
+      const problems = await this.#deps.checker.checkCombination(bundles, changed);
+      if (problems.length === 0) return undefined;
+      const lines = problems.slice(0, PROBLEMS_SHOWN).map(formatProblem);
+      return { reason: 'Invalid', message: `the domains do not work together:\n${lines.join('\n')}`.slice(0, 30_000) };
+    } catch (error) {
+      if (!(error instanceof CheckError) || error.code === 'Busy' || error.code === 'Closed') throw error;
+      return { reason: 'Invalid', message: error.message };
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { RENDERER_VERSION, signRevision, type SigningKey } from '@edict/bundle';
+import { API_VERSION, revisionName, type PolicySet } from '@edict/crds';
+import { rfc3339Millis } from '../../clock.ts';
+import type { EventSink } from '../../events.ts';
+import type { OperatorMetrics } from '../../observability/metrics.ts';
+import { isStoreError, StoreError } from '../../store/errors.ts';
+import { keyOf, keyText } from '../../store/object-key.ts';
+import type { Store } from '../../store/store.ts';
+import { subjectOf } from '../event-subject.ts';
+import { WITHDRAW_FINALIZER } from '../names.ts';
+import type { SetAction } from './observed.ts';
+
+export interface ExecuteSetDeps {
+  readonly store: Store;
+  readonly events: EventSink;
+  readonly metrics: OperatorMetrics;
+  readonly signingKey: SigningKey;
+  readonly now: () => number;
+  readonly noteStatusWritten: (key: string, at: number) => void;
+}
+
+/** Does one action for a set as it was observed. Throws `Conflict` when the set has changed since. */
+export async function executeSet(set: PolicySet, action: SetAction, deps: ExecuteSetDeps): Promise<PolicySet> {
+  const { store, events, metrics } = deps;
+  const finalizers = set.metadata.finalizers ?? [];
+  switch (action.type) {
+    case 'add-finalizer':
+      return store.update<'PolicySet'>({
+        ...set,
+        metadata: { ...set.metadata, finalizers: [...finalizers, WITHDRAW_FINALIZER] },
+      });
+    case 'remove-finalizer': {
+      const rest = finalizers.filter((name) => name !== WITHDRAW_FINALIZER);
+      const after = await store.update<'PolicySet'>({ ...set, metadata: { ...set.metadata, finalizers: rest } });
+      const isClean = action.outcome === 'Withdrawn';
+      if (!isClean) metrics.withdrawTimeouts.inc();
+      events.emit({
+        type: isClean ? 'Normal' : 'Warning',
+        reason: isClean ? 'Withdrawn' : 'WithdrawTimeout',
+        message: isClean ? 'no PDP serves the set any more' : 'deleted although not every PDP has confirmed the withdrawal',
+        regarding: subjectOf(set),
+      });
+      return after;
+    }
+    case 'create-revision':
+      await createRevision(set, action, deps);
+      return set;
+    case 'delete-revision':
+      try {
+        const { uid } = action.revision.metadata;
+        await store.delete('PolicyRevision', keyOf(action.revision), uid === undefined ? {} : { uid });
+      } catch (error) {
+        if (!isStoreError(error, 'NotFound')) throw error;
+      }
+      return set;
+    case 'set-status': {
+      const after = await store.updateStatus<'PolicySet'>({ ...set, status: action.status });
+      metrics.statusWrites.inc({ kind: 'PolicySet' });
+      deps.noteStatusWritten(keyText(keyOf(set)), deps.now());
+      return after;
+    }
+  }
+}
+
+/** Creating the object of that name is what allocates n: of two who try, one gets `AlreadyExists` and looks again. */
+async function createRevision(
+  set: PolicySet,
+  { n, parent, wanted }: Extract<SetAction, { type: 'create-revision' }>,
+  { store, events, metrics, signingKey, now }: ExecuteSetDeps,
+): Promise<void> {
+  const { name, namespace = '', uid = '', generation = 0 } = set.metadata;
+  const createdAt = rfc3339Millis(now());
+  const { reason, rollbackOf, text } = wanted;
+  const digest = wanted.digest as `sha256:${string}`;
+  const header = { set: `${namespace}/${name}`, setUid: uid, n, digest, parent, reason, createdAt };
+  const { keyId, signature } = signRevision(header, signingKey.privateKey);
+  try {
+    await store.create({
+      apiVersion: API_VERSION,
+      kind: 'PolicyRevision',
+      metadata: {
+        namespace,
+        name: revisionName(name, n),
+        ownerReferences: [{ apiVersion: API_VERSION, kind: 'PolicySet', name, uid, controller: true }],
+      },
+      spec: {
+        set: name,
+        setUid: uid,
+        setGeneration: generation,
+        n,
+        digest,
+        parent,
+        reason,
+        createdAt,
+        keyId,
+        signature,
+        rendererVersion: RENDERER_VERSION,
+        manifest: text,
+        ...(rollbackOf === undefined ? {} : { rollbackOf }),
+      },
+    });
+  } catch (error) {
+    if (!isStoreError(error, 'AlreadyExists')) throw error;
+    throw new StoreError('Conflict', `revision ${n} of ${namespace}/${name} exists already`, { cause: error });
+  }
+  metrics.revisions.inc({ reason });
+  const what = rollbackOf === undefined ? `${wanted.manifest.domains.length} domains` : `the content of revision ${rollbackOf}`;
+  events.emit({
+    type: 'Normal',
+    reason: rollbackOf === undefined ? 'RevisionCreated' : 'RolledBack',
+    message: `revision ${n} with ${what}`,
+    regarding: subjectOf(set),
+  });
+}

@@ -1,0 +1,81 @@
+import type { PolicyRevision } from '@edict/crds';
+import { keyOf, keyText, parseKey } from '../../store/object-key.ts';
+import { parseCause } from '../abort-cause.ts';
+import { contentKey, manifestOf } from '../manifest-text.ts';
+import type { RolloutBoard } from '../rollout-board.ts';
+import { committedOf, decisionOf, isDeleting, revisionsOf, type World } from '../world.ts';
+import type { CombinationJudge } from './combination.ts';
+import type { Debounce } from './debounce.ts';
+import { isRefusal, type ObservedSet, type Refusal, type RevisionView, type Wanted } from './observed.ts';
+import { membersOf, wantedOf } from './wanted.ts';
+
+export interface ObserveSetDeps {
+  readonly world: World;
+  readonly board: RolloutBoard;
+  readonly debounce: Debounce;
+  readonly combinations: CombinationJudge;
+  /** When the status of a set was last written by this process; 0 for never. */
+  readonly statusWrittenAt: (key: string) => number;
+  readonly statusIntervalMs: number;
+  readonly now: () => number;
+}
+
+/** Everything that deciding about the set takes; undefined if there is no such set. */
+export async function observeSet(key: string, deps: ObserveSetDeps): Promise<ObservedSet | undefined> {
+  const { world, board, debounce, combinations, statusWrittenAt, statusIntervalMs, now } = deps;
+  const set = world.sets.get(parseKey(key));
+  if (set === undefined) {
+    debounce.settle(key);
+    return undefined;
+  }
+  const namespace = set.metadata.namespace ?? '';
+  const own = revisionsOf(world, set);
+  const members = membersOf(world, set);
+  const revisions = own.map(viewOf);
+  const head = revisions.findLast(({ state }) => state !== 'Aborted');
+  const unsettled = set.spec.rollbackTo === undefined && members.some((member) => !member.settled);
+  let wanted: Wanted | Refusal = wantedOf(set, members, own);
+  let debounceMs = 0;
+  if (!isRefusal(wanted)) {
+    if (wanted.content === (head?.content ?? '[]')) debounce.settle(key);
+    else if (!isDeleting(set)) debounceMs = debounce.remainingMs(key, wanted.content, unsettled, now());
+    const isNew = wanted.content !== head?.content && wanted.reason !== 'Rollback' && wanted.manifest.domains.length > 0;
+    // Checked when it is about to be made, and beside the event loop: the caches may be newer afterwards.
+    if (isNew && debounceMs === 0 && !set.spec.paused) {
+      const committed = committedOf(own);
+      const good = committed === undefined ? undefined : manifestOf(committed);
+      wanted = (await combinations.judge(namespace, wanted.content, wanted.manifest, good)) ?? wanted;
+    }
+  }
+  const highestN = Math.max(
+    set.status?.desiredRevision ?? 0,
+    // Revisions of an earlier set of this name hold their names until they are collected.
+    ...world.revisions.list(namespace).flatMap(({ spec }) => (spec.set === set.metadata.name ? [spec.n] : [])),
+  );
+  return {
+    set,
+    revisions,
+    highestN,
+    wanted,
+    unsettled,
+    debounceMs,
+    progress: board.get(keyText(keyOf(set)), set.metadata.uid),
+    statusWrittenAt: statusWrittenAt(key),
+    statusIntervalMs,
+    now: now(),
+  };
+}
+
+function viewOf(object: PolicyRevision): RevisionView {
+  const decision = decisionOf(object);
+  const decidedAt = object.status?.waves?.find(({ index }) => index === 0)?.decidedAt;
+  return {
+    object,
+    n: object.spec.n,
+    digest: object.spec.digest,
+    content: contentKey(manifestOf(object).domains),
+    state: decision === undefined ? 'Open' : decision === 'Commit' ? 'Committed' : 'Aborted',
+    cause: decision === 'Abort' ? parseCause(object.status?.cause) : undefined,
+    at: Date.parse(decidedAt ?? object.spec.createdAt),
+  };
+}

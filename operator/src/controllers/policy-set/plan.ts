@@ -1,0 +1,120 @@
+import { isDeepStrictEqual } from 'node:util';
+import { durationMs, type PolicySetStatus } from '@edict/crds';
+import { FORCE_DELETE_ANNOTATION, WITHDRAW_FINALIZER } from '../names.ts';
+import { failedDigests, restMs } from './failures.ts';
+import { isRefusal, type ObservedSet, type RevisionView, type SetAction, type SetPlan } from './observed.ts';
+import { statusOf } from './status.ts';
+import type { Standing } from './standing.ts';
+
+/** What to do about one set. Pure; an empty plan is the definition of done. */
+export function planSet(observed: ObservedSet): SetPlan {
+  const { set } = observed;
+  const hasFinalizer = (set.metadata.finalizers ?? []).includes(WITHDRAW_FINALIZER);
+  if (set.metadata.deletionTimestamp !== undefined) {
+    return hasFinalizer ? planDeletion(observed, set.metadata.deletionTimestamp) : { actions: [] };
+  }
+  if (!hasFinalizer) return { actions: [{ type: 'add-finalizer' }] };
+  const standing = standingOf(observed);
+  const status = planStatus(observed, standing);
+  const isNewSpec = set.status?.observedGeneration !== set.metadata.generation;
+  if (standing.type === 'Due') {
+    const create = creation(observed);
+    // With a new spec the failures of the old one are forgotten first: else the revision would be refused unseen.
+    return { actions: isNewSpec ? [...status.actions, ...create] : create };
+  }
+  const actions = [...status.actions, ...pruning(observed)];
+  const waits = [status.requeueAfterMs, standing.type === 'Waiting' ? standing.remainingMs : undefined];
+  return withRequeue(actions, waits);
+}
+
+/** The newest revision that was not given up: what the set serves or is about to serve. */
+export function headOf(revisions: readonly RevisionView[]): RevisionView | undefined {
+  return revisions.findLast(({ state }) => state !== 'Aborted');
+}
+
+/** Whether the set has what it should, and if not, what is in the way. */
+function standingOf(observed: ObservedSet): Standing {
+  const { set, wanted, revisions, unsettled, debounceMs } = observed;
+  if (isRefusal(wanted)) return { type: 'Refused', refusal: wanted };
+  const head = headOf(revisions);
+  const isServed = head === undefined ? wanted.manifest.domains.length === 0 : head.content === wanted.content;
+  if (isServed) return head === undefined ? { type: 'Empty' } : { type: 'Settled', head };
+  if (set.spec.paused) return { type: 'Paused' };
+  const failed = failedDigests(observed).find(({ digest }) => digest === wanted.digest);
+  if (failed !== undefined) {
+    const revision = revisions.findLast(({ digest, state }) => digest === failed.digest && state === 'Aborted');
+    return { type: 'Failed', message: failed.reason, n: revision?.n, cause: revision?.cause?.reason ?? 'Nack' };
+  }
+  const rest = restMs(observed);
+  if (rest > 0) return { type: 'Resting', remainingMs: rest };
+  if (debounceMs > 0) return { type: 'Waiting', remainingMs: debounceMs, unsettled };
+  return { type: 'Due' };
+}
+
+function creation({ wanted, highestN }: ObservedSet): readonly SetAction[] {
+  if (isRefusal(wanted)) return [];
+  return [{ type: 'create-revision', n: highestN + 1, parent: highestN, wanted }];
+}
+
+/** Writes the status, but not more often than allowed for figures alone. */
+function planStatus(observed: ObservedSet, standing: Standing): SetPlan {
+  const status = statusOf(observed, standing);
+  const restingFor = standing.type === 'Resting' ? standing.remainingMs : undefined;
+  if (isDeepStrictEqual(status, observed.set.status)) return withRequeue([], [restingFor]);
+  const dueInMs = observed.statusWrittenAt + observed.statusIntervalMs - observed.now;
+  const isUrgent = !isDeepStrictEqual(essence(status), essence(observed.set.status ?? {}));
+  if (!isUrgent && dueInMs > 0) return withRequeue([], [dueInMs, restingFor]);
+  return withRequeue([{ type: 'set-status', status }], [restingFor]);
+}
+
+/** A status without the figures that change with every answer of every PDP. */
+function essence({ pdps: _pdps, pdpsActive: _active, exceptions: _exceptions, conditions, ...rest }: PolicySetStatus): unknown {
+  return { ...rest, conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })) };
+}
+
+/** Closed revisions beyond the history limit. What serves, what is newest and what is rolled back to stays. */
+function pruning({ set, revisions }: ObservedSet): readonly SetAction[] {
+  const committed = revisions.findLast(({ state }) => state === 'Committed');
+  const closed = revisions.filter(
+    (revision) =>
+      revision.state !== 'Open' &&
+      revision !== committed &&
+      revision !== revisions.at(-1) &&
+      revision.n !== set.spec.rollbackTo,
+  );
+  const excess = closed.slice(0, Math.max(0, closed.length - set.spec.history.limit));
+  return excess.map(({ object }) => ({ type: 'delete-revision', revision: object }));
+}
+
+function planDeletion(observed: ObservedSet, deletionTimestamp: string): SetPlan {
+  const { set, revisions, now, progress } = observed;
+  const finish = (outcome: 'Withdrawn' | 'WithdrawTimeout' | 'Forced'): SetPlan => ({
+    actions: [
+      ...revisions.map(({ object }): SetAction => ({ type: 'delete-revision', revision: object })),
+      { type: 'remove-finalizer', outcome },
+    ],
+  });
+  if (set.metadata.annotations?.[FORCE_DELETE_ANNOTATION] === 'true') return finish('Forced');
+  const head = headOf(revisions);
+  const wasServed = revisions.some(({ state }) => state !== 'Aborted');
+  if (head === undefined || !wasServed) return finish('Withdrawn');
+  const remainingMs = Date.parse(deletionTimestamp) + durationMs(set.spec.withdrawTimeout) - now;
+  const isEmpty = head.object.spec.reason === 'Withdraw' && head.state === 'Committed' && isNothing(head);
+  const isConfirmed =
+    isEmpty && progress?.revision === head.n && progress.counts.active >= progress.counts.required && progress.phase === 'Completed';
+  if (isConfirmed) return finish('Withdrawn');
+  if (remainingMs <= 0) return finish('WithdrawTimeout');
+  const needsRevision = !isNothing(head);
+  const status = planStatus(observed, { type: 'Withdrawing' });
+  const actions = needsRevision ? [...status.actions, ...creation(observed)] : status.actions;
+  return withRequeue(actions, [remainingMs, status.requeueAfterMs]);
+}
+
+function isNothing(revision: RevisionView): boolean {
+  return revision.content === '[]';
+}
+
+function withRequeue(actions: readonly SetAction[], waits: readonly (number | undefined)[]): SetPlan {
+  const due = waits.filter((wait) => wait !== undefined);
+  return due.length === 0 ? { actions } : { actions, requeueAfterMs: Math.max(1, Math.min(...due)) };
+}

@@ -1,0 +1,186 @@
+import {
+  findCondition,
+  mergeConditions,
+  type ConditionReason,
+  type DesiredCondition,
+  type PolicySetStatus,
+} from '@edict/crds';
+import type { RolloutProgress } from '@edict/protocol';
+import { rfc3339 } from '../../clock.ts';
+import { describeProgress } from '../rollout-board.ts';
+import { failedDigests } from './failures.ts';
+import type { ObservedSet, RevisionView } from './observed.ts';
+import type { Standing } from './standing.ts';
+
+/** The status of a set: exact by construction, as it is made from the PDPs' own words and from durable decisions only. */
+export function statusOf(observed: ObservedSet, standing: Standing): PolicySetStatus {
+  const { set, revisions, progress, now } = observed;
+  const newest = revisions.at(-1);
+  const committed = revisions.findLast(({ state }) => state === 'Committed');
+  const failed = failedDigests(observed);
+  const lastConvergence = convergenceOf(observed, committed);
+  const generation = set.metadata.generation ?? 0;
+  const desired = conditionsOf(observed, standing);
+  const absent = (['Reconciling', 'Stalled'] as const).filter((type) => !desired.some((entry) => entry.type === type));
+  const counts = progress?.counts ?? set.status?.pdps;
+  const exceptions = progress === undefined ? (set.status?.exceptions ?? []) : exceptionsOf(progress);
+  return {
+    observedGeneration: generation,
+    ...(newest === undefined ? {} : { desiredRevision: newest.n, desiredDigest: newest.digest }),
+    ...(committed === undefined ? {} : { committedRevision: committed.n, committedDigest: committed.digest }),
+    ...(newest === undefined ? {} : { rollout: { revision: newest.n, phase: phaseOf(newest, progress) } }),
+    ...(counts === undefined ? {} : { pdps: { ...counts }, pdpsActive: `${counts.active}/${counts.required}` }),
+    ...(exceptions.length === 0 ? {} : { exceptions }),
+    ...(failed.length === 0 ? {} : { failedDigests: failed }),
+    ...(lastConvergence === undefined ? {} : { lastConvergence }),
+    conditions: mergeConditions(set.status?.conditions, desired, absent, generation, rfc3339(now)),
+  };
+}
+
+/** The phase of a revision in the API's words. */
+export function phaseOf(
+  { n, state }: Pick<RevisionView, 'n' | 'state'>,
+  progress: RolloutProgress | undefined,
+): 'Pending' | 'Preparing' | 'Committing' | 'Completed' | 'Aborted' {
+  const told = progress?.revision === n ? progress.phase : undefined;
+  switch (state) {
+    case 'Aborted':
+      return 'Aborted';
+    case 'Open':
+      return told === 'Preparing' || told === 'Gating' ? 'Preparing' : 'Pending';
+    case 'Committed':
+      return told === 'Completed' ? 'Completed' : 'Committing';
+  }
+}
+
+/** What the distribution's exceptions are in a status. */
+export function exceptionsOf(progress: RolloutProgress): NonNullable<PolicySetStatus['exceptions']> {
+  return progress.exceptions.map(({ node, state, active, reason }) => ({
+    node,
+    state,
+    ...(active === 0 ? {} : { active }),
+    ...(reason === '' ? {} : { reason: reason.slice(0, 2048) }),
+  }));
+}
+
+function convergenceOf(
+  { set, progress, now }: ObservedSet,
+  committed: RevisionView | undefined,
+): PolicySetStatus['lastConvergence'] {
+  const before = set.status?.lastConvergence;
+  if (committed === undefined || progress === undefined || before?.revision === committed.n) return before;
+  const { counts } = progress;
+  const isServed = progress.committed === committed.n && counts.required > 0 && counts.active >= counts.required;
+  // After an abort the counts are about the committed revision too; while something is open they are about that.
+  const isAbout = progress.revision === committed.n ? progress.phase === 'Completed' : progress.phase === 'Aborted';
+  if (!isServed || !isAbout) return before;
+  const isOwn = progress.revision === committed.n;
+  const at = (isOwn ? progress.completedAt : undefined) ?? now;
+  const created = Date.parse(committed.object.spec.createdAt);
+  return {
+    revision: committed.n,
+    at: new Date(at).toISOString(),
+    milliseconds: (isOwn ? progress.convergenceMs : undefined) ?? Math.max(0, Math.round(at - created)),
+    skewMilliseconds: (isOwn ? progress.skewMs : undefined) ?? 0,
+  };
+}
+
+type Verdict = {
+  readonly ready: 'True' | 'False' | 'Unknown';
+  readonly reason: ConditionReason;
+  readonly message: string;
+  readonly work?: 'Reconciling' | 'Stalled';
+  readonly prepared?: boolean;
+};
+
+function conditionsOf(observed: ObservedSet, standing: Standing): readonly DesiredCondition[] {
+  const { ready, reason, message, work, prepared = false } = verdictOf(observed, standing);
+  const refusal = standing.type === 'Refused' ? standing.refusal : undefined;
+  return [
+    refusal === undefined
+      ? { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'valid' }
+      : { type: 'Accepted', status: 'False', reason: refusal.reason, message: refusal.message },
+    prepared
+      ? { type: 'Prepared', status: 'True', reason: 'AllPrepared', message: 'every required PDP has prepared it' }
+      : { type: 'Prepared', status: ready === 'Unknown' ? 'Unknown' : 'False', reason, message },
+    { type: 'Converged', status: ready, reason: ready === 'True' ? 'Converged' : reason, message },
+    { type: 'Ready', status: ready, reason, message },
+    ...(work === undefined ? [] : [{ type: work, status: 'True', reason, message } as const]),
+  ];
+}
+
+function verdictOf(observed: ObservedSet, standing: Standing): Verdict {
+  switch (standing.type) {
+    case 'Withdrawing':
+      return no('Withdrawing', 'the set is being withdrawn from its PDPs', 'Reconciling');
+    case 'Refused':
+      return no(standing.refusal.reason, standing.refusal.message, 'Stalled');
+    case 'Empty':
+      return { ready: 'Unknown', reason: 'NoDomain', message: 'the set selects no domain' };
+    case 'Paused':
+      return no('Paused', 'the set is paused; what is wanted is not what serves', 'Stalled');
+    case 'Failed': {
+      const name = standing.n === undefined ? 'this content' : `revision ${standing.n}`;
+      const message = `${name} was given up, and the same content is not tried again by itself: ${standing.message}`;
+      return no(standing.cause === 'Timeout' ? 'DeadlineExceeded' : 'Nacked', message, 'Stalled');
+    }
+    case 'Resting': {
+      const until = rfc3339(observed.now + standing.remainingMs);
+      return no('RepeatedFailure', `three revisions failed within ten minutes; edit the set, or wait until ${until}`, 'Stalled');
+    }
+    case 'Waiting':
+    case 'Due':
+      return no('Progressing', 'a revision is about to be made', 'Reconciling');
+    case 'Settled':
+      return servedVerdict(observed, standing.head);
+  }
+}
+
+function servedVerdict({ set, progress }: ObservedSet, head: RevisionView): Verdict {
+  const told = describeProgress(progress);
+  if (head.state === 'Open') {
+    const isPrepared = progress !== undefined && progress.revision === head.n && progress.counts.required > 0;
+    const prepared = isPrepared && progress.counts.prepared >= progress.counts.required;
+    return { ...no('Progressing', `revision ${head.n}: ${told}`, 'Reconciling'), prepared };
+  }
+  const isCounted = progress !== undefined && progress.committed === head.n;
+  const isSettling = progress?.ready.status === 'Unknown' && progress.ready.reason === 'Progressing';
+  if (!isCounted || isSettling) return unheardVerdict(set, head);
+  const { counts } = progress;
+  const { minReady } = set.spec;
+  if (progress.revision === head.n && progress.phase !== 'Completed') {
+    return { ...no('WaitingForPDP', `revision ${head.n} is decided: ${told}`, 'Reconciling'), prepared: true };
+  }
+  const name = `revision ${head.n}`;
+  if (counts.active < counts.required) {
+    return { ...no('WaitingForPDP', `${counts.active} of ${counts.required} PDPs serve ${name}`, 'Reconciling'), prepared: true };
+  }
+  if (counts.required === 0 && minReady > 0) {
+    return { ready: 'Unknown', reason: 'NoPDP', message: `${name} is decided, but no PDP serves the set`, prepared: true };
+  }
+  if (counts.active < minReady) {
+    const message = `${counts.active} PDPs serve ${name}, at least ${minReady} must`;
+    return { ...no('PDPUnavailable', message, 'Reconciling'), prepared: true };
+  }
+  return { ready: 'True', reason: 'Converged', message: `${counts.active} of ${counts.required} PDPs serve ${name}`, prepared: true };
+}
+
+/**
+ * A new leader has not heard from all PDPs yet. What they confirmed to the one before stays true, as a PDP never goes
+ * back: the verdict stays, if it was about this revision and this spec.
+ */
+function unheardVerdict(set: ObservedSet['set'], head: RevisionView): Verdict {
+  const before = findCondition(set.status?.conditions, 'Ready');
+  const isSame =
+    set.status?.committedRevision === head.n &&
+    set.status.lastConvergence?.revision === head.n &&
+    before?.observedGeneration === set.metadata.generation;
+  if (isSame && before?.status === 'True') {
+    return { ready: 'True', reason: 'Converged', message: before.message, prepared: true };
+  }
+  return { ...no('WaitingForPDP', `revision ${head.n} is decided; waiting for the PDPs to report`, 'Reconciling'), prepared: true };
+}
+
+function no(reason: ConditionReason, message: string, work: 'Reconciling' | 'Stalled'): Verdict {
+  return { ready: 'False', reason, message, work };
+}

@@ -1,0 +1,96 @@
+import { canonicalJson, createManifest, isDigest, manifestDigest, type Manifest, type ManifestDomain } from '@edict/bundle';
+import { selectorMatches, type PolicyRevision, type PolicySet } from '@edict/crds';
+import { SET_DOMAINS_MAX, SET_MAX_BYTES } from '@edict/protocol';
+import { contentKey, manifestOf } from '../manifest-text.ts';
+import { bundleOf, decisionOf, isDeleting, type World } from '../world.ts';
+import type { MemberView, Refusal, Wanted } from './observed.ts';
+
+/** Oldest engine that can serve what this operator renders. */
+const ENGINE_MIN = '0.1.0';
+/** Largest manifest that fits a PolicyRevision. */
+const MANIFEST_MAX_CHARACTERS = 1_048_576;
+
+/** The domains that a set is to carry, ordered by name: the order decides between equal selectors. */
+export function membersOf(world: World, set: PolicySet): readonly MemberView[] {
+  const namespace = set.metadata.namespace ?? '';
+  return world.domains
+    .list(namespace)
+    .filter((domain) => !isDeleting(domain) && selectorMatches(set.spec.domains.selector, domain.metadata.labels ?? {}))
+    .map((domain) => {
+      const { name, uid = '', generation = 0 } = domain.metadata;
+      const digest = domain.status?.digest;
+      const stored = digest === undefined ? undefined : bundleOf(world, namespace, digest);
+      return {
+        namespace,
+        name,
+        uid,
+        generation,
+        bundle: stored === undefined ? undefined : stored.spec,
+        // A digest without its bundle is one that is being stored.
+        settled: domain.status?.observedGeneration === generation && (digest === undefined || stored !== undefined),
+      };
+    });
+}
+
+/** What a set should serve now, or why it cannot. */
+export function wantedOf(set: PolicySet, members: readonly MemberView[], revisions: readonly PolicyRevision[]): Wanted | Refusal {
+  if (isDeleting(set)) return wantedFrom(set, [], revisions);
+  if (set.spec.rollbackTo !== undefined) return rolledBack(set.spec.rollbackTo, revisions);
+  return wantedFrom(set, members, revisions);
+}
+
+function rolledBack(n: number, revisions: readonly PolicyRevision[]): Wanted | Refusal {
+  const target = revisions.find(({ spec }) => spec.n === n);
+  const place = `spec.rollbackTo: revision ${n}`;
+  if (target === undefined) return { reason: 'Invalid', message: `${place} is not in the history` };
+  if (decisionOf(target) !== 'Commit') return { reason: 'Invalid', message: `${place} was never committed` };
+  const manifest = manifestOf(target);
+  return {
+    content: contentKey(manifest.domains),
+    manifest,
+    text: target.spec.manifest,
+    digest: target.spec.digest,
+    reason: 'Rollback',
+    rollbackOf: n,
+  };
+}
+
+function wantedFrom(set: PolicySet, members: readonly MemberView[], revisions: readonly PolicyRevision[]): Wanted | Refusal {
+  const domains: ManifestDomain[] = [];
+  let policies = 0;
+  for (const { namespace, name, uid, generation, bundle } of members) {
+    if (bundle === undefined || !isDigest(bundle.digest)) continue;
+    const { digest, size, gzSize } = bundle;
+    domains.push({ namespace, name, uid, generation, digest, size, gzSize });
+    policies += bundle.policies;
+  }
+  const manifest: Manifest = createManifest({ setUid: set.metadata.uid ?? '', engineMin: ENGINE_MIN, domains, policies });
+  const tooLarge = sizeProblem(manifest);
+  if (tooLarge !== undefined) return { reason: 'TooLarge', message: tooLarge };
+  const text = canonicalJson(manifest);
+  if (text.length > MANIFEST_MAX_CHARACTERS) {
+    return { reason: 'TooLarge', message: `the manifest has ${text.length} characters; the limit is ${MANIFEST_MAX_CHARACTERS}` };
+  }
+  return {
+    content: contentKey(domains),
+    manifest,
+    text,
+    digest: manifestDigest(manifest),
+    reason: isDeleting(set) || isOnlyLess(manifest, revisions) ? 'Withdraw' : 'Spec',
+  };
+}
+
+function sizeProblem({ domains, totals }: Manifest): string | undefined {
+  if (domains.length > SET_DOMAINS_MAX) return `the set has ${domains.length} domains; the limit is ${SET_DOMAINS_MAX}`;
+  if (totals.bytes > SET_MAX_BYTES) return `the set has ${totals.bytes} bytes; the limit is ${SET_MAX_BYTES}`;
+  return undefined;
+}
+
+/** Whether nothing is new against the newest revision that was not given up, and something is gone. */
+function isOnlyLess(manifest: Manifest, revisions: readonly PolicyRevision[]): boolean {
+  const head = revisions.findLast((revision) => decisionOf(revision) !== 'Abort');
+  if (head === undefined) return false;
+  const before = new Set(manifestOf(head).domains.map(({ uid, digest }) => `${uid} ${digest}`));
+  const isSubset = manifest.domains.every(({ uid, digest }) => before.has(`${uid} ${digest}`));
+  return isSubset && manifest.domains.length < before.size;
+}

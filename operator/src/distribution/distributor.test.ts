@@ -1,0 +1,145 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { generateSigningKey } from '@edict/bundle';
+import { Registry } from 'prom-client';
+import {
+  createPdpClient,
+  dialInMemory,
+  PDP_DEFAULTS,
+  RefusalError,
+  systemClock,
+  type DurableRecord,
+  type PdpClient,
+  type PdpPorts,
+  type PeerIdentity,
+} from '@edict/protocol';
+import { createDistributor, type Distributor } from './distributor.ts';
+import { MemoryBackend } from './memory-backend.ts';
+import { createDistributionMetrics } from './metrics.ts';
+
+const SET = 'default/payments';
+const encode = (text: string) => new TextEncoder().encode(text);
+const asIs = (bytes: Uint8Array) => bytes;
+const log = { info: () => undefined, warn: () => undefined };
+
+const running: { close: () => void | Promise<void> }[] = [];
+afterEach(async () => {
+  for (const part of running.splice(0)) await part.close();
+});
+
+function aPeer(index: number): PeerIdentity {
+  return { nodeId: `node-${index}`, podName: `pdp-${index}`, namespace: 'default', serviceAccount: 'pdp', sets: [SET] };
+}
+
+interface TestPdp {
+  readonly client: PdpClient;
+  readonly served: () => number;
+}
+
+function startPdp(distributor: Distributor, backend: MemoryBackend, index: number, ports: Partial<PdpPorts> = {}): TestPdp {
+  let served = 0;
+  const records = new Map<string, DurableRecord>();
+  const client = createPdpClient({
+    config: { ...PDP_DEFAULTS, engine: { name: 'edict', version: '1.0.0', features: [] }, heartbeatMs: 50 },
+    records: new Map(),
+    clock: systemClock,
+    random: Math.random,
+    log,
+    backoff: { baseMs: 1, maxMs: 5, healthyMs: 1000, refusedMinMs: 1, refusedMaxMs: 5 },
+    dial: dialInMemory(aPeer(index), distributor.accept),
+    ports: {
+      fetchManifest: async ({ revision }) => {
+        const bytes = await backend.getManifest(revision.digest);
+        if (bytes === undefined) throw new Error('no manifest');
+        return { bundles: [], totalBytes: 0, features: [], engineMin: '0.1.0' };
+      },
+      fetchBundles: () => Promise.resolve(),
+      compile: () => Promise.resolve({ compileMs: 1, heapDeltaBytes: 1 }),
+      runTests: () => Promise.resolve({ passed: 1, failed: 0 }),
+      persist: (set, record) => {
+        records.set(set, record);
+        return Promise.resolve();
+      },
+      swap: (_set, revision) => {
+        served = revision.n;
+      },
+      retain: () => undefined,
+      assigned: () => undefined,
+      ...ports,
+    },
+  });
+  running.push(client);
+  client.start();
+  return { client, served: () => served };
+}
+
+function start(tuning: Parameters<typeof createDistributor>[0]['tuning'] = {}): { backend: MemoryBackend; distributor: Distributor } {
+  const backend = new MemoryBackend(SET, 'uid-1', generateSigningKey());
+  const distributor = createDistributor({
+    backend,
+    replica: 'operator-0',
+    artifactsUrl: '',
+    ticketKey: new Uint8Array(32),
+    clock: systemClock,
+    random: Math.random,
+    log,
+    metrics: createDistributionMetrics(new Registry()),
+    tuning: { settleMs: 0, resendMs: 200, ...tuning },
+  });
+  running.push(distributor);
+  return { backend, distributor };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('a published revision is prepared by all, decided, and then served by all', async () => {
+  const { backend, distributor } = start();
+  const pdps = [0, 1, 2].map((index) => startPdp(distributor, backend, index));
+  await until(() => distributor.pdps().filter(({ connected }) => connected).length === 3);
+  backend.publish([encode('a')], asIs, new Date().toISOString());
+  await until(() => distributor.progress(SET)?.phase === 'Completed');
+  expect(pdps.map(({ served }) => served())).toEqual([1, 1, 1]);
+  expect(backend.decisionOf(1)).toEqual({ type: 'Commit' });
+  await until(() => backend.written.at(-1)?.ready.status === 'True');
+  expect(backend.written.at(-1)?.counts).toEqual({
+    required: 3,
+    connected: 3,
+    prepared: 3,
+    active: 3,
+    nacked: 0,
+    laggards: 0,
+    missing: 0,
+  });
+});
+
+test('one refusal aborts before anyone serves the revision, and the cause names the place', async () => {
+  const { backend, distributor } = start();
+  const good = startPdp(distributor, backend, 0);
+  const bad = startPdp(distributor, backend, 1, {
+    compile: () => {
+      const detail = { message: 'var x is unsafe', mrn: 'mrn:iam:policy:a', line: 3, column: 7 };
+      return Promise.reject(new RefusalError('Compile', 'rego_unsafe_var_error', true, detail));
+    },
+  });
+  await until(() => distributor.pdps().filter(({ connected }) => connected).length === 2);
+  backend.publish([encode('a')], asIs, new Date().toISOString());
+  await until(() => backend.written.at(-1)?.phase === 'Aborted');
+  expect([good.served(), bad.served()]).toEqual([0, 0]);
+  expect(backend.written.at(-1)?.cause).toEqual({
+    reason: 'Nack',
+    message: 'default/pdp-1: Compile rego_unsafe_var_error in mrn:iam:policy:a:3:7: var x is unsafe',
+  });
+  expect(backend.written.at(-1)?.ready).toMatchObject({ status: 'False', reason: 'Rejected' });
+});
+
+test('without any PDP a revision is decided, is not ready, and reaches the one that joins later', async () => {
+  const { backend, distributor } = start();
+  backend.publish([encode('a')], asIs, new Date().toISOString());
+  await until(() => backend.decisionOf(1)?.type === 'Commit');
+  await until(() => backend.written.at(-1)?.phase === 'Completed');
+  expect(backend.written.at(-1)?.ready).toMatchObject({ status: 'Unknown', reason: 'NoPDP' });
+  const late = startPdp(distributor, backend, 0);
+  await until(() => late.served() === 1);
+  await until(() => backend.written.at(-1)?.ready.status === 'True');
+});

@@ -1,0 +1,230 @@
+import {
+  issueTicket,
+  messageOf,
+  OperatorMachine,
+  Outbox,
+  OPERATOR_TUNING,
+  type AcceptStream,
+  type Clock,
+  type Instant,
+  type Log,
+  type MessageStream,
+  type OperatorEffect,
+  type OperatorEvent,
+  type OperatorMessage,
+  type OperatorTuning,
+  type PdpListing,
+  type RolloutProgress,
+  type SetKey,
+  type SetObservation,
+} from '@edict/protocol';
+import type { DistributionBackend } from './backend.ts';
+import type { DistributionMetrics } from './metrics.ts';
+import { ProgressWriter } from './progress-writer.ts';
+
+/** Period of the machine's clock. */
+const TICK_MS = 500;
+/** Share of the streams that each second of a drain sends elsewhere. */
+const DRAIN_SHARE = 0.1;
+
+/** What a distributor is made of. */
+export interface DistributorOptions {
+  readonly backend: DistributionBackend;
+  /** Name of this replica, as PDPs and logs show it. */
+  readonly replica: string;
+  /** Base URL of manifests and bundles as PDPs reach it; `''` if they know it. */
+  readonly artifactsUrl: string;
+  /** Key under the tickets; every replica that serves artifacts has the same. */
+  readonly ticketKey: Uint8Array;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: DistributionMetrics;
+  readonly tuning?: Partial<OperatorTuning>;
+}
+
+/** Distribution by one leading replica, over whichever transports bring streams. */
+export interface Distributor {
+  /** Takes an authenticated stream. */
+  readonly accept: AcceptStream;
+  readonly progress: (set: SetKey) => RolloutProgress | undefined;
+  /** Every PDP that this replica knows of. */
+  readonly pdps: () => readonly PdpListing[];
+  /** Sends the PDPs elsewhere, 10 % a second; resolves when all have gone or `maxMs` passed. */
+  readonly drain: (reason: string, maxMs: number) => Promise<void>;
+  /** Ends every stream. Decisions under way are not awaited: the store has them or the next leader makes them. */
+  readonly close: () => void;
+}
+
+interface Peer {
+  readonly stream: MessageStream<OperatorMessage>;
+  readonly outbox: Outbox;
+}
+
+/** Wires the operator's machine to streams, the store and the clock. */
+export function createDistributor(options: DistributorOptions): Distributor {
+  const { backend, clock, log, metrics } = options;
+  const peers = new Map<string, Peer>();
+  const seen = new Map<SetKey, SetObservation>();
+  const writer = new ProgressWriter(backend, clock, log, metrics);
+  let closed = false;
+  let counter = 0;
+  let cancelTick: (() => void) | undefined;
+  const now = (): Instant => ({ mono: clock.monotonic(), wall: clock.now() });
+  const machine = new OperatorMachine(
+    {
+      replica: options.replica,
+      artifactsUrl: options.artifactsUrl,
+      tuning: { ...OPERATOR_TUNING, ...options.tuning },
+      random: options.random,
+      issueTicket: (nodeId, manifest, at) => issueTicket({ nodeId, manifest }, options.ticketKey, at.wall),
+    },
+    now(),
+  );
+
+  function step(event: OperatorEvent): void {
+    if (closed) return;
+    const changed = new Set<SetKey>();
+    for (const effect of machine.step(event, now())) perform(effect, changed);
+    for (const set of changed) report(set);
+  }
+
+  function perform(effect: OperatorEffect, changed: Set<SetKey>): void {
+    switch (effect.type) {
+      case 'send':
+        peers.get(effect.sessionId)?.outbox.send(effect.message);
+        return;
+      case 'close':
+        log.info('stream closed', { session: effect.sessionId, reason: effect.reason });
+        metrics.sessionClosed(effect.reason.includes('took over') ? 'replaced' : effect.reason.includes('in time') ? 'silent' : 'protocol');
+        peers.get(effect.sessionId)?.stream.close({ code: 'Closed', reason: effect.reason });
+        return;
+      case 'writeDecision':
+        writeDecision(effect);
+        return;
+      case 'progressed':
+        changed.add(effect.set);
+        return;
+    }
+  }
+
+  function writeDecision({ set, revision, decision }: Extract<OperatorEffect, { type: 'writeDecision' }>): void {
+    const fields = { set, revision: revision.n, digest: revision.digest, decision: decision.type };
+    backend
+      .writeDecision(set, revision, decision)
+      .catch((error: unknown) => {
+        log.warn('the decision could not be written', { ...fields, error: messageOf(error) });
+        return 'failed' as const;
+      })
+      .then((outcome) => {
+        metrics.decision(decision.type, outcome);
+        if (outcome === 'written') log.info('revision decided', decision.type === 'Abort' ? { ...fields, ...decision.cause } : fields);
+        step({ type: 'decisionAnswered', set, revision, outcome });
+      })
+      .catch((error: unknown) => {
+        log.warn('the decision could not be handled', { ...fields, error: messageOf(error) });
+      });
+  }
+
+  function report(set: SetKey): void {
+    const at = now();
+    const progress = machine.progress(set, at);
+    if (progress === undefined) return;
+    metrics.progress(progress);
+    // Right after a change of leader nobody is connected yet; a status that said so would be wrong in a moment.
+    if (machine.isSettled(set, at)) writer.offer(progress);
+  }
+
+  function observe(): void {
+    const current = new Set<SetKey>();
+    for (const observation of backend.listSets()) {
+      current.add(observation.set);
+      if (seen.get(observation.set) === observation) continue;
+      seen.set(observation.set, observation);
+      step({ type: 'observed', observation });
+    }
+    for (const set of seen.keys()) {
+      if (current.has(set)) continue;
+      seen.delete(set);
+      writer.forget(set);
+      metrics.forget(set);
+      step({ type: 'setRemoved', set });
+    }
+  }
+
+  function tick(): void {
+    if (closed) return;
+    const unsettled = machine.sets().filter((set) => !machine.isSettled(set, now()));
+    step({ type: 'tick' });
+    // The moment in which the counts begin to mean something is a change of its own.
+    for (const set of unsettled) report(set);
+    metrics.sessions(machine.sessions);
+    cancelTick = clock.schedule(TICK_MS, tick);
+  }
+
+  const accept: AcceptStream = (identity, stream) => {
+    counter += 1;
+    const sessionId = `${options.replica}#${counter}`;
+    const outbox = new Outbox((message) => stream.send(message));
+    return {
+      onOpen: () => {
+        if (closed) {
+          stream.close({ code: 'Unavailable', reason: 'this replica is closing' });
+          return;
+        }
+        peers.set(sessionId, { stream, outbox });
+        step({ type: 'opened', sessionId, identity });
+      },
+      onMessage: (message) => {
+        if (message.type === 'Nack') {
+          metrics.nack(message.phase, message.deterministic);
+          const { set, revision, phase, code, deterministic } = message;
+          log.warn('a PDP refused a revision', { set, revision: revision.n, node: identity.podName, phase, code, deterministic });
+        }
+        step({ type: 'message', sessionId, message });
+      },
+      onDrain: () => {
+        outbox.drained();
+      },
+      onClose: (close) => {
+        if (!peers.delete(sessionId)) return;
+        metrics.sessionClosed('peer');
+        log.info('stream ended', { session: sessionId, node: identity.podName, code: close.code, reason: close.reason });
+        step({ type: 'closed', sessionId });
+      },
+    };
+  };
+
+  function close(): void {
+    if (closed) return;
+    closed = true;
+    unsubscribe();
+    cancelTick?.();
+    writer.close();
+    for (const { stream } of peers.values()) stream.close({ code: 'Unavailable', reason: 'this replica is closing' });
+    peers.clear();
+  }
+
+  async function drain(reason: string, maxMs: number): Promise<void> {
+    const until = clock.monotonic() + maxMs;
+    while (!closed && peers.size > 0 && clock.monotonic() < until) {
+      const share = Math.max(DRAIN_SHARE, 1 / Math.max(1, Math.floor((until - clock.monotonic()) / 1000)));
+      step({ type: 'drain', share: Math.min(1, share), reason });
+      await new Promise<void>((resolve) => {
+        clock.schedule(Math.min(1000, Math.max(1, until - clock.monotonic())), resolve);
+      });
+    }
+  }
+
+  const unsubscribe = backend.onChange(observe);
+  observe();
+  cancelTick = clock.schedule(TICK_MS, tick);
+  return {
+    accept,
+    progress: (set) => machine.progress(set, now()),
+    pdps: () => machine.pdps(),
+    drain,
+    close,
+  };
+}

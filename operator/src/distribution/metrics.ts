@@ -1,0 +1,128 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { RolloutProgress } from '@edict/protocol';
+
+/** What distribution counts. Labels come from closed sets, but for the set's own key. */
+export interface DistributionMetrics {
+  readonly sessions: (count: number) => void;
+  readonly sessionClosed: (reason: 'replaced' | 'silent' | 'peer' | 'protocol') => void;
+  readonly nack: (phase: string, deterministic: boolean) => void;
+  readonly decision: (decision: 'Commit' | 'Abort', outcome: 'written' | 'conflict' | 'failed') => void;
+  readonly progress: (progress: RolloutProgress) => void;
+  readonly forget: (set: string) => void;
+  readonly authentication: (outcome: 'accepted' | 'cached' | 'refused' | 'unavailable') => void;
+  readonly artifact: (kind: 'manifest' | 'bundle', outcome: 'sent' | 'refused' | 'missing' | 'busy' | 'failed', bytes: number) => void;
+  readonly statusWrite: (outcome: 'written' | 'failed') => void;
+}
+
+/** The metrics in `registry`; see the names below. */
+export function createDistributionMetrics(registry: Registry): DistributionMetrics {
+  const registers = [registry];
+  const sessions = new Gauge({ name: 'operator_pdp_streams', help: 'Live streams of PDPs.', registers });
+  const closed = new Counter({
+    name: 'operator_pdp_streams_closed_total',
+    help: 'Streams that ended.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const nacks = new Counter({
+    name: 'operator_nacks_total',
+    help: 'Revisions that PDPs refused.',
+    labelNames: ['phase', 'deterministic'],
+    registers,
+  });
+  const decisions = new Counter({
+    name: 'operator_decisions_total',
+    help: 'Durable decisions about revisions, by how the write ended.',
+    labelNames: ['decision', 'outcome'],
+    registers,
+  });
+  const committed = new Gauge({
+    name: 'operator_revision_committed',
+    help: 'Newest committed revision.',
+    labelNames: ['set'],
+    registers,
+  });
+  const pdps = new Gauge({
+    name: 'operator_pdps',
+    help: 'PDPs of a set by where they stand.',
+    labelNames: ['set', 'state'],
+    registers,
+  });
+  const convergence = new Histogram({
+    name: 'operator_convergence_seconds',
+    help: 'From the creation of a revision to the last required Active.',
+    buckets: [0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128],
+    registers,
+  });
+  const skew = new Histogram({
+    name: 'operator_commit_skew_seconds',
+    help: 'From the first Active of a commit to the last.',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32],
+    registers,
+  });
+  const authentications = new Counter({
+    name: 'operator_pdp_authentications_total',
+    help: 'Tokens judged.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const artifacts = new Counter({
+    name: 'operator_artifact_requests_total',
+    help: 'Requests for manifests and bundles.',
+    labelNames: ['kind', 'outcome'],
+    registers,
+  });
+  const artifactBytes = new Counter({
+    name: 'operator_artifact_bytes_total',
+    help: 'Bytes of manifests and bundles sent.',
+    labelNames: ['kind'],
+    registers,
+  });
+  const writes = new Counter({
+    name: 'operator_distribution_status_writes_total',
+    help: 'Writes of rollout progress.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const finished = new Map<string, number>();
+  return {
+    sessions: (count) => {
+      sessions.set(count);
+    },
+    sessionClosed: (reason) => {
+      closed.inc({ reason });
+    },
+    nack: (phase, deterministic) => {
+      nacks.inc({ phase, deterministic: String(deterministic) });
+    },
+    decision: (decision, outcome) => {
+      decisions.inc({ decision, outcome });
+    },
+    progress: (progress) => {
+      const { set, counts } = progress;
+      committed.set({ set }, progress.committed);
+      for (const [state, count] of Object.entries(counts)) pdps.set({ set, state }, count);
+      if (progress.completedAt === undefined || finished.get(set) === progress.revision) return;
+      finished.set(set, progress.revision);
+      if (progress.convergenceMs !== undefined) convergence.observe(progress.convergenceMs / 1000);
+      if (progress.skewMs !== undefined) skew.observe(progress.skewMs / 1000);
+    },
+    forget: (set) => {
+      finished.delete(set);
+      committed.remove({ set });
+      for (const state of ['required', 'connected', 'prepared', 'active', 'nacked', 'laggards', 'missing']) {
+        pdps.remove({ set, state });
+      }
+    },
+    authentication: (outcome) => {
+      authentications.inc({ outcome });
+    },
+    artifact: (kind, outcome, bytes) => {
+      artifacts.inc({ kind, outcome });
+      if (bytes > 0) artifactBytes.inc({ kind }, bytes);
+    },
+    statusWrite: (outcome) => {
+      writes.inc({ outcome });
+    },
+  };
+}

@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Agent, request } from 'node:https';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import type { Clock } from '../clock.ts';
+import type { Digest } from '../identifiers.ts';
+import { BUNDLE_GZ_MAX_BYTES, SET_MAX_BYTES } from '../limits.ts';
+import { codeOf, messageOf } from '../log.ts';
+import { RefusalError } from '../pdp/ports.ts';
+
+const unzip = promisify(gunzip);
+
+/** Where an artifact is fetched, and the right to. */
+export interface ArtifactLocation {
+  /** Base URL as the operator's Welcome said; `''` means as configured. */
+  readonly artifactsUrl: string;
+  readonly ticket: string;
+}
+
+/** How a PDP fetches manifests and bundles. */
+export interface ArtifactClientOptions {
+  /** Base URL when the Welcome names none, such as `https://edict.edict-system.svc:8444`. */
+  readonly url: string;
+  /** PEM file of the certificate authorities; read again when a fetch begins. */
+  readonly caFile: string;
+  /** Name that the certificate must bear, if it is not the URL's host. */
+  readonly serverName?: string;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Transfers at a time; default 4. */
+  readonly concurrency?: number;
+  /** Silence on the connection for this long ends the try; default 10 s. */
+  readonly idleTimeoutMs?: number;
+  /** First wait between two tries, doubled up to 5 s; default 200 ms. */
+  readonly retryBaseMs?: number;
+}
+
+/** Fetches by content address. */
+export interface ArtifactClient {
+  /**
+   * The bytes of a manifest (digest of the bytes themselves) or of a gzip bundle (digest of what is in it), checked.
+   * Transient failures are tried again until `signal` ends it. @throws RefusalError
+   */
+  readonly fetch: (location: ArtifactLocation, digest: Digest, signal: AbortSignal) => Promise<Uint8Array>;
+  readonly close: () => void;
+}
+
+/** Default of {@link ArtifactClientOptions.concurrency}. */
+export const FETCH_CONCURRENCY_DEFAULT = 4;
+const IDLE_TIMEOUT_MS = 10_000;
+const RETRY_BASE_MS = 200;
+const RETRY_MAX_MS = 5_000;
+
+/** One try failed; `retryable` if the next may not. */
+class FetchFailure extends Error {
+  override readonly name = 'FetchFailure';
+  readonly code: string;
+  readonly retryable: boolean;
+  constructor(code: string, retryable: boolean, message: string) {
+    super(message);
+    this.code = code;
+    this.retryable = retryable;
+  }
+}
+
+/** A client over HTTPS. One per process; `close` it. */
+export function createArtifactClient(options: ArtifactClientOptions): ArtifactClient {
+  const concurrency = options.concurrency ?? FETCH_CONCURRENCY_DEFAULT;
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  let agent: Agent | undefined;
+  let agentCa = '';
+
+  async function agentFor(): Promise<Agent> {
+    const ca = await readFile(options.caFile, 'utf8');
+    if (agent === undefined || ca !== agentCa) {
+      agent?.destroy();
+      agentCa = ca;
+      const name = options.serverName === undefined ? {} : { servername: options.serverName };
+      agent = new Agent({ ca, keepAlive: true, maxSockets: concurrency, minVersion: 'TLSv1.2', ...name });
+    }
+    return agent;
+  }
+
+  async function turn(): Promise<void> {
+    if (running >= concurrency) {
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+      });
+    }
+    running += 1;
+  }
+
+  function done(): void {
+    running -= 1;
+    waiting.shift()?.();
+  }
+
+  async function fetchOnce(location: ArtifactLocation, digest: Digest, signal: AbortSignal): Promise<Uint8Array> {
+    const base = location.artifactsUrl === '' ? options.url : location.artifactsUrl;
+    const url = new URL(`/v1/bundles/${digest}`, base);
+    if (url.protocol !== 'https:') throw new FetchFailure('BadUrl', false, `artifacts are fetched by HTTPS only, not from ${url.protocol}`);
+    const bytes = await get(url, location.ticket, await agentFor(), options.idleTimeoutMs ?? IDLE_TIMEOUT_MS, signal);
+    await checkDigest(bytes, digest);
+    return bytes;
+  }
+
+  async function pause(failures: number, signal: AbortSignal): Promise<void> {
+    const ceiling = Math.min(RETRY_MAX_MS, (options.retryBaseMs ?? RETRY_BASE_MS) * 2 ** Math.min(failures, 10));
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        cancel();
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      const cancel = options.clock.schedule(Math.ceil(options.random() * ceiling), wake);
+      signal.addEventListener('abort', wake);
+    });
+  }
+
+  async function fetch(location: ArtifactLocation, digest: Digest, signal: AbortSignal): Promise<Uint8Array> {
+    for (let failures = 0; ; failures += 1) {
+      await turn();
+      try {
+        signal.throwIfAborted();
+        return await fetchOnce(location, digest, signal);
+      } catch (error) {
+        if (error instanceof RefusalError) throw error;
+        const final = signal.aborted || (error instanceof FetchFailure && !error.retryable);
+        if (final) {
+          const code = error instanceof FetchFailure ? error.code : (codeOf(error) ?? 'FetchFailed');
+          throw new RefusalError('Fetch', code, false, { message: `${digest}: ${messageOf(error)}` }, { cause: error });
+        }
+      } finally {
+        done();
+      }
+      await pause(failures, signal);
+    }
+  }
+
+  return {
+    fetch,
+    close: () => {
+      agent?.destroy();
+      agent = undefined;
+    },
+  };
+}
+
+/** One GET: the whole body, at most {@link BUNDLE_GZ_MAX_BYTES}, all of what its length announces. */
+function get(url: URL, ticket: string, agent: Agent, idleTimeoutMs: number, signal: AbortSignal): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${ticket}`, accept: 'application/octet-stream' };
+    const outgoing = request(url, { agent, headers, signal, timeout: idleTimeoutMs }, (response) => {
+      const status = response.statusCode ?? 0;
+      const announced = Number(response.headers['content-length']);
+      if (status !== 200) {
+        response.resume();
+        reject(failureOf(status));
+        return;
+      }
+      if (announced > BUNDLE_GZ_MAX_BYTES) {
+        outgoing.destroy();
+        reject(tooLarge());
+        return;
+      }
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        chunks.push(chunk);
+        if (size > BUNDLE_GZ_MAX_BYTES) {
+          outgoing.destroy();
+          reject(tooLarge());
+        }
+      });
+      response.on('end', () => {
+        if (!response.complete || (Number.isFinite(announced) && size !== announced)) reject(truncated(size));
+        else resolve(Buffer.concat(chunks));
+      });
+      response.on('error', reject);
+      response.on('close', () => {
+        // Without effect after `end`; before it the connection broke in the middle.
+        reject(truncated(size));
+      });
+    });
+    outgoing.on('timeout', () => {
+      outgoing.destroy(new FetchFailure('Timeout', true, `nothing came for ${idleTimeoutMs} ms`));
+    });
+    outgoing.on('error', reject);
+    outgoing.end();
+  });
+}
+
+function tooLarge(): FetchFailure {
+  return new FetchFailure('TooLarge', false, `more than ${BUNDLE_GZ_MAX_BYTES} bytes`);
+}
+
+function truncated(size: number): FetchFailure {
+  return new FetchFailure('Truncated', true, `the body ended after ${size} bytes`);
+}
+
+function failureOf(status: number): FetchFailure {
+  switch (status) {
+    case 401:
+    case 403:
+      // Tried again with the ticket of the next offer.
+      return new FetchFailure('TicketRefused', false, `the operator refused the ticket (${status})`);
+    case 404:
+      return new FetchFailure('NotFound', false, 'the operator does not have it');
+    default:
+      return new FetchFailure('Unavailable', true, `the operator answered ${status}`);
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** A manifest is named by its bytes, a bundle by what is inside the gzip. */
+async function checkDigest(bytes: Uint8Array, digest: Digest): Promise<void> {
+  if (sha256(bytes) === digest) return;
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  if (isGzip) {
+    const inside = await unzip(bytes, { maxOutputLength: SET_MAX_BYTES }).catch(() => undefined);
+    if (inside !== undefined && sha256(inside) === digest) return;
+  }
+  throw new RefusalError('Verify', 'DigestMismatch', false, { message: `what was fetched as ${digest} has another digest` });
+}

@@ -1,0 +1,192 @@
+import { createServer, type Server } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parseManifest } from '@edict/bundle';
+import type { Clock } from '../clock.ts';
+import { isDigest } from '../digest-form.ts';
+import type { Digest } from '../identifiers.ts';
+import { messageOf, type Log } from '../log.ts';
+import type { RotatingCertificate } from './certificate.ts';
+import { checkTicket, type Ticket } from './ticket.ts';
+
+/** Transfers that a replica serves at a time; more are told to come back. */
+export const TRANSFERS_MAX = 64;
+/** Manifests whose lists of bundles are kept in memory. */
+const MANIFESTS_CACHED_MAX = 256;
+const RETRY_AFTER_SECONDS = 1;
+
+/** Where the bytes come from. */
+export interface ArtifactStore {
+  readonly getManifest: (digest: Digest, signal: AbortSignal) => Promise<Uint8Array | undefined>;
+  readonly getBundle: (digest: Digest, signal: AbortSignal) => Promise<Uint8Array | undefined>;
+}
+
+/** How a request ended. */
+export type ArtifactOutcome = 'sent' | 'refused' | 'missing' | 'busy' | 'failed';
+
+export interface ArtifactServerOptions {
+  readonly host: string;
+  /** 0 for any. */
+  readonly port: number;
+  readonly certificate: RotatingCertificate;
+  readonly store: ArtifactStore;
+  /** The key that the tickets were made with. */
+  readonly ticketKey: Uint8Array;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onRequest: (kind: 'manifest' | 'bundle', outcome: ArtifactOutcome, bytes: number) => void;
+  readonly transfersMax?: number;
+}
+
+/** A listening server. */
+export interface ArtifactServer {
+  readonly port: number;
+  /** Ends every connection and the listening socket. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Serves `GET /v1/bundles/<digest>`: the manifest that the ticket is for, and the bundles that this manifest names. Any
+ * replica may serve; it needs the store and the tickets' key, not leadership.
+ */
+export async function serveArtifacts(options: ArtifactServerOptions): Promise<ArtifactServer> {
+  const { certificate } = options;
+  const handle = createHandler(options);
+  const { cert, key } = certificate.current();
+  const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxHeaderSize: 16_384 }, (request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      options.log.warn('an artifact could not be served', { path: request.url ?? '', error: messageOf(error) });
+      if (response.headersSent) response.destroy();
+      else answer(response, 500);
+    });
+  });
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 20_000;
+  server.keepAliveTimeout = 60_000;
+  const stop = certificate.onChange((next) => {
+    server.setSecureContext({ cert: next.cert, key: next.key, minVersion: 'TLSv1.2' });
+  });
+  const port = await listen(server, options.host, options.port);
+  return {
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        stop();
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+function answer(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
+  response.writeHead(status, { 'content-length': '0', 'cache-control': 'no-store', ...headers });
+  response.end();
+}
+
+function createHandler(options: ArtifactServerOptions): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const { store, ticketKey, clock, onRequest } = options;
+  const transfersMax = options.transfersMax ?? TRANSFERS_MAX;
+  const named = new Map<Digest, ReadonlySet<Digest>>();
+  let transfers = 0;
+
+  /** The bundles that a manifest names, from memory if it was asked for a moment ago. */
+  async function namedBy(manifest: Digest, signal: AbortSignal): Promise<ReadonlySet<Digest> | undefined> {
+    const known = named.get(manifest);
+    if (known !== undefined) {
+      named.delete(manifest);
+      named.set(manifest, known);
+      return known;
+    }
+    const bytes = await store.getManifest(manifest, signal);
+    if (bytes === undefined) return undefined;
+    const { domains, tests } = parseManifest(bytes);
+    const digests = new Set([...domains.map(({ digest }) => digest), ...tests]);
+    named.set(manifest, digests);
+    const oldest = named.keys().next().value;
+    if (named.size > MANIFESTS_CACHED_MAX && oldest !== undefined) named.delete(oldest);
+    return digests;
+  }
+
+  async function bytesFor(ticket: Ticket, digest: Digest, signal: AbortSignal): Promise<Uint8Array | 'Refused' | undefined> {
+    if (digest === ticket.manifest) return await store.getManifest(digest, signal);
+    const digests = await namedBy(ticket.manifest, signal);
+    if (digests === undefined) return undefined;
+    return digests.has(digest) ? await store.getBundle(digest, signal) : 'Refused';
+  }
+
+  async function serve(ticket: Ticket, digest: Digest, response: ServerResponse): Promise<void> {
+    const kind = digest === ticket.manifest ? 'manifest' : 'bundle';
+    const abort = new AbortController();
+    response.on('close', () => {
+      abort.abort();
+    });
+    let bytes: Uint8Array | 'Refused' | undefined;
+    try {
+      bytes = await bytesFor(ticket, digest, abort.signal);
+    } catch (error) {
+      onRequest(kind, 'failed', 0);
+      throw error;
+    }
+    if (bytes === 'Refused') {
+      onRequest(kind, 'refused', 0);
+      answer(response, 403);
+    } else if (bytes === undefined) {
+      onRequest(kind, 'missing', 0);
+      answer(response, 404);
+    } else {
+      response.writeHead(200, {
+        'content-type': 'application/octet-stream',
+        'content-length': String(bytes.length),
+        'cache-control': 'private, immutable, max-age=31536000',
+        etag: `"${digest}"`,
+      });
+      await new Promise<void>((resolve) => {
+        response.once('close', resolve);
+        response.end(bytes);
+      });
+      onRequest(kind, 'sent', bytes.length);
+    }
+  }
+
+  return async (request, response) => {
+    const [, name] = /^\/v1\/bundles\/([^/?#]+)$/.exec(request.url ?? '') ?? [];
+    if (name === undefined || !isDigest(name)) {
+      answer(response, 404);
+      return;
+    }
+    if (request.method !== 'GET') {
+      answer(response, 405, { allow: 'GET' });
+      return;
+    }
+    const [, text] = /^Bearer ([\w.-]{1,1024})$/.exec(request.headers.authorization ?? '') ?? [];
+    const ticket = text === undefined ? 'Malformed' : checkTicket(text, ticketKey, clock.now());
+    if (typeof ticket === 'string') {
+      onRequest('bundle', 'refused', 0);
+      answer(response, 401, { 'www-authenticate': `Bearer error="${ticket}"` });
+      return;
+    }
+    if (transfers >= transfersMax) {
+      onRequest('bundle', 'busy', 0);
+      answer(response, 503, { 'retry-after': String(RETRY_AFTER_SECONDS) });
+      return;
+    }
+    transfers += 1;
+    try {
+      await serve(ticket, name, response);
+    } finally {
+      transfers -= 1;
+    }
+  };
+}

@@ -1,0 +1,18 @@
+/** Why a peer was not let in. */
+export type PeerErrorCode =
+  /** The token is not valid, or not for us. The same token will be refused again. */
+  | 'InvalidToken'
+  /** The token is good, but the pod is not known (yet) or is none of ours. */
+  | 'UnknownPeer'
+  /** The reviewer cannot be reached, or too many reviews are under way. */
+  | 'Unavailable';
+
+/** A peer was not let in; `message` may be told to it. */
+export class PeerError extends Error {
+  override readonly name = 'PeerError';
+  readonly code: PeerErrorCode;
+  constructor(code: PeerErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

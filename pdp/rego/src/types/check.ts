@@ -1,0 +1,617 @@
+import type { Body, CallTerm, Expr, RefTerm, Rule, Term, With } from '../ast.ts';
+import type { Diagnostic, Location } from '../diagnostics.ts';
+import { isScalar } from '../parser/head.ts';
+import { printOperator, printTerm } from '../print.ts';
+import { declaration } from './builtins.ts';
+import { constantKey, TypeEnvironment } from './environment.ts';
+import type { TypeTree } from './environment.ts';
+import {
+  elementOf,
+  isAnything,
+  isEmptyCollection,
+  isUnknown,
+  keysOf,
+  select,
+  unifies,
+  union,
+  valuesOf,
+} from './operations.ts';
+import { printSignature, printType } from './print.ts';
+import { ANY, arrayOf, BOOLEAN, NULL, NUMBER, setOf, STRING, stringKey, tuple } from './type.ts';
+import type { ConstantKey, FunctionType, ObjectType, Type } from './type.ts';
+
+type MaybeType = Type | undefined;
+
+type Comprehension = Extract<Term, { readonly body: Body }>;
+
+interface CheckedClosure {
+  /** Where it stands. */
+  readonly outer: TypeEnvironment;
+  /** What its body knows. */
+  readonly inner: TypeEnvironment;
+  readonly problems: readonly Diagnostic[];
+}
+
+/** A problem, and whether it may only be an echo of another: something in it had no type. */
+interface TypeProblem {
+  readonly diagnostic: Diagnostic;
+  readonly unknown: boolean;
+}
+
+/** Says which rules depend on what `with` replaces, by the paths of their types below `data`. */
+export type DependentsOf = (target: RefTerm) => readonly (readonly ConstantKey[])[];
+
+/**
+ * Infers the types of rules, and reports what can never succeed. Rules must come in an order in which every one stands
+ * behind those that it depends on, with bodies in evaluation order.
+ */
+export class TypeChecker {
+  readonly diagnostics: Diagnostic[] = [];
+  readonly environment = new TypeEnvironment();
+  /** Comprehensions are checked once where they stand, however often their type is asked for. */
+  readonly #closures = new WeakMap<Comprehension, CheckedClosure>();
+  readonly #dependents: DependentsOf;
+
+  constructor(dependents: DependentsOf) {
+    this.#dependents = dependents;
+  }
+
+  /** Checks one rule without its `else`s, and makes its type known to the rules behind it. */
+  rule(rule: Rule): void {
+    const { env, problems } = this.#body(this.environment, rule.body);
+    this.diagnostics.push(...problems);
+    const path = rule.head.ref.path;
+    const dynamic = path.findIndex((part) => part.kind === 'var');
+    const ground = [rootKey, ...(dynamic < 0 ? path : path.slice(0, dynamic)).map((part) => constantKey(part) ?? '')];
+    if (problems.length > 0) {
+      // Whatever uses a faulty rule is not to be blamed for it.
+      this.environment.documents.put(ground, ANY);
+      return;
+    }
+    const type = this.#ruleType(rule, env, dynamic < 0 ? [] : path.slice(dynamic));
+    if (type !== undefined) this.environment.documents.insert(ground, type);
+  }
+
+  #ruleType(rule: Rule, env: TypeEnvironment, dynamic: readonly Term[]): MaybeType {
+    const { head } = rule;
+    if (head.rule === 'function') {
+      for (const arg of head.args ?? []) assumeAny(env, arg);
+      return {
+        kind: 'function',
+        args: (head.args ?? []).map((arg) => this.typeOf(env, arg)),
+        variadic: undefined,
+        result: head.value && this.typeOf(env, head.value),
+      };
+    }
+    const key = head.key && this.typeOf(env, head.key);
+    let type = head.value === undefined ? key && setOf(key) : this.typeOf(env, head.value);
+    for (const part of dynamic.toReversed()) {
+      const partType = this.typeOf(env, part);
+      if (type === undefined || partType === undefined) return undefined;
+      type = { kind: 'object', properties: new Map(), rest: { key: partType, value: type } };
+    }
+    return type;
+  }
+
+  #body(outer: TypeEnvironment, body: Body): { env: TypeEnvironment; problems: readonly Diagnostic[] } {
+    const env = outer.wrap();
+    const problems: Diagnostic[] = [];
+    for (const expr of body) this.#expr(env, expr, problems);
+    return { env, problems };
+  }
+
+  #expr(bodyEnv: TypeEnvironment, expr: Expr, problems: Diagnostic[]): void {
+    const env = expr.with.length === 0 ? bodyEnv : this.#withEnv(bodyEnv, expr);
+    const { term } = expr;
+    const before = problems.length;
+    const { closures, refs } = partsOf(expr);
+    for (const closure of closures) problems.push(...this.#closure(env, closure).problems);
+    for (const ref of refs) problems.push(...this.#ref(env, ref));
+    // As in OPA, calls in the bodies of `every`, `not`, `and` and `or` are not checked: only their references are.
+    const problem =
+      this.#replacements(env, expr.with) ?? (term.kind === 'call' ? this.#call(env, expr, term) : undefined);
+    if (problem !== undefined && !(problem.unknown && problems.length > before)) problems.push(problem.diagnostic);
+  }
+
+  #closure(env: TypeEnvironment, term: Comprehension): CheckedClosure {
+    const known = this.#closures.get(term);
+    if (known?.outer === env) return known;
+    const { env: inner, problems } = this.#body(env, term.body);
+    const checked = { outer: env, inner, problems };
+    this.#closures.set(term, checked);
+    return checked;
+  }
+
+  #withEnv(env: TypeEnvironment, expr: Expr): TypeEnvironment {
+    let layered = env;
+    const replaced: [readonly ConstantKey[], Type][] = [];
+    for (const { target, value } of expr.with) {
+      if (target.kind !== 'ref' || target.head.kind !== 'var') continue;
+      const type = this.#operatorType(env, target);
+      const isFunction = type?.kind === 'function';
+      const own = groundPath(target);
+      const dependents = this.#dependents(target).filter((path) => !isFunction || path.join() !== own.join());
+      if (dependents.length > 0) {
+        layered = layered.wrapWith();
+        for (const path of dependents) layered.documents.put(path, ANY);
+      }
+      if (isFunction) continue;
+      const ground = own.length === target.path.length + 1;
+      const valueType = this.typeOf(env, value);
+      const both = ground && type !== undefined && valueType !== undefined ? union(type, valueType) : ANY;
+      replaced.push([own, both ?? ANY]);
+    }
+    if (replaced.length === 0) return layered;
+    layered = layered.wrapWith();
+    for (const [path, type] of replaced) layered.documents.put(path, type);
+    return layered;
+  }
+
+  /** What a reference to a document or a function is. */
+  #operatorType(env: TypeEnvironment, ref: RefTerm): MaybeType {
+    const name = ref.head.kind === 'var' ? [ref.head.name, ...ref.path.map((p) => (p.kind === 'string' ? p.value : ''))] : [];
+    return declaration(name.join('.'))?.type ?? env.refType(ref);
+  }
+
+  #replacements(env: TypeEnvironment, withs: readonly With[]): TypeProblem | undefined {
+    for (const { target, value, location } of withs) {
+      if (target.kind !== 'ref' || value.kind !== 'ref') continue;
+      const type = this.#operatorType(env, target);
+      const other = this.#operatorType(env, value);
+      if (type?.kind !== 'function' || other?.kind !== 'function' || unifies(type, other)) continue;
+      return argumentProblem(printTerm(target), 'arity mismatch', other.args, type, location);
+    }
+    return undefined;
+  }
+
+  #call(env: TypeEnvironment, expr: Expr, call: CallTerm): TypeProblem | undefined {
+    const name = call.operator.join('.');
+    const [left, right] = call.args;
+    if (name === 'eq' || (name === 'equal' && call.args.length === 2)) {
+      if (left === undefined || right === undefined || call.args.length !== 2) {
+        const type = declaration('eq')?.type;
+        const have = call.args.map((arg) => this.typeOf(env, arg));
+        const which = call.args.length < 2 ? 'too few arguments' : 'too many arguments';
+        return type && argumentProblem('eq', which, have, type, expr.location);
+      }
+      const [a, b] = [this.typeOf(env, left), this.typeOf(env, right)];
+      return this.#unify2(env, left, a, right, b) ? undefined : matchProblem(a, b, expr.location);
+    }
+    if (name === 'internal.member_2' || name === 'internal.member_3') {
+      const problem = this.#member(env, expr, call, name === 'internal.member_3' ? 3 : 2);
+      if (problem !== undefined) return problem;
+    }
+    return this.#arguments(env, expr, call);
+  }
+
+  #member(env: TypeEnvironment, expr: Expr, call: CallTerm, arity: 2 | 3): TypeProblem | undefined {
+    const collection = call.args[arity - 1];
+    const value = call.args[arity - 2];
+    if (collection === undefined || value === undefined) return undefined;
+    const type = this.typeOf(env, collection);
+    const values = valuesOf(type);
+    if (values === undefined) return undefined;
+    const check = (term: Term, expected: MaybeType): TypeProblem | undefined => {
+      if (expected === undefined || isUnknown(expected)) return undefined;
+      const have = this.typeOf(env, term);
+      if ((isUnknown(have) || unifies(have, expected)) && this.#unify1(env, term, expected, false)) return undefined;
+      return matchProblem(have, expected, expr.location);
+    };
+    const [key] = call.args;
+    return (arity === 3 && key !== undefined ? check(key, keysOf(type)) : undefined) ?? check(value, values);
+  }
+
+  #arguments(env: TypeEnvironment, expr: Expr, call: CallTerm): TypeProblem | undefined {
+    const name = printOperator(call);
+    const type = declaration(call.operator.join('.'))?.type ?? env.refType(operatorRef(call));
+    if (type !== undefined && isAnything(type)) return undefined;
+    if (type?.kind !== 'function') {
+      return { diagnostic: typeError(`undefined function ${name}`, expr.location), unknown: false };
+    }
+    const expected = type.result === undefined ? type.args : [...type.args, type.result];
+    const { args } = call;
+    const have = args.map((arg) => this.typeOf(env, arg));
+    if (args.length > expected.length && type.variadic === undefined) {
+      return argumentProblem(name, 'too many arguments', have, type, expr.location);
+    }
+    if (args.length < type.args.length) return argumentProblem(name, 'too few arguments', have, type, expr.location);
+    for (const [index, arg] of args.entries()) {
+      const want = index < expected.length ? expected[index] : type.variadic;
+      if (have[index] !== undefined && !isUnknown(have[index]) && !unifies(have[index], want)) {
+        return argumentProblem(name, 'invalid argument(s)', have, type, expr.location);
+      }
+      if (!this.#unify1(env, arg, want, false)) {
+        const now = args.map((one) => this.typeOf(env, one));
+        return argumentProblem(name, 'invalid argument(s)', now, type, expr.location);
+      }
+    }
+    return undefined;
+  }
+
+  /** The type of a term where it is known. */
+  typeOf(env: TypeEnvironment, term: Term): MaybeType {
+    switch (term.kind) {
+      case 'null':
+        return NULL;
+      case 'boolean':
+        return BOOLEAN;
+      case 'number':
+        return NUMBER;
+      case 'string':
+      case 'template-string':
+        return STRING;
+      case 'var':
+        return env.varType(term.name);
+      case 'ref':
+        return this.#operatorType(env, term);
+      case 'array':
+        return tuple(term.items.map((item) => this.typeOf(env, item)));
+      case 'object':
+        return this.#objectType(env, term.entries);
+      case 'set':
+        return setOf(term.items.reduce<MaybeType>((all, item) => union(all, this.typeOf(env, item)), undefined));
+      case 'array-comprehension':
+      case 'set-comprehension':
+      case 'object-comprehension':
+        return this.#closureType(env, term);
+      case 'call':
+        return undefined;
+      default:
+        return term satisfies never;
+    }
+  }
+
+  #objectType(env: TypeEnvironment, entries: readonly (readonly [Term, Term])[]): ObjectType {
+    const properties = new Map<ConstantKey, MaybeType>();
+    let rest: ObjectType['rest'];
+    for (const [key, value] of entries) {
+      const constant = constantKey(key);
+      if (constant === undefined) rest = { key: this.typeOf(env, key), value: this.typeOf(env, value) };
+      else properties.set(constant, this.typeOf(env, value));
+    }
+    return { kind: 'object', properties, rest };
+  }
+
+  #closureType(env: TypeEnvironment, term: Comprehension): MaybeType {
+    const { inner, problems } = this.#closure(env, term);
+    if (problems.length > 0) return undefined;
+    if (term.kind === 'object-comprehension') {
+      const rest = { key: this.typeOf(inner, term.key), value: this.typeOf(inner, term.value) };
+      return { kind: 'object', properties: new Map(), rest };
+    }
+    const of = this.typeOf(inner, term.term);
+    if (term.kind === 'set-comprehension') return setOf(of);
+    return of === undefined ? tuple([]) : arrayOf(of);
+  }
+
+  /** Whether two sides of an equation can be equal; variables without a type get one. */
+  #unify2(env: TypeEnvironment, a: Term, typeA: MaybeType, b: Term, typeB: MaybeType): boolean {
+    const unknownA = isUnknown(typeA);
+    const unknownB = isUnknown(typeB);
+    if (unknownA && !unknownB) return this.#unify1(env, a, typeB, false);
+    if (unknownB && !unknownA) return this.#unify1(env, b, typeA, false);
+    if (!unknownA && !unknownB) return unifies(typeA, typeB);
+    switch (a.kind) {
+      case 'array':
+        return this.#unifyArrays(env, a, b);
+      case 'object':
+        return this.#unifyObjects(env, a, b);
+      case 'var':
+        if (b.kind === 'var') {
+          return this.#unify1(env, a, ANY, false) && this.#unify1(env, b, this.typeOf(env, a), false);
+        }
+        if (b.kind === 'array') return this.#unifyArrays(env, b, a);
+        if (b.kind === 'object') return this.#unifyObjects(env, b, a);
+        break;
+      default:
+    }
+    if (a.kind === 'var' && typeA === undefined && typeB !== undefined) return this.#unify1(env, a, typeB, false);
+    if (b.kind === 'var' && typeB === undefined && typeA !== undefined) return this.#unify1(env, b, typeA, false);
+    return false;
+  }
+
+  #unifyArrays(env: TypeEnvironment, a: Extract<Term, { kind: 'array' }>, b: Term): boolean {
+    if (b.kind === 'var') return this.#unify1(env, a, ANY, false) && this.#unify1(env, b, this.typeOf(env, a), false);
+    if (b.kind !== 'array' || a.items.length !== b.items.length) return false;
+    return a.items.every((item, index) => {
+      const other = b.items[index];
+      return other !== undefined && this.#unify2(env, item, this.typeOf(env, item), other, this.typeOf(env, other));
+    });
+  }
+
+  #unifyObjects(env: TypeEnvironment, a: Extract<Term, { kind: 'object' }>, b: Term): boolean {
+    if (b.kind === 'var') return this.#unify1(env, a, ANY, false) && this.#unify1(env, b, this.typeOf(env, a), false);
+    if (b.kind !== 'object' || a.entries.length !== b.entries.length) return false;
+    const others = new Map(b.entries.map(([key, value]) => [printTerm(key), value]));
+    return a.entries.every(([key, value]) => {
+      const other = others.get(printTerm(key));
+      return other !== undefined && this.#unify2(env, value, this.typeOf(env, value), other, this.typeOf(env, other));
+    });
+  }
+
+  /** Whether a term can be of a type; variables in it without a type get one. `widen`: the type is one of several. */
+  #unify1(env: TypeEnvironment, term: Term, type: MaybeType, widen: boolean): boolean {
+    switch (term.kind) {
+      case 'array':
+      case 'object':
+      case 'set':
+        return this.#unifyComposite(env, term, type, widen);
+      case 'var': {
+        const known = env.varType(term.name);
+        if (widen) {
+          const both = union(known, type);
+          if (both !== undefined) env.vars.set(term.name, both);
+        } else if (known !== undefined) {
+          return unifies(known, type);
+        } else if (type !== undefined) {
+          env.vars.set(term.name, type);
+        }
+        return true;
+      }
+      default:
+        return unifies(this.typeOf(env, term), type);
+    }
+  }
+
+  #unifyComposite(
+    env: TypeEnvironment,
+    term: Extract<Term, { kind: 'array' | 'object' | 'set' }>,
+    type: MaybeType,
+    widen: boolean,
+  ): boolean {
+    if (type === undefined) return false;
+    const parts = term.kind === 'object' ? term.entries.flat() : term.items;
+    if (type.kind === 'any') {
+      if (isAnything(type)) {
+        for (const part of parts) this.#unify1(env, part, ANY, true);
+        return true;
+      }
+      // Every alternative may tell something of the variables, so all are tried.
+      return type.of.filter((one) => this.#unify1(env, term, one, true)).length > 0;
+    }
+    if (term.kind === 'array' && type.kind === 'array') {
+      if (term.items.length !== type.items.length && type.rest === undefined) return false;
+      return term.items.every((item, index) => this.#unify1(env, item, elementOf(type, index), widen));
+    }
+    if (term.kind === 'set' && type.kind === 'set') {
+      return term.items.every((item) => this.#unify1(env, item, type.of, widen));
+    }
+    if (term.kind === 'object' && type.kind === 'object') return this.#unifyEntries(env, term.entries, type, widen);
+    return false;
+  }
+
+  #unifyEntries(
+    env: TypeEnvironment,
+    entries: readonly (readonly [Term, Term])[],
+    type: ObjectType,
+    widen: boolean,
+  ): boolean {
+    if (entries.length !== type.properties.size && type.rest?.value === undefined) return false;
+    return entries.every(([key, value]) => {
+      const constant = constantKey(key);
+      if (constant === undefined) {
+        this.#unify1(env, value, ANY, widen);
+        return true;
+      }
+      const child = select(type, constant);
+      return child !== undefined && this.#unify1(env, value, child, widen);
+    });
+  }
+
+  /** What is wrong with a reference: functions are no values, and keys that nothing has select nothing. */
+  #ref(env: TypeEnvironment, ref: RefTerm): Diagnostic[] {
+    const name = printTerm(ref);
+    const { location } = ref.head;
+    if (this.#operatorType(env, ref)?.kind === 'function') {
+      return [typeError(`function ${name} used as reference, not called`, location)];
+    }
+    const selected = new RefChecker(env, this).check(ref);
+    return selected ? [] : [typeError(`undefined ref: ${name}`, location)];
+  }
+
+  /** Unifies a composite key of a reference with the keys that there are. */
+  unifyKey(env: TypeEnvironment, key: Term, keys: Type): boolean {
+    return this.#unify1(env, key, keys, false);
+  }
+}
+
+/** Walks a reference through what is known of documents, and learns the types of variables in it. */
+class RefChecker {
+  readonly #env: TypeEnvironment;
+  readonly #checker: TypeChecker;
+
+  constructor(env: TypeEnvironment, checker: TypeChecker) {
+    this.#env = env;
+    this.#checker = checker;
+  }
+
+  /** False where the reference can select nothing. */
+  check({ head, path }: RefTerm): boolean {
+    if (head.kind !== 'var') return true;
+    for (let env: TypeEnvironment | undefined = this.#env; env !== undefined; env = env.next) {
+      const local = env.vars.get(head.name);
+      if (local !== undefined) return this.#leaf(local, path, 0);
+      const root = env.documents.children.get(stringKey(head.name));
+      if (root === undefined) continue;
+      const found = this.#tree(root, path, 0, env.next !== undefined);
+      if (found !== undefined) return found;
+    }
+    if (head.name !== 'data' && head.name !== 'input') this.#learn(head.name, ANY);
+    return this.#leaf(ANY, path, 0);
+  }
+
+  /** Undefined where this layer of the environment knows nothing of the reference. */
+  #tree(node: TypeTree, path: readonly Term[], index: number, more: boolean): boolean | undefined {
+    if (node.type !== undefined) return this.#leaf(node.type, path, index);
+    const part = path[index];
+    if (part === undefined) return true;
+    // Packages and rules have names, so that the first two keys of `data` are strings.
+    if (index < 2 && (constantKey(part) ?? 'string:').startsWith('string:') === false) return false;
+    if (part.kind === 'var' || part.kind === 'ref') {
+      const keys = keysOf(node.extent());
+      if (keys !== undefined && !this.#dynamicKey(part, keys)) return false;
+    }
+    const key = constantKey(part);
+    const child = key === undefined ? undefined : node.children.get(key);
+    if (child !== undefined) return this.#tree(child, path, index + 1, more);
+    if (more) return undefined;
+    // A variable may select any child: look into all of them for the types of variables behind it.
+    for (const other of node.children.values()) this.#tree(other, path, index + 1, false);
+    return true;
+  }
+
+  #learn(name: string, keys: MaybeType): boolean {
+    const known = this.#env.varType(name);
+    if (known !== undefined) return unifies(known, keys);
+    if (keys !== undefined) this.#env.vars.set(name, keys);
+    return true;
+  }
+
+  #leaf(start: Type, path: readonly Term[], from: number): boolean {
+    let type: MaybeType = start;
+    for (const part of path.slice(from)) {
+      if (type === undefined || isEmptyCollection(type)) return false;
+      const keys = keysOf(type);
+      if (keys === undefined) return false;
+      const key = isScalar(part) ? constantKey(part) : undefined;
+      if (key !== undefined) {
+        type = select(type, key);
+        if (type === undefined) return false;
+        continue;
+      }
+      if (!this.#dynamicKey(part, keys)) return false;
+      type = valuesOf(type);
+    }
+    return true;
+  }
+
+  #dynamicKey(part: Term, keys: Type): boolean {
+    switch (part.kind) {
+      case 'var':
+        return this.#learn(part.name, keys);
+      case 'ref': {
+        const type = this.#checker.typeOf(this.#env, part);
+        return type === undefined || unifies(type, keys);
+      }
+      case 'array':
+      case 'object':
+      case 'set':
+        return this.#checker.unifyKey(this.#env, part, keys);
+      default:
+        return true;
+    }
+  }
+}
+
+const rootKey = stringKey('data');
+
+/** The constant start of a reference, its root included. */
+const groundPath = ({ head, path }: RefTerm): ConstantKey[] => {
+  const keys = [stringKey(head.kind === 'var' ? head.name : '')];
+  for (const part of path) {
+    const key = constantKey(part);
+    if (key === undefined) break;
+    keys.push(key);
+  }
+  return keys;
+};
+
+const operatorRef = (call: CallTerm): RefTerm => {
+  const [name = '', ...rest] = call.operator;
+  const { location } = call;
+  const path = rest.map((value): Term => ({ kind: 'string', value, location }));
+  return call.operatorRef ?? { kind: 'ref', head: { kind: 'var', name, location }, path, location };
+};
+
+const assumeAny = (env: TypeEnvironment, arg: Term): void => {
+  switch (arg.kind) {
+    case 'var':
+      if (env.varType(arg.name) === undefined) env.vars.set(arg.name, ANY);
+      return;
+    case 'array':
+    case 'set':
+      for (const item of arg.items) assumeAny(env, item);
+      return;
+    case 'object':
+      for (const part of arg.entries.flat()) assumeAny(env, part);
+      return;
+    default:
+  }
+};
+
+/** The comprehensions and references in a literal and in the bodies that it holds; what is in comprehensions is theirs. */
+const partsOf = (expr: Expr): { closures: Comprehension[]; refs: RefTerm[] } => {
+  const closures: Comprehension[] = [];
+  const refs: RefTerm[] = [];
+  const inTerm = (term: Term): void => {
+    switch (term.kind) {
+      case 'array-comprehension':
+      case 'set-comprehension':
+      case 'object-comprehension':
+        closures.push(term);
+        return;
+      case 'ref':
+        refs.push(term);
+        inTerm(term.head);
+        term.path.forEach(inTerm);
+        return;
+      case 'array':
+      case 'set':
+        term.items.forEach(inTerm);
+        return;
+      case 'object':
+        term.entries.flat().forEach(inTerm);
+        return;
+      case 'call':
+        term.args.forEach(inTerm);
+        return;
+      default:
+    }
+  };
+  const inBody = (body: Body): void => {
+    body.forEach(inExpr);
+  };
+  const inExpr = ({ term }: Expr): void => {
+    switch (term.kind) {
+      case 'some':
+        return;
+      case 'every':
+        inTerm(term.domain);
+        inBody(term.body);
+        return;
+      case 'not-body':
+        inBody(term.body);
+        return;
+      case 'and':
+      case 'or':
+        inBody(term.left);
+        inBody(term.right);
+        return;
+      default:
+        inTerm(term);
+    }
+  };
+  inExpr(expr);
+  return { closures, refs };
+};
+
+const typeError = (message: string, location: Location): Diagnostic => ({ code: 'rego_type_error', message, location });
+
+const matchProblem = (a: MaybeType, b: MaybeType, location: Location): TypeProblem => ({
+  diagnostic: typeError(`match error\n\tleft  : ${printType(a)}\n\tright : ${printType(b)}`, location),
+  unknown: isUnknown(a) || isUnknown(b),
+});
+
+const argumentProblem = (
+  name: string,
+  what: string,
+  have: readonly MaybeType[],
+  want: FunctionType,
+  location: Location,
+): TypeProblem => ({
+  diagnostic: typeError(
+    `${name}: ${what}\n\thave: (${have.map(printType).join(', ')})\n\twant: ${printSignature(want)}`,
+    location,
+  ),
+  unknown: have.some(isUnknown),
+});

@@ -1,0 +1,204 @@
+import type { RefTerm, Term } from '../ast.ts';
+import { printTerm } from '../print.ts';
+import { isScalar } from '../parser/head.ts';
+import { DOCUMENT_KEY, keysOf, select, union, valuesOf } from './operations.ts';
+import { ANY, stringKey } from './type.ts';
+import type { ConstantKey, ObjectType, Type } from './type.ts';
+
+type MaybeType = Type | undefined;
+
+/** Types of documents and rules by path, as a tree. */
+export class TypeTree {
+  type: MaybeType;
+  readonly children = new Map<ConstantKey, TypeTree>();
+
+  /** Whether a type is known right here, and not only below. */
+  get isLeaf(): boolean {
+    return this.type !== undefined;
+  }
+
+  #descend(path: readonly ConstantKey[]): TypeTree {
+    let node: TypeTree = this;
+    for (const key of path) {
+      let child = node.children.get(key);
+      if (child === undefined) {
+        child = new TypeTree();
+        node.children.set(key, child);
+      }
+      node = child;
+    }
+    return node;
+  }
+
+  /** Sets the type at a path. */
+  put(path: readonly ConstantKey[], type: Type): void {
+    this.#descend(path).type = type;
+  }
+
+  /**
+   * Adds a type at a path to what is there: several rules may define one document. Objects on the way learn of the new
+   * key, and an object put above others learns of theirs.
+   */
+  insert(path: readonly ConstantKey[], type: Type): void {
+    let node: TypeTree = this;
+    path.forEach((key, index) => {
+      const child = node.#descend([key]);
+      if (child.type?.kind === 'object' && index + 1 < path.length) {
+        child.type = insertIntoObject(child.type, path.slice(index + 1), type);
+      }
+      node = child;
+    });
+    node.type = merge(node.type, type);
+    if (type.kind !== 'object' || node.type?.kind !== 'object') return;
+    let merged: ObjectType = node.type;
+    for (const [leafPath, leaf] of node.#leaves([])) merged = insertIntoObject(merged, leafPath, leaf);
+    node.type = merged;
+  }
+
+  *#leaves(path: readonly ConstantKey[]): Iterable<[readonly ConstantKey[], Type]> {
+    for (const [key, child] of this.children) {
+      if (child.type !== undefined) yield [[...path, key], child.type];
+      else yield* child.#leaves([...path, key]);
+    }
+  }
+
+  /** The type of everything at and below this place. What is below may have other keys too: base documents. */
+  extent(): Type {
+    if (this.type !== undefined) return this.type;
+    const properties = new Map<ConstantKey, Type>();
+    for (const [key, child] of this.children) {
+      if (!key.startsWith('null:')) properties.set(key, child.extent());
+    }
+    return { kind: 'object', properties, rest: { key: DOCUMENT_KEY, value: ANY } };
+  }
+}
+
+const insertIntoObject = (object: ObjectType, path: readonly ConstantKey[], type: Type): ObjectType => {
+  const [key, ...tail] = path;
+  if (key === undefined) return object;
+  const value = tail.length === 0 ? type : insertIntoObject(EMPTY_OBJECT, tail, type);
+  const rest = {
+    key: union(object.rest?.key, typeOfConstant(key)),
+    value: union(object.rest?.value, value),
+  };
+  return { ...object, rest };
+};
+
+const EMPTY_OBJECT: ObjectType = { kind: 'object', properties: new Map(), rest: undefined };
+
+const typeOfConstant = (key: ConstantKey): Type => keysOf({ ...EMPTY_OBJECT, properties: new Map([[key, ANY]]) }) ?? ANY;
+
+/** The type of a document that several rules define. */
+const merge = (a: MaybeType, b: Type): Type => {
+  if (a === undefined) return b;
+  if (a.kind === 'object' && b.kind === 'object' && a.properties.size === 0 && b.properties.size === 0) {
+    if (a.rest === undefined) return b;
+    if (b.rest === undefined) return a;
+    const value = b.rest.value === undefined ? a.rest.value : merge(a.rest.value, b.rest.value);
+    return { kind: 'object', properties: new Map(), rest: { key: union(a.rest.key, b.rest.key), value } };
+  }
+  if (a.kind === 'set' && b.kind === 'set') return { kind: 'set', of: union(a.of, b.of) };
+  return union(a, b) ?? a;
+};
+
+/** The key that stands for a constant term; undefined for terms that are none. */
+export const constantKey = (term: Term): ConstantKey | undefined => {
+  if (term.kind === 'string') return stringKey(term.value);
+  if (isScalar(term)) return `${term.kind}:${printTerm(term)}`;
+  return isConstant(term) ? `${term.kind}:${printTerm(term)}` : undefined;
+};
+
+/** Whether a term is a constant, composites included. */
+export const isConstant = (term: Term): boolean => {
+  switch (term.kind) {
+    case 'null':
+    case 'boolean':
+    case 'number':
+    case 'string':
+      return true;
+    case 'array':
+    case 'set':
+      return term.items.every(isConstant);
+    case 'object':
+      return term.entries.every(([key, value]) => isConstant(key) && isConstant(value));
+    default:
+      return false;
+  }
+};
+
+/** The type of what a path selects in a value of a type. Variable parts select any member. */
+export const selectPath = (type: MaybeType, path: readonly Term[]): MaybeType => {
+  let selected = type;
+  for (const part of path) {
+    if (selected === undefined) return undefined;
+    const key = isScalar(part) ? constantKey(part) : undefined;
+    selected = key === undefined ? valuesOf(selected) : select(selected, key);
+  }
+  return selected;
+};
+
+/** What is known of variables and documents at a place. Later layers hide earlier ones. */
+export class TypeEnvironment {
+  readonly documents: TypeTree;
+  readonly vars: Map<string, Type>;
+  readonly next: TypeEnvironment | undefined;
+
+  constructor(next?: TypeEnvironment, vars = new Map<string, Type>()) {
+    this.documents = new TypeTree();
+    this.vars = vars;
+    this.next = next;
+  }
+
+  /** A layer for a body: what it learns of variables does not reach this one. */
+  wrap(): TypeEnvironment {
+    return new TypeEnvironment(this);
+  }
+
+  /** A layer for a literal with modifiers: documents differ, but what it learns of variables is learnt here. */
+  wrapWith(): TypeEnvironment {
+    return new TypeEnvironment(this, this.vars);
+  }
+
+  varType(name: string): MaybeType {
+    for (let env: TypeEnvironment | undefined = this; env !== undefined; env = env.next) {
+      const type = env.vars.get(name);
+      if (type !== undefined) return type;
+    }
+    return undefined;
+  }
+
+  /** The type of what a reference selects: anything where nothing is known of a document. */
+  refType(ref: RefTerm): MaybeType {
+    const { head, path } = ref;
+    if (head.kind !== 'var') return undefined;
+    for (let env: TypeEnvironment | undefined = this; env !== undefined; env = env.next) {
+      const local = env.vars.get(head.name);
+      if (local !== undefined) return selectPath(local, path);
+      const root = env.documents.children.get(stringKey(head.name));
+      if (root === undefined) continue;
+      const found = findType(root, path);
+      if (found !== NOT_HERE) return found;
+    }
+    return head.name === 'data' || head.name === 'input' ? ANY : undefined;
+  }
+}
+
+const NOT_HERE = Symbol('not here');
+
+const findType = (root: TypeTree, path: readonly Term[]): MaybeType | typeof NOT_HERE => {
+  let node = root;
+  for (let index = 0; index < path.length; index++) {
+    const part = path[index];
+    if (part === undefined) break;
+    const key = constantKey(part);
+    const child = key === undefined ? undefined : node.children.get(key);
+    if (node.isLeaf) {
+      if (child === undefined) return selectPath(node.type, path.slice(index));
+    } else if (key === undefined) {
+      return selectPath(node.extent(), path.slice(index));
+    }
+    if (child === undefined) return NOT_HERE;
+    node = child;
+  }
+  return node.extent();
+};
