@@ -1,22 +1,4 @@
-/** Time, injected: tests give their own. */
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** Runs `task` once after `delayMs`; the answer cancels it. */
-  readonly schedule: (delayMs: number, task: () => void) => () => void;
-}
-
-/** The machine's clock. Its timers do not keep the process alive. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  schedule: (delayMs, task) => {
-    const timer = setTimeout(task, delayMs);
-    timer.unref();
-    return () => {
-      clearTimeout(timer);
-    };
-  },
-};
+export { systemClock, type Clock } from '@edict/protocol';
 
 /** RFC 3339 in UTC, whole seconds, as Kubernetes writes times. */
 export function rfc3339(ms: number): string {

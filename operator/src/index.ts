@@ -1,6 +1,15 @@
+export type { MemberSource } from './backend/members.ts';
 export { systemClock, type Clock } from './clock.ts';
+export { CheckError, type DomainChecker, type DomainVerdict } from './compile/domain-checker.ts';
+export { createInlineChecker } from './compile/inline-checker.ts';
+export { createWorkerChecker, type WorkerCheckerOptions } from './compile/worker-checker.ts';
+export type { World } from './controllers/world.ts';
+export { AuthenticationError, type Authenticate, type DistributionBackend } from './distribution/backend.ts';
+export type { Distributor } from './distribution/distributor.ts';
 export type { EventSink, EventSubject, OperatorEvent } from './events.ts';
-export type { Operator, OperatorLimits, OperatorOptions } from './operator-types.ts';
+export type { OperatorLog } from './observability/log.ts';
+export { createOperator } from './operator.ts';
+export { OPERATOR_LIMITS, type Operator, type OperatorLimits, type OperatorOptions } from './operator-types.ts';
 export { isStoreError, StoreError, type StoreErrorCode } from './store/errors.ts';
 export { formatFolderProblem, type FolderProblem } from './store/folder/folder-problem.ts';
 export { openFolderStore, type FolderStore, type FolderStoreOptions } from './store/folder/folder-store.ts';

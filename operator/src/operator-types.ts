@@ -1,9 +1,15 @@
 import type { SigningKey } from '@edict/bundle';
+import type { OperatorTuning } from '@edict/protocol';
 import type { Registry } from 'prom-client';
-import type { Logger } from 'winston';
+import type { MemberSource } from './backend/members.ts';
 import type { Clock } from './clock.ts';
-import type { EventSink } from './events.ts';
 import type { DomainChecker } from './compile/domain-checker.ts';
+import type { World } from './controllers/world.ts';
+import type { DistributionBackend } from './distribution/backend.ts';
+import type { Distributor } from './distribution/distributor.ts';
+import type { EventSink } from './events.ts';
+import type { OperatorLog } from './observability/log.ts';
+import type { OperatorMetrics } from './observability/metrics.ts';
 import type { Store } from './store/store.ts';
 
 /** What an operator is made of. Nothing here knows Kubernetes: the all-in-one gives a folder store. */
@@ -13,13 +19,24 @@ export interface OperatorOptions {
   readonly signingKey: SigningKey;
   /** Who decides, for the record: the pod's name, or `edict-up`. */
   readonly identity: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly registry: Registry;
+  /** Base URL of manifests and bundles as PDPs reach it; default `''`: they know it, or share the process. */
+  readonly artifactsUrl?: string;
+  /** Key under the tickets that artifacts are fetched with. Default: random bytes of this process. */
+  readonly ticketKey?: Uint8Array;
+  readonly log: OperatorLog;
   readonly events: EventSink;
-  /** Default: one worker thread that compiles beside the event loop. */
+  /** Metrics are made in it. */
+  readonly registry: Registry;
+  /** Who should serve a set. Absent: whoever connects. */
+  readonly members?: MemberSource;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+  /** 0..1; default `Math.random`. Spreads retries only. */
+  readonly random?: () => number;
+  /** Default: one worker thread that compiles beside the event loop; closed with the operator. */
   readonly checker?: DomainChecker;
   readonly limits?: Partial<OperatorLimits>;
+  readonly tuning?: Partial<OperatorTuning>;
 }
 
 /** Bounds of the controllers, each with its default. */
@@ -28,7 +45,7 @@ export interface OperatorLimits {
   readonly debounceQuietMs: number;
   /** Longest wait of a set that never is quiet. Default 2000 ms. */
   readonly debounceMaxMs: number;
-  /** Least time between two status writes of an open rollout. Default 1000 ms. */
+  /** Least time between two status writes of an open rollout, but for changes of phase. Default 1000 ms. */
   readonly statusIntervalMs: number;
   /** Objects reconciled at a time, per kind. Default 4. */
   readonly concurrency: number;
@@ -36,12 +53,30 @@ export interface OperatorLimits {
   readonly maxDomainBytes: number;
 }
 
-/** A running operator. */
+/** Defaults of {@link OperatorLimits}. */
+export const OPERATOR_LIMITS: OperatorLimits = {
+  debounceQuietMs: 100,
+  debounceMaxMs: 2000,
+  statusIntervalMs: 1000,
+  concurrency: 4,
+  maxDomainBytes: 1_048_576,
+};
+
+/** An operator: controllers and distribution over one store, in one process. Started once, stopped once. */
 export interface Operator {
-  /** Resolves once every kind has been listed and reconciling has begun. */
+  /** Resolves once every kind has been listed, and reconciling and distributing have begun. */
   readonly start: () => Promise<void>;
-  /** Ends the workers and the watches; the store stays open, as it belongs to the caller. */
+  /** Ends streams, workers and watches; the store stays open, as it belongs to the caller. */
   readonly stop: () => Promise<void>;
-  /** True once every watch has synced. */
+  /** True between the end of `start` and `stop`. */
   readonly isReady: () => boolean;
+  /** Takes PDP streams over any transport. Throws before `start` has resolved. */
+  readonly distributor: () => Distributor;
+  /** Where artifacts come from: what a transport in the same process fetches from. Throws before `start` has resolved. */
+  readonly backend: () => DistributionBackend;
+  /** The caches of the store's kinds, for those who show them. Throws before `start` has resolved. */
+  readonly world: () => World;
+  readonly metrics: OperatorMetrics;
+  /** True while nothing is queued and no reconcile is under way: all is as it should be, until the next change. */
+  readonly isIdle: () => boolean;
 }

@@ -74,7 +74,7 @@ class Settings {
   text(key: string): string | undefined {
     const variable = this.#env[`MPE_${key.toUpperCase().replaceAll('.', '_')}`];
     const value = variable ?? this.#at(key);
-    return value === undefined || value === null ? undefined : String(value as string | number | boolean);
+    return typeof value === 'string' || typeof value === 'boolean' ? String(value) : undefined;
   }
 
   auditEntries(): readonly AuditEnvEntry[] {

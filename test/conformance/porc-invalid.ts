@@ -1,7 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { buildReference, checkDomains, isError, lintDomains, parseDocument, readDomain, readPreamble } from '@edict/bundle';
+import {
+  buildReference,
+  checkDomains,
+  isError,
+  lintDomains,
+  parseDocument,
+  readDomain,
+  readPreamble,
+} from '@edict/bundle';
 import type { LintSource, Problem, SourcedDomain } from '@edict/bundle';
 
 /** How many verdicts are right, and which are not. */

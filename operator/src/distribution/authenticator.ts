@@ -44,13 +44,21 @@ export function createAuthenticator(options: AuthenticatorOptions): ReviewToken 
   }
 
   async function turn(): Promise<void> {
-    if (running >= REVIEWS_MAX) {
-      if (waiting.length >= REVIEWS_WAITING_MAX) throw new PeerError('Unavailable', 'too many tokens wait for their review');
-      await new Promise<void>((resolve) => {
-        waiting.push(resolve);
-      });
+    if (running < REVIEWS_MAX) {
+      running += 1;
+      return;
     }
-    running += 1;
+    if (waiting.length >= REVIEWS_WAITING_MAX) throw new PeerError('Unavailable', 'too many tokens wait for their review');
+    await new Promise<void>((resolve) => {
+      waiting.push(resolve);
+    });
+  }
+
+  /** Hands the place to the first who waits, or gives it back. */
+  function done(): void {
+    const next = waiting.shift();
+    if (next === undefined) running -= 1;
+    else next();
   }
 
   async function review(key: string, token: string, signal: AbortSignal): Promise<PeerIdentity> {
@@ -67,8 +75,7 @@ export function createAuthenticator(options: AuthenticatorOptions): ReviewToken 
       if (refusal.code === 'InvalidToken') remember(key, { error: refusal, until: clock.monotonic() + REFUSED_TTL_MS });
       throw refusal;
     } finally {
-      running -= 1;
-      waiting.shift()?.();
+      done();
     }
   }
 

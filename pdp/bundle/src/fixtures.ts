@@ -9,7 +9,14 @@ export function aPolicy(parts: Partial<PolicyEntity> = {}): PolicyEntity {
 }
 
 export function aRole(parts: Partial<RoleEntity> = {}): RoleEntity {
-  return { mrn: 'mrn:role:clerk', name: 'clerk', description: '', policy: 'mrn:policy:open', annotations: [], ...parts };
+  return {
+    mrn: 'mrn:role:clerk',
+    name: 'clerk',
+    description: '',
+    policy: 'mrn:policy:open',
+    annotations: [],
+    ...parts,
+  };
 }
 
 export function aDomain(parts: Partial<DomainModel> = {}): DomainModel {
@@ -30,8 +37,37 @@ const text = fc.string({ unit: 'grapheme', maxLength: 12 });
 /** Strings as people write them, and those that could be taken for something else. */
 export const anyText = fc.oneof(
   text,
-  fc.constantFrom('', '42', '"42"', 'true', 'null', '~', '0x1F', '017', '1_000', '2024-01-15', 'yes', '<<', '[1]', '- x'),
-  fc.constantFrom('{"a":1}', ' 1 ', 'a: b', '#x', '@x', ' lead', 'trail ', 'two\nlines', '\n', 'a \nb', '\u2028', '%', '1e400'),
+  fc.constantFrom(
+    '',
+    '42',
+    '"42"',
+    'true',
+    'null',
+    '~',
+    '0x1F',
+    '017',
+    '1_000',
+    '2024-01-15',
+    'yes',
+    '<<',
+    '[1]',
+    '- x',
+  ),
+  fc.constantFrom(
+    '{"a":1}',
+    ' 1 ',
+    'a: b',
+    '#x',
+    '@x',
+    ' lead',
+    'trail ',
+    'two\nlines',
+    '\n',
+    'a \nb',
+    '\u2028',
+    '%',
+    '1e400',
+  ),
 );
 
 const anyKey = fc.oneof(fc.constantFrom('a', 'b', '42', 'yes', 'true', '<<', '$int', '$$', '', '__proto__'), text);
@@ -70,7 +106,12 @@ export const expressibleValue: fc.Arbitrary<AnnotationValue> = fc.oneof(decodedV
 
 /** Every value of the model. */
 export const anyValue: fc.Arbitrary<AnnotationValue> = values(
-  fc.oneof(...scalars, finite, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }), anyText.map((reason) => new Unencodable(reason))),
+  fc.oneof(
+    ...scalars,
+    finite,
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
+    anyText.map((reason) => new Unencodable(reason)),
+  ),
 );
 
 /** Whole domains whose annotations hold such values. Rego and references are arbitrary texts. */

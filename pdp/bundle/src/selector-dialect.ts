@@ -23,7 +23,7 @@ export function toRe2jsDialect(expression: string): string {
   let groups = 0;
   // Where a character class began, or -1: inside one, brackets and quoting mean other things.
   let classStart = -1;
-  for (let index = 0; index < expression.length; ) {
+  for (let index = 0; index < expression.length;) {
     const rest = expression.slice(index);
     const quoted = classStart === -1 ? /^\\Q[^]*?(?:\\E|$)/.exec(rest) : null;
     const property = /^\\([pP])(?:\{(\^?)([^}]*)\}|([A-Za-z]))/.exec(rest);
@@ -40,7 +40,8 @@ export function toRe2jsDialect(expression: string): string {
       groups += 1;
       out += `(?P<g${String(groups)}>`;
     } else {
-      taken = rest.startsWith('\\') || (classStart !== -1 && rest.startsWith('[:')) ? rest.slice(0, 2) : rest.slice(0, 1);
+      taken =
+        rest.startsWith('\\') || (classStart !== -1 && rest.startsWith('[:')) ? rest.slice(0, 2) : rest.slice(0, 1);
       out += taken;
       if (classStart === -1 && taken === '[') classStart = index + (rest.startsWith('[^') ? 2 : 1);
       else if (taken === ']' && index !== classStart && classStart !== -1) classStart = -1;

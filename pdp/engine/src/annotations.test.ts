@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { RegoNumber } from '@edict/rego';
+import type { RegoNumber } from '@edict/rego';
 import fc from 'fast-check';
 import {
   combine,

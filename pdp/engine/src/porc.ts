@@ -88,16 +88,14 @@ function replaceLoneSurrogates(text: string): string {
 
 /** Replaces, in place, numbers that are not exactly their text. False if one overflowed. */
 function boxNumbers(root: PlainObject): boolean {
-  const pending: (unknown[] | Record<string, unknown>)[] = [root as Record<string, unknown>];
+  const pending: object[] = [root];
   for (let container = pending.pop(); container !== undefined; container = pending.pop()) {
-    const members = container as Record<string, unknown>;
-    for (const key of Object.keys(members)) {
-      const value = members[key];
-      if (typeof value === 'object' && value !== null) pending.push(value as Record<string, unknown>);
+    for (const [key, value] of Object.entries(container) as [string, unknown][]) {
+      if (typeof value === 'object' && value !== null) pending.push(value);
       else if (typeof value === 'number' && !Number.isSafeInteger(value)) {
         if (!Number.isFinite(value)) return false;
-        // A key that JSON.parse made is an own property already, so that even `__proto__` is just assigned.
-        Object.defineProperty(members, key, { value: numberFromText(String(value)) });
+        // Not an assignment: that would not reach an own member called `__proto__`.
+        Object.defineProperty(container, key, { value: numberFromText(String(value)) });
       }
     }
   }

@@ -7,6 +7,7 @@ import { arityOf } from './passes/check-calls.ts';
 import { orderUnit } from './passes/order-unit.ts';
 import { resolveModules } from './passes/resolve.ts';
 import type { CompileUnit } from './passes/unit.ts';
+import { LoweringError } from './plan/context.ts';
 import { bodiesOfUnit, findReplacements } from './plan/documents.ts';
 import { planUnit, type BuiltinFacts } from './plan/plan.ts';
 import { declaration } from './types/builtins.ts';
@@ -16,9 +17,16 @@ export const compile = (modules: readonly RegoModule[], options: CompileOptions)
   const checked = check(modules, options);
   if (checked.diagnostics.length > 0) return { ok: false, diagnostics: checked.diagnostics };
   const { unit } = checked;
-  const plan = planUnit(unit, options.entrypoints, builtinFacts(unit));
-  const generated = generateProgram(plan, findReplacements(bodiesOfUnit(unit)).data);
-  return { ok: true, program: { format: 1, entrypoints: [...options.entrypoints], ...generated } };
+  try {
+    const plan = planUnit(unit, options.entrypoints, builtinFacts(unit));
+    const generated = generateProgram(plan, findReplacements(bodiesOfUnit(unit)).data);
+    return { ok: true, program: { format: 1, entrypoints: [...options.entrypoints], ...generated } };
+  } catch (error) {
+    // A policy that no pass refused and that cannot be lowered must not be served: refuse it, and say why.
+    if (!(error instanceof LoweringError) && !(error instanceof RangeError)) throw error;
+    const location = unit.modules[0]?.packageLocation ?? { file: '', row: 1, col: 1, start: 0, end: 0 };
+    return { ok: false, diagnostics: [{ code: 'rego_compile_error', message: error.message, location }] };
+  }
 };
 
 /** Every problem that keeps one module, taken alone, from loading. Empty when it is accepted. */

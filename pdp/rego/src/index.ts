@@ -12,5 +12,9 @@ export type {
   RegoModule,
 } from './api.ts';
 export type { Diagnostic, DiagnosticCode, Location } from './diagnostics.ts';
-export type { RegoVersion } from './ast.ts';
+export type { Module, RegoVersion } from './ast.ts';
 export type { Value } from './runtime/value.ts';
+export { parseModule, type ParsedModule } from './parser/index.ts';
+export { numberFromBigInt, numberFromText, RegoNumber } from './runtime/number.ts';
+export { parseJson, stringify, toJson } from './runtime/json.ts';
+export { rewriteDataRefs } from './passes/relocate.ts';

@@ -32,7 +32,7 @@ export function planRevision(observed: ObservedRevision): RevisionPlan {
   const before = revision.status;
   const status = statusOf(observed);
   if (isDeepStrictEqual(status, before)) return {};
-  const isUrgent = before?.phase !== status.phase || before.observedGeneration !== status.observedGeneration;
+  const isUrgent = before?.phase !== status.phase || before?.observedGeneration !== status.observedGeneration;
   const dueInMs = writtenAt + intervalMs - now;
   return !isUrgent && dueInMs > 0 ? { requeueAfterMs: dueInMs } : { status };
 }

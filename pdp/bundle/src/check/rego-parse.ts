@@ -1,7 +1,7 @@
-import * as rego from '@edict/rego';
+import { parseModule } from '@edict/rego';
 import { problemOf } from './subject.ts';
 import { regoProblem, regoSubjects } from './rego.ts';
-import type { Module, RegoVersion } from '@edict/rego';
+import type { ParseResult, RegoVersion } from '@edict/rego';
 import type { Problem } from '../problem.ts';
 import type { SourcedDomain } from '../sourced-domain.ts';
 import type { RegoSubject } from './rego.ts';
@@ -9,7 +9,7 @@ import type { RegoSubject } from './rego.ts';
 /** A library, policy or mapper whose text has been parsed. */
 export interface ParsedSubject extends RegoSubject {
   /** `undefined` for blank texts and for those with problems. */
-  readonly tree: Module | undefined;
+  readonly tree: ParseResult['module'];
   readonly problems: readonly Problem[];
 }
 
@@ -21,7 +21,7 @@ export function parseSubjects(sourced: SourcedDomain, version: RegoVersion): rea
   return regoSubjects(sourced).map((regoSubject) => {
     const { subject, module } = regoSubject;
     if (module.source.trim() === '') return { ...regoSubject, tree: undefined, problems: [] };
-    const { module: parsed, diagnostics } = rego.parseModule(module.source, module.name, version);
+    const { module: parsed, diagnostics } = parseModule(module.source, module.name, version);
     const problems = diagnostics.map((diagnostic) => regoProblem(subject, 'rego', diagnostic));
     if (parsed !== undefined && usesTemplateString(parsed)) {
       const message = 'template strings ($"…") cannot be used in a PolicyDomain';

@@ -61,7 +61,11 @@ test('printing a domain and reading the text gives the same domain', () => {
 });
 
 test('name and namespace can be given', () => {
-  const object = toDomainObject(aDomain(), { name: 'store', namespace: 'sales', apiVersion: 'iamlite.manetu.io/v1beta1' });
+  const object = toDomainObject(aDomain(), {
+    name: 'store',
+    namespace: 'sales',
+    apiVersion: 'iamlite.manetu.io/v1beta1',
+  });
   expect(object).toEqual({
     apiVersion: 'iamlite.manetu.io/v1beta1',
     kind: 'PolicyDomain',

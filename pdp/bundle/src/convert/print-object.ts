@@ -13,7 +13,8 @@ export function printDomainObject(object: DomainObject): string {
     Scalar: (position, node) => {
       if (typeof node.value !== 'string') return;
       if (position === 'key' && isPlainKey(node.value)) node.type = Scalar.PLAIN;
-      else node.type = node.value.includes('\n') && fitsLiteral(node.value) ? Scalar.BLOCK_LITERAL : Scalar.QUOTE_DOUBLE;
+      else
+        node.type = node.value.includes('\n') && fitsLiteral(node.value) ? Scalar.BLOCK_LITERAL : Scalar.QUOTE_DOUBLE;
     },
   });
   return document.toString({ lineWidth: 0 });
@@ -23,5 +24,8 @@ function isPlainKey(text: string): boolean {
   if (!/^[A-Za-z][A-Za-z-]*$/.test(text)) return false;
   // `y`, `no` and their kin are booleans to some readers.
   if (text.length <= 5 && /^(y|yes|n|no|on|off|true|false|null)$/i.test(text)) return false;
-  return resolveScalar({ kind: 'scalar', tag: '', value: text, plain: true, block: false, source: undefined }).tag === '!!str';
+  return (
+    resolveScalar({ kind: 'scalar', tag: '', value: text, plain: true, block: false, source: undefined }).tag ===
+    '!!str'
+  );
 }

@@ -1,4 +1,4 @@
-import * as rego from '@edict/rego';
+import { compile as compileRego, parseModule } from '@edict/rego';
 import { firstOfEachName } from '../check/check-domains.ts';
 import { cycleProblems } from '../check/cycles.ts';
 import { referenceProblems } from '../check/references.ts';
@@ -34,7 +34,7 @@ export interface LintOptions {
  * and does not compile blank Rego, as the reference's linter.
  */
 export function lintDomains(sources: readonly LintSource[], options: LintOptions = {}): readonly Problem[] {
-  const { regoVersion = 'v0', compile = rego.compile } = options;
+  const { regoVersion = 'v0', compile = compileRego } = options;
   const problems: Problem[] = [];
   const read: SourcedDomain[] = [];
   for (const source of sources) problems.push(...readSource(source, read));
@@ -112,6 +112,6 @@ function opaCheck(
 
 function allParse(modules: readonly RegoModule[], version: RegoVersion): boolean {
   return modules.every(
-    ({ name, source }) => source.trim() !== '' && rego.parseModule(source, name, version).module !== undefined,
+    ({ name, source }) => source.trim() !== '' && parseModule(source, name, version).module !== undefined,
   );
 }

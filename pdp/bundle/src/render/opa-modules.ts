@@ -63,7 +63,7 @@ export function opaPackages(domain: DomainModel, root: readonly string[]): OpaPa
 
 function repackage({ name, source }: RegoModule, prefix: readonly string[]): string {
   const rewritten = rego.rewriteDataRefs(source, name, 'v0', prefix);
-  if (rewritten.ok) return rewritten.source;
+  if ('source' in rewritten) return rewritten.source;
   const [first] = rewritten.diagnostics;
   const place = first === undefined ? '' : `:${String(first.location.row)}:${String(first.location.col)}`;
   throw new BundleError('rego-parse', `${name}${place}: ${first?.message ?? 'the Rego text does not parse'}`);

@@ -85,17 +85,20 @@ export function createArtifactClient(options: ArtifactClientOptions): ArtifactCl
   }
 
   async function turn(): Promise<void> {
-    if (running >= concurrency) {
-      await new Promise<void>((resolve) => {
-        waiting.push(resolve);
-      });
+    if (running < concurrency) {
+      running += 1;
+      return;
     }
-    running += 1;
+    await new Promise<void>((resolve) => {
+      waiting.push(resolve);
+    });
   }
 
+  /** Hands the place to the first who waits, or gives it back. */
   function done(): void {
-    running -= 1;
-    waiting.shift()?.();
+    const next = waiting.shift();
+    if (next === undefined) running -= 1;
+    else next();
   }
 
   async function fetchOnce(location: ArtifactLocation, digest: Digest, signal: AbortSignal): Promise<Uint8Array> {

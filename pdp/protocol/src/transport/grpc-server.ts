@@ -71,7 +71,10 @@ function credentialsOf(certificate: RotatingCertificate): ServerCredentials {
       const tell = ({ cert, key }: Certificate): void => {
         listener({ certificate: Buffer.from(cert), privateKey: Buffer.from(key) });
       };
-      tell(certificate.current());
+      // Later: the library forwards only what comes after it has registered its own watcher, which it does next.
+      queueMicrotask(() => {
+        tell(certificate.current());
+      });
       stops.set(listener, certificate.onChange(tell));
     },
     removeIdentityCertificateListener: (listener) => {

@@ -1,18 +1,15 @@
 import type { RegoModule } from '../api.ts';
-import type { CallTerm, Module, RegoVersion } from '../ast.ts';
+import type { Module, RegoVersion } from '../ast.ts';
 import type { Diagnostic } from '../diagnostics.ts';
 import { parseModule } from '../parser/index.ts';
-import { arityOf } from './check-calls.ts';
 import { checkRecursion } from './check-recursion.ts';
 import { checkForbiddenBuiltins, checkTypes } from './check-types.ts';
 import { dependenciesOf } from './dependencies.ts';
 import type { DependencyGraph } from './dependencies.ts';
-import { expandRule, LocalNames } from './expand.ts';
+import { orderUnit } from './order-unit.ts';
 import { resolveModules } from './resolve.ts';
 import type { ResolveOptions } from './resolve.ts';
-import { buildRuleTree } from './rule-tree.ts';
-import { checkHeads, orderRule } from './safety.ts';
-import type { CompileUnit, ResolvedModule, ResolvedRule } from './unit.ts';
+import type { CompileUnit, ResolvedRule } from './unit.ts';
 
 /** What the front end makes of modules. */
 export interface Analysis {
@@ -26,11 +23,10 @@ export interface Analysis {
  * Everything between the parser and the plan, in OPA's order; the order is meaning:
  *
  * 1. `resolveModules`: names, then locals, then `with`, conflicts between rules, unknown functions.
- * 2. `expandRule`: calls out of terms. Safety is defined on that form.
- * 3. `checkHeads`, then `orderRule`: safety and the order of evaluation.
- * 4. `checkRecursion`, before types: inference does not end on rules that use themselves.
- * 5. `checkTypes`, on ordered bodies: a variable has the type that the literal that binds it gives it.
- * 6. `checkForbiddenBuiltins`.
+ * 2. `orderUnit`: calls out of terms, for safety is defined on that form; then safety and the order of evaluation.
+ * 3. `checkRecursion`, before types: inference does not end on rules that use themselves.
+ * 4. `checkTypes`, on ordered bodies: a variable has the type that the literal that binds it gives it.
+ * 5. `checkForbiddenBuiltins`.
  *
  * A phase with fatal diagnostics is the last, so that users see every problem of one kind and no echoes. Never throws.
  */
@@ -44,20 +40,9 @@ export const analyzeModules = (modules: readonly Module[], options: ResolveOptio
   });
   if (resolved.fatal) return stop(unit);
   const graph = dependenciesOf(unit);
-
-  const expanded = mapRules(unit.modules, (rule) => expandRule(rule, new LocalNames()));
-  const unsafeHeads = expanded.flatMap(({ rules }) => rules.flatMap((rule) => checkHeads(rule)));
-  if (unsafeHeads.length > 0) return stop(unit, unsafeHeads);
-  const unsafe: Diagnostic[] = [];
-  const arity = (call: CallTerm): number | undefined => arityOf(unit.ruleTree, call);
-  const ordered = mapRules(expanded, (rule) => {
-    const result = orderRule(rule, arity);
-    unsafe.push(...result.diagnostics);
-    return result.value;
-  });
-  const orderedUnit: CompileUnit = { ...unit, modules: ordered, ruleTree: buildRuleTree(ordered) };
-  if (unsafe.length > 0) return stop(orderedUnit, unsafe);
-  return stop(orderedUnit, checkUnit(orderedUnit, graph));
+  const ordered = orderUnit(unit);
+  if (ordered.diagnostics.length > 0) return stop(ordered.unit, ordered.diagnostics);
+  return stop(ordered.unit, checkUnit(ordered.unit, graph));
 };
 
 /**
@@ -83,11 +68,6 @@ const withRulesOf = (unit: CompileUnit, graph: DependencyGraph): DependencyGraph
     [...graph].map(([rule, used]) => [same(rule), new Map([...used].map(([one, certain]) => [same(one), certain]))]),
   );
 };
-
-const mapRules = (
-  modules: readonly ResolvedModule[],
-  map: (rule: ResolvedRule) => ResolvedRule,
-): readonly ResolvedModule[] => modules.map((module) => ({ ...module, rules: module.rules.map(map) }));
 
 const byPlace = ({ location: a }: Diagnostic, { location: b }: Diagnostic): number =>
   a.file < b.file ? -1 : a.file > b.file ? 1 : a.row - b.row || a.col - b.col;

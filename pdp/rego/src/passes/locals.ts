@@ -22,7 +22,13 @@ export const rewriteLocals = (rule: Rule, names: UniqueNames): RewrittenRule => 
   const diagnostics: Diagnostic[] = [];
   const recoverable: Diagnostic[] = [];
   const scopes = new Scopes();
-  const args = rule.head.args?.map((arg) => renameArgument(arg, names, scopes, diagnostics));
+  // As in OPA a comprehension in an argument is legal, with locals of its own.
+  const nested = new LocalRewriter(names, new Scopes());
+  const args = rule.head.args?.map((arg) =>
+    rewriteClosures(renameArgument(arg, names, scopes, diagnostics), nested),
+  );
+  diagnostics.push(...nested.diagnostics);
+  recoverable.push(...nested.unused);
   const rewrite = (current: Rule): Rule => {
     const rewritten = rewriteOne(current, args, names, scopes.copy(), diagnostics, recoverable);
     return { ...rewritten, else: current.else && rewrite(current.else) };

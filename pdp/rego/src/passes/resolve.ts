@@ -14,6 +14,7 @@ import { WithResolver } from './resolve-with.ts';
 import { buildRuleTree } from './rule-tree.ts';
 import { UniqueNames } from './scope.ts';
 import { mapBody, mapTerm } from './transform.ts';
+import { needsUnboundGenerated, neverDefined } from './unbound-heads.ts';
 import type { CompileUnit, ResolvedModule, ResolvedRule } from './unit.ts';
 
 export interface ResolveOptions {
@@ -58,7 +59,7 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
       const result = rewriteLocals(mapChain(rule, (one) => rewriteHeadRef(one, module.package, names)), names);
       locals.push(...result.diagnostics);
       recoverable.push(...result.recoverable);
-      return result.rule;
+      return mapChain(result.rule, (one) => (needsUnboundGenerated(one) ? neverDefined(one) : one));
     });
     const numbered = (rule: Rule): ResolvedRule => ({
       ...rule,

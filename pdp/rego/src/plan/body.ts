@@ -1,5 +1,5 @@
 import type { Body, CallTerm, Expr, RefTerm, Term, VarTerm } from '../ast.ts';
-import { isEquation } from '../passes/expand.ts';
+import { isEquation, isTerm } from '../passes/expand.ts';
 import { isGroup, dottedName, constantPath, type GroupOutline, type TreeOutline } from './documents.ts';
 import { functionGroup, groupAt, LoweringError, type PlanContext } from './context.ts';
 import type { Block, LocalId, Operand, Override, Replacement, Step } from './ir.ts';
@@ -70,8 +70,51 @@ export class BodyLowering {
 
   expr(expr: Expr): void {
     if (expr.with.length > 0) this.#with(expr);
-    else if (expr.negated) this.add({ kind: 'not', body: this.#nested((inner) => inner.#literal(expr)) });
+    else if (expr.negated) this.#negated(expr);
     else this.#literal(expr);
+  }
+
+  /**
+   * Legacy `not`: OPA computes what an operand holds (refs in brackets, arguments of calls, members of composites) in
+   * front of the negation, so that it fails where one of them is undefined.
+   */
+  #negated(expr: Expr): void {
+    const { term } = expr;
+    let literal = expr;
+    if (term.kind === 'call') {
+      const equation = isEquation(term);
+      const args = term.args.map((arg) => (equation ? this.#hoistInside(arg) : this.#hoist(arg)));
+      literal = { ...expr, term: { ...term, args } };
+    } else if (isTerm(term)) literal = { ...expr, term: this.#hoistInside(term) };
+    this.add({ kind: 'not', body: this.#nested((inner) => inner.#literal(literal)) });
+  }
+
+  /** A ref or comprehension stays, what is inside of it is hoisted; any other term is hoisted. */
+  #hoistInside(term: Term): Term {
+    if (term.kind === 'ref') return { ...term, path: term.path.map((part) => this.#hoist(part)) };
+    return isEvaluated(term) ? term : this.#hoist(term);
+  }
+
+  /** Computes refs and comprehensions now, and puts vars in their place. */
+  #hoist(term: Term): Term {
+    switch (term.kind) {
+      case 'array':
+      case 'set':
+        return { ...term, items: term.items.map((item) => this.#hoist(item)) };
+      case 'object':
+        return { ...term, entries: term.entries.map(([k, v]) => [this.#hoist(k), this.#hoist(v)] as const) };
+      case 'ref':
+      case 'array-comprehension':
+      case 'set-comprehension':
+      case 'object-comprehension': {
+        // No other var is called like this: names end where `#` would start.
+        const name = `#${String(this.#locals.next)}`;
+        this.#bound.set(name, this.#store(this.#evaluate(term)));
+        return { kind: 'var', name, location: term.location };
+      }
+      default:
+        return term;
+    }
   }
 
   #literal(expr: Expr): void {

@@ -340,8 +340,7 @@ class JsonReader {
   #fail(context: string): undefined {
     const char = this.#text.codePointAt(this.#at);
     if (char === undefined) return this.#report('unexpected end of JSON input');
-    const shown =
-      char === 0x27 ? "'\\''" : char === 0x22 ? "'\"'" : `'${JSON.stringify(String.fromCodePoint(char)).slice(1, -1)}'`;
+    const shown = showByte(char);
     return this.#report(`invalid character ${shown} ${context}`);
   }
 
@@ -349,4 +348,15 @@ class JsonReader {
     this.#problem ??= { message, offset: this.#at };
     return undefined;
   }
+}
+
+/** The first byte of a character as a Go rune literal: errors speak of bytes. */
+function showByte(char: number): string {
+  if (char === 0x27) return String.raw`'\''`;
+  if (char === 0x22) return `'"'`;
+  let byte = char;
+  if (char > 0xffff) byte = 0xf0 | (char >> 18);
+  else if (char > 0x7ff) byte = 0xe0 | (char >> 12);
+  else if (char > 0x7f) byte = 0xc0 | (char >> 6);
+  return `'${JSON.stringify(String.fromCharCode(byte)).slice(1, -1)}'`;
 }

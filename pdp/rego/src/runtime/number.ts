@@ -176,7 +176,7 @@ export function multiply(a: RegoNumeric, b: RegoNumeric): RegoNumeric | Arithmet
 export function divide(a: RegoNumeric, b: RegoNumeric): RegoNumeric | ArithmeticError {
   if (typeof a === 'number' && typeof b === 'number' && b !== 0 && a !== 0) {
     const quotient = a / b;
-    if (Number.isInteger(quotient) && Number.isSafeInteger(a) && quotient * b === a) return quotient;
+    if (Number.isInteger(quotient) && Number.isInteger(a) && Number.isInteger(b)) return quotient;
   }
   const divisor = toBigFloat(b);
   if (divisor.mantissa === 0n) return 'divide by zero';
@@ -196,14 +196,18 @@ export function remainder(a: RegoNumeric, b: RegoNumeric): RegoNumeric | Arithme
 
 /** The number without its sign. */
 export function absolute(value: RegoNumeric): RegoNumeric {
-  if (typeof value === 'number') return Math.abs(value);
+  if (typeof value === 'number' && Number.isInteger(value)) return Math.abs(value);
   return fromBigFloat(bigFloat.absoluteBigFloat(toBigFloat(value)));
 }
 
 /** Rounds to an integer: half away from zero, up, or down. */
 export function roundNumber(value: RegoNumeric, mode: 'round' | 'ceil' | 'floor'): RegoNumeric {
   if (typeof value === 'number' && Number.isInteger(value)) return value;
-  return fromBigFloat(bigFloat.roundBigFloat(toBigFloat(value), mode));
+  const rounded = bigFloat.roundBigFloat(toBigFloat(value), mode);
+  // Large ones are whole already, and print every digit of the float that they are.
+  if (rounded.exponent < 0) return fromBigFloat(rounded);
+  const magnitude = rounded.mantissa << BigInt(rounded.exponent);
+  return numberFromBigInt(rounded.negative ? -magnitude : magnitude);
 }
 
 /** A number as a 64-bit-mantissa float, rounded to nearest even. */

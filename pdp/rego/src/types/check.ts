@@ -241,7 +241,8 @@ export class TypeChecker {
       case 'template-string':
         return STRING;
       case 'var':
-        return env.varType(term.name);
+        // As in OPA a variable that nothing declares is taken for the built-in of its name, except where a body renamed it.
+        return env.varType(term.name) ?? declaration(term.name)?.type;
       case 'ref':
         return this.#operatorType(env, term);
       case 'array':
@@ -337,7 +338,7 @@ export class TypeChecker {
       case 'set':
         return this.#unifyComposite(env, term, type, widen);
       case 'var': {
-        const known = env.varType(term.name);
+        const known = this.typeOf(env, term);
         if (widen) {
           const both = union(known, type);
           if (both !== undefined) env.vars.set(term.name, both);
@@ -571,13 +572,20 @@ const partsOf = (expr: Expr): { closures: Comprehension[]; refs: RefTerm[] } => 
   const inBody = (body: Body): void => {
     body.forEach(inExpr);
   };
-  const inExpr = ({ term }: Expr): void => {
+  const inWiths = (withs: readonly With[]): void => {
+    for (const { target, value } of withs) {
+      inTerm(target);
+      inTerm(value);
+    }
+  };
+  const inExpr = ({ term, with: withs }: Expr): void => {
     switch (term.kind) {
       case 'some':
         return;
       case 'every':
         inTerm(term.domain);
         inBody(term.body);
+        inWiths(withs);
         return;
       case 'not-body':
         inBody(term.body);
@@ -586,6 +594,8 @@ const partsOf = (expr: Expr): { closures: Comprehension[]; refs: RefTerm[] } => 
       case 'or':
         inBody(term.left);
         inBody(term.right);
+        // As in OPA the modifiers of these, and of no others, are checked as references.
+        inWiths(withs);
         return;
       default:
         inTerm(term);

@@ -104,9 +104,13 @@ const merge = (a: MaybeType, b: Type): Type => {
 /** The key that stands for a constant term; undefined for terms that are none. */
 export const constantKey = (term: Term): ConstantKey | undefined => {
   if (term.kind === 'string') return stringKey(term.value);
+  if (term.kind === 'number') return `number:${numberText(term.text)}`;
   if (isScalar(term)) return `${term.kind}:${printTerm(term)}`;
   return isConstant(term) ? `${term.kind}:${printTerm(term)}` : undefined;
 };
+
+/** One text for numbers that are written differently, where a double can tell: 3.50 is 3.5. */
+const numberText = (text: string): string => (text.length <= 15 ? String(Number(text)) : text);
 
 /** Whether a term is a constant, composites included. */
 export const isConstant = (term: Term): boolean => {

@@ -1,9 +1,9 @@
-import { isObject, RegoSet, entriesOf, setMember, sortStrings, type Value } from '../value.ts';
-import { isValidJson, jsonKey, parseJson, stringify } from '../json.ts';
+import { entriesOf, isObject, setMember, sortStrings, typeOf, type Value } from '../value.ts';
+import { isValidJson, jsonKey, parseJson, stringify, type JsonProblem } from '../json.ts';
 import { decodeBase64 } from './base64.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { builtinError, elementsOf, objectOperand, operandError, typeError } from './operands.ts';
-import { quoteText } from './text.ts';
+import { quoteText, regoText } from './text.ts';
 import { decodeUtf8, encodeUtf8, utf8Length } from './utf8.ts';
 
 /** Encodings of text: base64, hexadecimal, URL queries and JSON. */
@@ -77,15 +77,18 @@ export const encodings: BuiltinFamily = {
   'json.unmarshal': (ctx, text) => {
     if (typeof text !== 'string') return typeError(ctx, 1, text, 'string');
     const parsed = parseJson(text);
-    return parsed.ok ? parsed.value : builtinError(ctx, unmarshalMessage(text, parsed.problem.message));
+    return parsed.ok ? parsed.value : builtinError(ctx, unmarshalMessage(text, parsed.problem));
   },
   'json.is_valid': (_ctx, text) => typeof text === 'string' && isValidJson(text),
 };
 
-/** OPA reads JSON from a stream, which words the end of the text in its own way. */
-function unmarshalMessage(text: string, message: string): string {
-  if (message !== 'unexpected end of JSON input') return message;
-  return text.trim() === '' ? 'EOF' : 'unexpected EOF';
+/** OPA reads JSON from a stream, which words the end of the text and what follows the value in its own way. */
+function unmarshalMessage(text: string, { message, offset }: JsonProblem): string {
+  if (message === 'unexpected end of JSON input') return text.trim() === '' ? 'EOF' : 'unexpected EOF';
+  if (!message.endsWith(' after top-level value')) return message;
+  const token = /^(?:[[{]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|"[^"\\]*")/.exec(text.slice(offset))?.[0];
+  if (token === undefined) return message.replace('after top-level value', 'looking for beginning of value');
+  return `error: invalid character '${token.replaceAll('"', '')}' after top-level value`;
 }
 
 /** base64url with the padding that may have been left out; undefined for an impossible length. */
@@ -167,25 +170,28 @@ interface Layout {
 }
 
 function readLayout(ctx: BuiltinContext, options: Value): Layout | undefined {
-  if (!isObject(options) || options instanceof RegoSet) return typeError(ctx, 2, options, 'object');
+  if (!isObject(options)) return typeError(ctx, 2, options, 'object');
   let prefix = '';
   let indent = '\t';
   let pretty: boolean | undefined;
   let implied = false;
   for (const [index, [key, value]] of entriesOf(options).entries()) {
+    const problem = (got: Value): string => `operand ${String(index)} must be string but got ${typeOf(got)}`;
+    if (typeof key !== 'string') {
+      const where = `failed to stringify key ${regoText(key)} at index ${String(index)}`;
+      return operandError(ctx, 2, `${where}: ${problem(key)}`);
+    }
     if (key === 'pretty') {
-      if (typeof value !== 'boolean') return operandError(ctx, 2, 'key pretty failed cast to bool');
+      if (typeof value !== 'boolean') return operandError(ctx, 2, 'key "pretty" failed cast to bool');
       pretty = value;
     } else if (key === 'prefix' || key === 'indent') {
       if (typeof value !== 'string') {
-        const type = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
-        const problem = `operand ${String(index)} must be string but got ${type}`;
-        return operandError(ctx, 2, `key ${key} failed cast to string: ${problem}`);
+        return operandError(ctx, 2, `key "${key}" failed cast to string: ${problem(value)}`);
       }
       implied = true;
       if (key === 'prefix') prefix = value;
       else indent = value;
-    } else return operandError(ctx, 2, `object contained unknown key ${jsonKey(key)}`);
+    } else return operandError(ctx, 2, `object contained unknown key ${quoteText(key)}`);
   }
   return { pretty: pretty ?? implied, prefix, indent };
 }

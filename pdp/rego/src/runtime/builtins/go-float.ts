@@ -41,15 +41,55 @@ function shortestDigits(value: number): Digits {
   return { digits: mantissa.replace('.', ''), point: Number(exponent) + 1 };
 }
 
-function exactDigits(value: number): Digits {
-  if (value === 0) return { digits: '0', point: 1 };
+/** Prints a double as Go's %b: `4503599627370496p-52`. */
+export function formatBinaryFloat(value: number): string {
+  const { mantissa, exponent } = takeApart(Math.abs(value));
+  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
+  return `${sign}${String(mantissa)}p${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent))}`;
+}
+
+/** Prints a double as Go's %x: `0x1.8p+00`; -1 asks for as many digits as it has. */
+export function formatHexFloat(value: number, precision: number): string {
+  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
+  let { mantissa, exponent } = takeApart(Math.abs(value));
+  if (mantissa === 0n) return `${sign}0x0${precision > 0 ? `.${'0'.repeat(precision)}` : ''}p+00`;
+  while (mantissa < 1n << 52n) {
+    mantissa <<= 1n;
+    exponent--;
+  }
+  if (precision >= 0 && precision < 13) {
+    // Half to even, at a whole hexadecimal digit.
+    const shift = BigInt((13 - precision) * 4);
+    const half = 1n << (shift - 1n);
+    const rest = mantissa & ((1n << shift) - 1n);
+    mantissa >>= shift;
+    if (rest > half || (rest === half && (mantissa & 1n) === 1n)) mantissa += 1n;
+    mantissa <<= shift;
+    if (mantissa >> 53n === 1n) {
+      mantissa >>= 1n;
+      exponent++;
+    }
+  }
+  const digits = mantissa.toString(16).slice(1);
+  const shown = precision < 0 ? digits.replace(/0+$/, '') : digits.slice(0, precision).padEnd(precision, '0');
+  const power = exponent + 52;
+  const magnitude = String(Math.abs(power)).padStart(2, '0');
+  return `${sign}0x1${shown === '' ? '' : `.${shown}`}p${power < 0 ? '-' : '+'}${magnitude}`;
+}
+
+/** A double that is not negative, as mantissa * 2^exponent. */
+function takeApart(value: number): { mantissa: bigint; exponent: number } {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value);
   const raw = view.getBigUint64(0);
   const biased = Number((raw >> 52n) & 0x7ffn);
   const fraction = raw & 0xfffffffffffffn;
-  const mantissa = biased === 0 ? fraction : fraction | (1n << 52n);
-  const exponent = (biased === 0 ? 1 : biased) - 1075;
+  return { mantissa: biased === 0 ? fraction : fraction | (1n << 52n), exponent: (biased === 0 ? 1 : biased) - 1075 };
+}
+
+function exactDigits(value: number): Digits {
+  if (value === 0) return { digits: '0', point: 1 };
+  const { mantissa, exponent } = takeApart(value);
   if (exponent >= 0) {
     const text = String(mantissa << BigInt(exponent));
     return trimZeros({ digits: text, point: text.length });

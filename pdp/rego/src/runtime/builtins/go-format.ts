@@ -1,4 +1,4 @@
-import { formatFloat, type FloatVerb } from './go-float.ts';
+import { formatBinaryFloat, formatFloat, formatHexFloat, type FloatVerb } from './go-float.ts';
 import { quoteText, quoteWith } from './text.ts';
 
 /** An argument of a format, by the Go type that it stands for. */
@@ -182,27 +182,33 @@ function typeName(arg: FormatArgument): string {
 
 function formatArgument(arg: FormatArgument, verb: string, flags: Flags): string {
   if (verb === 'T') return pad(truncate(typeName(arg), flags), flags);
-  const general: Flags = verb === 'v' ? { ...flags, sharp: false, plus: false } : flags;
+  if (verb === 'p') return badVerb(arg, verb, flags);
+  // %#v and %+v ask for Go syntax and field names, which only strings and floats have a form of here.
+  if (verb !== 'v' || arg.type === 'big.Int') return formatValue(arg, verb, flags);
+  if (flags.sharp && arg.type === 'string') return pad(quoteText(truncate(arg.value, flags)), flags);
+  return formatValue(arg, verb, { ...flags, sharp: false, plus: false });
+}
+
+function formatValue(arg: FormatArgument, verb: string, flags: Flags): string {
   switch (arg.type) {
     case 'string':
-      return formatString(arg.value, verb, verb === 'v' && flags.sharp ? flags : general);
+      return formatString(arg.value, verb, flags);
     case 'int64':
-      return formatInteger(arg.value, verb, general);
+      return formatInteger(arg.value, verb, flags);
     case 'big.Int':
       return formatBigInt(arg.value, verb, flags);
     case 'float64':
-      return formatDouble(arg.value, verb, verb === 'v' ? flags : general);
+      return formatDouble(arg.value, verb, flags);
   }
 }
 
-function badVerb(arg: FormatArgument, verb: string): string {
-  return `%!${verb}(${typeName(arg)}=${formatArgument(arg, 'v', noFlags())})`;
+function badVerb(arg: FormatArgument, verb: string, flags: Flags): string {
+  return `%!${verb}(${typeName(arg)}=${formatValue(arg, 'v', flags)})`;
 }
 
 function formatString(value: string, verb: string, flags: Flags): string {
   switch (verb) {
     case 'v':
-      return flags.sharp ? pad(quoteText(truncate(value, flags)), flags) : pad(truncate(value, flags), flags);
     case 's':
       return pad(truncate(value, flags), flags);
     case 'q': {
@@ -214,7 +220,7 @@ function formatString(value: string, verb: string, flags: Flags): string {
     case 'X':
       return formatHex(value, verb, flags);
     default:
-      return badVerb({ type: 'string', value }, verb);
+      return badVerb({ type: 'string', value }, verb, flags);
   }
 }
 
@@ -250,7 +256,7 @@ function formatInteger(value: bigint, verb: string, flags: Flags): string {
     case 'U':
       return formatUnicode(value, flags);
     default:
-      return badVerb({ type: 'int64', value }, verb);
+      return badVerb({ type: 'int64', value }, verb, flags);
   }
 }
 
@@ -306,7 +312,6 @@ function formatUnicode(value: bigint, flags: Flags): string {
 function formatDouble(value: number, verb: string, flags: Flags): string {
   switch (verb) {
     case 'v':
-      return finishFloat(formatFloat(value, 'g', flags.precision ?? -1), { ...flags, sharp: false }, 'g');
     case 'g':
     case 'G':
       return finishFloat(cased(formatFloat(value, 'g', flags.precision ?? -1), verb), flags, 'g');
@@ -316,8 +321,13 @@ function formatDouble(value: number, verb: string, flags: Flags): string {
     case 'f':
     case 'F':
       return finishFloat(formatFloat(value, 'f', flags.precision ?? 6), flags, 'f');
+    case 'b':
+      return finishFloat(formatBinaryFloat(value), { ...flags, sharp: false }, 'f');
+    case 'x':
+    case 'X':
+      return finishFloat(cased(formatHexFloat(value, flags.precision ?? -1), verb), { ...flags, sharp: false }, 'f');
     default:
-      return badVerb({ type: 'float64', value }, verb);
+      return badVerb({ type: 'float64', value }, verb, flags);
   }
 }
 

@@ -1,6 +1,7 @@
 import { compareStrings } from '../value.ts';
 import type { BuiltinFamily } from './builtin.ts';
 import { builtinError, typeError } from './operands.ts';
+import { quoteText } from './text.ts';
 
 /** Semantic versions (semver.org 2.0.0), with or without a `v` in front. */
 export const semver: BuiltinFamily = {
@@ -9,9 +10,9 @@ export const semver: BuiltinFamily = {
     if (typeof a !== 'string') return typeError(ctx, 1, a, 'string');
     if (typeof b !== 'string') return typeError(ctx, 2, b, 'string');
     const first = parseVersion(a);
-    if (first === undefined) return builtinError(ctx, `operand 1: string "${a}" is not a valid SemVer`);
+    if (first === undefined) return builtinError(ctx, `operand 1: string ${quoteText(a)} is not a valid SemVer`);
     const second = parseVersion(b);
-    if (second === undefined) return builtinError(ctx, `operand 2: string "${b}" is not a valid SemVer`);
+    if (second === undefined) return builtinError(ctx, `operand 2: string ${quoteText(b)} is not a valid SemVer`);
     return compareVersions(first, second);
   },
 };

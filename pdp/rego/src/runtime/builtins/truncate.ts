@@ -1,9 +1,9 @@
-import { toBigFloat, toBigInt, type RegoNumeric } from '../number.ts';
+import { numberText, toBigFloat, type RegoNumeric } from '../number.ts';
 
-/** The integer left when the fraction of a number is cut off. */
+/** The integer left when the fraction of a number is cut off; numbers with an exponent count by their 64-bit float. */
 export function truncateToBigInt(value: RegoNumeric): bigint {
-  const integer = toBigInt(value);
-  if (integer !== null) return integer;
+  const text = numberText(value);
+  if (/^-?\d+$/.test(text)) return BigInt(text);
   const { negative, mantissa, exponent } = toBigFloat(value);
   const magnitude = exponent >= 0 ? mantissa << BigInt(exponent) : mantissa >> BigInt(-exponent);
   return negative ? -magnitude : magnitude;

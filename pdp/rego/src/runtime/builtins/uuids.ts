@@ -73,5 +73,7 @@ function unixNanoseconds(bytes: Buffer): Value {
   const low = BigInt(bytes.readUInt32BE(0));
   const middle = BigInt(bytes.readUInt16BE(4));
   const high = BigInt(bytes.readUInt16BE(6) & 0x0fff);
-  return numberFromBigInt((((high << 48n) | (middle << 32n) | low) - EPOCH_STEPS) * 100n);
+  const nanoseconds = (((high << 48n) | (middle << 32n) | low) - EPOCH_STEPS) * 100n;
+  // Wraps at 64 bits, as in Go.
+  return numberFromBigInt(BigInt.asIntN(64, nanoseconds));
 }

@@ -1,0 +1,100 @@
+import { createServer, type Server } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'winston';
+import type { OperatorMetrics } from '../observability/metrics.ts';
+import { readReview, renderReview, type AdmissionRequest, type Verdict } from './admission-review.ts';
+
+/** What the apiserver may send: two copies of an object of at most 3 MiB each. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 15_000;
+
+export interface WebhookServerOptions {
+  readonly port: number;
+  readonly host?: string;
+  readonly certificate: string;
+  readonly privateKey: string;
+  readonly judge: (request: AdmissionRequest) => Promise<Verdict>;
+  readonly logger: Logger;
+  readonly metrics: Pick<OperatorMetrics, 'admissions' | 'admissionSeconds'>;
+}
+
+export interface WebhookServer {
+  readonly port: number;
+  /** Serves with another certificate from the next connection on. */
+  readonly setCertificate: (certificate: string, privateKey: string) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** The validating webhook: `POST /validate` over HTTPS, AdmissionReview v1. */
+export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
+  const server = createServer(
+    { cert: options.certificate, key: options.privateKey, requestTimeout: REQUEST_TIMEOUT_MS, minVersion: 'TLSv1.2' },
+    (request, response) => {
+      answer(request, response, options).catch((error: unknown) => {
+        options.logger.error('admission failed', { error: String(error) });
+        if (!response.headersSent) response.writeHead(500);
+        response.end();
+      });
+    },
+  );
+  await listen(server, options.port, options.host);
+  return {
+    port: (server.address() as AddressInfo).port,
+    setCertificate: (cert, key) => server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      await closed;
+    },
+  };
+}
+
+async function listen(server: Server, port: number, host: string | undefined): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { judge, metrics, logger }: WebhookServerOptions,
+): Promise<void> {
+  if (request.method !== 'POST' || request.url?.split('?')[0] !== '/validate') {
+    response.writeHead(404).end();
+    return;
+  }
+  const body = await readBody(request);
+  if (body === undefined) {
+    response.writeHead(413, { connection: 'close' }).end();
+    return;
+  }
+  const review = readReview(body);
+  if (!review.ok) {
+    response.writeHead(400, { 'content-type': 'text/plain' }).end(review.message);
+    return;
+  }
+  const { uid, kind, namespace, name, operation, userInfo } = review.request;
+  const stopTimer = metrics.admissionSeconds.startTimer();
+  const verdict = await judge(review.request);
+  stopTimer();
+  metrics.admissions.inc({ kind: kind.kind, outcome: verdict.allowed ? 'allowed' : 'refused' });
+  if (!verdict.allowed) {
+    const fields = { kind: kind.kind, namespace, name, operation, user: userInfo.username, code: verdict.code };
+    logger.info('admission refused', fields);
+  }
+  response.writeHead(200, { 'content-type': 'application/json' }).end(renderReview(uid, verdict));
+}
+
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}

@@ -1,0 +1,143 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { PolicyRevision, PolicyRevisionStatus } from '@edict/crds';
+import type { Decision, RevisionId, RolloutProgress, SetKey, SetObservation } from '@edict/protocol';
+import { rfc3339Millis } from '../clock.ts';
+import { formatCause } from '../controllers/abort-cause.ts';
+import { subjectOf } from '../controllers/event-subject.ts';
+import type { RolloutBoard } from '../controllers/rollout-board.ts';
+import { decisionOf, hasSynced, revisionsOf, type World } from '../controllers/world.ts';
+import type { DistributionBackend } from '../distribution/backend.ts';
+import type { EventSink } from '../events.ts';
+import { isStoreError } from '../store/errors.ts';
+import { keyOf, parseKey } from '../store/object-key.ts';
+import type { Store } from '../store/store.ts';
+import type { BundleBytes } from './bundle-bytes.ts';
+import type { MemberSource } from './members.ts';
+import { observationOf } from './observation.ts';
+
+export interface StoreBackendOptions {
+  readonly world: World;
+  readonly store: Store;
+  readonly board: RolloutBoard;
+  readonly bytes: BundleBytes;
+  readonly events: EventSink;
+  /** Absent where nobody keeps a list of PDPs: then whoever connects counts. */
+  readonly members?: MemberSource;
+  /** Who decides, for the record. */
+  readonly identity: string;
+  readonly now: () => number;
+}
+
+/** A backend and the signal that tells it of changes in the world. */
+export interface StoreBackend extends DistributionBackend {
+  /** The world has changed: sets or revisions. */
+  readonly changed: () => void;
+}
+
+/** Tries of one compare-and-swap: our own writes of figures may come between. */
+const DECISION_TRIES = 4;
+
+/** What the distribution needs, over a store. */
+export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
+  const { world, store, board, bytes, events, members, identity, now } = options;
+  const listeners = new Set<() => void>();
+  const known = new Map<SetKey, SetObservation>();
+  const tell = (): void => {
+    for (const listener of listeners) listener();
+  };
+  members?.onChange(tell);
+
+  const observe = (): readonly SetObservation[] => {
+    if (!hasSynced(world)) return [];
+    const observations = world.sets.list().map((set) => {
+      const observation = observationOf(set, revisionsOf(world, set), members?.membersOf(set));
+      const before = known.get(observation.set);
+      return before !== undefined && isDeepStrictEqual(before, observation) ? before : observation;
+    });
+    known.clear();
+    for (const observation of observations) known.set(observation.set, observation);
+    return observations;
+  };
+
+  const find = (set: SetKey, { setUid, n }: RevisionId): PolicyRevision | undefined => {
+    const { namespace, name } = parseKey(set);
+    return world.revisions
+      .list(namespace)
+      .find(({ spec }) => spec.set === name && spec.setUid === setUid && spec.n === n);
+  };
+
+  return {
+    changed: tell,
+    listSets: observe,
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+    getManifest: (digest) => {
+      const revision = world.revisions.list().find(({ spec }) => spec.digest === digest);
+      return Promise.resolve(revision === undefined ? undefined : Buffer.from(revision.spec.manifest, 'utf8'));
+    },
+    getBundle: async (digest) => {
+      const bundle = world.bundles.list().find(({ spec }) => spec.digest === digest);
+      return bundle === undefined ? undefined : bytes.get(keyOf(bundle).namespace, digest);
+    },
+    writeDecision: async (set, revision, decision) => {
+      let stored = find(set, revision);
+      for (let attempt = 1; stored !== undefined && stored.spec.digest === revision.digest; attempt += 1) {
+        const before = decisionOf(stored);
+        if (before !== undefined) return before === decision.type ? 'written' : 'conflict';
+        try {
+          const after = await store.updateStatus<'PolicyRevision'>({
+            ...stored,
+            status: decidedStatus(stored.status ?? {}, decision, identity, now()),
+          });
+          emitDecision(events, after, set, decision);
+          return 'written';
+        } catch (error) {
+          if (isStoreError(error, 'NotFound')) return 'conflict';
+          if (!isStoreError(error, 'Conflict') || attempt >= DECISION_TRIES) throw error;
+          // Whether another decided, or only figures were written, the store itself says.
+          stored = await store.get('PolicyRevision', keyOf(stored));
+        }
+      }
+      return 'conflict';
+    },
+    writeProgress: (_set, progress: RolloutProgress) => {
+      // The controllers write it, each at its own pace: one writer per status.
+      board.report(progress);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** The status with the decision in it; everything else in it stays. */
+export function decidedStatus(
+  before: PolicyRevisionStatus,
+  decision: Decision,
+  decidedBy: string,
+  now: number,
+): PolicyRevisionStatus {
+  const others = (before.waves ?? []).filter(({ index }) => index !== 0);
+  return {
+    ...before,
+    phase: decision.type === 'Commit' ? 'Committing' : 'Aborted',
+    ...(decision.type === 'Abort' ? { cause: formatCause(decision.cause) } : {}),
+    waves: [{ index: 0, decision: decision.type, decidedAt: rfc3339Millis(now), decidedBy }, ...others],
+  };
+}
+
+function emitDecision(events: EventSink, revision: PolicyRevision, set: SetKey, decision: Decision): void {
+  const { n, setUid } = revision.spec;
+  const { namespace, name } = parseKey(set);
+  const regarding = { ...subjectOf(revision), kind: 'PolicySet', namespace, name, uid: setUid };
+  const isFailure = decision.type === 'Abort' && decision.cause.reason !== 'Superseded';
+  events.emit({
+    type: isFailure ? 'Warning' : 'Normal',
+    reason: decision.type === 'Commit' ? 'Committed' : 'Aborted',
+    message: decision.type === 'Commit' ? `revision ${n} is decided` : `revision ${n}: ${formatCause(decision.cause)}`,
+    regarding,
+  });
+}
+

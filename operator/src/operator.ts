@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import { BundleBytes } from './backend/bundle-bytes.ts';
+import { createStoreBackend, type StoreBackend } from './backend/store-backend.ts';
+import { systemClock } from './clock.ts';
+import { createWorkerChecker } from './compile/worker-checker.ts';
+import { sweepBundles } from './controllers/policy-bundle/sweep.ts';
+import { DomainJudge } from './controllers/policy-domain/judge.ts';
+import { reconcileDomain } from './controllers/policy-domain/reconcile.ts';
+import { reconcileRevision } from './controllers/policy-revision/reconcile.ts';
+import { CombinationJudge } from './controllers/policy-set/combination.ts';
+import { Debounce } from './controllers/policy-set/debounce.ts';
+import { reconcileSet } from './controllers/policy-set/reconcile.ts';
+import { RolloutBoard } from './controllers/rollout-board.ts';
+import { Router, type Queues } from './controllers/router.ts';
+import type { World } from './controllers/world.ts';
+import { createDistributor, type Distributor } from './distribution/distributor.ts';
+import { createDistributionMetrics } from './distribution/metrics.ts';
+import { createMetrics } from './observability/metrics.ts';
+import { OPERATOR_LIMITS, type Operator, type OperatorOptions } from './operator-types.ts';
+import { createQueue, type ReconcileResult, type WorkQueue } from './queue.ts';
+import { isStoreError } from './store/errors.ts';
+
+/** Makes an operator; nothing happens before it is started. */
+export function createOperator(options: OperatorOptions): Operator {
+  return new ComposedOperator(options).face();
+}
+
+interface Running {
+  readonly world: World;
+  readonly backend: StoreBackend;
+  readonly distributor: Distributor;
+  readonly queues: Queues;
+}
+
+class ComposedOperator {
+  readonly #options: OperatorOptions;
+  readonly #metrics;
+  readonly #distributionMetrics;
+  readonly #checker;
+  readonly #clock;
+  readonly #limits;
+  /** When this process last wrote which status. */
+  readonly #statusWrites = new Map<string, number>();
+  #running: Running | undefined;
+  #isStopped = false;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#limits = { ...OPERATOR_LIMITS, ...options.limits };
+    this.#metrics = createMetrics(options.registry);
+    this.#distributionMetrics = createDistributionMetrics(options.registry);
+    this.#checker = options.checker ?? createWorkerChecker({ clock: this.#clock });
+  }
+
+  face(): Operator {
+    return {
+      start: () => this.#start(),
+      stop: () => this.#stop(),
+      isReady: () => this.#running !== undefined && !this.#isStopped,
+      distributor: () => this.#expect().distributor,
+      backend: () => this.#expect().backend,
+      world: () => this.#expect().world,
+      metrics: this.#metrics,
+      isIdle: () => Object.values(this.#expect().queues).every((queue: WorkQueue) => queue.isIdle()),
+    };
+  }
+
+  #expect(): Running {
+    if (this.#running === undefined) throw new Error('the operator has not been started');
+    return this.#running;
+  }
+
+  async #start(): Promise<void> {
+    const { store } = this.#options;
+    const router = new Router();
+    const world: World = {
+      domains: store.watch('PolicyDomain', {}, (event) => router.domainChanged(event.object)),
+      sets: store.watch('PolicySet', {}, (event) => router.setChanged(event.object)),
+      revisions: store.watch('PolicyRevision', {}, (event) => router.revisionChanged(event.object)),
+      bundles: store.watch('PolicyBundle', {}, (event) => router.bundleChanged(event.object)),
+    };
+    try {
+      await Promise.all([world.domains.synced, world.sets.synced, world.revisions.synced, world.bundles.synced]);
+    } catch (error) {
+      await stopWatches(world);
+      throw error;
+    }
+    // Another call may have stopped us while the lists were read.
+    if (this.#isStopped) {
+      await stopWatches(world);
+      return;
+    }
+    this.#running = this.#run(world, router);
+    router.enqueueAll();
+  }
+
+  #run(world: World, router: Router): Running {
+    const { store, events, identity, members, signingKey } = this.#options;
+    const now = this.#clock.now;
+    const metrics = this.#metrics;
+    const checker = this.#checker;
+    const bytes = new BundleBytes(store);
+    const bundleBytes = (namespace: string, digest: string) => bytes.get(namespace, digest);
+    const board = new RolloutBoard((set) => router.progressed(set));
+    const status = {
+      statusWrittenAt: (kind: string) => (key: string) => this.#statusWrites.get(`${kind} ${key}`) ?? 0,
+      noteStatusWritten: (kind: string) => (key: string, at: number) => {
+        this.#statusWrites.set(`${kind} ${key}`, at);
+      },
+    };
+    const common = { world, store, board, events, metrics, now, statusIntervalMs: this.#limits.statusIntervalMs };
+    const judge = new DomainJudge({ world, checker, bundleBytes, maxDomainBytes: this.#limits.maxDomainBytes });
+    const setDeps = {
+      ...common,
+      signingKey,
+      debounce: new Debounce({ quietMs: this.#limits.debounceQuietMs, maxMs: this.#limits.debounceMaxMs }),
+      combinations: new CombinationJudge({ checker, bundleBytes }),
+      statusWrittenAt: status.statusWrittenAt('PolicySet'),
+      noteStatusWritten: status.noteStatusWritten('PolicySet'),
+    };
+    const revisionDeps = {
+      ...common,
+      statusWrittenAt: status.statusWrittenAt('PolicyRevision'),
+      noteStatusWritten: status.noteStatusWritten('PolicyRevision'),
+    };
+    const queues: Queues = {
+      domains: this.#queue('policy-domain', (key) => reconcileDomain(key, { ...common, judge })),
+      sets: this.#queue('policy-set', (key) => reconcileSet(key, setDeps)),
+      revisions: this.#queue('policy-revision', (key) => reconcileRevision(key, revisionDeps)),
+      bundles: this.#queue('policy-bundle', (namespace) => sweepBundles(namespace, common)),
+    };
+    const backend = createStoreBackend({
+      world,
+      store,
+      board,
+      bytes,
+      events,
+      identity,
+      now,
+      ...(members === undefined ? {} : { members }),
+    });
+    router.connect(world, queues, backend.changed);
+    const distributor = createDistributor({
+      backend,
+      replica: identity,
+      artifactsUrl: this.#options.artifactsUrl ?? '',
+      ticketKey: this.#options.ticketKey ?? randomBytes(32),
+      clock: this.#clock,
+      random: this.#options.random ?? Math.random,
+      log: this.#options.log,
+      metrics: this.#distributionMetrics,
+      ...(this.#options.tuning === undefined ? {} : { tuning: this.#options.tuning }),
+    });
+    return { world, backend, distributor, queues };
+  }
+
+  #queue(name: string, reconcile: (key: string) => Promise<ReconcileResult>): WorkQueue {
+    return createQueue({
+      name,
+      reconcile,
+      clock: this.#clock,
+      random: this.#options.random ?? Math.random,
+      metrics: this.#metrics,
+      concurrency: this.#limits.concurrency,
+      onError: (key, error, retryInMs) => {
+        const message = error instanceof Error ? error.message : String(error);
+        // Someone else wrote first: read again and decide again is the normal course.
+        if (isStoreError(error, 'Conflict')) this.#options.log.debug('reconcile conflicted', { controller: name, key, retryInMs });
+        else this.#options.log.warn('reconcile failed', { controller: name, key, error: message, retryInMs });
+      },
+    });
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    const running = this.#running;
+    if (running !== undefined) {
+      running.distributor.close();
+      await Promise.all(Object.values(running.queues).map((queue: WorkQueue) => queue.stop()));
+      await stopWatches(running.world);
+    }
+    if (this.#options.checker === undefined) await this.#checker.close();
+  }
+}
+
+async function stopWatches(world: World): Promise<void> {
+  await Promise.all([world.domains.stop(), world.sets.stop(), world.revisions.stop(), world.bundles.stop()]);
+}
+

@@ -1,0 +1,56 @@
+import { expect, test } from '@jest/globals';
+import { canonicalJson } from './canonical-json.ts';
+import { digestOf } from './digest.ts';
+import { createManifest, MANIFEST_MAX_DOMAINS, manifestDigest } from './manifest.ts';
+import { MANIFEST_MAX_BYTES, parseManifest } from './parse-manifest.ts';
+import type { ManifestDomain } from './manifest.ts';
+
+const domain = (name: string): ManifestDomain => {
+  const identity = { namespace: 'sales', name, uid: `uid-${name}`, generation: 3 };
+  return { ...identity, digest: digestOf(name), size: 4096, gzSize: 900 };
+};
+const input = { setUid: 'uid-set', engineMin: '0.1.0', domains: [domain('shop'), domain('base')], policies: 7 };
+const manifest = createManifest({ ...input, features: ['rego-v1', 'mappers', 'mappers'] });
+const bytesOf = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : canonicalJson(value));
+
+test('features are sorted without repetitions and sizes are summed', () => {
+  expect(manifest).toMatchObject({ features: ['mappers', 'rego-v1'], tests: [], totals: { bytes: 8192, policies: 7 } });
+});
+
+test('the digest is the same for equal manifests and another for another order of domains', () => {
+  const { totals, features, ...rest } = manifest;
+  expect(manifestDigest({ features, ...rest, totals })).toBe(manifestDigest(manifest));
+  const swapped = createManifest({ ...input, domains: input.domains.toReversed() });
+  expect(manifestDigest(swapped)).not.toBe(manifestDigest(createManifest(input)));
+});
+
+test('the digest of a given manifest never changes', () => {
+  expect(manifestDigest(manifest)).toBe('sha256:e9c616a0de438abc95335162e9499db0222e7aa1a98173f8cc6e6ee0fdeb101e');
+});
+
+test('reads what was printed', () => {
+  expect(parseManifest(bytesOf(manifest))).toEqual(manifest);
+});
+
+test.each<[string, unknown, string]>([
+  ['text that is not JSON', '{', 'not-json'],
+  ['JSON with spaces', JSON.stringify(manifest, null, 1), 'not-canonical'],
+  ['an unknown member', { ...manifest, extra: 1 }, 'not-canonical'],
+  ['a missing member', { ...manifest, tests: undefined }, 'bad-field'],
+  ['a size that is not a count', { ...manifest, domains: [{ ...domain('shop'), size: -1 }] }, 'bad-field'],
+  ['a digest of another form', { ...manifest, domains: [{ ...domain('shop'), digest: 'sha256:1' }] }, 'bad-field'],
+  ['a list in place of the manifest', [], 'bad-field'],
+])('refuses %s', (_name, value, code) => {
+  expect(() => parseManifest(bytesOf(value))).toThrow(expect.objectContaining({ code }));
+});
+
+test('refuses manifests that are too large before reading them', () => {
+  expect(() => parseManifest(new Uint8Array(MANIFEST_MAX_BYTES + 1))).toThrow(
+    expect.objectContaining({ code: 'too-large' }),
+  );
+});
+
+test('a manifest lists a bounded number of domains', () => {
+  const domains = Array.from({ length: MANIFEST_MAX_DOMAINS + 1 }, () => domain('shop'));
+  expect(() => createManifest({ ...input, domains })).toThrow('at most 10000 domains');
+});

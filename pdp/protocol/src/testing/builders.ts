@@ -1,0 +1,30 @@
+import type { SignedRevision } from '@edict/bundle';
+import type { Digest } from '../identifiers.ts';
+import type { ManifestSummary } from '../messages.ts';
+
+/** A digest that a seed decides. */
+export function aDigest(seed: number | string): Digest {
+  const hex = [...String(seed)].map((character) => character.charCodeAt(0).toString(16)).join('');
+  return `sha256:${hex.padStart(64, '0').slice(-64)}`;
+}
+
+/** A revision of `default/payments`; its digest follows from `n` unless given. */
+export function aRevision(n: number, change: Partial<SignedRevision> = {}): SignedRevision {
+  return {
+    set: 'default/payments',
+    setUid: 'uid-1',
+    n,
+    digest: aDigest(n),
+    parent: n - 1,
+    reason: 'Spec',
+    createdAt: new Date(1_700_000_000_000 + n * 1000).toISOString(),
+    keyId: 'key-1',
+    signature: 'c2lnbmF0dXJl',
+    ...change,
+  };
+}
+
+/** A manifest of two bundles, of which one changes with `n`. */
+export function aManifest(n: number, change: Partial<ManifestSummary> = {}): ManifestSummary {
+  return { bundles: [aDigest('common'), aDigest(`bundle-${n}`)], totalBytes: 1000, features: [], engineMin: '0.1.0', ...change };
+}

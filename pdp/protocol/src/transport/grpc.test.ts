@@ -1,0 +1,249 @@
+import { writeFile } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
+import { systemClock } from '../clock.ts';
+import type { OperatorMessage, PdpMessage } from '../messages.ts';
+import type { PeerIdentity } from '../operator/identity.ts';
+import { createAuthority, createFolder, type TestAuthority } from '../testing/certificates.ts';
+import type { AcceptStream } from './accept.ts';
+import { watchCertificate, type Certificate, type RotatingCertificate } from './certificate.ts';
+import { dialGrpc } from './grpc-client.ts';
+import { serveGrpc, type GrpcServer } from './grpc-server.ts';
+import { DISTRIBUTION_SERVICE } from './grpc-service.ts';
+import { PeerError } from './peer-error.ts';
+import type { MessageStream, StreamClose } from './stream.ts';
+
+const log = { info: () => undefined, warn: () => undefined };
+const peer: PeerIdentity = { nodeId: 'node-1', podName: 'pdp-1', namespace: 'default', serviceAccount: 'pdp', sets: [] };
+const hello: PdpMessage = {
+  type: 'Hello',
+  protocol: 1,
+  engine: { name: 'edict', version: '1.0.0', features: [] },
+  sets: [],
+  bootReason: 'Fresh',
+  capacityBytes: 0,
+};
+const welcome: OperatorMessage = { type: 'Welcome', replica: 'operator-0', sets: [], heartbeatMs: 2000, artifactsUrl: '' };
+
+let authority: TestAuthority;
+let folder: Awaited<ReturnType<typeof createFolder>>;
+let caFile = '';
+let tokenFile = '';
+const closing: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  authority = await createAuthority('test authority');
+  folder = await createFolder();
+  caFile = await folder.write('ca.pem', authority.caPem);
+  tokenFile = await folder.write('token', 'good\n');
+});
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+  await writeFile(tokenFile, 'good\n');
+});
+afterAll(() => folder.remove());
+
+interface Heard {
+  readonly messages: PdpMessage[];
+  readonly closes: StreamClose[];
+  stream?: MessageStream<OperatorMessage>;
+}
+
+async function startServer(options: {
+  readonly leading?: () => boolean;
+  readonly authenticate?: (token: string) => Promise<PeerIdentity>;
+  readonly certificate?: RotatingCertificate;
+}): Promise<{ server: GrpcServer; heard: Heard }> {
+  const heard: Heard = { messages: [], closes: [] };
+  const accept: AcceptStream = (_identity, stream) => {
+    heard.stream = stream;
+    return {
+      onOpen: () => undefined,
+      onMessage: (message) => {
+        heard.messages.push(message);
+      },
+      onDrain: () => undefined,
+      onClose: (close) => {
+        heard.closes.push(close);
+      },
+    };
+  };
+  const issued = await authority.issue('02');
+  const server = await serveGrpc({
+    host: '127.0.0.1',
+    port: 0,
+    certificate: options.certificate ?? { current: () => issued, onChange: () => () => undefined },
+    authenticate: options.authenticate ?? ((token) => (token === 'good' ? Promise.resolve(peer) : Promise.reject(new PeerError('InvalidToken', 'the token is revoked')))),
+    acceptor: () => (options.leading?.() === false ? undefined : accept),
+    notLeaderRetryMs: () => 1234,
+    log,
+  });
+  closing.push(() => server.close());
+  return { server, heard };
+}
+
+interface Dialled {
+  readonly messages: OperatorMessage[];
+  readonly stream: MessageStream<PdpMessage>;
+  readonly opened: Promise<void>;
+  readonly ended: Promise<StreamClose>;
+}
+
+function dial(port: number, ca = caFile): Dialled {
+  const messages: OperatorMessage[] = [];
+  const opened = Promise.withResolvers<undefined>();
+  const ended = Promise.withResolvers<StreamClose>();
+  const stream = dialGrpc({ address: `127.0.0.1:${port}`, caFile: ca, tokenFile, serverName: 'localhost', clock: systemClock })({
+    onOpen: () => {
+      opened.resolve(undefined);
+    },
+    onMessage: (message) => {
+      messages.push(message);
+    },
+    onDrain: () => undefined,
+    onClose: ended.resolve,
+  });
+  closing.push(() => {
+    stream.close({ code: 'Closed', reason: 'test ends' });
+  });
+  return { messages, stream, opened: opened.promise, ended: ended.promise };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('messages pass both ways over TLS, and an orderly end reaches the other side', async () => {
+  const { server, heard } = await startServer({});
+  const pdp = dial(server.port);
+  await pdp.opened;
+  pdp.stream.send(hello);
+  await until(() => heard.messages.length === 1);
+  expect(heard.messages).toEqual([hello]);
+  heard.stream?.send(welcome);
+  await until(() => pdp.messages.length === 1);
+  expect(pdp.messages).toEqual([welcome]);
+  heard.stream?.close({ code: 'Closed', reason: 'done', retryAfterMs: 77 });
+  await expect(pdp.ended).resolves.toMatchObject({ code: 'Closed', retryAfterMs: 77 });
+});
+
+test('the end of a PDP is seen by the operator', async () => {
+  const { server, heard } = await startServer({});
+  const pdp = dial(server.port);
+  await pdp.opened;
+  pdp.stream.close({ code: 'Closed', reason: 'bye' });
+  await until(() => heard.closes.length === 1);
+  expect(heard.closes[0]?.code).toMatch(/Closed|Unavailable/);
+});
+
+test('a refused token ends the stream as Unauthenticated with the reason, and nothing is accepted', async () => {
+  const { server, heard } = await startServer({});
+  await writeFile(tokenFile, 'revoked');
+  const pdp = dial(server.port);
+  await expect(pdp.ended).resolves.toEqual({ code: 'Unauthenticated', reason: 'the token is revoked' });
+  expect(heard.stream).toBeUndefined();
+});
+
+test('a new token in the file is used by the next dial', async () => {
+  const { server } = await startServer({});
+  await writeFile(tokenFile, 'revoked');
+  await dial(server.port).ended;
+  await writeFile(tokenFile, 'good');
+  await dial(server.port).opened;
+});
+
+test('a replica that does not lead says so, and when to come back', async () => {
+  let leading = false;
+  const { server } = await startServer({ leading: () => leading });
+  await expect(dial(server.port).ended).resolves.toEqual({ code: 'Unavailable', reason: 'not leader', retryAfterMs: 1234 });
+  leading = true;
+  await dial(server.port).opened;
+});
+
+test('a certificate of an unknown authority is not trusted', async () => {
+  const { server } = await startServer({});
+  const other = await createAuthority('another authority');
+  const pdp = dial(server.port, await folder.write('other.pem', other.caPem));
+  await expect(pdp.ended).resolves.toMatchObject({ code: 'Unavailable' });
+});
+
+test('a rotated certificate serves the next stream without a restart', async () => {
+  const first = await authority.issue('03');
+  const next = await createAuthority('the next authority');
+  const second = await next.issue('04');
+  let current: Certificate = first;
+  const listeners: ((certificate: Certificate) => void)[] = [];
+  const { server } = await startServer({
+    certificate: {
+      current: () => current,
+      onChange: (listener) => {
+        listeners.push(listener);
+        return () => undefined;
+      },
+    },
+  });
+  await dial(server.port).opened;
+  current = second;
+  for (const listener of listeners) listener(second);
+  await dial(server.port, await folder.write('next.pem', next.caPem)).opened;
+});
+
+test('a watched certificate tells its listeners of a change, once', () => {
+  let certificate: Certificate = { cert: 'a', key: 'a' };
+  const tasks: (() => void)[] = [];
+  const clock = { ...systemClock, schedule: (_delayMs: number, task: () => void) => (tasks.push(task), () => undefined) };
+  const watched = watchCertificate(() => certificate, clock);
+  const told: string[] = [];
+  watched.onChange(({ cert }) => told.push(cert));
+  tasks.shift()?.();
+  certificate = { cert: 'b', key: 'b' };
+  tasks.shift()?.();
+  tasks.shift()?.();
+  expect(told).toEqual(['b']);
+  expect(watched.current().cert).toBe('b');
+});
+
+/** A client that speaks no protocol: raw bytes on a good token. */
+function rawStream(port: number, token: string) {
+  const options = { 'grpc.ssl_target_name_override': 'localhost', 'grpc.default_authority': 'localhost' };
+  const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(authority.caPem)), options);
+  closing.push(() => {
+    client.close();
+  });
+  const metadata = new Metadata();
+  if (token !== '') metadata.set('authorization', `Bearer ${token}`);
+  const { path, requestSerialize, responseDeserialize } = DISTRIBUTION_SERVICE.connect;
+  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+  stream.on('data', () => undefined);
+  stream.on('error', () => undefined);
+  return { stream, ended: new Promise<number>((resolve) => stream.on('status', ({ code }) => { resolve(code); })) };
+}
+
+test('bytes that are not a message end the stream as a breach of the protocol', async () => {
+  const { server, heard } = await startServer({});
+  const { stream, ended } = rawStream(server.port, 'good');
+  stream.write(new Uint8Array([255, 255, 255]));
+  await expect(ended).resolves.toBe(status.INVALID_ARGUMENT);
+  await until(() => heard.closes.length === 1);
+  expect(heard.closes[0]?.code).toBe('Protocol');
+});
+
+test('a message over the limit is refused before it is read whole', async () => {
+  const { server } = await startServer({});
+  const { stream, ended } = rawStream(server.port, 'good');
+  stream.write(new Uint8Array(300 * 1024));
+  await expect(ended).resolves.toBe(status.RESOURCE_EXHAUSTED);
+});
+
+test('a stream without a token is refused', async () => {
+  const { server } = await startServer({});
+  await expect(rawStream(server.port, '').ended).resolves.toBe(status.UNAUTHENTICATED);
+});
+
+test('an unreachable operator and a missing file both end the dial as Unavailable', async () => {
+  const { server } = await startServer({});
+  const { port } = server;
+  await server.close();
+  await expect(dial(port).ended).resolves.toMatchObject({ code: 'Unavailable' });
+  await expect(dial(port, 'no-such-file.pem').ended).resolves.toMatchObject({ code: 'Unavailable' });
+});
