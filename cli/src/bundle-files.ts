@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { buildReference, formatProblem, isError, readDomain, type Problem, type SourcedDomain } from '@edict/bundle';
 import { isNativeError } from 'node:util/types';
@@ -42,7 +43,7 @@ export async function readBytes(file: string): Promise<Buffer> {
 }
 
 async function readReference(bytes: Buffer, file: string): Promise<ReadFileResult> {
-  const built = await buildReference(bytes, file, async (path) => await readFile(path, 'utf8'));
+  const built = buildReference(bytes, file, (path) => readFileSync(path, 'utf8'));
   if (!built.ok) return built;
   const read = readDomain(built.text, file);
   return read.ok ? { ok: true, sourced: read } : read;

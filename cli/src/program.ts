@@ -105,17 +105,11 @@ function addLocalCommands(program: Command, io: Io): void {
     .addOption(
       new Option('--to <apiVersion>', 'version to convert to').choices(apiVersions).default('edict.dev/v1beta1'),
     )
-    .option('-n, --namespace <namespace>', 'metadata.namespace of the result')
     .option('--output-file <file>', 'where to write; default: standard output')
     .addOption(new Option('-o, --output <format>', 'form of the result').choices(['yaml', 'json']).default('yaml'))
     .action(
-      async (options: {
-        file: string[];
-        to: ApiVersion;
-        namespace?: string;
-        outputFile?: string;
-        output: 'yaml' | 'json';
-      }) => await convert(io, options),
+      async (options: { file: string[]; to: ApiVersion; outputFile?: string; output: 'yaml' | 'json' }) =>
+        await convert(io, options),
     );
 }
 

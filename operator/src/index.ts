@@ -4,7 +4,7 @@ export { CheckError, type DomainChecker, type DomainVerdict } from './compile/do
 export { createInlineChecker } from './compile/inline-checker.ts';
 export { createWorkerChecker, type WorkerCheckerOptions } from './compile/worker-checker.ts';
 export type { World } from './controllers/world.ts';
-export { AuthenticationError, type Authenticate, type DistributionBackend } from './distribution/backend.ts';
+export type { DistributionBackend } from './distribution/backend.ts';
 export type { Distributor } from './distribution/distributor.ts';
 export type { EventSink, EventSubject, OperatorEvent } from './events.ts';
 export type { OperatorLog } from './observability/log.ts';

@@ -28,8 +28,14 @@ export function createOperator(options: OperatorOptions): Operator {
 interface Running {
   readonly world: World;
   readonly backend: StoreBackend;
-  readonly distributor: Distributor;
+  readonly board: RolloutBoard;
+  readonly bytes: BundleBytes;
+  readonly router: Router;
+}
+
+interface Leading {
   readonly queues: Queues;
+  readonly distributor: Distributor | undefined;
 }
 
 class ComposedOperator {
@@ -42,6 +48,7 @@ class ComposedOperator {
   /** When this process last wrote which status. */
   readonly #statusWrites = new Map<string, number>();
   #running: Running | undefined;
+  #leading: Leading | undefined;
   #isStopped = false;
 
   constructor(options: OperatorOptions) {
@@ -56,13 +63,20 @@ class ComposedOperator {
   face(): Operator {
     return {
       start: () => this.#start(),
+      lead: () => this.#lead(),
+      follow: () => this.#follow(),
       stop: () => this.#stop(),
       isReady: () => this.#running !== undefined && !this.#isStopped,
-      distributor: () => this.#expect().distributor,
+      distributor: () => {
+        const distributor = this.#leading?.distributor;
+        if (distributor === undefined) throw new Error('the operator does not distribute in this process');
+        return distributor;
+      },
       backend: () => this.#expect().backend,
       world: () => this.#expect().world,
       metrics: this.#metrics,
-      isIdle: () => Object.values(this.#expect().queues).every((queue: WorkQueue) => queue.isIdle()),
+      distributionMetrics: this.#distributionMetrics,
+      isIdle: () => Object.values(this.#leading?.queues ?? {}).every((queue: WorkQueue) => queue.isIdle()),
     };
   }
 
@@ -72,7 +86,7 @@ class ComposedOperator {
   }
 
   async #start(): Promise<void> {
-    const { store } = this.#options;
+    const { store, events, identity, members } = this.#options;
     const router = new Router();
     const world: World = {
       domains: store.watch('PolicyDomain', {}, (event) => router.domainChanged(event.object)),
@@ -91,45 +105,8 @@ class ComposedOperator {
       await stopWatches(world);
       return;
     }
-    this.#running = this.#run(world, router);
-    router.enqueueAll();
-  }
-
-  #run(world: World, router: Router): Running {
-    const { store, events, identity, members, signingKey } = this.#options;
-    const now = this.#clock.now;
-    const metrics = this.#metrics;
-    const checker = this.#checker;
     const bytes = new BundleBytes(store);
-    const bundleBytes = (namespace: string, digest: string) => bytes.get(namespace, digest);
     const board = new RolloutBoard((set) => router.progressed(set));
-    const status = {
-      statusWrittenAt: (kind: string) => (key: string) => this.#statusWrites.get(`${kind} ${key}`) ?? 0,
-      noteStatusWritten: (kind: string) => (key: string, at: number) => {
-        this.#statusWrites.set(`${kind} ${key}`, at);
-      },
-    };
-    const common = { world, store, board, events, metrics, now, statusIntervalMs: this.#limits.statusIntervalMs };
-    const judge = new DomainJudge({ world, checker, bundleBytes, maxDomainBytes: this.#limits.maxDomainBytes });
-    const setDeps = {
-      ...common,
-      signingKey,
-      debounce: new Debounce({ quietMs: this.#limits.debounceQuietMs, maxMs: this.#limits.debounceMaxMs }),
-      combinations: new CombinationJudge({ checker, bundleBytes }),
-      statusWrittenAt: status.statusWrittenAt('PolicySet'),
-      noteStatusWritten: status.noteStatusWritten('PolicySet'),
-    };
-    const revisionDeps = {
-      ...common,
-      statusWrittenAt: status.statusWrittenAt('PolicyRevision'),
-      noteStatusWritten: status.noteStatusWritten('PolicyRevision'),
-    };
-    const queues: Queues = {
-      domains: this.#queue('policy-domain', (key) => reconcileDomain(key, { ...common, judge })),
-      sets: this.#queue('policy-set', (key) => reconcileSet(key, setDeps)),
-      revisions: this.#queue('policy-revision', (key) => reconcileRevision(key, revisionDeps)),
-      bundles: this.#queue('policy-bundle', (namespace) => sweepBundles(namespace, common)),
-    };
     const backend = createStoreBackend({
       world,
       store,
@@ -137,13 +114,68 @@ class ComposedOperator {
       bytes,
       events,
       identity,
-      now,
+      now: this.#clock.now,
       ...(members === undefined ? {} : { members }),
     });
-    router.connect(world, queues, backend.changed);
-    const distributor = createDistributor({
+    router.onDistributionChange(backend.changed);
+    this.#running = { world, backend, board, bytes, router };
+    if (this.#options.distribution !== 'external') this.#lead();
+  }
+
+  #lead(): void {
+    const running = this.#expect();
+    if (this.#leading !== undefined || this.#isStopped) return;
+    const queues = this.#createQueues(running);
+    const distributor = this.#options.distribution === 'external' ? undefined : this.#createDistributor(running.backend);
+    this.#leading = { queues, distributor };
+    running.router.connect(running.world, queues);
+  }
+
+  async #follow(): Promise<void> {
+    const leading = this.#leading;
+    if (leading === undefined) return;
+    this.#leading = undefined;
+    this.#running?.router.disconnect();
+    leading.distributor?.close();
+    await Promise.all(Object.values(leading.queues).map((queue: WorkQueue) => queue.stop()));
+    // What PDPs told this replica is stale as soon as they speak to another.
+    this.#running?.board.clear();
+  }
+
+  #createQueues({ world, board, bytes }: Running): Queues {
+    const { store, events, signingKey } = this.#options;
+    const now = this.#clock.now;
+    const metrics = this.#metrics;
+    const checker = this.#checker;
+    const bundleBytes = (namespace: string, digest: string) => bytes.get(namespace, digest);
+    const writes = (kind: string) => ({
+      statusWrittenAt: (key: string) => this.#statusWrites.get(`${kind} ${key}`) ?? 0,
+      noteStatusWritten: (key: string, at: number) => {
+        this.#statusWrites.set(`${kind} ${key}`, at);
+      },
+    });
+    const common = { world, store, board, events, metrics, now, statusIntervalMs: this.#limits.statusIntervalMs };
+    const judge = new DomainJudge({ world, checker, bundleBytes, maxDomainBytes: this.#limits.maxDomainBytes });
+    const setDeps = {
+      ...common,
+      ...writes('PolicySet'),
+      signingKey,
+      debounce: new Debounce({ quietMs: this.#limits.debounceQuietMs, maxMs: this.#limits.debounceMaxMs }),
+      combinations: new CombinationJudge({ checker, bundleBytes }),
+    };
+    const revisionDeps = { ...common, ...writes('PolicyRevision') };
+    return {
+      domains: this.#queue('policy-domain', (key) => reconcileDomain(key, { ...common, judge })),
+      sets: this.#queue('policy-set', (key) => reconcileSet(key, setDeps)),
+      revisions: this.#queue('policy-revision', (key) => reconcileRevision(key, revisionDeps)),
+      bundles: this.#queue('policy-bundle', (namespace) => sweepBundles(namespace, common)),
+    };
+  }
+
+  #createDistributor(backend: StoreBackend): Distributor {
+    return createDistributor({
       backend,
-      replica: identity,
+      replica: this.#options.identity,
       artifactsUrl: this.#options.artifactsUrl ?? '',
       ticketKey: this.#options.ticketKey ?? randomBytes(32),
       clock: this.#clock,
@@ -152,7 +184,6 @@ class ComposedOperator {
       metrics: this.#distributionMetrics,
       ...(this.#options.tuning === undefined ? {} : { tuning: this.#options.tuning }),
     });
-    return { world, backend, distributor, queues };
   }
 
   #queue(name: string, reconcile: (key: string) => Promise<ReconcileResult>): WorkQueue {
@@ -175,12 +206,8 @@ class ComposedOperator {
   async #stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    const running = this.#running;
-    if (running !== undefined) {
-      running.distributor.close();
-      await Promise.all(Object.values(running.queues).map((queue: WorkQueue) => queue.stop()));
-      await stopWatches(running.world);
-    }
+    await this.#follow();
+    if (this.#running !== undefined) await stopWatches(this.#running.world);
     if (this.#options.checker === undefined) await this.#checker.close();
   }
 }

@@ -48,7 +48,9 @@ const judge = (verdict: Verdict): Outcome => {
   const { stage, diagnostics } = diagnose([{ name: 'test.rego', source: verdict.module }], verdict.version);
   const codes = [...new Set(diagnostics.map(({ code }) => code as string))].sort();
   const row = Math.min(...diagnostics.map(({ location }) => location.row));
-  const messages = diagnostics.map(({ code, message, location }) => `${location.row}:${location.col} ${code}: ${message}`);
+  const messages = diagnostics.map(
+    ({ code, message, location }) => `${location.row}:${location.col} ${code}: ${message}`,
+  );
   const { verdict: expected } = verdict;
   const [first] = expected.errors;
   let level = 4;
@@ -68,18 +70,35 @@ const elapsed = performance.now() - started;
 
 const count = (test: (outcome: Outcome) => boolean): number => outcomes.filter(test).length;
 const report = (label: string, agree: (o: Outcome) => boolean, among: (o: Outcome) => boolean): void => {
-  process.stdout.write(`${label.padEnd(44)}${percent(count((o) => among(o) && agree(o)), count(among))}\n`);
+  process.stdout.write(
+    `${label.padEnd(44)}${percent(
+      count((o) => among(o) && agree(o)),
+      count(among),
+    )}\n`,
+  );
 };
 const accepted = (o: Outcome): boolean => o.verdict.verdict.stage === 'ok';
 const rejected = (o: Outcome): boolean => !accepted(o);
 
 report('accepted modules accepted', (o) => o.stage === 'ok', accepted);
 report('rejected modules rejected', (o) => o.stage !== 'ok', rejected);
-report('parse stage: decided as OPA does', (o) => (o.stage === 'parse') === (o.verdict.verdict.stage === 'parse'), () => true);
-report('level 1: stage', (o) => o.level > 1, () => true);
+report(
+  'parse stage: decided as OPA does',
+  (o) => (o.stage === 'parse') === (o.verdict.verdict.stage === 'parse'),
+  () => true,
+);
+report(
+  'level 1: stage',
+  (o) => o.level > 1,
+  () => true,
+);
 report('level 2: codes (of the rejected)', (o) => o.level > 2, rejected);
 report('level 3: row (of the rejected)', (o) => o.level > 3, rejected);
-report('all three levels', (o) => o.level > 3, () => true);
+report(
+  'all three levels',
+  (o) => o.level > 3,
+  () => true,
+);
 const byRule = Map.groupBy(
   outcomes.filter((o) => o.verdict.origin === 'own'),
   (o) => o.verdict.rule,

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { buildReference, formatProblem, readDomain, renderBundle } from '@edict/bundle';
 import { readBytes } from '../bundle-files.ts';
@@ -39,7 +40,7 @@ export async function build(io: Io, options: BuildOptions): Promise<void> {
 }
 
 async function buildOne(file: string, { outputFile, format }: BuildOptions): Promise<Built> {
-  const built = await buildReference(await readBytes(file), file, async (path) => await readFile(path, 'utf8'));
+  const built = buildReference(await readBytes(file), file, (path) => readFileSync(path, 'utf8'));
   if (!built.ok) throw new CommandError(built.problems.map(formatProblem).join('\n'));
   const suffix = extname(file);
   const stem = file.slice(0, file.length - suffix.length);

@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
-import { convertDomain, formatProblem, type ApiVersion } from '@edict/bundle';
+import { convertText, formatProblem, type ApiVersion } from '@edict/bundle';
+import { load } from 'js-yaml';
 import { readBytes } from '../bundle-files.ts';
-import { CommandError, type Io } from '../io.ts';
+import { CommandError, printJson, type Io } from '../io.ts';
 
 export interface ConvertOptions {
   readonly file: readonly string[];
   readonly to: ApiVersion;
-  readonly namespace?: string;
   /** Write to this file instead of standard output. */
   readonly outputFile?: string;
   readonly output: 'yaml' | 'json';
@@ -16,16 +16,17 @@ export interface ConvertOptions {
 export async function convert(io: Io, options: ConvertOptions): Promise<void> {
   const texts: string[] = [];
   for (const file of options.file) {
-    const result = convertDomain(await readBytes(file), file, {
-      to: options.to,
-      format: options.output,
-      ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
-    });
+    const result = convertText(await readBytes(file), file, options.to);
     if (!result.ok) throw new CommandError(result.problems.map(formatProblem).join('\n'));
-    for (const warning of result.warnings) io.stderr(`${formatProblem(warning)}\n`);
+    for (const loss of result.losses) io.stderr(`${file}: lost: ${loss}\n`);
     texts.push(result.text);
   }
-  const text = texts.join(options.output === 'yaml' ? '---\n' : '');
+  if (options.output === 'json') {
+    const objects = texts.map((text) => load(text));
+    printJson(io, objects.length === 1 ? objects[0] : objects);
+    return;
+  }
+  const text = texts.join('---\n');
   if (options.outputFile === undefined) io.stdout(text);
   else await writeFile(options.outputFile, text);
 }

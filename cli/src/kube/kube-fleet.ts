@@ -1,5 +1,5 @@
 import { API_VERSION } from '@edict/crds';
-import { isStoreError } from '@edict/operator';
+import { isStoreError, systemClock } from '@edict/operator';
 import { createKubeClient, createKubeStore, loadKubeConfig, type KubeClient } from '@edict/operator/kube';
 import type { PdpListing } from '@edict/protocol';
 import type { Fleet, FleetOptions } from '../fleet/fleet.ts';
@@ -19,7 +19,7 @@ export function createKubeFleet(options: FleetOptions): Fleet {
   const contextNamespace = config.getContextObject(config.getCurrentContext())?.namespace;
   const namespace = options.namespace ?? contextNamespace ?? 'default';
   const client = createKubeClient({ config });
-  const store = createKubeStore({ client });
+  const store = createKubeStore({ client, clock: systemClock, random: Math.random, onRestart: () => undefined });
   const asking = `asking the operator in namespace ${options.operatorNamespace} (see --operator-namespace)`;
   const said = async <T>(what: string, work: Promise<T>): Promise<T> => {
     try {

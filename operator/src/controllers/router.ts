@@ -14,29 +14,35 @@ export interface Queues {
 interface Target {
   readonly world: World;
   readonly queues: Queues;
-  readonly distributionChanged: () => void;
 }
 
 /**
  * From a change to the keys that it may concern. An event says where to look, never what to do: too many keys cost a look,
- * too few would be a bug. Before it is connected everything is ignored, as everything is looked at then.
+ * too few would be a bug. While this replica does not lead nothing is queued: everything is looked at when it does.
  */
 export class Router {
   #target: Target | undefined;
+  #distributionChanged: () => void = () => undefined;
 
-  connect(world: World, queues: Queues, distributionChanged: () => void): void {
-    this.#target = { world, queues, distributionChanged };
+  /** Whom to tell that sets or revisions have changed, leading or not. */
+  onDistributionChange(listener: () => void): void {
+    this.#distributionChanged = listener;
   }
 
-  enqueueAll(): void {
-    if (this.#target === undefined) return;
-    const { world, queues } = this.#target;
+  /** Queues everything, and from now on what changes. */
+  connect(world: World, queues: Queues): void {
+    this.#target = { world, queues };
     for (const domain of world.domains.list()) queues.domains.add(keyText(keyOf(domain)));
     for (const set of world.sets.list()) queues.sets.add(keyText(keyOf(set)));
     for (const revision of world.revisions.list()) queues.revisions.add(keyText(keyOf(revision)));
     for (const namespace of new Set(world.bundles.list().map((bundle) => keyOf(bundle).namespace))) {
       queues.bundles.add(namespace);
     }
+  }
+
+  /** Queues nothing any more. */
+  disconnect(): void {
+    this.#target = undefined;
   }
 
   domainChanged(domain: PolicyDomain): void {
@@ -51,20 +57,20 @@ export class Router {
   }
 
   setChanged(set: PolicySet): void {
+    this.#distributionChanged();
     if (this.#target === undefined) return;
-    const { queues, distributionChanged } = this.#target;
+    const { queues } = this.#target;
     const key = keyOf(set);
     queues.sets.add(keyText(key));
     this.#domainsOf(key.namespace);
-    distributionChanged();
   }
 
   revisionChanged(revision: PolicyRevision): void {
-    if (this.#target === undefined) return;
-    const { world, queues, distributionChanged } = this.#target;
-    const { namespace } = keyOf(revision);
     // Before all else: the PDPs are waiting.
-    distributionChanged();
+    this.#distributionChanged();
+    if (this.#target === undefined) return;
+    const { world, queues } = this.#target;
+    const { namespace } = keyOf(revision);
     queues.sets.add(keyText({ namespace, name: revision.spec.set }));
     for (const other of world.revisions.list(namespace)) {
       if (other.spec.set === revision.spec.set && !isClosed(other)) queues.revisions.add(keyText(keyOf(other)));

@@ -135,12 +135,7 @@ export function connectPdp(
         }
         const refusal = options.refuse?.(names);
         if (refusal !== undefined) {
-          throw new RefusalError({
-            phase: 'Compile',
-            code: 'rego_type_error',
-            deterministic: true,
-            detail: { message: refusal, domain: names[0] ?? '' },
-          });
+          throw new RefusalError('Compile', 'rego_type_error', true, { message: refusal, domain: names[0] ?? '' });
         }
         prepared.set(revision.digest, names);
         return { compileMs: 1, heapDeltaBytes: 1 };

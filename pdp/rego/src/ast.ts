@@ -22,6 +22,15 @@ export interface Module {
   readonly regoVersion: RegoVersion;
   /** True under `import rego.v2` or `future.keywords.not`: `not` keeps the whole expansion of its expression inside. */
   readonly improvedNot: boolean;
+  /** Comments that start with `METADATA`, as written; only read where a rule asks for them. Left out where there are none. */
+  readonly metadata?: readonly MetadataBlock[];
+}
+
+/** A `# METADATA` comment and the comment lines behind it, without their `#`s. */
+export interface MetadataBlock {
+  readonly lines: readonly string[];
+  /** Of the line that says `METADATA`. The lines follow it without a gap. */
+  readonly location: Location;
 }
 
 export interface Import {

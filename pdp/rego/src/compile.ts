@@ -4,8 +4,7 @@ import { generateProgram } from './codegen/program.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { parseModule } from './parser/index.ts';
 import { arityOf } from './passes/check-calls.ts';
-import { orderUnit } from './passes/order-unit.ts';
-import { resolveModules } from './passes/resolve.ts';
+import { analyzeModules } from './passes/index.ts';
 import type { CompileUnit } from './passes/unit.ts';
 import { LoweringError } from './plan/context.ts';
 import { bodiesOfUnit, findReplacements } from './plan/documents.ts';
@@ -59,7 +58,7 @@ const check = (modules: readonly RegoModule[], options: CheckOptions): Checked =
   const parsed = modules.map(({ name, source }) => parseModule(source, name, options.regoVersion ?? 'v1'));
   const problems = parsed.flatMap(({ diagnostics }) => diagnostics);
   const trees = parsed.map(({ module }) => module).filter((module) => module !== undefined);
-  return checkTrees(problems.length > 0 ? [] : trees, options, problems);
+  return problems.length > 0 ? checkTrees([], options, problems) : checkTrees(trees, options);
 };
 
 /** {@link check} from syntax trees on. */
@@ -69,11 +68,8 @@ export const checkTrees = (
   problems: readonly Diagnostic[] = [],
 ): Checked => {
   const { unsafeBuiltins } = options;
-  const resolved = resolveModules(modules, unsafeBuiltins === undefined ? {} : { unsafeBuiltins });
-  const found = [...problems, ...resolved.diagnostics];
-  if (resolved.fatal || problems.length > 0) return { unit: resolved.unit, diagnostics: found };
-  const ordered = orderUnit(resolved.unit);
-  return { unit: ordered.unit, diagnostics: [...found, ...ordered.diagnostics] };
+  const analysis = analyzeModules(modules, unsafeBuiltins === undefined ? {} : { unsafeBuiltins });
+  return { unit: analysis.unit, diagnostics: [...problems, ...analysis.diagnostics] };
 };
 
 /** What the plan has to know of built-ins and functions. */

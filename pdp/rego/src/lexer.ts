@@ -322,7 +322,7 @@ export class Lexer {
         token.kind = 'eof';
         break;
       case 35: {
-        const start = at.pos;
+        const start = at.pos - 1;
         while (this.#code() !== CODE.newline && this.#code() !== EOF) this.#next();
         token.kind = 'comment';
         token.text = source.slice(start, at.pos).replace(/\r+$/, '');

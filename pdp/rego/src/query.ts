@@ -5,8 +5,8 @@ import type { Diagnostic, Location } from './diagnostics.ts';
 import { Runner, type Failure } from './instantiate.ts';
 import { parseModule, parseQuery, parseTerm } from './parser/index.ts';
 import { isGenerated } from './passes/expand.ts';
-import { buildRuleTree } from './passes/rule-tree.ts';
-import type { CompileUnit } from './passes/unit.ts';
+import { orderUnit } from './passes/order-unit.ts';
+import { resolveModules } from './passes/resolve.ts';
 import { safetyFilter, varsOfBody, walkBody } from './passes/vars.ts';
 import { bodiesOfUnit, findReplacements } from './plan/documents.ts';
 import { planUnit } from './plan/plan.ts';
@@ -90,11 +90,14 @@ const assignment = (term: Term): Body => [
 ];
 
 const compileBody = (body: Body, modules: readonly Module[]): QueryResult => {
-  const checked = checkTrees([...modules, queryModule(body)], {});
-  if (checked.diagnostics.length > 0) return { ok: false, diagnostics: checked.diagnostics };
-  const ordered = checked.unit.modules.at(-1)?.rules[0]?.body ?? [];
-  const policies = checked.unit.modules.slice(0, -1);
-  const unit: CompileUnit = { ...checked.unit, modules: policies, ruleTree: buildRuleTree(policies) };
+  const { unit, diagnostics } = checkTrees(modules, {});
+  if (diagnostics.length > 0) return { ok: false, diagnostics };
+  // The query sees all of `data`; as a rule among rules it would see itself, so it is resolved beside the checked unit.
+  const resolved = resolveModules([...modules, queryModule(body)]);
+  if (resolved.diagnostics.length > 0) return { ok: false, diagnostics: resolved.diagnostics };
+  const beside = orderUnit(resolved.unit);
+  if (beside.diagnostics.length > 0) return { ok: false, diagnostics: beside.diagnostics };
+  const ordered = beside.unit.modules.at(-1)?.rules[0]?.body ?? [];
   const vars = columns(ordered);
   const outline = { name: 'query', body: ordered, vars: [...vars.keys()] };
   const plan = planUnit(unit, [], builtinFacts(unit), [outline]);

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { parseTrustedKeys } from '@edict/bundle';
+import { createArtifactClient, dialGrpc, systemClock } from '@edict/protocol';
 import { LineWriter } from './audit/line-writer.ts';
 import { writeDescriptor } from './audit/write-descriptor.ts';
 import { describeConfig, loadConfig, type Config } from './config.ts';
 import { createLogger } from './observability/logger.ts';
 import { startPdp } from './pdp.ts';
-import { createGrpcLink } from './sync/grpc-link.ts';
 
 const LOG_BUFFER_BYTES = 4_194_304;
 
@@ -30,12 +30,13 @@ async function run(config: Config): Promise<void> {
     onError: () => undefined,
   });
   const logger = createLogger(config.EDICT_PDP_LOG_LEVEL, (line) => lines.offer(line));
-  const link = createGrpcLink({
-    operatorAddress: config.EDICT_PDP_OPERATOR_ADDRESS,
-    bundlesUrl: config.EDICT_PDP_BUNDLES_URL,
-    tokenFile: config.EDICT_PDP_TOKEN_FILE,
+  const artifacts = createArtifactClient({
+    url: config.EDICT_PDP_BUNDLES_URL,
     caFile: config.EDICT_PDP_CA_FILE,
-    logger,
+    // The leader names itself by address; its certificate bears the Service's name.
+    serverName: new URL(config.EDICT_PDP_BUNDLES_URL).hostname,
+    clock: systemClock,
+    random: () => Math.random(),
   });
   const pdp = await startPdp({
     host: config.EDICT_PDP_LISTEN_HOST,
@@ -49,14 +50,20 @@ async function run(config: Config): Promise<void> {
     onAuditFull: config.EDICT_PDP_AUDIT_ON_FULL,
     writeRecords: stdout,
     logger,
-    openLink: link.open,
-    fetchArtifact: link.fetchArtifact,
+    dial: dialGrpc({
+      address: config.EDICT_PDP_OPERATOR_ADDRESS,
+      caFile: config.EDICT_PDP_CA_FILE,
+      tokenFile: config.EDICT_PDP_TOKEN_FILE,
+      clock: systemClock,
+    }),
+    fetchArtifact: artifacts.fetch,
     trustedKeys: async () => parseTrustedKeys(await readFile(config.EDICT_PDP_KEYS_FILE, 'utf8')),
   });
   const stop = (signal: string): void => {
     logger.info('stopping', { signal });
     pdp.drain(config.EDICT_PDP_DRAIN_DELAY_MS, config.EDICT_PDP_DRAIN_TIMEOUT_MS).then(
       async () => {
+        artifacts.close();
         await lines.drained();
         process.exit(0);
       },

@@ -1,4 +1,4 @@
-import { link, mkdir, open, readdir, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, realpath, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StoreError } from '../errors.ts';
 import type { AnyObject } from './object-rules.ts';
@@ -21,11 +21,14 @@ export interface StateDirectory {
 }
 
 const LOCK = 'lock';
+/** Locks of this very process, by path: in a container every process that ever ran has the same number. */
+const heldHere = new Set<string>();
 
 /** Opens (and creates) the directory for this process alone. Throws `Unavailable` while another process holds it. */
 export async function openStateDirectory(path: string): Promise<StateDirectory> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  await acquireLock(join(path, LOCK));
+  const lock = join(await realpath(path), LOCK);
+  await acquireLock(lock);
   const folderOf = (object: AnyObject) => join(path, object.kind, object.metadata.namespace ?? '');
   const fileOf = (object: AnyObject) => join(folderOf(object), `${object.metadata.name}.json`);
   return {
@@ -53,7 +56,10 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
       await rm(fileOf(object), { force: true });
       await syncFolder(folderOf(object));
     },
-    close: () => rm(join(path, LOCK), { force: true }),
+    close: async () => {
+      if (!heldHere.delete(lock)) return;
+      await rm(lock, { force: true });
+    },
   };
 }
 
@@ -79,12 +85,14 @@ async function syncFolder(folder: string): Promise<void> {
 
 /** A lock file that holds its owner's process id from the moment it exists: it is linked into place, whole. */
 async function acquireLock(file: string): Promise<void> {
+  if (heldHere.has(file)) throw new StoreError('Unavailable', `${file}: this process uses the folder already`);
   const own = `${file}.${process.pid}`;
   await writeFile(own, String(process.pid), { mode: 0o600 });
   try {
     for (;;) {
       try {
         await link(own, file);
+        heldHere.add(file);
         return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -1,7 +1,7 @@
 import { parseModule } from '@edict/rego';
 import { problemOf } from './subject.ts';
 import { regoProblem, regoSubjects } from './rego.ts';
-import type { ParseResult, RegoVersion } from '@edict/rego';
+import type { RegoVersion } from '@edict/rego';
 import type { Problem } from '../problem.ts';
 import type { SourcedDomain } from '../sourced-domain.ts';
 import type { RegoSubject } from './rego.ts';
@@ -9,7 +9,7 @@ import type { RegoSubject } from './rego.ts';
 /** A library, policy or mapper whose text has been parsed. */
 export interface ParsedSubject extends RegoSubject {
   /** `undefined` for blank texts and for those with problems. */
-  readonly tree: ParseResult['module'];
+  readonly tree: ReturnType<typeof parseModule>['module'];
   readonly problems: readonly Problem[];
 }
 

@@ -1,4 +1,4 @@
-import * as rego from '@edict/rego';
+import { rewriteDataRefs } from '@edict/rego';
 import { ClosureError, policyModules } from '../closure.ts';
 import { indexDomains } from '../domain-index.ts';
 import { BundleError } from './bundle-error.ts';
@@ -62,7 +62,7 @@ export function opaPackages(domain: DomainModel, root: readonly string[]): OpaPa
 }
 
 function repackage({ name, source }: RegoModule, prefix: readonly string[]): string {
-  const rewritten = rego.rewriteDataRefs(source, name, 'v0', prefix);
+  const rewritten = rewriteDataRefs(source, name, 'v0', prefix);
   if ('source' in rewritten) return rewritten.source;
   const [first] = rewritten.diagnostics;
   const place = first === undefined ? '' : `:${String(first.location.row)}:${String(first.location.col)}`;

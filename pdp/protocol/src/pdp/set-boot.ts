@@ -1,7 +1,9 @@
 import type { SetEvent } from './events.ts';
-import { bareSlot, retain, without, type SetStep } from './set-slots.ts';
+import { bareSlot, emptySet, retain, without, type SetStep } from './set-slots.ts';
 import { NO_REPORT, type ActiveSlot, type BootJob, type DurableRecord, type SetMachine, type Slot } from './state.ts';
-import { emptySet } from './set-slots.ts';
+
+/** Times that loading a revision at boot is tried again after a failure that may pass. */
+export const BOOT_RETRIES_MAX = 3;
 
 /**
  * The state of a set as the disk left it. Every slot of `record` must have been verified (digest and signature) by the
@@ -19,7 +21,7 @@ export function loadedSet(set: string, record: DurableRecord): SetMachine {
     ...(lkg === undefined ? {} : { lkg: spare(lkg) }),
     ...(slot === undefined
       ? {}
-      : { nextId: 2, job: { kind: 'Boot', id: 1, slot: bareSlot(slot), source, report: NO_REPORT } as const }),
+      : { nextId: 2, job: { kind: 'Boot', id: 1, slot: bareSlot(slot), source, failures: 0, report: NO_REPORT } as const }),
   };
 }
 
@@ -46,6 +48,8 @@ export function stepBoot(machine: SetMachine, job: BootJob, event: SetEvent): Se
       return [next, [retain(next)]];
     }
     case 'failed':
+      // An older revision is served only if the newer one cannot be: a worker that died is no reason.
+      if (!event.deterministic && job.failures < BOOT_RETRIES_MAX) return retry(machine, job);
       return fallBack(machine, job, event.detail.message);
     case 'verified':
     case 'bundlesFetched':
@@ -54,6 +58,14 @@ export function stepBoot(machine: SetMachine, job: BootJob, event: SetEvent): Se
     case 'persistFailed':
       return [machine, []];
   }
+}
+
+function retry(machine: SetMachine, job: BootJob): SetStep {
+  const id = machine.nextId;
+  return [
+    { ...machine, nextId: id + 1, job: { ...job, id, failures: job.failures + 1 } },
+    [{ type: 'compile', set: machine.set, id, revision: job.slot.revision }],
+  ];
 }
 
 function fallBack(machine: SetMachine, job: BootJob, message: string): SetStep {
@@ -69,7 +81,7 @@ function fallBack(machine: SetMachine, job: BootJob, message: string): SetStep {
     ...machine,
     nextId: id + 1,
     bootFault,
-    job: { kind: 'Boot', id, slot: bareSlot(lkg), source: 'lkg', report: NO_REPORT },
+    job: { kind: 'Boot', id, slot: bareSlot(lkg), source: 'lkg', failures: 0, report: NO_REPORT },
   };
   return [next, [{ type: 'compile', set: machine.set, id, revision: lkg.revision }]];
 }

@@ -62,6 +62,8 @@ export interface BootJob {
   readonly id: number;
   readonly slot: Slot;
   readonly source: 'active' | 'lkg';
+  /** Tries that failed for reasons that may pass. */
+  readonly failures: number;
   readonly report: PrepareReport;
 }
 

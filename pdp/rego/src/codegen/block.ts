@@ -2,7 +2,7 @@ import type { Term } from '../ast.ts';
 import type { Block, LocalId, Operand, Override, Step } from '../plan/ir.ts';
 import { primitive, type Pool } from './constants.ts';
 import { isPlainName } from './names.ts';
-import type { Writer } from './writer.ts';
+import type { Mark, Writer } from './writer.ts';
 
 /** What a block does where it fails or comes to its end: statements of JavaScript that leave it. */
 export interface Exits {
@@ -45,8 +45,12 @@ export class BlockWriter {
   readonly #used: ReadonlySet<LocalId>;
   #labels = 0;
   #temps = 0;
-  /** Loops around what is being written. */
-  #loops = 0;
+  /** The loops around what is being written: the places in front of them, outermost first. */
+  readonly #loops: Mark[] = [];
+  /** In how many `with`s what is being written stands: they change what the input is. */
+  #withs = 0;
+  /** In how many loops a local stands; parameters stand in none. */
+  readonly #depths = new Map<LocalId, number>();
 
   constructor(out: Writer, names: ProgramNames, used: ReadonlySet<LocalId>) {
     this.#out = out;
@@ -193,12 +197,28 @@ export class BlockWriter {
   #member(operand: Extract<Operand, { readonly kind: 'member' }>): string {
     if (operand.document) return `stepInto(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
     const chain = plainChain(operand);
+    if (chain === undefined && operand.of.kind === 'base' && operand.key.kind !== 'constant' && this.#names.isFixedBase(operand.of.path)) {
+      const document = this.operand(operand.of);
+      return `lookUp(${this.#names.pool.index(document)}, ${document}, ${this.operand(operand.key)})`;
+    }
     if (chain === undefined) return `${isBase(operand.of) ? 'baseIndex' : 'getIndex'}(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
     const temp = this.#temp();
     const from = this.#atom(chain.from);
-    this.#out.line(`let ${temp} = ${from}${chain.names.map((name) => `?.${name}`).join('')};`);
-    this.#out.line(`if (${temp} === undefined) ${temp} = walk(${from}, ${this.#names.pool.path(chain.names)});`);
+    const lines = [
+      `let ${temp} = ${from}${chain.names.map((name) => `?.${name}`).join('')};`,
+      `if (${temp} === undefined) ${temp} = walk(${from}, ${this.#names.pool.path(chain.names)});`,
+    ];
+    // Reading has no effects: what does not change in a loop is read in front of it.
+    const loop = this.#isSteady(chain.from) ? this.#loops[this.#depthOf([chain.from])] : undefined;
+    for (const line of lines) {
+      if (loop === undefined) this.#out.line(line);
+      else this.#out.lineAt(loop, line);
+    }
     return temp;
+  }
+
+  #isSteady(operand: Operand): boolean {
+    return operand.kind === 'local' || (operand.kind === 'input' && this.#withs === 0);
   }
 
   /** An expression that may stand twice. */
@@ -226,8 +246,41 @@ export class BlockWriter {
     const call = `${this.#names.pool.builtin(operand.name)}(${['C', ...args].join(', ')})`;
     if (slot !== undefined) {
       this.#out.line(`const ${temp} = M.o${String(slot)} === undefined ? ${call} : M.o${String(slot)}(${args.join(', ')});`);
-    } else this.#out.line(`const ${temp} = ${inline(operand.name, args, call) ?? call};`);
+      return { temp, site };
+    }
+    const simple = inline(operand.name, args, call);
+    const loop = simple === undefined ? this.#loops[this.#depthOf(operand.args)] : undefined;
+    if (loop === undefined) this.#out.line(`const ${temp} = ${simple ?? call};`);
+    else {
+      // The arguments do not change in this loop: the first turn that comes here computes the result for all.
+      this.#out.lineAt(loop, `let ${temp} = U;`);
+      this.#out.line(`if (${temp} === U) ${temp} = ${call};`);
+    }
     return { temp, site };
+  }
+
+  #stands(local: LocalId): void {
+    this.#depths.set(local, this.#loops.length);
+  }
+
+  /** The number of loops in which all operands have one value; that of all loops if that is not known. */
+  #depthOf(operands: readonly Operand[]): number {
+    return operands.reduce((depth, operand) => {
+      switch (operand.kind) {
+        case 'constant':
+        case 'input':
+          return depth;
+        case 'local':
+          return Math.max(depth, this.#depths.get(operand.id) ?? 0);
+        case 'array':
+        case 'set':
+          return Math.max(depth, this.#depthOf(operand.items));
+        case 'object':
+          return Math.max(depth, this.#depthOf(operand.entries.flat()));
+        default:
+          return this.#loops.length;
+      }
+    }, 0);
   }
 
   /** A boolean expression for a comparison. */
@@ -255,7 +308,10 @@ export class BlockWriter {
       const atom = this.#atom(other);
       return `${atom} === ${literal} || equals(${atom}, ${literal})`;
     }
-    return `equals(${this.operand(left)}, ${this.operand(right)})`;
+    const a = this.#atom(left);
+    const b = this.#atom(right);
+    // Strings are equal only if they are identical.
+    return `${a} === ${b} ? ${a} !== undefined : typeof ${a} !== 'string' && equals(${a}, ${b})`;
   }
 
   // Steps
@@ -263,6 +319,7 @@ export class BlockWriter {
   #bind(local: LocalId, value: Operand, fail: string): void {
     const out = this.#out;
     const name = `l${String(local)}`;
+    this.#stands(local);
     if (value.kind === 'builtin') {
       const { temp, site } = this.#builtinCall(value);
       out.line(`const ${name} = ${temp};`);
@@ -316,10 +373,12 @@ export class BlockWriter {
     ordered: boolean,
     write: () => void,
   ): void {
+    const mark = this.#out.mark();
     const inside = (): void => {
-      this.#loops++;
+      this.#loops.push(mark);
+      for (const local of [step.key, step.value]) if (local !== undefined) this.#stands(local);
       write();
-      this.#loops--;
+      this.#loops.pop();
     };
     const out = this.#out;
     const n = label.slice(1);
@@ -360,7 +419,7 @@ export class BlockWriter {
   #scanNames(cached: boolean, ordered: boolean): readonly [keys: string, values: string] {
     if (cached) return ['C.dataKeys', 'C.dataValues'];
     if (ordered) return ['keysOf', 'valuesOf'];
-    return this.#loops > 0 ? ['sameKeysOf', 'sameValuesOf'] : ['anyKeysOf', 'anyValuesOf'];
+    return this.#loops.length > 0 ? ['sameKeysOf', 'sameValuesOf'] : ['anyKeysOf', 'anyValuesOf'];
   }
 
   #either(blocks: readonly Block[], exits: Exits): void {
@@ -395,6 +454,7 @@ export class BlockWriter {
     const out = this.#out;
     const local = `l${String(step.local)}`;
     const label = this.label('K');
+    this.#stands(step.local);
     if (step.into === 'object') {
       const site = this.#names.pool.site({ message: 'object keys must be unique', location: step.location });
       out.line(`let ${local} = {};`);
@@ -418,6 +478,7 @@ export class BlockWriter {
     step.overrides.forEach((override, index) => {
       for (const line of this.#override(override, values[index] ?? 'undefined')) out.line(line);
     });
+    this.#withs++;
     out.block(`${label}: {`, () => {
       const save = exported.map((id) => `l${String(id)}`);
       const succeed = step.many
@@ -425,19 +486,27 @@ export class BlockWriter {
         : `${exported.map((id) => `y${n}_${String(id)} = l${String(id)}; `).join('')}ok${n} = true; break ${label};`;
       this.block(step.body, { fail: `break ${label};`, succeed, ordered: step.many && exits.ordered });
     });
+    this.#withs--;
     out.line(`M = sm${n}; I = si${n}; D = sd${n};`);
     if (!step.many) {
       out.line(`if (!ok${n}) ${exits.fail}`);
-      for (const id of exported) out.line(`const l${String(id)} = y${n}_${String(id)};`);
+      for (const id of exported) {
+        this.#stands(id);
+        out.line(`const l${String(id)} = y${n}_${String(id)};`);
+      }
       this.block(step.rest, exits);
       return;
     }
     const loop = this.label('L');
+    const mark = out.mark();
     out.block(`${loop}: for (const row of rows${n}) {`, () => {
+      this.#loops.push(mark);
       exported.forEach((id, index) => {
+        this.#stands(id);
         out.line(`const l${String(id)} = row[${String(index)}];`);
       });
       this.block(step.rest, { ...exits, fail: `continue ${loop};` });
+      this.#loops.pop();
     });
     out.line(exits.fail);
   }

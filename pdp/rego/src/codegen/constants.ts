@@ -33,6 +33,11 @@ export class Pool {
     return this.#declare('e', `walk(rt.data, ${this.path(path)})`);
   }
 
+  /** The name of the index over a base document's members: undefined at run time if the document is small. */
+  index(document: string): string {
+    return this.#declare('j', `rt.index(${document})`);
+  }
+
   /** The name of a built-in's function. */
   builtin(name: string): string {
     let local = this.#builtins.get(name);

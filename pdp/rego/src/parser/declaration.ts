@@ -63,10 +63,7 @@ export const parseImport = (p: Parser): Import | undefined => {
   const root = path.head.kind === 'var' ? path.head.name : '';
   if (!['data', 'input', 'future', 'rego'].includes(root)) {
     p.hint('if this is unexpected, try updating OPA');
-    p.error(
-      path.location,
-      `unexpected import path, must begin with one of: {data, future, input, rego}, got: ${root}`,
-    );
+    p.error(path.location, `unexpected import path, must begin with one of: {data, future, input, rego}, got: ${root}`);
     return undefined;
   }
   if (!p.is('as')) {

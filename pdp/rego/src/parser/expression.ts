@@ -195,9 +195,7 @@ const hintEvery = (p: Parser, expr: Expr, before: ReturnType<Parser['save']>): v
   if (p.lexer.isKeyword('every') || expr.term.kind !== 'var' || expr.term.name !== 'every') return;
   const after = p.save();
   p.restore(before);
-  const found = p.withOwnCache(() =>
-    p.lexer.withKeywords(['every', 'in'], () => parseEvery(p)),
-  );
+  const found = p.withOwnCache(() => p.lexer.withKeywords(['every', 'in'], () => parseEvery(p)));
   p.restore(after);
   if (found !== undefined) p.hint('`import future.keywords.every` for `every x in xs { ... }` expressions');
 };

@@ -43,10 +43,7 @@ export const operatorParts = (call: Extract<Term, { kind: 'call' }>): readonly T
   if (call.operatorRef !== undefined) return refParts(call.operatorRef);
   const location = call.operatorLocation ?? call.location;
   const [name = '', ...rest] = call.operator;
-  return [
-    { kind: 'var', name, location },
-    ...rest.map((value): Term => ({ kind: 'string', value, location })),
-  ];
+  return [{ kind: 'var', name, location }, ...rest.map((value): Term => ({ kind: 'string', value, location }))];
 };
 
 /** The written name of a head, for messages. */
@@ -77,7 +74,8 @@ export const parseHead = (p: Parser, isDefault: boolean): HeadDraft | undefined 
     case 'eq':
       p.scan();
       draft.value = parseTermInfix(p);
-      if (draft.value === undefined) p.illegal(`expected rule value term (e.g., ${name}[%!s(<nil>)] = <VALUE> { ... })`);
+      if (draft.value === undefined)
+        p.illegal(`expected rule value term (e.g., ${name}[%!s(<nil>)] = <VALUE> { ... })`);
       break;
     case 'assign':
       p.scan();

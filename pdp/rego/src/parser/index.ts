@@ -1,5 +1,5 @@
 import type { Body, Expr, Import, Module, RegoVersion, Term } from '../ast.ts';
-import type { Diagnostic } from '../diagnostics.ts';
+import type { Diagnostic, Location } from '../diagnostics.ts';
 import { V1_KEYWORDS } from '../lexer.ts';
 import { ruleFromBody } from './bare-rule.ts';
 import { applyLanguageImport, parseImport, parsePackage } from './declaration.ts';
@@ -169,8 +169,27 @@ const assemble = (p: Parser, statements: readonly Statement[]): ParsedModule => 
     rules: drafts.map(finishRule),
     regoVersion,
     improvedNot: p.notBodies,
+    ...metadataOf(p),
   };
   return { module, diagnostics };
+};
+
+/** Blocks of comments that start in the first column with `METADATA`; a block ends where a row is left out. */
+const metadataOf = (p: Parser): Pick<Module, 'metadata'> => {
+  const blocks: { lines: string[]; location: Location }[] = [];
+  let open: { lines: string[]; location: Location } | undefined;
+  for (const [, { text, location }] of [...p.commentTexts].sort(([a], [b]) => a - b)) {
+    const follows = open !== undefined && location.row === open.location.row + open.lines.length + 1;
+    if (location.col === 1 && text.slice(1).trimStart().startsWith('METADATA')) {
+      open = { lines: [], location };
+      blocks.push(open);
+    } else if (open !== undefined && follows && location.col === 1) {
+      open.lines.push(text.slice(1).replace(/^ /, ''));
+    } else {
+      open = undefined;
+    }
+  }
+  return blocks.length === 0 ? {} : { metadata: blocks };
 };
 
 const isLanguageImport = ({ path }: Import): boolean => path.head.kind === 'var' && path.head.name === 'rego';
@@ -180,12 +199,7 @@ const locationOf = (statement: Statement) =>
 
 const NOWHERE = { file: '', row: 0, col: 0, start: 0, end: 0 };
 
-const addBareRule = (
-  p: Parser,
-  body: readonly Expr[],
-  next: Statement | undefined,
-  drafts: RuleDraft[],
-): void => {
+const addBareRule = (p: Parser, body: readonly Expr[], next: Statement | undefined, drafts: RuleDraft[]): void => {
   const draft = ruleFromBody(body);
   if (typeof draft !== 'string') {
     drafts.push(draft);

@@ -74,6 +74,9 @@ export class Parser {
   skippedNewline = false;
   /** Comments read so far. */
   comments = 0;
+  /** Every comment of a text that may hold annotations, by where it starts; not taken back when the parser goes back. */
+  readonly commentTexts = new Map<number, { readonly text: string; readonly location: Location }>();
+  readonly #keepsComments: boolean;
   /** Improved `not` is on. */
   notBodies = false;
   /** Replaced, never changed in place, so that snapshots can share it. */
@@ -95,6 +98,7 @@ export class Parser {
     this.version = version;
     this.grammar = grammar;
     this.lexer = new Lexer(source, keywords);
+    this.#keepsComments = source.includes('METADATA');
   }
 
   /** Whether the current token is of a kind. A method, for the compiler takes a property to stay what it was. */
@@ -141,6 +145,7 @@ export class Parser {
         if (!skipWhitespace) return;
       } else if (token.kind === 'comment') {
         this.comments++;
+        if (this.#keepsComments) this.commentTexts.set(this.start, { text: this.text, location: this.here() });
       } else {
         return;
       }
@@ -293,11 +298,7 @@ export class Parser {
   /** Whether the current token is a keyword that may name a part of a reference (`input.not`, `if.x`). */
   isRefKeyword(kind: TokenKind = this.kind): boolean {
     const word = tokenWord(kind);
-    return (
-      BASE_KEYWORDS.has(word) ||
-      (this.version === 'v1' && V1_KEYWORDS.has(word)) ||
-      this.lexer.isKeyword(word)
-    );
+    return BASE_KEYWORDS.has(word) || (this.version === 'v1' && V1_KEYWORDS.has(word)) || this.lexer.isKeyword(word);
   }
 
   /** Turns a keyword that starts a reference (`not.x`, `if["y"]`) into an identifier, and says whether it did. */

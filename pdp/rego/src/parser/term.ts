@@ -64,7 +64,8 @@ const parseKeyedMember = (p: Parser, key: Term): CallTerm | undefined => {
     const operator = p.here();
     p.scan();
     const domain = parseOperators(p, 0);
-    if (domain !== undefined) return infixCall('internal.member_3', operator, [key, value, domain], p.since(key.location));
+    if (domain !== undefined)
+      return infixCall('internal.member_3', operator, [key, value, domain], p.since(key.location));
   }
   p.restore(before);
   return undefined;

@@ -33,9 +33,7 @@ const assignedDocuments = (rule: Rule): Diagnostic[] => {
     if (target?.kind !== 'ref' || target.path.length > 0 || target.head.kind !== 'var') return;
     const { name } = target.head;
     if (!isDocumentName(name)) return;
-    diagnostics.push(
-      compileError(`variables must not shadow ${name} (use a different variable name)`, expr.location),
-    );
+    diagnostics.push(compileError(`variables must not shadow ${name} (use a different variable name)`, expr.location));
   };
   for (const term of headTerms(rule)) forEachExprInTerm(term, check);
   forEachExpr(rule.body, check);

@@ -74,7 +74,11 @@ export const dependencyOrder = (graph: DependencyGraph): ResolvedRule[] => {
 const usedBy = (graph: DependencyGraph, rule: ResolvedRule): ResolvedRule[] =>
   [...(graph.get(rule)?.keys() ?? [])].sort((a, b) => b.id - a.id);
 
-const shortestCycle = (graph: DependencyGraph, rule: ResolvedRule, certainOnly: boolean): ResolvedRule[] | undefined => {
+const shortestCycle = (
+  graph: DependencyGraph,
+  rule: ResolvedRule,
+  certainOnly: boolean,
+): ResolvedRule[] | undefined => {
   const from = new Map<ResolvedRule, ResolvedRule>();
   const queue = [rule];
   for (const current of queue) {

@@ -5,7 +5,7 @@ import { arityOf } from './check-calls.ts';
 import { findNode } from './rule-tree.ts';
 import { outputVarsOfBody } from './safety.ts';
 import type { ResolvedModule, RuleTreeNode } from './unit.ts';
-import { reservedVars, safetyFilter, varsOfTerm } from './vars.ts';
+import { reservedVars, safetyFilter, varsOfTerm, walkBody, walkTerm } from './vars.ts';
 import { chainOf, headTerms } from './walk.ts';
 
 /**
@@ -126,10 +126,7 @@ class TemplateChecker {
       case 'call':
         if (declaration(term.operator.join('.'))?.relation === true) {
           const name = term.operator.join('.');
-          this.#report(
-            `illegal call to relation built-in '${name}' that may cause multiple outputs`,
-            term.location,
-          );
+          this.#report(`illegal call to relation built-in '${name}' that may cause multiple outputs`, term.location);
           return;
         }
         break;
@@ -163,10 +160,12 @@ class TemplateChecker {
 
 const holdsTemplate = (rule: Rule): boolean => {
   let found = false;
-  JSON.stringify([rule.head, rule.body], (key, value: unknown) => {
-    if (key === 'kind' && value === 'template-string') found = true;
-    return key === 'location' ? undefined : value;
-  });
+  const look = (term: Term): boolean => {
+    found ||= term.kind === 'template-string';
+    return !found;
+  };
+  for (const term of headTerms(rule)) walkTerm(term, look);
+  walkBody(rule.body, look);
   return found;
 };
 

@@ -29,7 +29,14 @@ export const rewriteHeadRef = (rule: Rule, packagePath: readonly string[], names
 
 const equation = (local: VarTerm, value: Term): Expr => ({
   kind: 'expr',
-  term: { kind: 'call', operator: ['eq'], target: 'builtin', args: [local, value], infix: true, location: value.location },
+  term: {
+    kind: 'call',
+    operator: ['eq'],
+    target: 'builtin',
+    args: [local, value],
+    infix: true,
+    location: value.location,
+  },
   negated: false,
   with: [],
   location: value.location,

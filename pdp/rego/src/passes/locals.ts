@@ -24,9 +24,7 @@ export const rewriteLocals = (rule: Rule, names: UniqueNames): RewrittenRule => 
   const scopes = new Scopes();
   // As in OPA a comprehension in an argument is legal, with locals of its own.
   const nested = new LocalRewriter(names, new Scopes());
-  const args = rule.head.args?.map((arg) =>
-    rewriteClosures(renameArgument(arg, names, scopes, diagnostics), nested),
-  );
+  const args = rule.head.args?.map((arg) => rewriteClosures(renameArgument(arg, names, scopes, diagnostics), nested));
   diagnostics.push(...nested.diagnostics);
   recoverable.push(...nested.unused);
   const rewrite = (current: Rule): Rule => {

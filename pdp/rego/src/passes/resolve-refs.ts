@@ -124,7 +124,10 @@ class Resolver {
     switch (term.kind) {
       case 'some':
         // `some x` declares; in `some x in xs` the call is resolved, where x is hidden already.
-        return { ...term, symbols: term.symbols.map((symbol) => (symbol.kind === 'call' ? this.term(symbol) : symbol)) };
+        return {
+          ...term,
+          symbols: term.symbols.map((symbol) => (symbol.kind === 'call' ? this.term(symbol) : symbol)),
+        };
       case 'every': {
         const names = new Set<string>();
         if (term.key !== undefined) varsOfTerm(term.key, {}, names);

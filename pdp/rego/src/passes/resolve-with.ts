@@ -43,7 +43,8 @@ export class WithResolver {
     const value = w.value.kind === 'var' && declaration(w.value.name) !== undefined ? asRef(w.value) : w.value;
     const root = target.head.kind === 'var' ? target.head.name : '';
     if (root === 'data' && w.target.kind === 'ref') return this.#withData({ ...w, target, value });
-    if (root === 'input' && w.target.kind === 'ref') return { ...w, target, value, targetKind: 'input', valueKind: 'value' };
+    if (root === 'input' && w.target.kind === 'ref')
+      return { ...w, target, value, targetKind: 'input', valueKind: 'value' };
     const name = dotted(target);
     if (name !== undefined && this.#unsafe.has(name)) return this.#reportUnsafe(name, target.location);
     const builtin = name === undefined ? undefined : declaration(name);
@@ -112,7 +113,8 @@ const dotted = ({ head, path }: RefTerm): string | undefined => {
 
 const irreplaceable = (builtin: Builtin): string | undefined => {
   const name = JSON.stringify(builtin.name);
-  if (['eq', 'rego.metadata.chain', 'rego.metadata.rule'].includes(builtin.name)) return `replacement of ${name} invalid`;
+  if (['eq', 'rego.metadata.chain', 'rego.metadata.rule'].includes(builtin.name))
+    return `replacement of ${name} invalid`;
   if (builtin.name.startsWith('internal.')) return `replacement of internal function ${name} invalid`;
   if (builtin.relation === true) return 'target must not be a relation';
   if (builtin.void) return 'target must not be a void function';

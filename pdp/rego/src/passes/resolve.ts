@@ -10,6 +10,7 @@ import { rewriteHeadRef } from './head-refs.ts';
 import { rewriteLocals } from './locals.ts';
 import { globalsOf } from './names.ts';
 import { resolveRefs } from './resolve-refs.ts';
+import { rewriteMetadata } from './rewrite-metadata.ts';
 import { WithResolver } from './resolve-with.ts';
 import { buildRuleTree } from './rule-tree.ts';
 import { UniqueNames } from './scope.ts';
@@ -56,7 +57,10 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
     if (module.regoVersion === 'v1') recoverable.push(...checkDocumentNames(rules));
     const rewritten = rules.map((rule) => {
       const names = new UniqueNames();
-      const result = rewriteLocals(mapChain(rule, (one) => rewriteHeadRef(one, module.package, names)), names);
+      const result = rewriteLocals(
+        mapChain(rule, (one) => rewriteHeadRef(one, module.package, names)),
+        names,
+      );
       locals.push(...result.diagnostics);
       recoverable.push(...result.recoverable);
       return mapChain(result.rule, (one) => (needsUnboundGenerated(one) ? neverDefined(one) : one));
@@ -67,7 +71,7 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
       regoVersion: module.regoVersion,
       else: rule.else && numbered(rule.else),
     });
-    return { ...module, imports: [], rules: rewritten.map(numbered) };
+    return { ...module, imports: [], importRows: module.imports.map(({ location }) => location.row), rules: rewritten.map(numbered) };
   });
   if (locals.length > 0) return stop(locals);
 
@@ -76,6 +80,10 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
   const voids = checkVoidCalls(resolved);
   if (voids.length > 0) return stop(voids);
   resolved = mapRules(resolved, erasePrint);
+
+  const metadata = rewriteMetadata(resolved);
+  if (metadata.diagnostics.length > 0) return stop(metadata.diagnostics);
+  resolved = metadata.modules;
 
   const withs = new WithResolver(buildRuleTree(resolved), unsafeBuiltins);
   resolved = mapRules(resolved, (rule) => resolveWiths(rule, withs));
@@ -123,7 +131,12 @@ const mapRules = (
 
 const mapTerms = (rule: ResolvedRule, term: (term: Term) => Term): ResolvedRule['head'] => {
   const { head } = rule;
-  return { ...head, args: head.args?.map(term), key: head.key && term(head.key), value: head.value && term(head.value) };
+  return {
+    ...head,
+    args: head.args?.map(term),
+    key: head.key && term(head.key),
+    value: head.value && term(head.value),
+  };
 };
 
 const resolveWiths = (rule: ResolvedRule, withs: WithResolver): ResolvedRule => ({
@@ -135,8 +148,6 @@ const resolveWiths = (rule: ResolvedRule, withs: WithResolver): ResolvedRule => 
 /** Says of every call whether it is of a built-in or of a function. */
 const markTargets = (rule: ResolvedRule): ResolvedRule => {
   const term = (t: Term): Term =>
-    t.kind === 'call'
-      ? { ...t, target: declaration(t.operator.join('.')) === undefined ? 'function' : 'builtin' }
-      : t;
+    t.kind === 'call' ? { ...t, target: declaration(t.operator.join('.')) === undefined ? 'function' : 'builtin' } : t;
   return { ...rule, head: mapTerms(rule, (t) => mapTerm(t, { term })), body: mapBody(rule.body, { term }) };
 };

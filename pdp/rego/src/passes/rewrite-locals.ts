@@ -103,7 +103,8 @@ export class LocalRewriter {
   #some(expr: Expr, decl: SomeDecl): Expr | undefined {
     for (const symbol of decl.symbols) {
       if (symbol.kind === 'call') return this.#someIn(expr, decl, symbol);
-      if (symbol.kind === 'var' && this.#declare(symbol.name, 'declared', decl.location) === undefined) return undefined;
+      if (symbol.kind === 'var' && this.#declare(symbol.name, 'declared', decl.location) === undefined)
+        return undefined;
     }
     return undefined;
   }
@@ -130,7 +131,13 @@ export class LocalRewriter {
     for (const name of declaredBySome(value, element, domain)) {
       if (this.#declare(name, 'declared', decl.location) === undefined) return undefined;
     }
-    const term: CallTerm = { kind: 'call', operator: ['eq'], args: [value, element], infix: true, location: decl.location };
+    const term: CallTerm = {
+      kind: 'call',
+      operator: ['eq'],
+      args: [value, element],
+      infix: true,
+      location: decl.location,
+    };
     return this.expr({ ...expr, term });
   }
 

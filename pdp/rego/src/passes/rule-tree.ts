@@ -40,7 +40,8 @@ export const buildRuleTree = (modules: readonly ResolvedModule[]): RuleTreeNode 
 const insert = (root: MutableNode, path: readonly Term[]): MutableNode => {
   let node = root;
   for (const part of path) {
-    const [children, key] = part.kind === 'string' ? [node.children, part.value] : [node.otherChildren, printTerm(part)];
+    const [children, key] =
+      part.kind === 'string' ? [node.children, part.value] : [node.otherChildren, printTerm(part)];
     let child = children.get(key);
     if (child === undefined) {
       const hidden = node.hidden || (node === root && part.kind === 'string' && part.value === 'system');

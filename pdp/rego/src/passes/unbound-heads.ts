@@ -19,19 +19,21 @@ export const needsUnboundGenerated = (rule: Rule): boolean => {
   return [...used].some((name) => OPA_GENERATED.test(name) && !known.has(name));
 };
 
-/** The same rule without a value: its body is false, and what its head cannot have is null. */
+/** The same rule without a value: its body ends false, and what its head cannot have is the input, for that may be anything. */
 export const neverDefined = <R extends Rule>(rule: R): R => {
   const { head, location } = rule;
-  const nothing: Term = { kind: 'null', location };
+  const nothing: Term = { kind: 'ref', head: { kind: 'var', name: 'input', location }, path: [], location };
+  const none: Term = { kind: 'null', location };
   return {
     ...rule,
     head: {
       ...head,
-      ref: { ...head.ref, path: head.ref.path.map((part) => (part.kind === 'var' ? nothing : part)) },
+      ref: { ...head.ref, path: head.ref.path.map((part) => (part.kind === 'var' ? none : part)) },
       key: head.key && nothing,
       value: head.value && nothing,
     },
     body: [
+      ...rule.body,
       {
         kind: 'expr',
         term: { kind: 'boolean', value: false, location },

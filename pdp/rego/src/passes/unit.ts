@@ -38,6 +38,8 @@ export interface CompileUnit {
 /** A module of which all names are resolved: see {@link CompileUnit}. `imports` is empty. */
 export interface ResolvedModule extends Module {
   readonly rules: readonly ResolvedRule[];
+  /** Where imports stood: annotations above an import are misplaced. */
+  readonly importRows: readonly number[];
 }
 
 /** A rule of which all names are resolved: see {@link CompileUnit}. */

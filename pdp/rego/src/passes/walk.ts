@@ -106,7 +106,10 @@ export function* chainOf<R extends Rule>(rule: R): Iterable<R> {
 export type CallPlace = 'literal' | 'nested';
 
 /** Calls `visit` for every call in a rule, its `else` chain apart. */
-export const forEachCall = (rule: Rule, visit: (call: CallTerm, place: CallPlace, expr: Expr | undefined) => void): void => {
+export const forEachCall = (
+  rule: Rule,
+  visit: (call: CallTerm, place: CallPlace, expr: Expr | undefined) => void,
+): void => {
   for (const term of headTerms(rule)) callsInTerm(term, 'nested', undefined, visit);
   for (const expr of rule.body) callsInExpr(expr, visit);
 };

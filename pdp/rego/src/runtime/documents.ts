@@ -52,6 +52,20 @@ export const baseIndex = (value: Value, key: Value): Value | undefined => {
   return getIndex(value, key);
 };
 
+/** Objects with more members than this get an index: JavaScript is slow at finding members of large objects. */
+const LARGE_OBJECT = 32;
+
+/** The members of a large plain object by name; undefined for any other value. */
+export const index = (document: Value): ReadonlyMap<string, Value> | undefined => {
+  if (document === undefined || !isPlainObject(document)) return undefined;
+  const entries = Object.entries(document);
+  return entries.length > LARGE_OBJECT ? new Map(entries) : undefined;
+};
+
+/** {@link baseIndex} with the index of the document. */
+export const lookUp = (members: ReadonlyMap<string, Value> | undefined, document: Value, key: Value): Value | undefined =>
+  members !== undefined && typeof key === 'string' ? members.get(key) : baseIndex(document, key);
+
 /** A copy of a document in which `value` stands at `path`; what stands in the way and is no object gives way. */
 export const setPath = (document: Value, path: readonly string[], value: Value): Value => {
   const [first, ...rest] = path;

@@ -51,6 +51,8 @@ export class TypeChecker {
   /** Comprehensions are checked once where they stand, however often their type is asked for. */
   readonly #closures = new WeakMap<Comprehension, CheckedClosure>();
   readonly #dependents: DependentsOf;
+  /** What passes put into variables of their own: messages show that in place of the variable. */
+  readonly #subjects = new Map<string, Term>();
 
   constructor(dependents: DependentsOf) {
     this.#dependents = dependents;
@@ -58,6 +60,7 @@ export class TypeChecker {
 
   /** Checks one rule without its `else`s, and makes its type known to the rules behind it. */
   rule(rule: Rule): void {
+    this.#subjects.clear();
     const { env, problems } = this.#body(this.environment, rule.body);
     this.diagnostics.push(...problems);
     const path = rule.head.ref.path;
@@ -103,6 +106,7 @@ export class TypeChecker {
   #expr(bodyEnv: TypeEnvironment, expr: Expr, problems: Diagnostic[]): void {
     const env = expr.with.length === 0 ? bodyEnv : this.#withEnv(bodyEnv, expr);
     const { term } = expr;
+    if (expr.generated === true) this.#rememberSubject(term);
     const before = problems.length;
     const { closures, refs } = partsOf(expr);
     for (const closure of closures) problems.push(...this.#closure(env, closure).problems);
@@ -111,6 +115,23 @@ export class TypeChecker {
     const problem =
       this.#replacements(env, expr.with) ?? (term.kind === 'call' ? this.#call(env, expr, term) : undefined);
     if (problem !== undefined && !(problem.unknown && problems.length > before)) problems.push(problem.diagnostic);
+  }
+
+  #rememberSubject(term: Expr['term']): void {
+    if (term.kind !== 'call') return;
+    const [left, right] = term.args;
+    const output = term.args.at(-1);
+    if (term.operator[0] === 'eq' && left?.kind === 'var' && right !== undefined) {
+      this.#subjects.set(left.name, right);
+    } else if (output?.kind === 'var') {
+      this.#subjects.set(output.name, { ...term, args: term.args.slice(0, -1) });
+    }
+  }
+
+  /** A reference as it was written, before passes moved parts of it into variables. */
+  #written(ref: RefTerm): string {
+    const original = (term: Term): Term => (term.kind === 'var' ? (this.#subjects.get(term.name) ?? term) : term);
+    return printTerm({ ...ref, head: original(ref.head), path: ref.path.map(original) });
   }
 
   #closure(env: TypeEnvironment, term: Comprehension): CheckedClosure {
@@ -149,7 +170,8 @@ export class TypeChecker {
 
   /** What a reference to a document or a function is. */
   #operatorType(env: TypeEnvironment, ref: RefTerm): MaybeType {
-    const name = ref.head.kind === 'var' ? [ref.head.name, ...ref.path.map((p) => (p.kind === 'string' ? p.value : ''))] : [];
+    const name =
+      ref.head.kind === 'var' ? [ref.head.name, ...ref.path.map((p) => (p.kind === 'string' ? p.value : ''))] : [];
     return declaration(name.join('.'))?.type ?? env.refType(ref);
   }
 
@@ -401,7 +423,7 @@ export class TypeChecker {
 
   /** What is wrong with a reference: functions are no values, and keys that nothing has select nothing. */
   #ref(env: TypeEnvironment, ref: RefTerm): Diagnostic[] {
-    const name = printTerm(ref);
+    const name = this.#written(ref);
     const { location } = ref.head;
     if (this.#operatorType(env, ref)?.kind === 'function') {
       return [typeError(`function ${name} used as reference, not called`, location)];

@@ -86,7 +86,8 @@ const insertIntoObject = (object: ObjectType, path: readonly ConstantKey[], type
 
 const EMPTY_OBJECT: ObjectType = { kind: 'object', properties: new Map(), rest: undefined };
 
-const typeOfConstant = (key: ConstantKey): Type => keysOf({ ...EMPTY_OBJECT, properties: new Map([[key, ANY]]) }) ?? ANY;
+const typeOfConstant = (key: ConstantKey): Type =>
+  keysOf({ ...EMPTY_OBJECT, properties: new Map([[key, ANY]]) }) ?? ANY;
 
 /** The type of a document that several rules define. */
 const merge = (a: MaybeType, b: Type): Type => {

@@ -85,7 +85,9 @@ export const valuesOf = (type: MaybeType): MaybeType => {
     case 'set':
       return type.of;
     case 'any':
-      return isAnything(type) ? ANY : type.of.reduce<MaybeType>((all, member) => union(valuesOf(member), all), undefined);
+      return isAnything(type)
+        ? ANY
+        : type.of.reduce<MaybeType>((all, member) => union(valuesOf(member), all), undefined);
     default:
       return undefined;
   }

@@ -18,7 +18,9 @@ export const printType = (type: Type | undefined): string => {
       return `array${items}${type.rest === undefined ? '' : `[${printType(type.rest)}]`}`;
     }
     case 'object': {
-      const known = [...type.properties].map(([key, value]) => `${key.slice(key.indexOf(':') + 1)}: ${printType(value)}`);
+      const known = [...type.properties].map(
+        ([key, value]) => `${key.slice(key.indexOf(':') + 1)}: ${printType(value)}`,
+      );
       const rest = type.rest === undefined ? '' : `[${printType(type.rest.key)}: ${printType(type.rest.value)}]`;
       return `object${known.length === 0 ? '' : `<${known.join(', ')}>`}${rest}`;
     }

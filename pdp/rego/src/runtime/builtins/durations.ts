@@ -68,7 +68,8 @@ function parseGoDuration(text: string): DurationParse {
     total += BigInt(whole === '' ? '0' : whole) * factor;
     if (fraction !== '') {
       // As Go does: the fraction in floating point, cut off to whole nanoseconds.
-      const digits = fraction.slice(0, 18);
+      let digits = fraction;
+      while (BigInt(digits) >= LIMIT) digits = digits.slice(0, -1);
       total += BigInt(Math.trunc(Number(digits) * (Number(factor) / 10 ** digits.length)));
     }
     if (total > LIMIT) return invalid(text);

@@ -305,7 +305,8 @@ function formatBigInt(value: bigint, verb: string, flags: Flags): string {
 function formatUnicode(value: bigint, flags: Flags): string {
   const digits = BigInt.asUintN(64, value).toString(16).toUpperCase();
   let text = `U+${digits.padStart(Math.max(flags.precision ?? 4, 4), '0')}`;
-  if (flags.sharp && value >= 0n && value <= 0x10ffffn) text += ` '${codePointText(value)}'`;
+  const char = codePointText(value);
+  if (flags.sharp && !/^[\p{C}\p{Z}]$/u.test(char)) text += ` '${char}'`;
   return pad(text, { ...flags, zero: false });
 }
 

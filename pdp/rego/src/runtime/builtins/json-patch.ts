@@ -14,7 +14,7 @@ import { numberFromText, toSmallInteger } from '../number.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { arrayOperand, builtinError } from './operands.ts';
 import { parsePath } from './json-paths.ts';
-import { regoText } from './text.ts';
+import { displayText, regoText } from './text.ts';
 import { typeOf } from '../value.ts';
 
 /** RFC 6902, for sets and keys that are no strings as well. */
@@ -29,7 +29,7 @@ export const jsonPatch: BuiltinFamily = {
       if ('problem' in patched) return builtinError(ctx, patched.problem);
       current = patched.value;
     }
-    return current;
+    return current ?? builtinError(ctx, 'the patch removes the whole document');
   },
 };
 
@@ -110,7 +110,7 @@ function child(value: Value | undefined, key: Value): Patched {
   if (value instanceof RegoSet) {
     const member = value.get(key);
     if (member !== undefined) return { value: member };
-    return { problem: `path [${regoText(key)}] does not exist in set term ${regoText(value)}` };
+    return { problem: `path ${displayText(key)} does not exist in set term ${regoText(value)}` };
   }
   if (!isObject(value)) return notComposite(value, ` for path ${regoText(key)},`);
   const member = getIndex(value, key);

@@ -74,7 +74,7 @@ class TimeParser {
   take(element: LayoutElement, text: string, fractionFollows: boolean): Problem {
     switch (element) {
       case 'year2':
-        return this.#match(/^([+-]?\d{1,2})/, 2, (digits) => {
+        return this.#match(/^(?:\d\d|[+-]\d)/, 2, (digits) => {
           const year = Number(digits);
           this.#year = year >= 69 ? year + 1900 : year + 2000;
         });
@@ -239,7 +239,6 @@ class TimeParser {
     const name = matchZoneName(this.rest);
     if (name === undefined) return 'bad';
     this.rest = this.rest.slice(name.length);
-    if (name.length > 3 && name.startsWith('GMT')) this.#offset = Number(name.slice(3)) * 3600;
     return undefined;
   }
 

@@ -1,0 +1,112 @@
+'use strict';
+const { U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, mergeBase, newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const b0 = rt.builtin("count");
+const p0 = ["admin"];
+const p1 = ["groups"];
+const p2 = [];
+const e3 = walk(rt.data, p2);
+const p4 = ["app"];
+const e5 = walk(rt.data, p4);
+const sites = [{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":3,"col":1,"start":13,"end":110}},{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":5,"col":3,"start":44,"end":100}},{"message":"count","location":{"file":"else-chain.rego","row":7,"col":2,"start":75,"end":94}},{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":8,"col":3,"start":101,"end":110}},{"message":"rule data.app.suspended produced conflicting values","location":{"file":"else-chain.rego","row":10,"col":1,"start":112,"end":152}}];
+let I, D, M, C, S = 0;
+const stop = () => { throw rt.cancelled(); };
+const conflict = (site) => { throw rt.conflict(sites[site]); };
+class Frame {
+  constructor() {
+    this.m0 = U;
+    this.m1 = U;
+  }
+  bare() {
+    const n = new Frame();
+    return n;
+  }
+  next() {
+    const n = this.bare();
+    return n;
+  }
+}
+function g0() {
+  if (--S < 0) stop();
+  let v;
+  C0: {
+    B0_0: {
+      let x0 = I?.admin;
+      if (x0 === undefined) x0 = walk(I, p0);
+      if (x0 === undefined || x0 === false) break B0_0;
+      v = 3;
+      break C0;
+    }
+    B0_1: {
+      N0: {
+        const x1 = d1();
+        if (x1 === undefined || x1 === false) break N0;
+        break B0_1;
+      }
+      let x2 = I?.groups;
+      if (x2 === undefined) x2 = walk(I, p1);
+      const l0 = x2;
+      if (l0 === undefined) break B0_1;
+      const x3 = Array.isArray(l0) ? l0.length : b0(C, l0);
+      const l1 = x3;
+      if (l1 === undefined) { C.at(2); break B0_1; }
+      if (!(typeof l1 === 'number' && typeof 1 === 'number' ? l1 > 1 : compare(l1, 1) > 0)) break B0_1;
+      v = 2;
+      break C0;
+    }
+    B0_2: {
+      v = 1;
+      break C0;
+    }
+  }
+  return M.m0 = v;
+}
+function d0() { const m = M.m0; return m === U ? g0() : m; }
+function g1() {
+  if (--S < 0) stop();
+  let v;
+  C0: {
+    B0_0: {
+      let x0 = I?.groups;
+      if (x0 === undefined) x0 = walk(I, p1);
+      const l0 = x0;
+      if (l0 === undefined) break B0_0;
+      if (!(isMember("suspended", l0))) break B0_0;
+      return M.m1 = true;
+    }
+  }
+  return M.m1 = v;
+}
+function d1() { const m = M.m1; return m === U ? g1() : m; }
+function u0() {
+  if (--S < 0) stop();
+  const o = {};
+  let v;
+  put(o, "app", u1(), 0);
+  return o;
+}
+function t0() { return mergeBase(rt.withoutSystem(e3), u0()); }
+function u1() {
+  if (--S < 0) stop();
+  const o = {};
+  let v;
+  v = d0();
+  if (v !== undefined) put(o, "level", v, 0);
+  v = d1();
+  if (v !== undefined) put(o, "suspended", v, 0);
+  return o;
+}
+function t1() { return mergeBase(e5, u1()); }
+function e_0() {
+  const l0 = d0();
+  if (l0 === undefined) return undefined;
+  return l0;
+}
+const n1 = { extent: t1, children: new Map([["level", d0], ["suspended", d1]]) };
+const n0 = { extent: t0, children: new Map([["app", n1]]) };
+const entrypoints = new Map([["app/level", e_0]]);
+return {
+  sites,
+  entrypoints,
+  begin(input, data, context, steps) { I = input; D = data; C = context; S = steps; M = new Frame(); },
+  end() { I = D = C = M = undefined; },
+};

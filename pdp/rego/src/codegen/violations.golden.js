@@ -1,0 +1,143 @@
+'use strict';
+const { U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, mergeBase, newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const b0 = rt.builtin("sprintf");
+const p0 = ["containers"];
+const k1 = ["cpu", "memory"];
+const p2 = ["name"];
+const k3 = {["cpu"]: 4, ["memory"]: 8};
+const p4 = ["owned"];
+const p5 = ["owner"];
+const p6 = [];
+const e7 = walk(rt.data, p6);
+const p8 = ["app"];
+const e9 = walk(rt.data, p8);
+const sites = [{"message":"sprintf","location":{"file":"violations.rego","row":11,"col":9,"start":207,"end":247}},{"message":"function data.app.exceeds produced conflicting values for the same inputs","location":{"file":"violations.rego","row":5,"col":1,"start":48,"end":96}},{"message":"object keys must be unique","location":{"file":"violations.rego","row":14,"col":1,"start":251,"end":280}}];
+let I, D, M, C, S = 0;
+const stop = () => { throw rt.cancelled(); };
+const conflict = (site) => { throw rt.conflict(sites[site]); };
+class Frame {
+  constructor() {
+    this.m0 = U;
+    this.m3 = U;
+  }
+  bare() {
+    const n = new Frame();
+    return n;
+  }
+  next() {
+    const n = this.bare();
+    return n;
+  }
+}
+function g0() {
+  if (--S < 0) stop();
+  const v = newSet();
+  C0: {
+    B0_0: {
+      let x0 = I?.containers;
+      if (x0 === undefined) x0 = walk(I, p0);
+      const a0 = anyValuesOf(x0);
+      if ((S -= a0.length) < 0) stop();
+      L0: for (let i0 = 0; i0 < a0.length; i0++) {
+        const l0 = a0[i0];
+        const a1 = sameValuesOf(k1);
+        if ((S -= a1.length) < 0) stop();
+        L1: for (let i1 = 0; i1 < a1.length; i1++) {
+          const l2 = a1[i1];
+          const x1 = g1(l0, l2);
+          if (x1 === undefined || x1 === false) continue L1;
+          let x2 = l0?.name;
+          if (x2 === undefined) x2 = walk(l0, p2);
+          const l4 = x2;
+          if (l4 === undefined) continue L1;
+          const x3 = "%s exceeds %s";
+          const x4 = [l4, l2];
+          const x5 = b0(C, x3, x4);
+          const l5 = x5;
+          if (l5 === undefined) { C.at(0); continue L1; }
+          add(v, l5);
+        }
+        continue L0;
+      }
+      break B0_0;
+    }
+  }
+  return M.m0 = v;
+}
+function d0() { const m = M.m0; return m === U ? g0() : m; }
+function g1(l0, l1) {
+  if (--S < 0) stop();
+  let v;
+  C0: {
+    B0_0: {
+      const l2 = getIndex(l0, l1);
+      if (l2 === undefined) break B0_0;
+      const l3 = getIndex(k3, l1);
+      if (l3 === undefined) break B0_0;
+      if (!(typeof l2 === 'number' && typeof l3 === 'number' ? l2 > l3 : compare(l2, l3) > 0)) break B0_0;
+      return true;
+    }
+  }
+  return v;
+}
+function d2() { return k3; }
+function g3() {
+  if (--S < 0) stop();
+  const v = newParts();
+  C0: {
+    B0_0: {
+      let x0 = I?.owned;
+      if (x0 === undefined) x0 = walk(I, p4);
+      const c0 = anyKeysOf(x0);
+      const a0 = anyValuesOf(x0);
+      if ((S -= a0.length) < 0) stop();
+      L0: for (let i0 = 0; i0 < a0.length; i0++) {
+        const l1 = c0 === undefined ? i0 : c0[i0];
+        const l0 = a0[i0];
+        let x1 = l0?.owner;
+        if (x1 === undefined) x1 = walk(l0, p5);
+        const l2 = x1;
+        if (l2 === undefined) continue L0;
+        v.add([l1], l2, 2);
+      }
+      break B0_0;
+    }
+  }
+  return M.m3 = v.value();
+}
+function d3() { const m = M.m3; return m === U ? g3() : m; }
+function u0() {
+  if (--S < 0) stop();
+  const o = {};
+  let v;
+  put(o, "app", u1(), 0);
+  return o;
+}
+function t0() { return mergeBase(rt.withoutSystem(e7), u0()); }
+function u1() {
+  if (--S < 0) stop();
+  const o = {};
+  let v;
+  v = d0();
+  if (v !== undefined) put(o, "deny", v, 0);
+  v = d2();
+  if (v !== undefined) put(o, "limits", v, 0);
+  v = d3();
+  if (v !== undefined) put(o, "owners", v, 0);
+  return o;
+}
+function t1() { return mergeBase(e9, u1()); }
+function e_0() {
+  const l0 = d0();
+  if (l0 === undefined) return undefined;
+  return l0;
+}
+const n1 = { extent: t1, children: new Map([["deny", d0], ["exceeds", () => undefined], ["limits", d2], ["owners", d3]]) };
+const n0 = { extent: t0, children: new Map([["app", n1]]) };
+const entrypoints = new Map([["app/deny", e_0]]);
+return {
+  sites,
+  entrypoints,
+  begin(input, data, context, steps) { I = input; D = data; C = context; S = steps; M = new Frame(); },
+  end() { I = D = C = M = undefined; },
+};

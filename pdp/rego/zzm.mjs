@@ -1,0 +1,10 @@
+import { compile, instantiate } from './src/index.ts';
+const mk=(src,data={})=>instantiate(compile([{name:'a',source:src}],{entrypoints:['a/p']}).program,{data});
+const time=(name,f,inp)=>{let best=1e9;for(let b=0;b<9;b++){const t=process.hrtime.bigint();for(let i=0;i<200000;i++)f('a/p',inp);const d=Number(process.hrtime.bigint()-t)/200000;if(d<best)best=d;}console.log(name,best.toFixed(1));};
+time('const',mk('package a\np := 1').evaluate,{});
+time('input eq',mk('package a\ndefault p := false\np if input.x == 1').evaluate,{x:1});
+time('input eq undefined',mk('package a\ndefault p := false\np if input.y == 1').evaluate,{x:1});
+time('2 rules',mk('package a\ndefault p := false\np if q.x == 1\nq := input').evaluate,{x:1});
+const big={}; for(let i=0;i<100000;i++) big['o'+i]={owner:'u'+i};
+time('lookup',mk('package a\ndefault p := false\np if data.d[input.x].owner == "u55"',{d:big}).evaluate,{x:'o55'});
+time('loop10',mk('package a\ndefault p := false\np if { some x in input.xs; x == "z" }').evaluate,{xs:[...'abcdefghij']});
