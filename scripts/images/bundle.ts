@@ -1,6 +1,6 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 /** The folder that everything built goes to; never committed. */
 export const DIST = path.resolve(import.meta.dirname, '../../dist');
@@ -55,12 +55,26 @@ export async function bundleProgram(spec: BundleSpec): Promise<Bundle> {
     sourcesContent: true,
     keepNames: true,
     metafile: true,
+    plugins: [bundledWorkers],
     logLevel: 'warning',
   });
   await writeFile(path.join(directory, 'package.json'), '{"type":"module"}\n');
   const outputs = Object.entries(result.metafile.outputs).filter(([file]) => file.endsWith('.js'));
   return { directory, size: outputs.reduce((total, [, output]) => total + output.bytes, 0) };
 }
+
+/** A source names its worker by the path between two modules; bundled, both lie in one folder, as JavaScript. */
+const bundledWorkers: Plugin = {
+  name: 'bundled-workers',
+  setup: (context) => {
+    context.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path: file }) => {
+      if (file.includes('node_modules')) return undefined;
+      const contents = await readFile(file, 'utf8');
+      const worker = /new URL\((['"])\.\.?\/(?:[^'"]*\/)?([\w-]+-worker)\.ts\1, import\.meta\.url\)/g;
+      return { contents: contents.replaceAll(worker, "new URL('./$2.js', import.meta.url)"), loader: 'ts' };
+    });
+  },
+};
 
 async function findWorkers(folders: readonly string[]): Promise<Record<string, string>> {
   const found: Record<string, string> = {};

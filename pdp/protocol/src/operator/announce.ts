@@ -31,9 +31,9 @@ export function announcementKey(type: 'Prepare' | 'Commit', revision: RevisionId
  */
 export function announcementFor(node: NodeView, context: AnnounceContext): WantedAnnouncement | undefined {
   const { committed, rollout, refuses } = context;
-  if (committed !== undefined && !serves(node, committed) && !isAhead(node, committed)) {
-    return refuses(committed) ? undefined : { type: 'Commit', revision: committed };
-  }
+  const isBehind = committed !== undefined && !serves(node, committed) && !isAhead(node, committed);
+  // One that can never load the committed revision is not to wait for it for ever: the next one may be its way out.
+  if (isBehind && !refuses(committed)) return { type: 'Commit', revision: committed };
   if (rollout?.phase !== 'Preparing' && rollout?.phase !== 'Gating') return undefined;
   const { revision } = rollout;
   if (isSameRevision(node.prepared, revision) || refuses(revision)) return undefined;

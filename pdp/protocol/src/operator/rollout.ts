@@ -279,6 +279,12 @@ export class SetRollout {
     if (oldest === undefined) this.#openUnfinished();
     const rollout = this.#rollout;
     if (rollout === undefined) return;
+    if (rollout.phase === 'Pending' && oldest !== undefined && this.#observation.failedDigests.includes(oldest.digest)) {
+      // INVARIANT I15: what was refused for good is not even offered again by itself.
+      const message = 'the same content was refused before';
+      this.#decide(oldest, { type: 'Abort', cause: { reason: 'Nack', message } }, now);
+      return;
+    }
     if (rollout.phase === 'Pending') this.#start(rollout, now);
     if (rollout.phase === 'Preparing') this.#gate(rollout, now);
     if (rollout.phase === 'Committing') this.#complete(rollout, now);
@@ -341,12 +347,7 @@ export class SetRollout {
   #gate(rollout: OpenRollout, now: Instant): void {
     if (now.mono < this.#holdUntil) return;
     const { revision } = rollout;
-    const { failedDigests, options } = this.#observation;
-    if (failedDigests.includes(revision.digest)) {
-      const message = 'the same content was refused before';
-      this.#decide(revision, { type: 'Abort', cause: { reason: 'Nack', message } }, now);
-      return;
-    }
+    const { options } = this.#observation;
     const verdict = evaluateGate({ rollout, nodes: this.#nodes, options, now: now.mono });
     switch (verdict.type) {
       case 'Wait':

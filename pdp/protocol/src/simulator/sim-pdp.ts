@@ -29,6 +29,7 @@ export class SimPdp {
   readonly disk = new Map<SetKey, DurableRecord>();
   readonly bundles = new Set<Digest>();
   readonly #compiled = new Set<Digest>();
+  readonly #cancelled = new Set<number>();
   state: PdpState | undefined;
   /** What the process decides with: changed by `swap` alone. */
   served: SignedRevision | undefined;
@@ -83,6 +84,7 @@ export class SimPdp {
     this.state = undefined;
     this.served = undefined;
     this.#compiled.clear();
+    this.#cancelled.clear();
     this.#timers = new Map();
     this.#incarnation += 1;
     if (this.connection !== undefined) this.#network.closeFromPdp(this.connection);
@@ -217,6 +219,8 @@ export class SimPdp {
         retainOnly(this.bundles, effect.bundles);
         return;
       case 'cancel':
+        this.#cancelled.add(effect.id);
+        return;
       case 'assigned':
         return;
     }
@@ -226,6 +230,7 @@ export class SimPdp {
     const { set, id } = effect;
     const fails = this.#world.strikes(this.#world.profile.transientFailure);
     this.#later(this.#world.delay(Math.min(400, this.#world.profile.maxDelayMs)), () => {
+      if (this.#cancelled.has(id)) return;
       const stored = this.#store.find(effect.revision);
       if (stored === undefined) throw new Violation('I3', `${this.name} works on revision ${effect.revision.n}, which nobody published`);
       const refuse = (deterministic: boolean, code: string): void => {

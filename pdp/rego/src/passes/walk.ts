@@ -143,13 +143,11 @@ const callsInExpr = (expr: Expr, visit: CallVisitor): void => {
   }
 };
 
+const callsInTerms = (terms: readonly Term[], expr: Expr | undefined, visit: CallVisitor): void => {
+  for (const term of terms) callsInTerm(term, 'nested', expr, visit);
+};
+
 const callsInTerm = (term: Term, place: CallPlace, expr: Expr | undefined, visit: CallVisitor): void => {
-  const all = (terms: readonly Term[]): void => {
-    for (const inner of terms) callsInTerm(inner, 'nested', expr, visit);
-  };
-  const body = (exprs: Body): void => {
-    for (const inner of exprs) callsInExpr(inner, visit);
-  };
   switch (term.kind) {
     case 'null':
     case 'boolean':
@@ -159,32 +157,34 @@ const callsInTerm = (term: Term, place: CallPlace, expr: Expr | undefined, visit
       return;
     case 'call':
       visit(term, place, expr);
-      all(term.args);
+      callsInTerms(term.args, expr, visit);
       return;
     case 'ref':
-      all([term.head, ...term.path]);
+      callsInTerm(term.head, 'nested', expr, visit);
+      callsInTerms(term.path, expr, visit);
       return;
     case 'array':
     case 'set':
-      all(term.items);
+      callsInTerms(term.items, expr, visit);
       return;
     case 'object':
-      all(term.entries.flat());
+      for (const entry of term.entries) callsInTerms(entry, expr, visit);
       return;
     case 'array-comprehension':
     case 'set-comprehension':
-      all([term.term]);
-      body(term.body);
+      callsInTerm(term.term, 'nested', expr, visit);
+      for (const inner of term.body) callsInExpr(inner, visit);
       return;
     case 'object-comprehension':
-      all([term.key, term.value]);
-      body(term.body);
+      callsInTerm(term.key, 'nested', expr, visit);
+      callsInTerm(term.value, 'nested', expr, visit);
+      for (const inner of term.body) callsInExpr(inner, visit);
       return;
     case 'template-string':
       for (const part of term.parts) {
         if (typeof part === 'string') continue;
         if (part.kind === 'expr') callsInExpr(part, visit);
-        else all([part]);
+        else callsInTerm(part, 'nested', expr, visit);
       }
       return;
     default:

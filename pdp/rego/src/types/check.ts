@@ -471,16 +471,22 @@ class RefChecker {
     // Packages and rules have names, so that the first two keys of `data` are strings.
     if (index < 2 && (constantKey(part) ?? 'string:').startsWith('string:') === false) return false;
     if (part.kind === 'var' || part.kind === 'ref') {
-      const keys = keysOf(node.extent());
+      const keys = node.keyType();
       if (keys !== undefined && !this.#dynamicKey(part, keys)) return false;
     }
     const key = constantKey(part);
     const child = key === undefined ? undefined : node.children.get(key);
     if (child !== undefined) return this.#tree(child, path, index + 1, more);
     if (more) return undefined;
-    // A variable may select any child: look into all of them for the types of variables behind it.
+    // The part may select any child: as in OPA, all of them tell of the types of variables behind it.
+    if (!path.slice(index + 1).some((later) => this.#learnsFrom(later))) return true;
     for (const other of node.children.values()) this.#tree(other, path, index + 1, false);
     return true;
+  }
+
+  #learnsFrom(part: Term): boolean {
+    if (part.kind === 'var') return this.#env.varType(part.name) === undefined;
+    return part.kind === 'array' || part.kind === 'object' || part.kind === 'set';
   }
 
   #learn(name: string, keys: MaybeType): boolean {

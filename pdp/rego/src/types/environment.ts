@@ -2,7 +2,7 @@ import type { RefTerm, Term } from '../ast.ts';
 import { printTerm } from '../print.ts';
 import { isScalar } from '../parser/head.ts';
 import { DOCUMENT_KEY, keysOf, select, union, valuesOf } from './operations.ts';
-import { ANY, stringKey } from './type.ts';
+import { ANY, stringKey, typeOfKey } from './type.ts';
 import type { ConstantKey, ObjectType, Type } from './type.ts';
 
 type MaybeType = Type | undefined;
@@ -62,6 +62,13 @@ export class TypeTree {
     }
   }
 
+  /** The type of the keys that select something here. */
+  keyType(): MaybeType {
+    if (this.type !== undefined) return keysOf(this.type);
+    const kinds = new Set([...this.children.keys()].filter((key) => !key.startsWith('null:')).map(typeOfKey));
+    return [...kinds].reduce<MaybeType>(union, DOCUMENT_KEY);
+  }
+
   /** The type of everything at and below this place. What is below may have other keys too: base documents. */
   extent(): Type {
     if (this.type !== undefined) return this.type;
@@ -78,16 +85,13 @@ const insertIntoObject = (object: ObjectType, path: readonly ConstantKey[], type
   if (key === undefined) return object;
   const value = tail.length === 0 ? type : insertIntoObject(EMPTY_OBJECT, tail, type);
   const rest = {
-    key: union(object.rest?.key, typeOfConstant(key)),
+    key: union(object.rest?.key, typeOfKey(key)),
     value: union(object.rest?.value, value),
   };
   return { ...object, rest };
 };
 
 const EMPTY_OBJECT: ObjectType = { kind: 'object', properties: new Map(), rest: undefined };
-
-const typeOfConstant = (key: ConstantKey): Type =>
-  keysOf({ ...EMPTY_OBJECT, properties: new Map([[key, ANY]]) }) ?? ANY;
 
 /** The type of a document that several rules define. */
 const merge = (a: MaybeType, b: Type): Type => {

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, createSecretKey, X509Certificate, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, createSecretKey, X509Certificate, type JsonWebKeyInput, type KeyObject } from 'node:crypto';
 import { parseJson } from '../json.ts';
 import { getMember, isPlainObject, type PlainObject, type Value } from '../value.ts';
 import { BoundedCache } from './bounded-cache.ts';
@@ -101,7 +101,7 @@ function importJwk(jwk: PlainObject, use: 'sign' | 'verify'): Attempt<KeyObject>
     return { ok: true, value: createSecretKey(Buffer.from(secret, 'base64url')) };
   }
   if (kind !== 'RSA' && kind !== 'EC' && kind !== 'OKP') return { ok: false, message: 'invalid key type from JSON' };
-  const key = jwk as JsonWebKey;
+  const key = jwk as JsonWebKeyInput['key'];
   const isPrivate = getMember(jwk, 'd') !== undefined;
   return attempt(() => {
     const imported = isPrivate ? createPrivateKey({ key, format: 'jwk' }) : createPublicKey({ key, format: 'jwk' });

@@ -10,6 +10,7 @@ import { graphs } from './graphs.ts';
 import { hashes } from './hashes.ts';
 import { jsonPatch } from './json-patch.ts';
 import { jsonPaths } from './json-paths.ts';
+import { jwt } from './jwt.ts';
 import { messages } from './messages.ts';
 import { networks } from './networks.ts';
 import { objects } from './objects.ts';
@@ -37,6 +38,7 @@ const families: readonly BuiltinFamily[] = [
   hashes,
   jsonPatch,
   jsonPaths,
+  jwt,
   messages,
   networks,
   objects,
