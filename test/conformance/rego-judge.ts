@@ -38,7 +38,10 @@ interface WantedError {
 }
 
 /** What the cases call besides OPA's own built-ins. It need not sleep: the clock stands still in an evaluation anyway. */
-(builtinDeclarations as Map<string, BuiltinDeclaration>).set('test.sleep', { name: 'test.sleep', signature: '(string) => null' });
+(builtinDeclarations as Map<string, BuiltinDeclaration>).set('test.sleep', {
+  name: 'test.sleep',
+  signature: '(string) => null',
+});
 const sleep: Builtin = { name: 'test.sleep', evaluate: () => null };
 const available: ReadonlyMap<string, Builtin> = new Map([...builtins, ['test.sleep', sleep]]);
 
@@ -56,7 +59,9 @@ const judgeCompile = (one: RegoCase): string | undefined => {
     keepPrint: one.print_statements === true,
     strict: one.strict === true,
   });
-  const texts = reported.map((d) => `${d.location.file}:${String(d.location.row)}:${String(d.location.col)} ${d.code}: ${d.message}`);
+  const texts = reported.map(
+    (d) => `${d.location.file}:${String(d.location.row)}:${String(d.location.col)} ${d.code}: ${d.message}`,
+  );
   if (reported.length === 0) return 'compiled without errors';
   const open = [...reported];
   for (const want of one.want_errors ?? []) {
@@ -80,7 +85,9 @@ const judgeEvaluation = (one: RegoCase): string | undefined => {
     inputTerm: one.input_term,
   });
   if (!compiled.ok) {
-    const texts = compiled.diagnostics.map((d) => `${d.location.file}:${String(d.location.row)} ${d.code}: ${d.message}`);
+    const texts = compiled.diagnostics.map(
+      (d) => `${d.location.file}:${String(d.location.row)} ${d.code}: ${d.message}`,
+    );
     return `does not compile: ${texts.join('; ')}`;
   }
   const { rows, failure } = runQuery(compiled.query, {
@@ -94,11 +101,13 @@ const judgeEvaluation = (one: RegoCase): string | undefined => {
 
 const judgeFailure = (one: RegoCase, failure: QueryFailure | undefined): string | undefined => {
   const wanted = one.want_error !== undefined || one.want_error_code !== undefined;
-  if (failure === undefined) return wanted ? `no error; wanted ${one.want_error_code ?? ''} ${one.want_error ?? ''}` : undefined;
+  if (failure === undefined)
+    return wanted ? `no error; wanted ${one.want_error_code ?? ''} ${one.want_error ?? ''}` : undefined;
   const place = failure.location === undefined ? '' : `${failure.location.file}:${String(failure.location.row)}: `;
   const text = `${place}${failure.code}: ${failure.message}`;
   if (!wanted) return `error: ${text}`;
-  if (one.want_error !== undefined && !text.includes(one.want_error)) return `error: ${text}; wanted text: ${one.want_error}`;
+  if (one.want_error !== undefined && !text.includes(one.want_error))
+    return `error: ${text}; wanted text: ${one.want_error}`;
   if (one.want_error_code !== undefined && failure.code !== one.want_error_code) {
     return `error: ${text}; wanted code: ${one.want_error_code}`;
   }

@@ -24,8 +24,7 @@ export interface Query {
 }
 
 export type QueryResult =
-  | { readonly ok: true; readonly query: Query }
-  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+  { readonly ok: true; readonly query: Query } | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 export interface QueryOptions {
   readonly regoVersion?: RegoVersion | undefined;
@@ -69,7 +68,8 @@ export const runQuery = (
   const available = run.builtins ?? allBuiltins;
   const runner = (program: Program): Runner => new Runner(program, { data: run.data }, available);
   const how = { strictBuiltinErrors: run.strictBuiltinErrors };
-  const rowsOf = (value: Value | undefined): readonly (readonly Value[])[] => (value ?? []) as readonly (readonly Value[])[];
+  const rowsOf = (value: Value | undefined): readonly (readonly Value[])[] =>
+    (value ?? []) as readonly (readonly Value[])[];
   let { input } = run;
   if (query.inputProgram !== undefined) input = rowsOf(runner(query.inputProgram).run('query', undefined, how))[0]?.[0];
   const main = runner(query.program);
@@ -82,7 +82,12 @@ export const runQuery = (
 const assignment = (term: Term): Body => [
   {
     kind: 'expr',
-    term: { kind: 'call', operator: ['eq'], args: [{ kind: 'var', name: 'x', location: nowhere }, term], location: nowhere },
+    term: {
+      kind: 'call',
+      operator: ['eq'],
+      args: [{ kind: 'var', name: 'x', location: nowhere }, term],
+      location: nowhere,
+    },
     negated: false,
     with: [],
     location: nowhere,

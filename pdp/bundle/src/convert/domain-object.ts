@@ -150,7 +150,7 @@ function inspect(value: AnnotationValue, name: string): Contents {
   }
   if (typeof value !== 'object' || value === null) return nothing;
   return Object.values(value).reduce<Contents>((sum, member) => {
-    const own = inspect(member as AnnotationValue, name);
+    const own = inspect(member, name);
     return {
       wholeFloat: sum.wholeFloat || own.wholeFloat,
       integer: sum.integer || own.integer,

@@ -109,7 +109,5 @@ function annotationWarnings(annotations: readonly AnnotationEntry[]): readonly s
 
 function holdsUnencodable(value: AnnotationValue): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return (
-    value instanceof Unencodable || Object.values(value).some((member) => holdsUnencodable(member as AnnotationValue))
-  );
+  return value instanceof Unencodable || Object.values(value).some((member) => holdsUnencodable(member));
 }

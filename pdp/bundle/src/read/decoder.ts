@@ -58,7 +58,10 @@ export class Decoder {
   /** A string field; `undefined` for null, which leaves the field as it is. */
   string(node: YamlNode): string | undefined {
     return this.#follow(node, (target) => {
-      if (target.kind !== 'scalar') return this.#mismatch(target, 'a string');
+      if (target.kind !== 'scalar') {
+        this.#mismatch(target, 'a string');
+        return;
+      }
       if (isNull(target)) return undefined;
       const { tag } = this.#resolve(target);
       return tag === '!!binary' ? this.#binary(target) : target.value;
@@ -68,7 +71,10 @@ export class Decoder {
   /** A boolean field: YAML's booleans and the words of YAML 1.1; `undefined` for null. */
   boolean(node: YamlNode): boolean | undefined {
     return this.#follow(node, (target) => {
-      if (target.kind !== 'scalar') return this.#mismatch(target, 'a boolean');
+      if (target.kind !== 'scalar') {
+        this.#mismatch(target, 'a boolean');
+        return;
+      }
       if (isNull(target)) return undefined;
       const { tag, value } = this.#resolve(target);
       if (typeof value === 'boolean') return value;
@@ -77,7 +83,7 @@ export class Decoder {
         if (trueWords.has(word)) return true;
         if (falseWords.has(word)) return false;
       }
-      return this.#mismatch(target, 'a boolean');
+      this.#mismatch(target, 'a boolean');
     });
   }
 
@@ -85,7 +91,10 @@ export class Decoder {
   list<T>(node: YamlNode, decodeItem: (item: YamlNode, index: number) => T | undefined): readonly T[] | undefined {
     return this.#follow(node, (target) => {
       if (target.kind === 'scalar' && isNull(target)) return undefined;
-      if (target.kind !== 'sequence') return this.#mismatch(target, 'a list');
+      if (target.kind !== 'sequence') {
+        this.#mismatch(target, 'a list');
+        return;
+      }
       const result: T[] = [];
       for (const item of target.items) {
         const value = decodeItem(item, result.length);
@@ -99,7 +108,10 @@ export class Decoder {
   struct(node: YamlNode, fields: Readonly<Record<string, FieldDecoder>>, taken?: Taken): boolean {
     const decoded = this.#follow(node, (target) => {
       if (target.kind === 'scalar' && isNull(target)) return undefined;
-      if (target.kind !== 'mapping') return this.#mismatch(target, 'a mapping');
+      if (target.kind !== 'mapping') {
+        this.#mismatch(target, 'a mapping');
+        return;
+      }
       if (!this.#uniqueKeys(target)) return undefined;
       this.#structFields(target, fields, taken);
       return true;

@@ -6,7 +6,7 @@ export type DecodedText =
   | { readonly ok: false; readonly message: string; readonly offset: number };
 
 /** Anything that YAML does not allow, as a character: most controls, lone surrogates, the two non-characters. */
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+
 const forbidden = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
 /**

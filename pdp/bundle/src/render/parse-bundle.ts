@@ -69,7 +69,7 @@ function readManifest(manifest: unknown): void {
 }
 
 function readData(data: unknown): DomainModel {
-  const roots = Object.keys((member(data, 'edict') ?? {}) as object);
+  const roots = Object.keys(member(data, 'edict') ?? {});
   const [key] = roots;
   if (roots.length !== 1 || key === undefined) throw new BundleError('bad-data', 'data.json does not hold one domain');
   const model = decodeModel(member(member(member(data, 'edict'), key), 'model'));

@@ -1,5 +1,5 @@
 import { isSameRevision, type NodeId } from '../identifiers.ts';
-import { isAhead, serves, type NodeView } from './node.ts';
+import { isAhead, refusesForGood, serves, type NodeView } from './node.ts';
 import type { AbortCause, RolloutOptions } from './observation.ts';
 import type { OpenRollout } from './summary.ts';
 
@@ -35,9 +35,9 @@ export function hasPrepared(node: NodeView, rollout: OpenRollout): boolean {
   return isSameRevision(node.prepared, rollout.revision) || serves(node, rollout.revision) || isAhead(node, rollout.revision);
 }
 
-/** The first deterministic NACK of the rollout's revision, by whomever: nobody is to serve what someone can never load. */
-function deterministicNack(nodes: ReadonlyMap<NodeId, NodeView>, rollout: OpenRollout): NodeView | undefined {
-  return nodes.values().find(({ nack }) => nack?.deterministic === true && isSameRevision(nack.revision, rollout.revision));
+/** The first PDP, required or not, that refused the content for good: nobody is to serve what someone can never load. */
+function refuser(nodes: ReadonlyMap<NodeId, NodeView>, rollout: OpenRollout): NodeView | undefined {
+  return nodes.values().find((node) => refusesForGood(node, rollout.revision));
 }
 
 /**
@@ -46,7 +46,7 @@ function deterministicNack(nodes: ReadonlyMap<NodeId, NodeView>, rollout: OpenRo
  * revision is decided, so that whoever joins gets it.
  */
 export function evaluateGate({ rollout, nodes, options, now }: GateInput): GateVerdict {
-  const refused = deterministicNack(nodes, rollout);
+  const refused = refuser(nodes, rollout);
   if (refused?.nack !== undefined) {
     return { type: 'Abort', cause: { reason: 'Nack', message: `${refused.name || refused.nodeId}: ${refused.nack.text}` } };
   }

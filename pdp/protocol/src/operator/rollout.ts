@@ -43,6 +43,8 @@ export class SetRollout {
   #rollout: OpenRollout | undefined;
   /** Decisions that this replica knows of and an older observation may not show yet. */
   readonly #known = new Map<number, Decision['type']>();
+  /** Contents whose abort for a NACK this replica wrote and an older observation may not show yet, by revision. */
+  readonly #refused = new Map<number, Digest>();
   #deciding: { readonly revision: RevisionId; readonly decision: Decision } | undefined;
   #holdUntil = 0;
   #effects: RolloutEffect[] = [];
@@ -62,6 +64,7 @@ export class SetRollout {
     if (committed !== undefined && committed.n > (this.#committed?.n ?? 0)) this.#committed = committed;
     const floor = this.#committed?.n ?? 0;
     for (const n of this.#known.keys()) if (n < floor) this.#known.delete(n);
+    for (const n of this.#refused.keys()) if (!observation.undecided.some((shown) => shown.n === n)) this.#refused.delete(n);
     this.#undecided = observation.undecided.filter(({ n }) => n > floor && !this.#known.has(n));
     this.#takeMembers(now);
     return this.#settle(now);
@@ -187,6 +190,7 @@ export class SetRollout {
     this.#undecided = [];
     this.#rollout = undefined;
     this.#known.clear();
+    this.#refused.clear();
     this.#deciding = undefined;
     for (const node of this.#nodes.values()) {
       node.prepared = undefined;
@@ -279,7 +283,7 @@ export class SetRollout {
     if (oldest === undefined) this.#openUnfinished();
     const rollout = this.#rollout;
     if (rollout === undefined) return;
-    if (rollout.phase === 'Pending' && oldest !== undefined && this.#observation.failedDigests.includes(oldest.digest)) {
+    if (rollout.phase === 'Pending' && oldest !== undefined && this.#isRefused(oldest.digest)) {
       // INVARIANT I15: what was refused for good is not even offered again by itself.
       const message = 'the same content was refused before';
       this.#decide(oldest, { type: 'Abort', cause: { reason: 'Nack', message } }, now);
@@ -288,6 +292,10 @@ export class SetRollout {
     if (rollout.phase === 'Pending') this.#start(rollout, now);
     if (rollout.phase === 'Preparing') this.#gate(rollout, now);
     if (rollout.phase === 'Committing') this.#complete(rollout, now);
+  }
+
+  #isRefused(digest: Digest): boolean {
+    return this.#observation.failedDigests.includes(digest) || [...this.#refused.values()].includes(digest);
   }
 
   /** A committed revision whose rollout nobody recorded as completed: a leader before this one died on the way. */
@@ -381,6 +389,7 @@ export class SetRollout {
 
   #decided(revision: RevisionId, decision: Decision, now: Instant): void {
     this.#known.set(revision.n, decision.type);
+    if (decision.type === 'Abort' && decision.cause.reason === 'Nack') this.#refused.set(revision.n, revision.digest);
     const offered = this.#undecided.find(({ n }) => n === revision.n);
     this.#undecided = this.#undecided.filter(({ n }) => n !== revision.n);
     if (decision.type === 'Commit' && offered !== undefined) this.#committed = offered;

@@ -196,7 +196,7 @@ export class SimOperator {
     const conflict = this.#world.strikes(profile.spuriousConflict);
     // The request is on its way: it arrives at the store even if its sender dies meanwhile.
     this.#world.time.after(this.#world.delay(), () => {
-      if (crashBefore) {
+      if (crashBefore && this.#world.faults) {
         this.crash('before the decision arrives');
         return;
       }
@@ -204,7 +204,7 @@ export class SimOperator {
       else if (conflict) answer('conflict');
       else {
         const outcome = this.#store.decide(revision, decision);
-        if (crashAfter) this.crash('after the decision is written');
+        if (crashAfter && this.#world.faults) this.crash('after the decision is written');
         else answer(lost ? 'failed' : outcome);
       }
     });

@@ -13,7 +13,12 @@ export interface Exits {
   /** For the `result` of rules. */
   readonly result?: (writer: Writer, value: string) => void;
   /** For the `part`s of partial rules. */
-  readonly part?: (writer: Writer, step: Extract<Step, { readonly kind: 'part' }>, path: readonly string[], value: string) => void;
+  readonly part?: (
+    writer: Writer,
+    step: Extract<Step, { readonly kind: 'part' }>,
+    path: readonly string[],
+    value: string,
+  ) => void;
 }
 
 /** What blocks need to know of the program around them. */
@@ -197,11 +202,17 @@ export class BlockWriter {
   #member(operand: Extract<Operand, { readonly kind: 'member' }>): string {
     if (operand.document) return `stepInto(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
     const chain = plainChain(operand);
-    if (chain === undefined && operand.of.kind === 'base' && operand.key.kind !== 'constant' && this.#names.isFixedBase(operand.of.path)) {
+    if (
+      chain === undefined &&
+      operand.of.kind === 'base' &&
+      operand.key.kind !== 'constant' &&
+      this.#names.isFixedBase(operand.of.path)
+    ) {
       const document = this.operand(operand.of);
       return `lookUp(${this.#names.pool.index(document)}, ${document}, ${this.operand(operand.key)})`;
     }
-    if (chain === undefined) return `${isBase(operand.of) ? 'baseIndex' : 'getIndex'}(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
+    if (chain === undefined)
+      return `${isBase(operand.of) ? 'baseIndex' : 'getIndex'}(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
     const temp = this.#temp();
     const from = this.#atom(chain.from);
     const lines = [
@@ -245,7 +256,9 @@ export class BlockWriter {
     const temp = this.#temp();
     const call = `${this.#names.pool.builtin(operand.name)}(${['C', ...args].join(', ')})`;
     if (slot !== undefined) {
-      this.#out.line(`const ${temp} = M.o${String(slot)} === undefined ? ${call} : M.o${String(slot)}(${args.join(', ')});`);
+      this.#out.line(
+        `const ${temp} = M.o${String(slot)} === undefined ? ${call} : M.o${String(slot)}(${args.join(', ')});`,
+      );
       return { temp, site };
     }
     const simple = inline(operand.name, args, call);
@@ -348,7 +361,9 @@ export class BlockWriter {
       return;
     }
     const atom = this.#atom(value);
-    out.line(isDefined(value) ? `if (${atom} === false) ${fail}` : `if (${atom} === undefined || ${atom} === false) ${fail}`);
+    out.line(
+      isDefined(value) ? `if (${atom} === false) ${fail}` : `if (${atom} === undefined || ${atom} === false) ${fail}`,
+    );
   }
 
   #scan(step: Extract<Step, { readonly kind: 'scan' }>, exits: Exits): void {
@@ -549,7 +564,10 @@ export class BlockWriter {
 
 /** True for built-ins that are written as JavaScript comparisons: they cannot fail. */
 const isCondition = (operand: BuiltinOperand): boolean =>
-  operand.name === 'equal' || operand.name === 'neq' || operand.name === 'internal.member_2' || Object.hasOwn(comparisons, operand.name);
+  operand.name === 'equal' ||
+  operand.name === 'neq' ||
+  operand.name === 'internal.member_2' ||
+  Object.hasOwn(comparisons, operand.name);
 
 /** Built-ins that are one expression of JavaScript for operands of the usual types; the rest is left to the call. */
 const inline = (name: string, args: readonly string[], call: string): string | undefined => {
@@ -602,7 +620,9 @@ const plainChain = (operand: Operand): PlainChain | undefined => {
   const name = plainName(operand.key);
   if (name === undefined) return undefined;
   const before = plainChain(operand.of);
-  return before === undefined ? { from: operand.of, names: [name] } : { from: before.from, names: [...before.names, name] };
+  return before === undefined
+    ? { from: operand.of, names: [name] }
+    : { from: before.from, names: [...before.names, name] };
 };
 
 const plainName = (key: Operand): string | undefined => {

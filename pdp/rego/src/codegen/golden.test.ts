@@ -7,7 +7,7 @@ import { compile } from '../index.ts';
 const update = process.env['UPDATE_GOLDEN'] === '1';
 
 const policies: Readonly<Record<string, { readonly entry: string; readonly source: string }>> = {
-  'roles': {
+  roles: {
     entry: 'app/allow',
     source: `package app
 
@@ -36,7 +36,7 @@ level := 3 if {
 suspended if "suspended" in input.groups
 `,
   },
-  'violations': {
+  violations: {
     entry: 'app/deny',
     source: `package app
 
@@ -56,7 +56,7 @@ owners[name] contains c.owner if {
 }
 `,
   },
-  'with': {
+  with: {
     entry: 'app/p',
     source: `package app
 

@@ -69,12 +69,18 @@ class ProgramWriter {
     const text = body.toString() + lazy.toString();
     const end = new Writer();
     end.line(`const entrypoints = new Map([${entries}]);`);
-    end.block('return {', () => {
-      end.line('sites,');
-      end.line('entrypoints,');
-      end.line('begin(input, data, context, steps) { I = input; D = data; C = context; S = steps; M = new Frame(); },');
-      end.line('end() { I = D = C = M = undefined; },');
-    }, '};');
+    end.block(
+      'return {',
+      () => {
+        end.line('sites,');
+        end.line('entrypoints,');
+        end.line(
+          'begin(input, data, context, steps) { I = input; D = data; C = context; S = steps; M = new Frame(); },',
+        );
+        end.line('end() { I = D = C = M = undefined; },');
+      },
+      '};',
+    );
     return { code: out.toString() + text + end.toString(), builtins: this.#pool.builtinNames };
   }
 
@@ -132,7 +138,8 @@ class ProgramWriter {
         out.line('const n = new Frame();');
         for (const group of groups) {
           const id = String(group.id);
-          if (group.replaced && group.kind !== 'function') out.line(`if (this.r${id}) { n.m${id} = this.m${id}; n.r${id} = true; }`);
+          if (group.replaced && group.kind !== 'function')
+            out.line(`if (this.r${id}) { n.m${id} = this.m${id}; n.r${id} = true; }`);
         }
         out.line('return n;');
       });
@@ -184,7 +191,12 @@ class ProgramWriter {
             out.line(`const key = keyOf(${keys.length === 1 ? (keys[0] ?? '') : `[${keys.join(', ')}]`});`);
             out.line('const known = cache.get(key);');
             out.line('if (known !== undefined) return known;');
-            this.#parts(out, group, restriction.rules, (value) => `const found = ${value}; cache.set(key, found); return found;`);
+            this.#parts(
+              out,
+              group,
+              restriction.rules,
+              (value) => `const found = ${value}; cache.set(key, found); return found;`,
+            );
           });
         }
         break;
@@ -209,7 +221,10 @@ class ProgramWriter {
 
   /** The body of a complete rule or function. `done` leaves the function with a value. */
   #value(out: Writer, group: Group, done: (value: string) => string): void {
-    const blocks = this.#blockWriter(out, group.fallback === undefined ? group.rules : [...group.rules, [group.fallback]]);
+    const blocks = this.#blockWriter(
+      out,
+      group.fallback === undefined ? group.rules : [...group.rules, [group.fallback]],
+    );
     const bodies = group.rules.flat();
     const common = sameConstant(bodies);
     out.line('let v;');
@@ -252,7 +267,12 @@ class ProgramWriter {
     const { fallback } = group;
     if (fallback !== undefined) {
       out.block('F: if (v === undefined) {', () => {
-        blocks.block(fallback.block, { fail: 'break F;', succeed: '', ordered: false, result: (w, value) => w.line(`v = ${value};`) });
+        blocks.block(fallback.block, {
+          fail: 'break F;',
+          succeed: '',
+          ordered: false,
+          result: (w, value) => w.line(`v = ${value};`),
+        });
       });
     }
     out.line(done('v'));
@@ -270,7 +290,9 @@ class ProgramWriter {
   /** The body of a partial rule, or of one under given keys. */
   #parts(out: Writer, group: Group, rules: readonly (readonly RuleBody[])[], done: (value: string) => string): void {
     const blocks = this.#blockWriter(out, rules);
-    const flat = rules.flat().every((body) => partsOf(body.block).every((p) => p.path.length === 1 && p.leaf === 'value'));
+    const flat = rules
+      .flat()
+      .every((body) => partsOf(body.block).every((p) => p.path.length === 1 && p.leaf === 'value'));
     const start = group.kind === 'set' ? 'newSet()' : flat ? '{}' : 'newParts()';
     out.line(`${flat && group.kind === 'object' ? 'let' : 'const'} v = ${start};`);
     rules.forEach((chain, index) => {
@@ -290,7 +312,10 @@ class ProgramWriter {
                 else {
                   const site = this.#pool.site({ message: 'object keys must be unique', location: step.location });
                   if (flat) w.line(`v = put(v, ${path[0] ?? ''}, ${value}, ${String(site)});`);
-                  else w.line(`v.${step.leaf === 'value' ? 'put' : 'add'}([${path.join(', ')}], ${value}, ${String(site)});`);
+                  else
+                    w.line(
+                      `v.${step.leaf === 'value' ? 'put' : 'add'}([${path.join(', ')}], ${value}, ${String(site)});`,
+                    );
                 }
                 if (!last) w.line(`h${String(index)}_${String(position)} = true;`);
               },
@@ -341,7 +366,9 @@ class ProgramWriter {
         if (group === undefined || group.kind === 'function') return [`[${key}, () => undefined]`];
         return [`[${key}, d${String(group.id)}]`];
       });
-      out.line(`const n${String(tree.id)} = { extent: t${String(tree.id)}, children: new Map([${children.join(', ')}]) };`);
+      out.line(
+        `const n${String(tree.id)} = { extent: t${String(tree.id)}, children: new Map([${children.join(', ')}]) };`,
+      );
     }
   }
 
@@ -372,7 +399,9 @@ const refPart = (part: string, index: number): string => {
 /** True if every body has the same constant value: the first that succeeds settles it. */
 const sameConstant = (bodies: readonly RuleBody[]): boolean => {
   const text = (term: Term | undefined): string | undefined =>
-    term === undefined ? undefined : JSON.stringify(term, (key, value: unknown) => (key === 'location' ? undefined : value));
+    term === undefined
+      ? undefined
+      : JSON.stringify(term, (key, value: unknown) => (key === 'location' ? undefined : value));
   const first = text(bodies[0]?.constant);
   return first !== undefined && bodies.every((body) => text(body.constant) === first);
 };

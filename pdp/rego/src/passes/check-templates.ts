@@ -2,10 +2,11 @@ import type { Body, Expr, RefTerm, Rule, Term, TemplateString } from '../ast.ts'
 import type { Diagnostic } from '../diagnostics.ts';
 import { declaration } from '../types/builtins.ts';
 import { arityOf } from './check-calls.ts';
+import { featuresOf } from './features.ts';
 import { findNode } from './rule-tree.ts';
 import { outputVarsOfBody } from './safety.ts';
 import type { ResolvedModule, RuleTreeNode } from './unit.ts';
-import { reservedVars, safetyFilter, varsOfTerm, walkBody, walkTerm } from './vars.ts';
+import { reservedVars, safetyFilter, varsOfTerm } from './vars.ts';
 import { chainOf, headTerms } from './walk.ts';
 
 /**
@@ -27,7 +28,7 @@ class TemplateChecker {
   }
 
   rule(rule: Rule): void {
-    if (!holdsTemplate(rule)) return;
+    if (!featuresOf(rule).templates) return;
     const safe = new Set(reservedVars);
     for (const arg of rule.head.args ?? []) varsOfTerm(arg, {}, safe);
     const bound = this.#body(rule.body, safe);
@@ -157,17 +158,6 @@ class TemplateChecker {
     return rules.some((rule) => rule.default) || first.head.value === undefined;
   }
 }
-
-const holdsTemplate = (rule: Rule): boolean => {
-  let found = false;
-  const look = (term: Term): boolean => {
-    found ||= term.kind === 'template-string';
-    return !found;
-  };
-  for (const term of headTerms(rule)) walkTerm(term, look);
-  walkBody(rule.body, look);
-  return found;
-};
 
 const collectNames = (term: Term, names: Map<string, string>): void => {
   switch (term.kind) {

@@ -16,12 +16,20 @@ export class LocalNames {
 }
 
 /** True for vars that a pass made up; diagnostics do not name them. */
-export const isGenerated = (name: string): boolean => name.startsWith('%') || name.startsWith('@') || name.startsWith('$');
+export const isGenerated = (name: string): boolean =>
+  name.startsWith('%') || name.startsWith('@') || name.startsWith('$');
 
 /** The literal `left = right`. */
 export const equation = (left: Term, right: Term, withs: readonly With[] = []): Expr => ({
   kind: 'expr',
-  term: { kind: 'call', operator: ['eq'], target: 'builtin', args: [left, right], infix: true, location: right.location },
+  term: {
+    kind: 'call',
+    operator: ['eq'],
+    target: 'builtin',
+    args: [left, right],
+    infix: true,
+    location: right.location,
+  },
   negated: false,
   with: withs,
   location: right.location,
@@ -99,13 +107,19 @@ const setOf = (term: Term, body: Body): Term => ({ kind: 'set-comprehension', te
 
 /** True where an expression's term has a value: not for `some`, `every`, `and`, `or` and improved `not`. */
 export const isTerm = (term: Expr['term']): term is Term =>
-  term.kind !== 'some' && term.kind !== 'every' && term.kind !== 'not-body' && term.kind !== 'and' && term.kind !== 'or';
+  term.kind !== 'some' &&
+  term.kind !== 'every' &&
+  term.kind !== 'not-body' &&
+  term.kind !== 'and' &&
+  term.kind !== 'or';
 
 const expandBody = (body: Body, names: LocalNames): Body => body.flatMap((expr) => expandExpr(expr, names));
 
 const expandExpr = (expr: Expr, names: LocalNames): readonly Expr[] => {
   const result: Expr[] = [];
-  const withs = expr.with.map((w): With => (w.valueKind === undefined || w.valueKind === 'value' ? { ...w, value: expandTerm(w.value, names, result) } : w));
+  const withs = expr.with.map((w): With =>
+    w.valueKind === undefined || w.valueKind === 'value' ? { ...w, value: expandTerm(w.value, names, result) } : w,
+  );
   const { term } = expr;
   switch (term.kind) {
     case 'every': {

@@ -2,7 +2,7 @@ import type { Head, Rule, Term } from '../ast.ts';
 import type { Diagnostic } from '../diagnostics.ts';
 import { declaration } from '../types/builtins.ts';
 import { declaredIn } from './names.ts';
-import { LocalRewriter, rename } from './rewrite-locals.ts';
+import { LocalRewriter, rename, targetOf } from './rewrite-locals.ts';
 import { Scopes, UniqueNames } from './scope.ts';
 import { mapTerm } from './transform.ts';
 import { varsOfBody, varsOfTerm } from './vars.ts';
@@ -129,6 +129,7 @@ const rewriteClosures = (term: Term, rewriter: LocalRewriter): Term => {
 const renameAll = (term: Term, renamings: ReadonlyMap<string, string>): Term =>
   mapTerm(term, {
     term: (t) => {
+      if (t.kind === 'call') return { ...t, target: targetOf(t) };
       if (t.kind === 'var') return rename(t, renamings.get(t.name) ?? t.name);
       // A local may have taken the name of a document.
       if (t.kind !== 'ref' || t.path.length > 0 || t.head.kind !== 'var' || t.head.original === undefined) return t;

@@ -1,11 +1,11 @@
 import type { Module, Rule, Term } from '../ast.ts';
 import type { Diagnostic } from '../diagnostics.ts';
-import { declaration } from '../types/builtins.ts';
 import { checkFunctions, checkVoidCalls } from './check-calls.ts';
 import { checkConflicts } from './check-conflicts.ts';
 import { checkDocumentNames, checkImports } from './check-overrides.ts';
 import { checkTemplates } from './check-templates.ts';
 import { erasePrint } from './erase-print.ts';
+import { featuresOf } from './features.ts';
 import { rewriteHeadRef } from './head-refs.ts';
 import { rewriteLocals } from './locals.ts';
 import { globalsOf } from './names.ts';
@@ -14,7 +14,6 @@ import { rewriteMetadata } from './rewrite-metadata.ts';
 import { WithResolver } from './resolve-with.ts';
 import { buildRuleTree } from './rule-tree.ts';
 import { UniqueNames } from './scope.ts';
-import { mapBody, mapTerm } from './transform.ts';
 import { needsUnboundGenerated, neverDefined } from './unbound-heads.ts';
 import type { CompileUnit, ResolvedModule, ResolvedRule } from './unit.ts';
 
@@ -79,14 +78,14 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
   if (templates.length > 0) return stop(templates);
   const voids = checkVoidCalls(resolved);
   if (voids.length > 0) return stop(voids);
-  resolved = mapRules(resolved, erasePrint);
+  resolved = mapRules(resolved, (rule) => (featuresOf(rule).print ? erasePrint(rule) : rule));
 
   const metadata = rewriteMetadata(resolved);
   if (metadata.diagnostics.length > 0) return stop(metadata.diagnostics);
   resolved = metadata.modules;
 
   const withs = new WithResolver(buildRuleTree(resolved), unsafeBuiltins);
-  resolved = mapRules(resolved, (rule) => resolveWiths(rule, withs));
+  resolved = mapRules(resolved, (rule) => (featuresOf(rule).withs ? resolveWiths(rule, withs) : rule));
   if (withs.diagnostics.length > 0) return stop(withs.diagnostics);
 
   const ruleTree = buildRuleTree(resolved);
@@ -94,7 +93,7 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
   if (conflicts.length > 0) return stop(conflicts);
   const functions = checkFunctions(resolved, ruleTree);
   if (functions.length > 0) return stop(functions);
-  return stop([], mapRules(resolved, markTargets));
+  return stop([], resolved);
 };
 
 const resolveAllRefs = (modules: readonly Module[]): { rules: Rule[][]; diagnostics: Diagnostic[] } => {
@@ -144,10 +143,3 @@ const resolveWiths = (rule: ResolvedRule, withs: WithResolver): ResolvedRule => 
   head: mapTerms(rule, (term) => withs.term(term)),
   body: withs.body(rule.body),
 });
-
-/** Says of every call whether it is of a built-in or of a function. */
-const markTargets = (rule: ResolvedRule): ResolvedRule => {
-  const term = (t: Term): Term =>
-    t.kind === 'call' ? { ...t, target: declaration(t.operator.join('.')) === undefined ? 'function' : 'builtin' } : t;
-  return { ...rule, head: mapTerms(rule, (t) => mapTerm(t, { term })), body: mapBody(rule.body, { term }) };
-};

@@ -1,6 +1,7 @@
 import type { Body, CallTerm, Every, Expr, ExprTerm, Logical, RefTerm, SomeDecl, Term, VarTerm, With } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
 import { printOperator } from '../print.ts';
+import { declaration } from '../types/builtins.ts';
 import { unify } from './safety-unify.ts';
 import { declaredIn, isAssign } from './names.ts';
 import type { Scopes, UniqueNames } from './scope.ts';
@@ -133,7 +134,7 @@ export class LocalRewriter {
     }
     const term: CallTerm = {
       kind: 'call',
-      operator: ['eq'],
+      operator: ['eq'], target: 'builtin',
       args: [value, element],
       infix: true,
       location: decl.location,
@@ -232,7 +233,7 @@ export class LocalRewriter {
     const withs = expr.with.map((w): With => ({ ...w, value: this.term(w.value) }));
     const left = this.#assignTarget(target);
     if (this.diagnostics.length > before) return { ...expr, with: withs };
-    const term: CallTerm = { ...call, operator: ['eq'], args: [left, right] };
+    const term: CallTerm = { ...call, operator: ['eq'], target: 'builtin', args: [left, right] };
     return { ...expr, term, with: withs, assignment: true };
   }
 
@@ -392,9 +393,13 @@ export class LocalRewriter {
       const path = term.operator.slice(1).map((value): Term => ({ kind: 'string', value, location }));
       return { ...term, args: args(), operatorRef: { kind: 'ref', head, path, location } };
     }
-    return { ...term, args: args() };
+    return { ...term, args: args(), target: targetOf(term) };
   }
 }
+
+/** Whether a call is of a built-in or of a function; both may not exist. */
+export const targetOf = ({ operator }: CallTerm): 'builtin' | 'function' =>
+  operator[0] !== 'data' && declaration(operator.join('.')) !== undefined ? 'builtin' : 'function';
 
 /** The same variable under another name. */
 export const rename = (term: VarTerm, name: string): VarTerm =>

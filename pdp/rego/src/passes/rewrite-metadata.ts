@@ -147,7 +147,7 @@ const inRule = (rule: ResolvedRule, module: Module, attached: readonly Attached[
     const [output, ...more] = t.args;
     if (output === undefined) return value;
     // What a call names as its result is compared with it.
-    return more.length > 0 ? t : { ...t, operator: ['eq'], args: [output, value] };
+    return more.length > 0 ? t : { ...t, operator: ['eq'], target: 'builtin', args: [output, value] };
   };
   const { head } = rule;
   const map = (t: Term): Term => mapTerm(t, { term });

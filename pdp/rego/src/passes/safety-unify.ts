@@ -123,4 +123,5 @@ const isEvaluated = (term: Term): boolean =>
   term.kind === 'ref' || term.kind === 'call' || term.kind.endsWith('comprehension');
 
 /** Text by which equal keys of object patterns are found: constants and vars only. */
-const keyText = (key: Term): string => JSON.stringify(key, (name, value: unknown) => (name === 'location' ? undefined : value));
+const keyText = (key: Term): string =>
+  JSON.stringify(key, (name, value: unknown) => (name === 'location' ? undefined : value));

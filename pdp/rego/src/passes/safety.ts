@@ -366,7 +366,7 @@ const unsafeOperandVars = (body: Body, arityOf: ArityOf): Names => {
     if (term.kind === 'call') for (const arg of term.args) if (arg.kind === 'var') safe.delete(arg.name);
   }
   const bound: Names = new Set();
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (const expr of equations) {
       if (expr.term.kind !== 'call') continue;
@@ -425,7 +425,11 @@ const describeUnsafe = (unsafe: ReadonlyMap<Expr, readonly UnsafeVar[]>, scope: 
     const before = seen.size;
     for (const { name } of vars) seen.add(name);
     if (seen.size > before) {
-      diagnostics.push({ code: 'rego_unsafe_var_error', message: `expression is unsafe${scope}`, location: expr.location });
+      diagnostics.push({
+        code: 'rego_unsafe_var_error',
+        message: `expression is unsafe${scope}`,
+        location: expr.location,
+      });
     }
   }
   return diagnostics;

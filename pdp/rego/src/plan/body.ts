@@ -42,7 +42,13 @@ export class BodyLowering {
   #block: Step[];
   #scans = 0;
 
-  constructor(context: PlanContext, locals: Locals, block: Step[], bound: ReadonlyMap<string, Operand>, inLoop: boolean) {
+  constructor(
+    context: PlanContext,
+    locals: Locals,
+    block: Step[],
+    bound: ReadonlyMap<string, Operand>,
+    inLoop: boolean,
+  ) {
     this.#context = context;
     this.#locals = locals;
     this.#block = block;

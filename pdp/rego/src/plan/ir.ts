@@ -183,7 +183,8 @@ export interface TreeChild {
   readonly name: string;
   /** Left out when the parent is enumerated as a whole. */
   readonly hidden: boolean;
-  readonly target: { readonly kind: 'tree'; readonly tree: number } | { readonly kind: 'group'; readonly group: number };
+  readonly target:
+    { readonly kind: 'tree'; readonly tree: number } | { readonly kind: 'group'; readonly group: number };
 }
 
 export interface Entrypoint {

@@ -2,7 +2,14 @@ import type { Head, Term } from '../ast.ts';
 import type { CompileUnit, ResolvedRule } from '../passes/unit.ts';
 import type { ArityOf } from '../passes/safety.ts';
 import { BodyLowering, isConstant, Locals } from './body.ts';
-import { bodiesOfUnit, findReplacements, isGroup, outlineDocuments, type Documents, type GroupOutline } from './documents.ts';
+import {
+  bodiesOfUnit,
+  findReplacements,
+  isGroup,
+  outlineDocuments,
+  type Documents,
+  type GroupOutline,
+} from './documents.ts';
 import type { PlanContext } from './context.ts';
 import type { Block, Entrypoint, Group, LocalId, Operand, Plan, Restriction, RuleBody, Step, Tree } from './ir.ts';
 import type { Body } from '../ast.ts';
@@ -65,7 +72,7 @@ class Planner {
     const lowered = this.#documents.groups.map((outline) => this.#group(outline));
     // Bodies ask for restrictions while they are lowered, those of restrictions included: go on until nothing is new.
     const restrictions = lowered.map(() => new Map<number, Restriction>());
-    for (let changed = true; changed; ) {
+    for (let changed = true; changed;) {
       changed = false;
       for (const [id, wanted] of [...this.#restrictions]) {
         const outline = this.#documents.groups[id];
@@ -83,24 +90,23 @@ class Planner {
       return {
         ...group,
         restrictions: restrictions[id] ?? new Map<number, Restriction>(),
-        memoized: group.kind === 'function' && calls !== undefined && (calls.count > 1 || calls.inLoop) && isCostly(group),
+        memoized:
+          group.kind === 'function' && calls !== undefined && (calls.count > 1 || calls.inLoop) && isCostly(group),
       };
     });
     return {
       groups,
-      trees: this.#documents.trees.map(
-        (tree): Tree => ({
-          id: tree.id,
-          path: tree.path,
-          children: [...tree.children.values()].map((child) => ({
-            name: child.name,
-            hidden: child.hidden,
-            target: isGroup(child.target)
-              ? { kind: 'group', group: child.target.id }
-              : { kind: 'tree', tree: child.target.id },
-          })),
-        }),
-      ),
+      trees: this.#documents.trees.map((tree): Tree => ({
+        id: tree.id,
+        path: tree.path,
+        children: [...tree.children.values()].map((child) => ({
+          name: child.name,
+          hidden: child.hidden,
+          target: isGroup(child.target)
+            ? { kind: 'group', group: child.target.id }
+            : { kind: 'tree', tree: child.target.id },
+        })),
+      })),
       entrypoints: asked,
       replaceable: this.#context.replacements.functions,
     };
@@ -236,7 +242,8 @@ const constantRule = (rule: ResolvedRule): Term | undefined => {
 };
 
 /** True if calling a function again costs more than looking its result up. */
-const isCostly = (group: Pick<Group, 'rules'>): boolean => group.rules.flat().some((body) => body.block.some(isCostlyStep));
+const isCostly = (group: Pick<Group, 'rules'>): boolean =>
+  group.rules.flat().some((body) => body.block.some(isCostlyStep));
 
 const isCostlyStep = (step: Step): boolean => {
   switch (step.kind) {

@@ -1,4 +1,15 @@
-import { buildObject, equals, getIndex, getMember, isObject, isPlainObject, keysOf as objectKeysOf, RegoObject, RegoSet, setMember } from './value.ts';
+import {
+  buildObject,
+  equals,
+  getIndex,
+  getMember,
+  isObject,
+  isPlainObject,
+  keysOf as objectKeysOf,
+  RegoObject,
+  RegoSet,
+  setMember,
+} from './value.ts';
 import type { ObjectValue, Value } from './value.ts';
 
 /** A key of an object was given two values. `site` says where, by its number in the program. */
@@ -63,7 +74,11 @@ export const index = (document: Value): ReadonlyMap<string, Value> | undefined =
 };
 
 /** {@link baseIndex} with the index of the document. */
-export const lookUp = (members: ReadonlyMap<string, Value> | undefined, document: Value, key: Value): Value | undefined =>
+export const lookUp = (
+  members: ReadonlyMap<string, Value> | undefined,
+  document: Value,
+  key: Value,
+): Value | undefined =>
   members !== undefined && typeof key === 'string' ? members.get(key) : baseIndex(document, key);
 
 /** A copy of a document in which `value` stands at `path`; what stands in the way and is no object gives way. */
@@ -101,7 +116,9 @@ export const mergeBase = (base: Value | undefined, virtual: Value): Value => {
 /** `data` as a whole does not show `data.system`. */
 export const withoutSystem = (data: Value): Value => {
   if (!isObject(data) || getIndex(data, 'system') === undefined) return data;
-  return buildObject(objectKeysOf(data).flatMap((key) => (key === 'system' ? [] : [[key, getIndex(data, key)] as const])));
+  return buildObject(
+    objectKeysOf(data).flatMap((key) => (key === 'system' ? [] : [[key, getIndex(data, key)] as const])),
+  );
 };
 
 /** A place in the tree of packages, as generated code describes it. */
@@ -143,7 +160,8 @@ export const documentKeys = (from: Value | LazyDocument): readonly Value[] => {
   return [...base, ...[...from.node.children.keys()].filter((key) => !known.has(key))];
 };
 
-const keyList = (value: Value): readonly Value[] => keysOf(value) ?? (Array.isArray(value) ? value.map((_, i) => i) : []);
+const keyList = (value: Value): readonly Value[] =>
+  keysOf(value) ?? (Array.isArray(value) ? value.map((_, i) => i) : []);
 
 /** Makes a lazy document a value; other values stay as they are. */
 export const force = (value: Value | LazyDocument | undefined): Value | undefined =>

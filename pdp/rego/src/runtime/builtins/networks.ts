@@ -45,10 +45,14 @@ export const networks: BuiltinFamily = {
     }
     return new RegoSet(mergeNetworks(parsed).map(networkText));
   },
-  'net.lookup_ip_addr': (ctx, name) =>
-    typeof name === 'string'
-      ? builtinError(ctx, `lookup ${name}: name resolution is not allowed`)
-      : typeError(ctx, 1, name, 'string'),
+  'net.lookup_ip_addr': (ctx, name) => {
+    if (typeof name !== 'string') return typeError(ctx, 1, name, 'string');
+    // What needs no resolver: loopback names (RFC 6761) and addresses.
+    if (name.toLowerCase() === 'localhost') return new RegoSet(['127.0.0.1', '::1']);
+    const address = parseAddress(name);
+    if (address !== undefined) return new RegoSet([addressText(address)]);
+    return builtinError(ctx, `lookup ${name}: name resolution is not allowed`);
+  },
 };
 
 function networkOperand(ctx: BuiltinContext, text: Value): Network | undefined {

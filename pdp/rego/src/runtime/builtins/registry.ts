@@ -21,6 +21,7 @@ import { strings } from './strings.ts';
 import { times } from './times.ts';
 import { types } from './types.ts';
 import { units } from './units.ts';
+import { uris } from './uris.ts';
 import { uuids } from './uuids.ts';
 import { yaml } from './yaml.ts';
 
@@ -49,6 +50,7 @@ const families: readonly BuiltinFamily[] = [
   times,
   types,
   units,
+  uris,
   uuids,
   yaml,
 ];

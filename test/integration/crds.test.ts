@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { API_VERSION, PolicySetSpec } from '@edict/crds';
+import { connectCluster, installCrds, refusal, type Cluster } from './cluster.ts';
+import { sharedKubeconfig } from './environment.ts';
+
+let cluster: Cluster;
+let namespace: string;
+
+beforeAll(async () => {
+  cluster = await connectCluster(sharedKubeconfig());
+  namespace = await cluster.namespace();
+});
+afterAll(() => cluster.close());
+
+const post = (kind: string, plural: string, name: string, spec: unknown, apiVersion = API_VERSION): Promise<unknown> =>
+  cluster.client.request({
+    method: 'POST',
+    path: `/apis/${apiVersion}/namespaces/${namespace}/${plural}`,
+    body: { apiVersion, kind, metadata: { namespace, name }, spec },
+  });
+
+test('the apiserver accepts every kind as a structural schema', async () => {
+  for (const crd of await installCrds(cluster.objects)) {
+    const conditions = crd.status?.conditions ?? [];
+    const bad = conditions.filter(({ type, status }) => type === 'NonStructuralSchema' && status === 'True');
+    expect(bad).toStrictEqual([]);
+    expect(conditions).toContainEqual(expect.objectContaining({ type: 'NamesAccepted', status: 'True' }));
+  }
+});
+
+test.each([
+  ['a number for text', 'PolicyDomain', 'policydomains', { policies: [{ mrn: 1, rego: '' }] }, 'spec.policies[0].mrn'],
+  ['an object for a list', 'PolicyDomain', 'policydomains', { roles: {} }, 'spec.roles'],
+  ['a share over 100%', 'PolicySet', 'policysets', { rollout: { requirePrepared: '101%' } }, 'spec.rollout.requirePrepared'],
+  ['a duration without a unit', 'PolicySet', 'policysets', { withdrawTimeout: '60' }, 'spec.withdrawTimeout'],
+  ['a negative count', 'PolicyDecisionPoint', 'policydecisionpoints', { replicas: -1 }, 'spec.replicas'],
+  ['an unknown form', 'PolicyDecisionPoint', 'policydecisionpoints', { form: 'Zeppelin' }, 'spec.form'],
+])('%s is refused, and the message names the place', async (_name, kind, plural, spec, place) => {
+  const error = await refusal(post(kind, plural, 'wrong', spec));
+  expect(error.code).toBe('Invalid');
+  expect(error.message).toContain(place);
+});
+
+test('an unknown version is refused', async () => {
+  const error = await refusal(post('PolicyDomain', 'policydomains', 'wrong', {}, 'edict.dev/v9'));
+  expect(error.code).toBe('NotFound');
+});
+
+test('2 MiB of Rego are refused, and the message names the place', async () => {
+  const error = await refusal(
+    post('PolicyDomain', 'policydomains', 'large', { policies: [{ mrn: 'p', rego: `# ${'x'.repeat(2_097_152)}\n` }] }),
+  );
+  expect(error.code).toBe('Invalid');
+  expect(error.message).toContain('spec.policies[0].rego');
+});
+
+test('the apiserver fills in the defaults that our own reading fills in', async () => {
+  const created = (await post('PolicySet', 'policysets', 'defaults', {})) as { readonly spec: unknown };
+  expect(created.spec).toStrictEqual(PolicySetSpec.parse({}));
+});
