@@ -26,8 +26,11 @@ export interface OperatorOptions {
   readonly ticketKey?: Uint8Array;
   readonly log: OperatorLog;
   readonly events: EventSink;
-  /** Metrics are made in it. */
+  /** Metrics are made in it, but for those that are given. */
   readonly registry: Registry;
+  /** Where the process has made them already, as they outlive an operator. */
+  readonly metrics?: OperatorMetrics;
+  readonly distributionMetrics?: DistributionMetrics;
   /** Who should serve a set. Absent: whoever connects. */
   readonly members?: MemberSource;
   /** Default: the machine's. */

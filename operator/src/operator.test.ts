@@ -39,7 +39,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const { client } of pdps.splice(0)) client.close();
+  for (const { client } of pdps.splice(0)) await client.close();
   for (const operator of operators.splice(0)) await operator.stop();
   await store.close();
   await rm(folder, { recursive: true });
@@ -51,14 +51,20 @@ async function start(over: Parameters<typeof startOperator>[1] = {}) {
   return started;
 }
 
-function connect(operator: Operator, count: number, options: Parameters<typeof connectPdp>[3] = {}): readonly ConnectedPdp[] {
+function connect(
+  operator: Operator,
+  count: number,
+  options: Parameters<typeof connectPdp>[3] = {},
+): readonly ConnectedPdp[] {
   const connected = Array.from({ length: count }, (_, index) => connectPdp(operator, SET, index, options));
   pdps.push(...connected);
   return connected;
 }
 
-const domain = (name: string): Promise<PolicyDomain | undefined> => store.get('PolicyDomain', { namespace: NAMESPACE, name });
-const policySet = (): Promise<PolicySet | undefined> => store.get('PolicySet', { namespace: NAMESPACE, name: 'default' });
+const domain = (name: string): Promise<PolicyDomain | undefined> =>
+  store.get('PolicyDomain', { namespace: NAMESPACE, name });
+const policySet = (): Promise<PolicySet | undefined> =>
+  store.get('PolicySet', { namespace: NAMESPACE, name: 'default' });
 const ready = (object: PolicyDomain | PolicySet | undefined) => {
   const condition = findCondition(object?.status?.conditions, 'Ready');
   return condition?.observedGeneration === object?.metadata.generation ? condition : undefined;
@@ -96,7 +102,12 @@ test('a domain in a namespace without a set reaches every PDP, and its status sa
   const { status } = await untilReady('orders');
   expect(connected.map((pdp) => pdp.served())).toStrictEqual([1, 1, 1]);
   expect(connected.map((pdp) => pdp.domains())).toStrictEqual([['orders'], ['orders'], ['orders']]);
-  expect(status).toMatchObject({ observedGeneration: 1, set: 'default', revision: 'default@1', entities: { policies: 1 } });
+  expect(status).toMatchObject({
+    observedGeneration: 1,
+    set: 'default',
+    revision: 'default@1',
+    entities: { policies: 1 },
+  });
   const set = await eventually('the set is ready', async () => {
     const found = await policySet();
     return ready(found)?.status === 'True' ? found : undefined;
@@ -122,16 +133,25 @@ test('an edit becomes the next revision; a broken edit is refused with its place
   const [pdp] = connect(operator, 1);
   await untilReady('orders');
   const current = (await domain('orders')) ?? first;
-  await store.update<'PolicyDomain'>({ ...current, spec: aDomainSpec({ policies: [{ mrn: 'mrn:policy:main', rego: regoPermitting('bob') }] }) });
+  await store.update<'PolicyDomain'>({
+    ...current,
+    spec: aDomainSpec({ policies: [{ mrn: 'mrn:policy:main', rego: regoPermitting('bob') }] }),
+  });
   await untilReady('orders');
   expect(pdp?.served()).toBe(2);
   const good = (await domain('orders')) ?? first;
   const broken = 'package authz\n\nallow { input.x == }\n';
-  await store.update<'PolicyDomain'>({ ...good, spec: aDomainSpec({ policies: [{ mrn: 'mrn:policy:main', rego: broken }] }) });
+  await store.update<'PolicyDomain'>({
+    ...good,
+    spec: aDomainSpec({ policies: [{ mrn: 'mrn:policy:main', rego: broken }] }),
+  });
   const refused = await untilReason('orders', 'Invalid');
   expect(refused.status?.digest).toBe(good.status?.digest);
   expect(ready(refused)?.message).toMatch(/policy mrn:policy:main.*\(rego 3:\d+\)/s);
-  expect(findCondition(refused.status?.conditions, 'Accepted')).toMatchObject({ status: 'False', observedGeneration: 3 });
+  expect(findCondition(refused.status?.conditions, 'Accepted')).toMatchObject({
+    status: 'False',
+    observedGeneration: 3,
+  });
   expect(findCondition(refused.status?.conditions, 'Stalled')?.status).toBe('True');
   expect(pdp?.served()).toBe(2);
   expect(events.filter(({ reason }) => reason === 'Refused')).toHaveLength(1);
@@ -141,7 +161,10 @@ test('a revision that a PDP refuses is given up, is not tried again, and says wh
   const { operator } = await start();
   await store.create(aDomain('orders'));
   await eventually('the set is made', async () => (await policySet()) ?? undefined);
-  const [, picky] = [connect(operator, 1), connectPdp(operator, SET, 9, { refuse: (names) => (names.length > 1 ? 'no room' : undefined) })];
+  const [, picky] = [
+    connect(operator, 1),
+    connectPdp(operator, SET, 9, { refuse: (names) => (names.length > 1 ? 'no room' : undefined) }),
+  ];
   pdps.push(picky);
   await untilReady('orders');
   await store.create(aDomain('refunds'));
@@ -161,11 +184,13 @@ test('rolling back makes a higher revision with the old content', async () => {
   const { operator } = await start();
   await store.create(aDomain('orders'));
   const [pdp] = connect(operator, 1);
+  const before = await untilReady('orders');
+  await store.update<'PolicyDomain'>({
+    ...before,
+    spec: aDomainSpec({ policies: [{ mrn: 'mrn:policy:main', rego: regoPermitting('bob') }] }),
+  });
   await untilReady('orders');
-  const before = (await domain('orders'))!;
-  await store.update<'PolicyDomain'>({ ...before, spec: aDomainSpec({ policies: [{ mrn: 'mrn:policy:main', rego: regoPermitting('bob') }] }) });
-  await untilReady('orders');
-  const set = (await policySet())!;
+  const set = await eventually('the set is there', policySet);
   await store.update<'PolicySet'>({ ...set, spec: { ...set.spec, rollbackTo: 1 } });
   await untilReason('orders', 'RolledBack');
   await eventually('the PDP serves revision 3', () => (pdp?.served() === 3 ? true : undefined));
@@ -201,9 +226,8 @@ test('a domain imported by another cannot take its library away: the set says wh
   );
   const [pdp] = connect(operator, 1);
   await untilReady('orders');
-  await untilReady('shared');
+  const shared = await untilReady('shared');
   const n = pdp?.served();
-  const shared = (await domain('shared'))!;
   await store.update<'PolicyDomain'>({ ...shared, spec: aDomainSpec({ 'policy-libraries': [] }) });
   const orders = await untilReason('orders', 'Invalid');
   expect(ready(orders)?.message).toContain('mrn:library:util');
@@ -222,7 +246,9 @@ test('a folder feeds the operator: files are domains, a broken file is named by 
       '  policies:',
       '    - mrn: mrn:policy:main',
       '      rego: |',
-      ...regoPermitting(who).split('\n').map((line) => `        ${line}`),
+      ...regoPermitting(who)
+        .split('\n')
+        .map((line) => `        ${line}`),
       '  operations:',
       '    - {name: all, selector: [".*"], policy: "mrn:policy:main"}',
       '',

@@ -55,8 +55,8 @@ class ComposedOperator {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#limits = { ...OPERATOR_LIMITS, ...options.limits };
-    this.#metrics = createMetrics(options.registry);
-    this.#distributionMetrics = createDistributionMetrics(options.registry);
+    this.#metrics = options.metrics ?? createMetrics(options.registry);
+    this.#distributionMetrics = options.distributionMetrics ?? createDistributionMetrics(options.registry);
     this.#checker = options.checker ?? createWorkerChecker({ clock: this.#clock });
   }
 
@@ -126,7 +126,8 @@ class ComposedOperator {
     const running = this.#expect();
     if (this.#leading !== undefined || this.#isStopped) return;
     const queues = this.#createQueues(running);
-    const distributor = this.#options.distribution === 'external' ? undefined : this.#createDistributor(running.backend);
+    const distributor =
+      this.#options.distribution === 'external' ? undefined : this.#createDistributor(running.backend);
     this.#leading = { queues, distributor };
     running.router.connect(running.world, queues);
   }
@@ -197,7 +198,8 @@ class ComposedOperator {
       onError: (key, error, retryInMs) => {
         const message = error instanceof Error ? error.message : String(error);
         // Someone else wrote first: read again and decide again is the normal course.
-        if (isStoreError(error, 'Conflict')) this.#options.log.debug('reconcile conflicted', { controller: name, key, retryInMs });
+        if (isStoreError(error, 'Conflict'))
+          this.#options.log.debug('reconcile conflicted', { controller: name, key, retryInMs });
         else this.#options.log.warn('reconcile failed', { controller: name, key, error: message, retryInMs });
       },
     });
@@ -215,4 +217,3 @@ class ComposedOperator {
 async function stopWatches(world: World): Promise<void> {
   await Promise.all([world.domains.stop(), world.sets.stop(), world.revisions.stop(), world.bundles.stop()]);
 }
-

@@ -59,6 +59,7 @@ class KeyedQueue implements WorkQueue {
   readonly #failures = new Map<string, number>();
   readonly #timers = new Map<string, Timer>();
   #isStopped = false;
+  #isPumpDue = false;
 
   constructor(options: QueueOptions) {
     this.#options = options;
@@ -69,7 +70,13 @@ class KeyedQueue implements WorkQueue {
     this.#clearTimer(key);
     if (this.#running.has(key)) this.#dirty.add(key);
     else this.#waiting.add(key);
-    this.#pump();
+    // Later in this very turn: whatever is added meanwhile merges.
+    if (this.#isPumpDue) return;
+    this.#isPumpDue = true;
+    queueMicrotask(() => {
+      this.#isPumpDue = false;
+      if (!this.#isStopped) this.#pump();
+    });
   };
 
   readonly addAfter = (key: string, delayMs: number): void => {
@@ -135,7 +142,7 @@ class KeyedQueue implements WorkQueue {
       metrics.seconds.observe({ controller: name }, (clock.now() - startedAt) / 1000);
       this.#running.delete(key);
       if (this.#dirty.delete(key)) this.add(key);
-      else this.#pump();
+      if (!this.#isStopped) this.#pump();
     }
   }
 

@@ -25,8 +25,6 @@ export interface RegoCase {
   readonly ignore_generated_vars?: boolean;
   readonly strict_error?: boolean;
   readonly rego_version?: 'v0' | 'v1' | 'v0-compat-v1';
-  readonly strict?: boolean;
-  readonly print_statements?: boolean;
 }
 
 interface WantedError {
@@ -54,11 +52,7 @@ const modulesOf = (one: RegoCase): readonly { readonly name: string; readonly so
 
 const judgeCompile = (one: RegoCase): string | undefined => {
   const version = one.rego_version === 'v0' ? 'v0' : 'v1';
-  const reported = checkModules(modulesOf(one), {
-    regoVersion: version,
-    keepPrint: one.print_statements === true,
-    strict: one.strict === true,
-  });
+  const reported = checkModules(modulesOf(one), { regoVersion: version });
   const texts = reported.map(
     (d) => `${d.location.file}:${String(d.location.row)}:${String(d.location.col)} ${d.code}: ${d.message}`,
   );

@@ -33,7 +33,9 @@ const CRD: Resource = {
 };
 
 export interface CrdObject extends KubeObject {
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[] };
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+  };
 }
 
 let counter = 0;
@@ -75,7 +77,9 @@ export async function installCrds(objects: KubeObjects): Promise<readonly CrdObj
   const folder = path.join(import.meta.dirname, '../../crds/generated');
   const names: string[] = [];
   for (const file of (await readdir(folder)).filter((name) => name.endsWith('.yaml'))) {
-    const crd = load(await readFile(path.join(folder, file), 'utf8')) as { readonly metadata: { readonly name: string } };
+    const crd = load(await readFile(path.join(folder, file), 'utf8')) as {
+      readonly metadata: { readonly name: string };
+    };
     await objects.apply(CRD, crd, { fieldManager: 'integration', force: true });
     names.push(crd.metadata.name);
   }
@@ -83,7 +87,9 @@ export async function installCrds(objects: KubeObjects): Promise<readonly CrdObj
     names.map((name) =>
       waitFor(`${name} is served`, async () => {
         const crd = await objects.get<CrdObject>(CRD, { name });
-        const isServed = crd?.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True');
+        const isServed = crd?.status?.conditions?.some(
+          ({ type, status }) => type === 'Established' && status === 'True',
+        );
         return isServed === true ? crd : undefined;
       }),
     ),

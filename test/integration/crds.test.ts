@@ -31,7 +31,13 @@ test('the apiserver accepts every kind as a structural schema', async () => {
 test.each([
   ['a number for text', 'PolicyDomain', 'policydomains', { policies: [{ mrn: 1, rego: '' }] }, 'spec.policies[0].mrn'],
   ['an object for a list', 'PolicyDomain', 'policydomains', { roles: {} }, 'spec.roles'],
-  ['a share over 100%', 'PolicySet', 'policysets', { rollout: { requirePrepared: '101%' } }, 'spec.rollout.requirePrepared'],
+  [
+    'a share over 100%',
+    'PolicySet',
+    'policysets',
+    { rollout: { requirePrepared: '101%' } },
+    'spec.rollout.requirePrepared',
+  ],
   ['a duration without a unit', 'PolicySet', 'policysets', { withdrawTimeout: '60' }, 'spec.withdrawTimeout'],
   ['a negative count', 'PolicyDecisionPoint', 'policydecisionpoints', { replicas: -1 }, 'spec.replicas'],
   ['an unknown form', 'PolicyDecisionPoint', 'policydecisionpoints', { form: 'Zeppelin' }, 'spec.form'],

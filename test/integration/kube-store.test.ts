@@ -29,7 +29,17 @@ test('a watch leaves out the bytes of bundles, a read has them', async () => {
   const digest = `sha256:${'a'.repeat(64)}`;
   const name = `sha256-${'a'.repeat(64)}`;
   const data = Buffer.from('some bytes').toString('base64');
-  const spec = { digest, domain: 'd', domainUid: 'u', generation: 1, rendererVersion: 1, size: 10, gzSize: 10, policies: 0, data };
+  const spec = {
+    digest,
+    domain: 'd',
+    domainUid: 'u',
+    generation: 1,
+    rendererVersion: 1,
+    size: 10,
+    gzSize: 10,
+    policies: 0,
+    data,
+  };
   await cluster.store.create({ apiVersion: API_VERSION, kind: 'PolicyBundle', metadata: { namespace, name }, spec });
   expect(watcher.get({ namespace, name })?.spec.data).toBe('');
   expect((await cluster.store.get('PolicyBundle', { namespace, name }))?.spec.data).toBe(data);

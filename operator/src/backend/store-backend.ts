@@ -140,4 +140,3 @@ function emitDecision(events: EventSink, revision: PolicyRevision, set: SetKey, 
     regarding,
   });
 }
-

@@ -45,7 +45,10 @@ function namesIn(part: Referring): ReadonlySet<string> {
 }
 
 /** `start` and every name that can be reached from it; names without an entry are left out. */
-export function reachable(start: Iterable<string>, edges: ReadonlyMap<string, ReadonlySet<string>>): ReadonlySet<string> {
+export function reachable(
+  start: Iterable<string>,
+  edges: ReadonlyMap<string, ReadonlySet<string>>,
+): ReadonlySet<string> {
   const seen = new Set<string>();
   const open = [...start];
   for (let name = open.pop(); name !== undefined; name = open.pop()) {

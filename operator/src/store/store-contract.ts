@@ -4,7 +4,6 @@ import {
   type PolicyDomain,
   type PolicyRevision,
   type PolicyRevisionSpec,
-  type PolicySet,
 } from '@edict/crds';
 import type { KindName, NewObject, Store, WatchEvent } from './store.ts';
 
@@ -251,7 +250,7 @@ export function describeStoreContract({ test, expect, eventually }: ContractRunn
   test('of many who write one version exactly one succeeds', async () => {
     const object = await store().create(newSet(subject.namespace(), 'raced'));
     const writes = Array.from({ length: 8 }, (_, index) =>
-      codeOf(store().update<'PolicySet'>({ ...object, spec: { ...object.spec, minReady: index + 2 } } as PolicySet)),
+      codeOf(store().update<'PolicySet'>({ ...object, spec: { ...object.spec, minReady: index + 2 } })),
     );
     const outcomes = await Promise.all(writes);
     expect(outcomes.filter((outcome) => outcome === 'no error').length).toBe(1);

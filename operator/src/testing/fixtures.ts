@@ -37,7 +37,12 @@ export function aDomainSpec(over: Partial<PolicyDomainSpec> = {}): PolicyDomainS
 
 /** A PolicyDomain that is not stored yet. */
 export function aDomain(name: string, over: Partial<PolicyDomainSpec> = {}): NewObject<'PolicyDomain'> {
-  return { apiVersion: API_VERSION, kind: 'PolicyDomain', metadata: { namespace: NAMESPACE, name }, spec: aDomainSpec(over) };
+  return {
+    apiVersion: API_VERSION,
+    kind: 'PolicyDomain',
+    metadata: { namespace: NAMESPACE, name },
+    spec: aDomainSpec(over),
+  };
 }
 
 /** A log that keeps what it is told. */
@@ -89,6 +94,7 @@ export function connectPdp(
   set: string,
   index: number,
   options: { readonly refuse?: (domains: readonly string[]) => string | undefined } = {},
+  namespace = NAMESPACE,
 ): ConnectedPdp {
   let served = 0;
   let domains: readonly string[] = [];
@@ -103,7 +109,7 @@ export function connectPdp(
   const identity = {
     nodeId: `node-${String(index)}`,
     podName: `pdp-${String(index)}`,
-    namespace: NAMESPACE,
+    namespace,
     serviceAccount: 'pdp',
     sets: [set],
   };
@@ -168,7 +174,8 @@ export async function eventually<T>(
   for (;;) {
     const seen = await look();
     if (seen !== undefined) return seen;
-    if (Date.now() > until) throw new Error(`never came true: ${what}; last seen ${JSON.stringify(describe(), null, 1)}`);
+    if (Date.now() > until)
+      throw new Error(`never came true: ${what}; last seen ${JSON.stringify(describe(), null, 1)}`);
     await new Promise((resolve) => {
       setTimeout(resolve, 10);
     });

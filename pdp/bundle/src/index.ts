@@ -48,7 +48,7 @@ export { convertText } from './convert/convert-text.ts';
 export type { ConvertResult } from './convert/convert-text.ts';
 export { ConvertError, toDomainObject } from './convert/domain-object.ts';
 export type { DomainObject, DomainObjectOptions } from './convert/domain-object.ts';
-export { parseDocument, readPreamble } from './read/read-domain.ts';
+export { DOMAIN_MAX_BYTES, parseDocument, readPreamble } from './read/read-domain.ts';
 export type { ParsedDocument, Preamble } from './read/read-domain.ts';
 export type { JsonValue } from './read/object-node.ts';
 export { printDomainObject } from './convert/print-object.ts';

@@ -66,11 +66,14 @@ export type Outcome =
       readonly location?: Location;
     };
 
-/** A program bound to its data. Reusable and re-entrant; one evaluation shares nothing with the next. */
+/**
+ * A program bound to its data. Reusable: one evaluation shares nothing with the next. Evaluations are synchronous, and
+ * no built-in calls back, so two of one instance never overlap.
+ */
 export interface Instance {
   /**
    * Evaluates one entry point. Never throws for anything that a policy or an input can cause: such failures are
    * `kind: 'error'`. `input` is read, never changed; `undefined` means that there is no input document.
    */
-  readonly evaluate: (entrypoint: string, input: Value | undefined, options?: EvaluateOptions) => Outcome;
+  readonly evaluate: (entrypoint: string, input: Value, options?: EvaluateOptions) => Outcome;
 }

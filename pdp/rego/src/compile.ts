@@ -38,10 +38,6 @@ export const checkModule = (
 export interface CheckOptions {
   readonly regoVersion?: RegoVersion | undefined;
   readonly unsafeBuiltins?: readonly string[] | undefined;
-  /** Keep calls of `print`, which are erased otherwise. */
-  readonly keepPrint?: boolean;
-  /** OPA's strict mode. */
-  readonly strict?: boolean;
 }
 
 /** Every problem that keeps modules from loading together. */

@@ -1,4 +1,4 @@
-/** A place in a policy text. Rows and columns count from 1; columns count UTF-8 bytes as OPA's do. */
+/** A place in a policy text. Rows and columns count from 1; columns count characters (code points) as OPA's do. */
 export interface Location {
   readonly file: string;
   readonly row: number;
@@ -10,11 +10,7 @@ export interface Location {
 
 /** OPA's error codes for modules that do not load. */
 export type DiagnosticCode =
-  | 'rego_parse_error'
-  | 'rego_compile_error'
-  | 'rego_type_error'
-  | 'rego_unsafe_var_error'
-  | 'rego_recursion_error';
+  'rego_parse_error' | 'rego_compile_error' | 'rego_type_error' | 'rego_unsafe_var_error' | 'rego_recursion_error';
 
 /** One problem found in policy text. `code` is API: tests and users match on it, never on `message`. */
 export interface Diagnostic {

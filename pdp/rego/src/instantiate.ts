@@ -11,8 +11,8 @@ import type { Value } from './runtime/value.ts';
 /** What the code of a program returns when it is given its runtime. */
 interface Machine {
   readonly sites: readonly Site[];
-  readonly entrypoints: ReadonlyMap<string, () => Value | undefined>;
-  readonly begin: (input: Value | undefined, data: Value, context: Evaluation, steps: number) => void;
+  readonly entrypoints: ReadonlyMap<string, () => Value>;
+  readonly begin: (input: Value, data: Value, context: Evaluation, steps: number) => void;
   readonly end: () => void;
 }
 
@@ -23,17 +23,8 @@ const platform: Surroundings = {
 };
 
 /** Binds a program to base documents. Throws only if `program` was not made by `compile`. */
-export const instantiate = (program: Program, options: InstanceOptions = {}): Instance =>
-  instantiateWith(program, options, builtins, platform);
-
-/** {@link instantiate} with other built-ins, clock and random source. */
-export const instantiateWith = (
-  program: Program,
-  options: InstanceOptions,
-  available: ReadonlyMap<string, Builtin>,
-  surroundings: Surroundings,
-): Instance => {
-  const runner = new Runner(program, options, available, surroundings);
+export const instantiate = (program: Program, options: InstanceOptions = {}): Instance => {
+  const runner = new Runner(program, options);
   return {
     evaluate: (entrypoint, input, how = {}) => {
       const value = runner.run(entrypoint, input, how);
@@ -67,7 +58,7 @@ export class Runner {
   }
 
   /** The value of an entry point; see also `failure`. */
-  run(entrypoint: string, input: Value | undefined, how: EvaluateOptions): Value | undefined {
+  run(entrypoint: string, input: Value, how: EvaluateOptions): Value {
     const machine = this.#machine;
     this.failure = undefined;
     const enter = machine.entrypoints.get(entrypoint);
@@ -76,7 +67,7 @@ export class Runner {
       return undefined;
     }
     const evaluation = new Evaluation(machine.sites, how, this.#surroundings, this.#sorted);
-    let value: Value | undefined;
+    let value: Value;
     let failure: Failure | undefined;
     try {
       machine.begin(input, this.#data, evaluation, how.maxSteps ?? DEFAULT_MAX_STEPS);

@@ -36,7 +36,7 @@ export type QueryFailure = Failure;
 
 export interface QueryRun {
   readonly data: Value;
-  readonly input: Value | undefined;
+  readonly input: Value;
   readonly strictBuiltinErrors: boolean;
   readonly builtins?: ReadonlyMap<string, Builtin>;
 }
@@ -68,8 +68,7 @@ export const runQuery = (
   const available = run.builtins ?? allBuiltins;
   const runner = (program: Program): Runner => new Runner(program, { data: run.data }, available);
   const how = { strictBuiltinErrors: run.strictBuiltinErrors };
-  const rowsOf = (value: Value | undefined): readonly (readonly Value[])[] =>
-    (value ?? []) as readonly (readonly Value[])[];
+  const rowsOf = (value: Value): readonly (readonly Value[])[] => (value ?? []) as readonly (readonly Value[])[];
   let { input } = run;
   if (query.inputProgram !== undefined) input = rowsOf(runner(query.inputProgram).run('query', undefined, how))[0]?.[0];
   const main = runner(query.program);

@@ -18,7 +18,12 @@ export function conditionsOf(observed: ObservedDomain, digest: string | undefine
     const { reason, message } = judgement;
     return [
       { type: 'Accepted', status: 'False', reason, message },
-      { type: 'Rendered', status: 'False', reason, message: 'this generation is not rendered; what was valid before serves on' },
+      {
+        type: 'Rendered',
+        status: 'False',
+        reason,
+        message: 'this generation is not rendered; what was valid before serves on',
+      },
       { type: 'Prepared', status: 'False', reason, message: 'this generation is refused' },
       { type: 'Converged', status: 'False', reason, message: 'this generation is refused' },
       { type: 'Ready', status: 'False', reason, message },

@@ -14,7 +14,11 @@ export interface ExecuteDomainDeps {
 }
 
 /** Does one action for a domain as it was observed. Throws `Conflict` when the domain has changed since. */
-export async function executeDomain(domain: PolicyDomain, action: DomainAction, deps: ExecuteDomainDeps): Promise<void> {
+export async function executeDomain(
+  domain: PolicyDomain,
+  action: DomainAction,
+  deps: ExecuteDomainDeps,
+): Promise<void> {
   const { store, events } = deps;
   const finalizers = domain.metadata.finalizers ?? [];
   const namespace = domain.metadata.namespace ?? '';

@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { formatProblem, isDigest } from '@edict/bundle';
 import { findCondition, type PolicyDomain, type PolicySet } from '@edict/crds';
-import { CheckError, type DomainChecker, type DomainContext, type DomainVerdict } from '../../compile/domain-checker.ts';
+import {
+  CheckError,
+  type DomainChecker,
+  type DomainContext,
+  type DomainVerdict,
+} from '../../compile/domain-checker.ts';
 import { domainsReferredTo, reachable } from '../../compile/domain-references.ts';
 import { keyOf, keyText } from '../../store/object-key.ts';
 import { carries, isDeleting, type World } from '../world.ts';
@@ -122,9 +127,7 @@ function fingerprint(domain: PolicyDomain, contexts: readonly (readonly PolicyDo
   hash.update(JSON.stringify([domain.metadata.uid, domain.metadata.generation]));
   for (const context of contexts) {
     const parts = context.map((other) =>
-      isRefused(other)
-        ? [other.metadata.uid, other.status?.digest]
-        : [other.metadata.uid, other.metadata.generation],
+      isRefused(other) ? [other.metadata.uid, other.status?.digest] : [other.metadata.uid, other.metadata.generation],
     );
     hash.update(JSON.stringify(parts));
   }

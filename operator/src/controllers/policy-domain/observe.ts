@@ -33,9 +33,12 @@ export async function observeDomain(key: string, deps: ObserveDomainDeps): Promi
   return {
     domain,
     judgement: isDeleting(domain) ? undefined : judgement,
-    stored: stored === undefined ? undefined : { digest: stored.spec.digest, rendererVersion: stored.spec.rendererVersion },
+    stored:
+      stored === undefined ? undefined : { digest: stored.spec.digest, rendererVersion: stored.spec.rendererVersion },
     hasBundle: judgement?.type === 'valid' && bundleOf(world, namespace, judgement.bundle.digest) !== undefined,
-    sets: sets.map((set) => setView(set, domain, world, board)).filter((view) => view.selects || view.committed !== undefined),
+    sets: sets
+      .map((set) => setView(set, domain, world, board))
+      .filter((view) => view.selects || view.committed !== undefined),
     namespaceHasSet: sets.some((set) => !isDeleting(set)),
     now: now(),
   };

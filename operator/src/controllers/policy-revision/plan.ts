@@ -83,12 +83,19 @@ function conditionsOf(
 ): readonly DesiredCondition[] {
   const prepared = told === undefined ? preparedCount : `${told.counts.prepared}/${told.counts.required}`;
   const active = told === undefined ? activeCount : `${told.counts.active}/${told.counts.required}`;
-  const all: DesiredCondition = { type: 'Prepared', status: 'True', reason: 'AllPrepared', message: 'decided to be served' };
+  const all: DesiredCondition = {
+    type: 'Prepared',
+    status: 'True',
+    reason: 'AllPrepared',
+    message: 'decided to be served',
+  };
   switch (phase) {
     case 'Pending':
     case 'Preparing': {
       const message = `${prepared === '' ? 'no' : prepared} PDPs have prepared it`;
-      return ['Prepared', 'Converged', 'Ready'].map((type) => waiting(type as 'Ready', message)).concat(working(message));
+      return ['Prepared', 'Converged', 'Ready']
+        .map((type) => waiting(type as 'Ready', message))
+        .concat(working(message));
     }
     case 'Committing': {
       const message = `${active === '' ? 'no' : active} PDPs serve it`;

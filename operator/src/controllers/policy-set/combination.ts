@@ -25,7 +25,12 @@ export class CombinationJudge {
   }
 
   /** Why the manifest cannot be served, if it cannot. `good` is a manifest that is known to be good. */
-  async judge(namespace: string, content: string, manifest: Manifest, good: Manifest | undefined): Promise<Refusal | undefined> {
+  async judge(
+    namespace: string,
+    content: string,
+    manifest: Manifest,
+    good: Manifest | undefined,
+  ): Promise<Refusal | undefined> {
     const key = `${namespace} ${content}`;
     if (this.#known.has(key)) return this.#known.get(key);
     const verdict = await this.#judge(namespace, manifest, good);
@@ -42,7 +47,9 @@ export class CombinationJudge {
     const present = new Set(manifest.domains.map(({ name }) => name));
     const isRemoval = [...before.keys()].some((name) => !present.has(name));
     // Whoever referred to a domain that is gone cannot be told from here: then all are looked at.
-    const changed = manifest.domains.filter(({ name, digest }) => isRemoval || before.get(name) !== digest).map(({ name }) => name);
+    const changed = manifest.domains
+      .filter(({ name, digest }) => isRemoval || before.get(name) !== digest)
+      .map(({ name }) => name);
     const bundles: StoredBundle[] = [];
     for (const { digest, name } of manifest.domains) {
       const gzip = isDigest(digest) ? await this.#deps.bundleBytes(namespace, digest) : undefined;

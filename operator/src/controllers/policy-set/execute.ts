@@ -37,7 +37,9 @@ export async function executeSet(set: PolicySet, action: SetAction, deps: Execut
       events.emit({
         type: isClean ? 'Normal' : 'Warning',
         reason: isClean ? 'Withdrawn' : 'WithdrawTimeout',
-        message: isClean ? 'no PDP serves the set any more' : 'deleted although not every PDP has confirmed the withdrawal',
+        message: isClean
+          ? 'no PDP serves the set any more'
+          : 'deleted although not every PDP has confirmed the withdrawal',
         regarding: subjectOf(set),
       });
       return after;
@@ -104,7 +106,8 @@ async function createRevision(
     throw new StoreError('Conflict', `revision ${n} of ${namespace}/${name} exists already`, { cause: error });
   }
   metrics.revisions.inc({ reason });
-  const what = rollbackOf === undefined ? `${wanted.manifest.domains.length} domains` : `the content of revision ${rollbackOf}`;
+  const what =
+    rollbackOf === undefined ? `${wanted.manifest.domains.length} domains` : `the content of revision ${rollbackOf}`;
   events.emit({
     type: 'Normal',
     reason: rollbackOf === undefined ? 'RevisionCreated' : 'RolledBack',

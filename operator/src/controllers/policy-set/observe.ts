@@ -39,7 +39,8 @@ export async function observeSet(key: string, deps: ObserveSetDeps): Promise<Obs
   if (!isRefusal(wanted)) {
     if (wanted.content === (head?.content ?? '[]')) debounce.settle(key);
     else if (!isDeleting(set)) debounceMs = debounce.remainingMs(key, wanted.content, unsettled, now());
-    const isNew = wanted.content !== head?.content && wanted.reason !== 'Rollback' && wanted.manifest.domains.length > 0;
+    const isNew =
+      wanted.content !== head?.content && wanted.reason !== 'Rollback' && wanted.manifest.domains.length > 0;
     // Checked when it is about to be made, and beside the event loop: the caches may be newer afterwards.
     if (isNew && debounceMs === 0 && !set.spec.paused) {
       const committed = committedOf(own);

@@ -10,8 +10,7 @@ export interface MemberView {
   readonly generation: number;
   /** The last good bundle, if there is one and it is stored. */
   readonly bundle:
-    | { readonly digest: string; readonly size: number; readonly gzSize: number; readonly policies: number }
-    | undefined;
+    { readonly digest: string; readonly size: number; readonly gzSize: number; readonly policies: number } | undefined;
   /** Whether the domain's newest generation has been looked at. */
   readonly settled: boolean;
 }

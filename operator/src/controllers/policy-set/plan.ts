@@ -68,7 +68,13 @@ function planStatus(observed: ObservedSet, standing: Standing): SetPlan {
 }
 
 /** A status without the figures that change with every answer of every PDP. */
-function essence({ pdps: _pdps, pdpsActive: _active, exceptions: _exceptions, conditions, ...rest }: PolicySetStatus): unknown {
+function essence({
+  pdps: _pdps,
+  pdpsActive: _active,
+  exceptions: _exceptions,
+  conditions,
+  ...rest
+}: PolicySetStatus): unknown {
   return { ...rest, conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })) };
 }
 
@@ -101,7 +107,10 @@ function planDeletion(observed: ObservedSet, deletionTimestamp: string): SetPlan
   const remainingMs = Date.parse(deletionTimestamp) + durationMs(set.spec.withdrawTimeout) - now;
   const isEmpty = head.object.spec.reason === 'Withdraw' && head.state === 'Committed' && isNothing(head);
   const isConfirmed =
-    isEmpty && progress?.revision === head.n && progress.counts.active >= progress.counts.required && progress.phase === 'Completed';
+    isEmpty &&
+    progress?.revision === head.n &&
+    progress.counts.active >= progress.counts.required &&
+    progress.phase === 'Completed';
   if (isConfirmed) return finish('Withdrawn');
   if (remainingMs <= 0) return finish('WithdrawTimeout');
   const needsRevision = !isNothing(head);

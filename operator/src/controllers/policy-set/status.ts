@@ -126,7 +126,11 @@ function verdictOf(observed: ObservedSet, standing: Standing): Verdict {
     }
     case 'Resting': {
       const until = rfc3339(observed.now + standing.remainingMs);
-      return no('RepeatedFailure', `three revisions failed within ten minutes; edit the set, or wait until ${until}`, 'Stalled');
+      return no(
+        'RepeatedFailure',
+        `three revisions failed within ten minutes; edit the set, or wait until ${until}`,
+        'Stalled',
+      );
     }
     case 'Waiting':
     case 'Due':
@@ -153,16 +157,29 @@ function servedVerdict({ set, progress }: ObservedSet, head: RevisionView): Verd
   }
   const name = `revision ${head.n}`;
   if (counts.active < counts.required) {
-    return { ...no('WaitingForPDP', `${counts.active} of ${counts.required} PDPs serve ${name}`, 'Reconciling'), prepared: true };
+    return {
+      ...no('WaitingForPDP', `${counts.active} of ${counts.required} PDPs serve ${name}`, 'Reconciling'),
+      prepared: true,
+    };
   }
   if (counts.required === 0 && minReady > 0) {
-    return { ready: 'Unknown', reason: 'NoPDP', message: `${name} is decided, but no PDP serves the set`, prepared: true };
+    return {
+      ready: 'Unknown',
+      reason: 'NoPDP',
+      message: `${name} is decided, but no PDP serves the set`,
+      prepared: true,
+    };
   }
   if (counts.active < minReady) {
     const message = `${counts.active} PDPs serve ${name}, at least ${minReady} must`;
     return { ...no('PDPUnavailable', message, 'Reconciling'), prepared: true };
   }
-  return { ready: 'True', reason: 'Converged', message: `${counts.active} of ${counts.required} PDPs serve ${name}`, prepared: true };
+  return {
+    ready: 'True',
+    reason: 'Converged',
+    message: `${counts.active} of ${counts.required} PDPs serve ${name}`,
+    prepared: true,
+  };
 }
 
 /**
@@ -178,7 +195,10 @@ function unheardVerdict(set: ObservedSet['set'], head: RevisionView): Verdict {
   if (isSame && before?.status === 'True') {
     return { ready: 'True', reason: 'Converged', message: before.message, prepared: true };
   }
-  return { ...no('WaitingForPDP', `revision ${head.n} is decided; waiting for the PDPs to report`, 'Reconciling'), prepared: true };
+  return {
+    ...no('WaitingForPDP', `revision ${head.n} is decided; waiting for the PDPs to report`, 'Reconciling'),
+    prepared: true,
+  };
 }
 
 function no(reason: ConditionReason, message: string, work: 'Reconciling' | 'Stalled'): Verdict {

@@ -1,4 +1,11 @@
-import { canonicalJson, createManifest, isDigest, manifestDigest, type Manifest, type ManifestDomain } from '@edict/bundle';
+import {
+  canonicalJson,
+  createManifest,
+  isDigest,
+  manifestDigest,
+  type Manifest,
+  type ManifestDomain,
+} from '@edict/bundle';
 import { selectorMatches, type PolicyRevision, type PolicySet } from '@edict/crds';
 import { SET_DOMAINS_MAX, SET_MAX_BYTES } from '@edict/protocol';
 import { contentKey, manifestOf } from '../manifest-text.ts';
@@ -33,7 +40,11 @@ export function membersOf(world: World, set: PolicySet): readonly MemberView[] {
 }
 
 /** What a set should serve now, or why it cannot. */
-export function wantedOf(set: PolicySet, members: readonly MemberView[], revisions: readonly PolicyRevision[]): Wanted | Refusal {
+export function wantedOf(
+  set: PolicySet,
+  members: readonly MemberView[],
+  revisions: readonly PolicyRevision[],
+): Wanted | Refusal {
   if (isDeleting(set)) return wantedFrom(set, [], revisions);
   if (set.spec.rollbackTo !== undefined) return rolledBack(set.spec.rollbackTo, revisions);
   return wantedFrom(set, members, revisions);
@@ -55,7 +66,11 @@ function rolledBack(n: number, revisions: readonly PolicyRevision[]): Wanted | R
   };
 }
 
-function wantedFrom(set: PolicySet, members: readonly MemberView[], revisions: readonly PolicyRevision[]): Wanted | Refusal {
+function wantedFrom(
+  set: PolicySet,
+  members: readonly MemberView[],
+  revisions: readonly PolicyRevision[],
+): Wanted | Refusal {
   const domains: ManifestDomain[] = [];
   let policies = 0;
   for (const { namespace, name, uid, generation, bundle } of members) {
@@ -64,12 +79,20 @@ function wantedFrom(set: PolicySet, members: readonly MemberView[], revisions: r
     domains.push({ namespace, name, uid, generation, digest, size, gzSize });
     policies += bundle.policies;
   }
-  const manifest: Manifest = createManifest({ setUid: set.metadata.uid ?? '', engineMin: ENGINE_MIN, domains, policies });
+  const manifest: Manifest = createManifest({
+    setUid: set.metadata.uid ?? '',
+    engineMin: ENGINE_MIN,
+    domains,
+    policies,
+  });
   const tooLarge = sizeProblem(manifest);
   if (tooLarge !== undefined) return { reason: 'TooLarge', message: tooLarge };
   const text = canonicalJson(manifest);
   if (text.length > MANIFEST_MAX_CHARACTERS) {
-    return { reason: 'TooLarge', message: `the manifest has ${text.length} characters; the limit is ${MANIFEST_MAX_CHARACTERS}` };
+    return {
+      reason: 'TooLarge',
+      message: `the manifest has ${text.length} characters; the limit is ${MANIFEST_MAX_CHARACTERS}`,
+    };
   }
   return {
     content: contentKey(domains),

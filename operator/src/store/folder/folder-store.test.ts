@@ -83,7 +83,11 @@ test.each([
   ['an unknown kind', domain('a').replace('PolicyDomain', 'PolicyThing'), /^a\.yaml:2:1: kind: "PolicyThing"/],
   ['a kind that only the operator writes', domain('a').replace('PolicyDomain', 'PolicyRevision'), /^a\.yaml:2:1: kind/],
   ['no name', domain('a').replace('{name: a}', '{}'), /^a\.yaml:3:\d+: metadata\.name/],
-  ['a second document that is broken', `${domain('a')}---\n${domain('b').replace('spec:', 'spec: 7')}`, /^a\.yaml:1[0-9]:/],
+  [
+    'a second document that is broken',
+    `${domain('a')}---\n${domain('b').replace('spec:', 'spec: 7')}`,
+    /^a\.yaml:1[0-9]:/,
+  ],
 ])('%s is told with its place, and the last good object stays', async (_name, text, place) => {
   await put('a.yaml', domain('a'));
   const before = await store.list('PolicyDomain');
@@ -135,7 +139,10 @@ test('a removed file removes its objects, once their finalizers allow it', async
   await put('a.yaml', domain('a'));
   const [object] = await store.list('PolicyDomain');
   if (object === undefined) throw new Error('not there');
-  await store.update<'PolicyDomain'>({ ...object, metadata: { ...object.metadata, finalizers: ['edict.dev/withdraw'] } });
+  await store.update<'PolicyDomain'>({
+    ...object,
+    metadata: { ...object.metadata, finalizers: ['edict.dev/withdraw'] },
+  });
   await rm(join(folder, 'a.yaml'));
   await store.rescan();
   const [held] = await store.list('PolicyDomain');
@@ -155,7 +162,9 @@ test('what comes from a file is changed in the file', async () => {
   const [object] = await store.list('PolicyDomain');
   if (object === undefined) throw new Error('not there');
   await expect(store.update<'PolicyDomain'>({ ...object, spec: {} })).rejects.toMatchObject({ code: 'Invalid' });
-  await expect(store.delete('PolicyDomain', { namespace: 'default', name: 'a' })).rejects.toMatchObject({ code: 'Invalid' });
+  await expect(store.delete('PolicyDomain', { namespace: 'default', name: 'a' })).rejects.toMatchObject({
+    code: 'Invalid',
+  });
 });
 
 test('a new process finds everything as it was, and versions go on rising', async () => {

@@ -39,7 +39,12 @@ export function readFileObjects(input: FileInput): FileObjects {
     return { objects: [], sources: [], problems: [{ file, message: `larger than ${MAX_FILE_LENGTH} characters` }] };
   }
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, schema: 'core', prettyErrors: false, uniqueKeys: true });
+  const documents = parseAllDocuments(text, {
+    lineCounter: lines,
+    schema: 'core',
+    prettyErrors: false,
+    uniqueKeys: true,
+  });
   if ('empty' in documents) return { objects: [], problems: [], sources: [] };
   const objects: AnyObject[] = [];
   const problems: FolderProblem[] = [];
@@ -61,12 +66,7 @@ export function readFileObjects(input: FileInput): FileObjects {
 
 type DocumentResult = { readonly object: AnyObject } | { readonly problems: readonly FolderProblem[] };
 
-function readDocument(
-  input: FileInput,
-  document: Document,
-  lines: LineCounter,
-  sources: Set<string>,
-): DocumentResult {
+function readDocument(input: FileInput, document: Document, lines: LineCounter, sources: Set<string>): DocumentResult {
   const { file, namespace } = input;
   const place = (path: readonly PropertyKey[]) => positionOf(document, lines, path);
   const refuse = (path: readonly PropertyKey[], message: string): DocumentResult => ({
@@ -80,7 +80,12 @@ function readDocument(
   if (DOMAIN_KINDS.has(kind)) {
     const domain = readDomainSpec(input, document, kind, sources);
     if ('problems' in domain) return domain;
-    return validated(file, place, { apiVersion: API_VERSION, kind: 'PolicyDomain', metadata: withNamespace, spec: domain.spec });
+    return validated(file, place, {
+      apiVersion: API_VERSION,
+      kind: 'PolicyDomain',
+      metadata: withNamespace,
+      spec: domain.spec,
+    });
   }
   if (!USER_KINDS.has(kind)) return refuse(['kind'], `kind: "${kind}" is not read from a folder`);
   return validated(file, place, { ...value, metadata: withNamespace });
@@ -168,7 +173,11 @@ function plainValue(document: Document): unknown {
 }
 
 /** The place of the deepest node on the path that is there. */
-function positionOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): { line: number; column: number } {
+function positionOf(
+  document: Document,
+  lines: LineCounter,
+  path: readonly PropertyKey[],
+): { line: number; column: number } {
   let node: unknown = document.contents;
   let offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;
   for (const part of path) {

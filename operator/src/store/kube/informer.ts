@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { createInterface } from 'node:readline';
 import type { Clock } from '../../clock.ts';
 import { StoreError } from '../errors.ts';
 import type { KubeClient } from './kube-client.ts';
@@ -47,6 +46,10 @@ interface WatchLine {
 
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
+/** A watch that ends in order sooner than this, without any event, is no watch: it is not begun again at once. */
+const SHORTEST_WATCH_MS = 1000;
+/** Longest line of a watch, characters: far more than the largest object. */
+const MAX_LINE_LENGTH = 32 * 1024 * 1024;
 /** The apiserver ends a watch after this long; a clean end resumes at once. */
 const WATCH_SECONDS = 300;
 
@@ -71,13 +74,15 @@ async function run<T>(options: InformerOptions<T>, signal: AbortSignal): Promise
   while (!signal.aborted) {
     try {
       resourceVersion ??= await list(options, signal);
+      const startedAt = options.clock.monotonic();
       const ended = await follow(options, resourceVersion, signal);
       resourceVersion = ended.resourceVersion;
       if (ended.sawEvent) failures = 0;
-      if (ended.cause === undefined) continue; // the server's own time limit: resume at once
-      throw new RestartError(ended.cause, ended.error);
+      const isWorking = ended.sawEvent || options.clock.monotonic() - startedAt >= SHORTEST_WATCH_MS;
+      if (ended.cause === undefined && isWorking) continue; // the server's own time limit: resume at once
+      throw new RestartError(ended.cause ?? 'watch', ended.error ?? new Error('the watch ended as soon as it began'));
     } catch (error) {
-      if (signal.aborted) return;
+      if (isAborted(signal)) return;
       const cause = error instanceof RestartError ? error.restart : 'list';
       if (cause === 'expired') resourceVersion = undefined;
       failures += 1;
@@ -112,7 +117,8 @@ async function list<T>(options: InformerOptions<T>, signal: AbortSignal): Promis
       signal,
     })) as ListAnswer;
     // Items of a list carry no kind: they get it here, so that every object says what it is.
-    for (const item of answer.items) objects.push({ apiVersion: resource.apiVersion, kind: resource.kind, ...item } as T);
+    for (const item of answer.items)
+      objects.push({ apiVersion: resource.apiVersion, kind: resource.kind, ...item } as T);
     page = answer.metadata.continue === '' ? undefined : answer.metadata.continue;
     if (page !== undefined) continue;
     options.handler.replace(objects);
@@ -151,19 +157,18 @@ async function follow<T>(options: InformerOptions<T>, from: string, signal: Abor
   } catch (error) {
     return { resourceVersion, sawEvent, cause: isExpired(error) ? 'expired' : 'watch', error };
   }
-  let isInactive = false;
+  const silence: { tooLong: boolean } = { tooLong: false };
   let cancelTimer: () => void = () => undefined;
   const touch = (): void => {
     cancelTimer();
     cancelTimer = clock.schedule(inactivityMs, () => {
-      isInactive = true;
+      silence.tooLong = true;
       stream.destroy(new Error(`no event for ${inactivityMs} ms`));
     });
   };
   touch();
   try {
-    // `crlfDelay` makes one line of `\r\n`; a line is at most one object.
-    for await (const text of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const text of linesOf(stream)) {
       touch();
       const line = JSON.parse(text) as WatchLine;
       if (line.type === 'ERROR') {
@@ -175,14 +180,30 @@ async function follow<T>(options: InformerOptions<T>, from: string, signal: Abor
       if (line.type === 'ADDED' || line.type === 'MODIFIED') handler.put(line.object as T);
       else if (line.type === 'DELETED') handler.remove(line.object as T);
     }
-    if (stream.errored !== null) throw stream.errored;
     return { resourceVersion, sawEvent };
   } catch (error) {
-    return { resourceVersion, sawEvent, cause: isInactive ? 'inactive' : 'watch', error };
+    return { resourceVersion, sawEvent, cause: silence.tooLong ? 'inactive' : 'watch', error };
   } finally {
     cancelTimer();
     stream.destroy();
   }
+}
+
+/** The lines of a stream. A stream that breaks off throws, which `node:readline` would hide. */
+async function* linesOf(stream: IncomingMessage): AsyncGenerator<string> {
+  let rest = '';
+  stream.setEncoding('utf8');
+  for await (const chunk of stream as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MAX_LINE_LENGTH) throw new Error(`a line of the watch is longer than ${MAX_LINE_LENGTH} characters`);
+    for (const line of lines) if (line.trim() !== '') yield line;
+  }
+}
+
+// A call, as the flow analysis does not know that a signal changes while one waits.
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 function isExpired(error: unknown): boolean {

@@ -12,6 +12,12 @@ export interface KubeObject {
   readonly [member: string]: unknown;
 }
 
+/** What an apply names: the object's place, and the fields that the manager owns. */
+export interface AppliedKubeObject {
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [member: string]: unknown };
+  readonly [member: string]: unknown;
+}
+
 /** Reading and writing objects of any kind in Kubernetes. Throws {@link StoreError}. */
 export interface KubeObjects {
   readonly get: <T extends KubeObject>(resource: Resource, key: KeyOf) => Promise<T | undefined>;
@@ -21,7 +27,7 @@ export interface KubeObjects {
   /** Server-side apply. `force` takes over fields that another manager set. */
   readonly apply: <T extends KubeObject>(
     resource: Resource,
-    object: object & { readonly metadata: { readonly name: string; readonly namespace?: string } },
+    object: AppliedKubeObject,
     options: { readonly fieldManager: string; readonly force?: boolean; readonly subresource?: 'status' },
   ) => Promise<T>;
   /** RFC 7386 merge patch. */
@@ -85,7 +91,7 @@ export function createKubeObjects(client: KubeClient): KubeObjects {
     },
     apply: async <T extends KubeObject>(
       resource: Resource,
-      object: object & { readonly metadata: { readonly name: string; readonly namespace?: string } },
+      object: AppliedKubeObject,
       { fieldManager, force = false, subresource }: Parameters<KubeObjects['apply']>[2],
     ) =>
       (await client.request({

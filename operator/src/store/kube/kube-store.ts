@@ -36,29 +36,33 @@ export function createKubeStore(options: KubeStoreOptions): Store {
 
   /** What we wrote is what our watches know at once, so that no decision rests on the state before our own write. */
   const remember = <K extends KindName>(kind: K, object: KubeObject): KindMap[K] => {
-    const isTerminated = object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).length === 0;
+    const isTerminated =
+      object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers ?? []).length === 0;
     // The last finalizer is gone: the answer shows an object that exists no more. The watch tells of its end.
-    if (!isTerminated) for (const subscription of subscriptions) if (subscription.kind === kind) subscription.put(object);
-    return asKind<K>(object);
+    if (!isTerminated)
+      for (const subscription of subscriptions) if (subscription.kind === kind) subscription.put(object);
+    return asKind(kind, object);
+  };
+
+  const replace = async <K extends KindName>(object: KindMap[K], subresource?: 'status'): Promise<KindMap[K]> => {
+    expectVersion(object.metadata.resourceVersion);
+    const kind = object.kind as K;
+    return remember(kind, await objects.replace(resourceOf(kind), asKube(object), subresource));
   };
 
   return {
     get: async <K extends KindName>(kind: K, key: ObjectKey) => {
       const object = await objects.get<KubeObject>(resourceOf(kind), key);
-      return object === undefined ? undefined : asKind<K>(object);
+      return object === undefined ? undefined : asKind(kind, object);
     },
     list: async <K extends KindName>(kind: K, selection: Selection = {}) => {
       const found = await objects.list<KubeObject>(resourceOf(kind), {
         ...(selection.namespace === undefined ? {} : { namespace: selection.namespace }),
         ...(selection.selector === undefined ? {} : { labelSelector: selectorText(selection.selector) }),
       });
-      return found.map((object) => asKind<K>(object)).sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
+      return found.map((object) => asKind(kind, object)).sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
     },
-    watch: <K extends KindName>(
-      kind: K,
-      selection: Selection,
-      onEvent: (event: WatchEvent<K>) => void,
-    ): Watcher<K> => {
+    watch: <K extends KindName>(kind: K, selection: Selection, onEvent: (event: WatchEvent<K>) => void): Watcher<K> => {
       const cache = new ObjectCache<K>(selection, onEvent);
       const informer = startInformer<KubeObject>({
         client: options.client,
@@ -89,16 +93,10 @@ export function createKubeStore(options: KubeStoreOptions): Store {
     },
     create: async (object) =>
       remember(object.kind, await objects.create(resourceOf(object.kind), { ...object, apiVersion: API_VERSION })),
-    update: async <K extends KindName>(object: KindMap[K]) => {
-      expectVersion(object.metadata.resourceVersion);
-      return remember(object.kind as K, await objects.replace(resourceOf(object.kind as K), asKube(object)));
-    },
-    updateStatus: async <K extends KindName>(object: KindMap[K]) => {
-      expectVersion(object.metadata.resourceVersion);
-      return remember(object.kind as K, await objects.replace(resourceOf(object.kind as K), asKube(object), 'status'));
-    },
+    update: (object) => replace(object),
+    updateStatus: (object) => replace(object, 'status'),
     apply: async (object, applyOptions) =>
-      remember(object.kind, await objects.apply(resourceOf(object.kind), object, applyOptions)),
+      remember(object.kind, await objects.apply(resourceOf(object.kind), { ...object, metadata: { ...object.metadata } }, applyOptions)),
     delete: async (kind, key, preconditions = {}) => {
       const isFound = await objects.delete(resourceOf(kind), key, preconditions);
       if (!isFound) throw new StoreError('NotFound', `${kind} ${key.namespace}/${key.name} does not exist`);
@@ -112,13 +110,13 @@ export function createKubeStore(options: KubeStoreOptions): Store {
 
 /** A full bundle weighs up to a MiB; the watch's cache holds all of them for as long as the process lives. */
 function cached<K extends KindName>(kind: K, object: KubeObject): KindMap[K] {
-  if (kind !== 'PolicyBundle') return asKind<K>(object);
+  if (kind !== 'PolicyBundle') return asKind(kind, object);
   const bundle = object as unknown as PolicyBundle;
-  return asKind<K>({ ...bundle, spec: { ...bundle.spec, data: '' } });
+  return asKind(kind, { ...bundle, spec: { ...bundle.spec, data: '' } });
 }
 
 // The apiserver's schema is generated from the same zod types, so what it stores is of the kind.
-function asKind<K extends KindName>(object: object): KindMap[K] {
+function asKind<K extends KindName>(_kind: K, object: object): KindMap[K] {
   return object as KindMap[K];
 }
 
@@ -132,4 +130,3 @@ function expectVersion(resourceVersion: string | undefined): void {
     throw new StoreError('Invalid', 'metadata.resourceVersion: must be given for an update');
   }
 }
-

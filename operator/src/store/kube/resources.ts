@@ -28,7 +28,12 @@ export const RESOURCES = {
   Secret: namespaced('v1', 'Secret', 'secrets'),
   Service: namespaced('v1', 'Service', 'services'),
   ServiceAccount: namespaced('v1', 'ServiceAccount', 'serviceaccounts'),
-  TokenReview: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', plural: 'tokenreviews', isNamespaced: false },
+  TokenReview: {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenReview',
+    plural: 'tokenreviews',
+    isNamespaced: false,
+  },
   ValidatingWebhookConfiguration: {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',

@@ -1,6 +1,6 @@
 import { canonicalJson } from '../canonical-json.ts';
 import { Unencodable } from '../model.ts';
-import { decodeAnnotationText } from '../read/annotation-text.ts';
+import { AnnotationDepthError, decodeAnnotationText } from '../read/annotation-text.ts';
 import type { AnnotationEntry, AnnotationValue, DomainModel, PolicyEntity, RoleEntity } from '../model.ts';
 import type { JsonValue } from '../read/object-node.ts';
 import type { ApiVersion } from '../sourced-domain.ts';
@@ -118,7 +118,12 @@ function nativeValue(value: AnnotationValue, name: string): JsonValue {
 
 /** A string as it has to be written so that it is read as itself: JSON text only if it would be taken for JSON. */
 function stringText(text: string): string {
-  return decodeAnnotationText(text) === text ? text : JSON.stringify(text);
+  try {
+    return decodeAnnotationText(text) === text ? text : JSON.stringify(text);
+  } catch (error) {
+    if (error instanceof AnnotationDepthError) return JSON.stringify(text);
+    throw error;
+  }
 }
 
 function plainValue(value: AnnotationValue): JsonValue {

@@ -140,3 +140,13 @@ test('objects are linted as files are', () => {
   const object = { ...toDomainObject(aDomain({ policies: [open] }), { namespace: 'sales' }), spec: { roles: [{}] } };
   expect(lintDomains([{ object }]).filter(isError)).toMatchObject([{ source: 'schema', file: 'sales/shop' }]);
 });
+
+test('merges that repeat each other without end are looked at once', () => {
+  const levels = ['m0: &m0 {a: b}'];
+  for (let level = 1; level < 60; level += 1) {
+    const alias = `*m${String(level - 1)}`;
+    levels.push(`m${String(level)}: &m${String(level)} {<<: [${alias}, ${alias}]}`);
+  }
+  const found = lint(`${levels.join('\n')}\n${head}spec: {roles: [{<<: *m59}]}\n`);
+  expect(found.filter(isError)[0]).toMatchObject({ source: 'schema', kind: 'role' });
+});

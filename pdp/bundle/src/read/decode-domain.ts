@@ -1,9 +1,16 @@
-import { decodeAnnotationText } from './annotation-text.ts';
+import { ANNOTATION_MAX_DEPTH, AnnotationDepthError, decodeAnnotationText, isTooDeep } from './annotation-text.ts';
 import { regoRowPositions } from './rego-rows.ts';
 import { dereference } from './yaml-node.ts';
 import type { Decoder, FieldDecoder } from './decoder.ts';
 import type { YamlNode } from './yaml-node.ts';
-import type { AnnotationEntry, DomainModel, PolicyEntity, ResourceGroupEntity, RoleEntity } from '../model.ts';
+import type {
+  AnnotationEntry,
+  AnnotationValue,
+  DomainModel,
+  PolicyEntity,
+  ResourceGroupEntity,
+  RoleEntity,
+} from '../model.ts';
 import type { Position } from '../problem.ts';
 import type { ApiVersion } from '../sourced-domain.ts';
 
@@ -182,16 +189,14 @@ class DomainReader {
     let name = '';
     let merge = '';
     // A missing or null value is the empty string in the versions whose values are strings, and null in those with any.
-    let value: AnnotationEntry['value'] = this.#nativeValues ? null : '';
+    let value: AnnotationValue = this.#nativeValues ? null : '';
     const fields: Record<string, FieldDecoder> = {
       name: (field) => {
         name = this.#decoder.string(field) ?? name;
       },
       value: (field) => {
-        if (this.#nativeValues) {
-          const native = this.#decoder.any(field);
-          value = typeof native === 'string' ? decodeAnnotationText(native) : native;
-        } else value = decodeAnnotationText(this.#decoder.string(field) ?? '');
+        const native = this.#nativeValues ? this.#decoder.any(field) : (this.#decoder.string(field) ?? '');
+        value = this.#annotationValue(native, field);
       },
     };
     if (this.#merge) {
@@ -200,6 +205,17 @@ class DomainReader {
       };
     }
     return this.#decoder.struct(node, fields) ? { name, value, merge } : undefined;
+  }
+
+  #annotationValue(native: AnnotationValue, field: YamlNode): AnnotationValue {
+    try {
+      const value = typeof native === 'string' ? decodeAnnotationText(native) : native;
+      if (!isTooDeep(value)) return value;
+    } catch (error) {
+      if (!(error instanceof AnnotationDepthError)) throw error;
+    }
+    this.#decoder.report(`the value nests deeper than ${String(ANNOTATION_MAX_DEPTH)} levels`, field);
+    return null;
   }
 
   #defaults(node: YamlNode): void {

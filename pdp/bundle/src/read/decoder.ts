@@ -60,7 +60,7 @@ export class Decoder {
     return this.#follow(node, (target) => {
       if (target.kind !== 'scalar') {
         this.#mismatch(target, 'a string');
-        return;
+        return undefined;
       }
       if (isNull(target)) return undefined;
       const { tag } = this.#resolve(target);
@@ -73,7 +73,7 @@ export class Decoder {
     return this.#follow(node, (target) => {
       if (target.kind !== 'scalar') {
         this.#mismatch(target, 'a boolean');
-        return;
+        return undefined;
       }
       if (isNull(target)) return undefined;
       const { tag, value } = this.#resolve(target);
@@ -84,6 +84,7 @@ export class Decoder {
         if (falseWords.has(word)) return false;
       }
       this.#mismatch(target, 'a boolean');
+      return undefined;
     });
   }
 
@@ -93,7 +94,7 @@ export class Decoder {
       if (target.kind === 'scalar' && isNull(target)) return undefined;
       if (target.kind !== 'sequence') {
         this.#mismatch(target, 'a list');
-        return;
+        return undefined;
       }
       const result: T[] = [];
       for (const item of target.items) {
@@ -110,7 +111,7 @@ export class Decoder {
       if (target.kind === 'scalar' && isNull(target)) return undefined;
       if (target.kind !== 'mapping') {
         this.#mismatch(target, 'a mapping');
-        return;
+        return undefined;
       }
       if (!this.#uniqueKeys(target)) return undefined;
       this.#structFields(target, fields, taken);
@@ -147,7 +148,7 @@ export class Decoder {
       taken?.add(key);
       if (!Object.hasOwn(fields, key)) continue;
       if (done.has(key)) {
-        this.#report(`field ${key} is already set`, keyNode);
+        this.report(`field ${key} is already set`, keyNode);
         continue;
       }
       done.add(key);
@@ -229,7 +230,7 @@ export class Decoder {
         continue;
       }
       const line = positionOf(first)?.line;
-      this.#report(
+      this.report(
         `mapping key "${text}" is already defined${line === undefined ? '' : ` at line ${String(line)}`}`,
         key,
       );
@@ -279,18 +280,18 @@ export class Decoder {
     return Buffer.from(text, 'base64').toString('utf8');
   }
 
-  #mismatch(node: ScalarNode | MappingNode | SequenceNode, wanted: string): undefined {
+  #mismatch(node: ScalarNode | MappingNode | SequenceNode, wanted: string): void {
     const found =
       node.kind === 'scalar'
         ? `${scalarTag(node)} \`${abbreviate(node.value)}\``
         : node.kind === 'mapping'
           ? 'a mapping'
           : 'a list';
-    this.#report(`${found} where ${wanted} is needed`, node);
-    return undefined;
+    this.report(`${found} where ${wanted} is needed`, node);
   }
 
-  #report(message: string, node: YamlNode): void {
+  /** Adds a problem that only the caller can see. */
+  report(message: string, node: YamlNode): void {
     this.problems.push({ message, position: positionOf(node), fatal: false });
   }
 }

@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { expect, test } from '@jest/globals';
 import { Unencodable } from '../model.ts';
-import { domainFromObject, readDomain } from './read-domain.ts';
+import { ANNOTATION_MAX_DEPTH } from './annotation-text.ts';
+import { DOMAIN_MAX_BYTES, domainFromObject, readDomain } from './read-domain.ts';
 import type { AnnotationValue, DomainModel } from '../model.ts';
 import type { Problem } from '../problem.ts';
 import type { ApiVersion } from '../sourced-domain.ts';
@@ -191,6 +192,24 @@ test('what nests without end is refused', () => {
   expect(problemsOf(readDomain(`a: ${'['.repeat(1500)}${']'.repeat(1500)}\n`, 'f'))[0]).toMatchObject({
     class: 'yaml',
   });
+});
+
+test('annotation values nest as deep as allowed and no deeper', () => {
+  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+  for (const version of ['edict.dev/v1beta1', 'iamlite.manetu.io/v1alpha4'] as const) {
+    const read = (depth: number) => spec(`  roles: [{mrn: r, annotations: [{value: "${nested(depth)}"}]}]\n`, version);
+    expect(problemsOf(read(ANNOTATION_MAX_DEPTH))).toEqual([]);
+    expect(problemsOf(read(ANNOTATION_MAX_DEPTH + 1))[0]).toMatchObject({ class: 'yaml-type', line: 6 });
+    expect(problemsOf(read(100_000))[0]).toMatchObject({ class: 'yaml-type', line: 6 });
+  }
+  const native = spec(`  roles: [{mrn: r, annotations: [{value: ${nested(ANNOTATION_MAX_DEPTH + 1)}}]}]\n`);
+  expect(problemsOf(native)[0]).toMatchObject({ class: 'yaml-type' });
+});
+
+test('files have a greatest size', () => {
+  const text = `${plain}#${'x'.repeat(DOMAIN_MAX_BYTES - plain.length - 1)}`;
+  expect(problemsOf(readDomain(`${text}x`, 'f'))[0]).toMatchObject({ class: 'yaml' });
+  expect(readDomain(text, 'f').ok).toBe(true);
 });
 
 test('only the first document counts', () => {

@@ -48,8 +48,15 @@ export type ParsedDocument =
   | { readonly ok: true; readonly root: YamlNode | null; readonly text: string; readonly lines: readonly string[] }
   | { readonly ok: false; readonly problem: Problem };
 
+/** Largest file that is read. What is applied to a cluster is far smaller: it has to fit one object. */
+export const DOMAIN_MAX_BYTES = 16_777_216;
+
 /** Decodes and parses a file's content, without judging what it says. */
 export function parseDocument(input: string | Uint8Array, file: string): ParsedDocument {
+  if (input.length > DOMAIN_MAX_BYTES) {
+    const message = `the file is larger than ${String(DOMAIN_MAX_BYTES)} bytes`;
+    return { ok: false, problem: problem('yaml', 'yaml', file, message) };
+  }
   const decoded = decodeText(input);
   if (!decoded.ok) return { ok: false, problem: problem('yaml', 'yaml', file, decoded.message) };
   const parsed = parseYaml(decoded.text);

@@ -2,18 +2,23 @@ import { dereference } from './yaml-node.ts';
 import type { MappingNode, YamlNode } from './yaml-node.ts';
 
 /** The value of a key, following aliases and merge keys; `undefined` where there is none. */
-export function memberOf(node: YamlNode | undefined, key: string, depth = 0): YamlNode | undefined {
+export function memberOf(node: YamlNode | undefined, key: string): YamlNode | undefined {
+  return findMember(node, key, new Set());
+}
+
+/** `seen` keeps merges that repeat each other, or go round in circles, from being followed more than once. */
+function findMember(node: YamlNode | undefined, key: string, seen: Set<MappingNode>): YamlNode | undefined {
   const mapping = mappingOf(node);
-  if (mapping === undefined || depth > 100) return undefined; // merges that go round in circles are reported on reading
+  if (mapping === undefined || seen.has(mapping)) return undefined;
+  seen.add(mapping);
   for (const [keyNode, value] of mapping.pairs) {
     if (keyNode.kind === 'scalar' && keyNode.value === key) return value;
   }
   for (const [keyNode, value] of mapping.pairs) {
     if (keyNode.kind !== 'scalar' || keyNode.value !== '<<' || !keyNode.plain) continue;
     const target = dereference(value);
-    const sources = target.kind === 'sequence' ? target.items : [target];
-    for (const source of sources) {
-      const merged = memberOf(source, key, depth + 1);
+    for (const source of target.kind === 'sequence' ? target.items : [target]) {
+      const merged = findMember(source, key, seen);
       if (merged !== undefined) return merged;
     }
   }

@@ -40,6 +40,11 @@ function refuser(nodes: ReadonlyMap<NodeId, NodeView>, rollout: OpenRollout): No
   return nodes.values().find((node) => refusesForGood(node, rollout.revision));
 }
 
+/** Who refused, and why. */
+export function refusalText(node: NodeView): string {
+  return `${node.name || node.nodeId}: ${node.nack?.text ?? 'refused'}`;
+}
+
 /**
  * The gate to commit, for one wave. All required PDPs prepared (or the share that the set asks for) and no deterministic
  * NACK; at the deadline those who are not ready may be left behind if they are few enough. No required PDP at all: the
@@ -47,9 +52,8 @@ function refuser(nodes: ReadonlyMap<NodeId, NodeView>, rollout: OpenRollout): No
  */
 export function evaluateGate({ rollout, nodes, options, now }: GateInput): GateVerdict {
   const refused = refuser(nodes, rollout);
-  if (refused?.nack !== undefined) {
-    return { type: 'Abort', cause: { reason: 'Nack', message: `${refused.name || refused.nodeId}: ${refused.nack.text}` } };
-  }
+  const refusal = rollout.refusal ?? (refused === undefined ? undefined : refusalText(refused));
+  if (refusal !== undefined) return { type: 'Abort', cause: { reason: 'Nack', message: refusal } };
   for (const nodeId of rollout.required) if (!nodes.has(nodeId)) rollout.required.delete(nodeId);
   const required = [...rollout.required].map((nodeId) => nodes.get(nodeId)).filter((node) => node !== undefined);
   if (required.length === 0) return (rollout.requiredAtStart ?? 0) > 0 ? { type: 'Restart' } : { type: 'Commit', laggards: [] };

@@ -3,7 +3,7 @@ import type { SignedRevision } from '@edict/bundle';
 import type { Active, Announcement, BeatSet, HelloSet, Nack, Prepared } from '../messages.ts';
 import { describeNack } from '../nack.ts';
 import { announcementFor, announcementKey, mayRepeat, type AnnounceContext } from './announce.ts';
-import { evaluateGate } from './gate.ts';
+import { evaluateGate, refusalText } from './gate.ts';
 import type { Instant } from './instant.ts';
 import { isAhead, refusesForGood, serves, takeBeat, takeHello, unseenNode, type NodeView } from './node.ts';
 import type { AbortCause, Decision, OperatorTuning, SetObservation } from './observation.ts';
@@ -247,7 +247,12 @@ export class SetRollout {
     const { engineVersion } = node;
     node.nack = { revision, phase, code, deterministic, text: describeNack(message), engineVersion };
     if (isSameRevision(node.prepared, revision)) node.prepared = undefined;
-    if (deterministic) return;
+    if (deterministic) {
+      const rollout = this.#rollout;
+      // Kept with the rollout: the refusal stands even if the PDP that gave it is gone before the abort is written.
+      if (rollout !== undefined && isSameRevision(rollout.revision, revision)) rollout.refusal ??= refusalText(node);
+      return;
+    }
     const { retryBaseMs, retryMaxMs } = this.#deps.tuning;
     const ceiling = Math.min(retryMaxMs, retryBaseMs * 2 ** Math.min(node.retries, 16));
     node.retries += 1;

@@ -21,6 +21,8 @@ export interface OpenRollout {
   lastActive?: Instant;
   completed?: Instant;
   cause?: AbortCause;
+  /** The first deterministic NACK of the revision. */
+  refusal?: string;
 }
 
 /** What a summary is made from. */

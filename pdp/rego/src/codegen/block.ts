@@ -1,7 +1,7 @@
-import type { Term } from '../ast.ts';
 import type { Block, LocalId, Operand, Override, Step } from '../plan/ir.ts';
 import { primitive, type Pool } from './constants.ts';
-import { isPlainName } from './names.ts';
+import { comparisons, inline, isCondition, type BuiltinOperand } from './builtin-calls.ts';
+import { isBase, isDefined, plainChain } from './operand-shapes.ts';
 import type { Mark, Writer } from './writer.ts';
 
 /** What a block does where it fails or comes to its end: statements of JavaScript that leave it. */
@@ -40,8 +40,6 @@ export interface ProgramNames {
   /** Statements that put replaced documents into the frame. */
   readonly overrideData: (path: readonly string[], value: string) => readonly string[];
 }
-
-const comparisons: Readonly<Record<string, string>> = { lt: '<', lte: '<=', gt: '>', gte: '>=' };
 
 /** Writes the blocks of one generated function. */
 export class BlockWriter {
@@ -561,153 +559,3 @@ export class BlockWriter {
     }
   }
 }
-
-/** True for built-ins that are written as JavaScript comparisons: they cannot fail. */
-const isCondition = (operand: BuiltinOperand): boolean =>
-  operand.name === 'equal' ||
-  operand.name === 'neq' ||
-  operand.name === 'internal.member_2' ||
-  Object.hasOwn(comparisons, operand.name);
-
-/** Built-ins that are one expression of JavaScript for operands of the usual types; the rest is left to the call. */
-const inline = (name: string, args: readonly string[], call: string): string | undefined => {
-  const [a = '', b = ''] = args;
-  const strings = `typeof ${a} === 'string' && typeof ${b} === 'string'`;
-  switch (name) {
-    case 'startswith':
-      return `${strings} ? ${a}.startsWith(${b}) : ${call}`;
-    case 'endswith':
-      return `${strings} ? ${a}.endsWith(${b}) : ${call}`;
-    case 'contains':
-      return `${strings} ? ${a}.includes(${b}) : ${call}`;
-    case 'count':
-      return `Array.isArray(${a}) ? ${a}.length : ${call}`;
-    default:
-      return undefined;
-  }
-};
-
-/** True for operands that are never undefined. */
-const isDefined = (operand: Operand): boolean => {
-  switch (operand.kind) {
-    case 'local':
-    case 'constant':
-    case 'array':
-    case 'set':
-    case 'object':
-      return true;
-    case 'builtin':
-      return isCondition(operand);
-    default:
-      return false;
-  }
-};
-
-/** True for what is read straight from the base documents. */
-const isBase = (operand: Operand): boolean =>
-  operand.kind === 'base' || (operand.kind === 'member' && !operand.document && isBase(operand.of));
-
-type BuiltinOperand = Extract<Operand, { readonly kind: 'builtin' }>;
-
-interface PlainChain {
-  readonly from: Operand;
-  readonly names: readonly string[];
-}
-
-/** The longest chain of members with plain constant names that ends here. */
-const plainChain = (operand: Operand): PlainChain | undefined => {
-  if (operand.kind !== 'member' || operand.document) return undefined;
-  const name = plainName(operand.key);
-  if (name === undefined) return undefined;
-  const before = plainChain(operand.of);
-  return before === undefined
-    ? { from: operand.of, names: [name] }
-    : { from: before.from, names: [...before.names, name] };
-};
-
-const plainName = (key: Operand): string | undefined => {
-  if (key.kind !== 'constant') return undefined;
-  const term: Term = key.term;
-  return term.kind === 'string' && isPlainName(term.value) ? term.value : undefined;
-};
-
-/** Adds the locals that a block reads. */
-export const usedLocals = (block: Block, into: Set<LocalId>): void => {
-  const operand = (o: Operand): void => {
-    switch (o.kind) {
-      case 'local':
-        into.add(o.id);
-        return;
-      case 'force':
-        operand(o.of);
-        return;
-      case 'member':
-        operand(o.of);
-        operand(o.key);
-        return;
-      case 'array':
-      case 'set':
-        o.items.forEach(operand);
-        return;
-      case 'object':
-        for (const [key, value] of o.entries) {
-          operand(key);
-          operand(value);
-        }
-        return;
-      case 'builtin':
-      case 'call':
-        o.args.forEach(operand);
-        return;
-      case 'restricted':
-        o.keys.forEach(operand);
-        return;
-      default:
-    }
-  };
-  for (const step of block) {
-    switch (step.kind) {
-      case 'bind':
-      case 'test':
-      case 'run':
-      case 'is-array':
-      case 'is-object':
-      case 'result':
-        operand(step.value);
-        break;
-      case 'equal':
-        operand(step.left);
-        operand(step.right);
-        break;
-      case 'scan':
-      case 'every':
-        operand(step.over);
-        usedLocals(step.body, into);
-        break;
-      case 'not':
-      case 'collect':
-        usedLocals(step.body, into);
-        break;
-      case 'either':
-        for (const inner of step.blocks) usedLocals(inner, into);
-        break;
-      case 'with':
-        for (const override of step.overrides) {
-          if (override.kind !== 'function') operand(override.value);
-          else if (override.by.kind === 'value') operand(override.by.value);
-        }
-        usedLocals(step.body, into);
-        usedLocals(step.rest, into);
-        break;
-      case 'yield':
-        if (step.key !== undefined) operand(step.key);
-        operand(step.value);
-        break;
-      case 'part':
-        step.path.forEach(operand);
-        operand(step.value);
-        break;
-      default:
-    }
-  }
-};

@@ -1,8 +1,9 @@
 import type { Term } from '../ast.ts';
 import type { Block, Entrypoint, Group, LocalId, Operand, Plan, RuleBody, Tree } from '../plan/ir.ts';
-import { BlockWriter, usedLocals, type ProgramNames } from './block.ts';
+import { BlockWriter, type ProgramNames } from './block.ts';
 import { Pool } from './constants.ts';
 import { quote } from './names.ts';
+import { usedLocals } from './used-locals.ts';
 import { Writer } from './writer.ts';
 
 /** What generated code takes from its runtime argument. */

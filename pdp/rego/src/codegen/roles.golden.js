@@ -1,15 +1,17 @@
 'use strict';
-const { U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, mergeBase, newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const { U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
 const p0 = ["user"];
 const p1 = ["roles"];
 const e2 = walk(rt.data, p1);
-const p3 = ["grants"];
-const e4 = walk(rt.data, p3);
-const p5 = ["action"];
-const p6 = [];
-const e7 = walk(rt.data, p6);
-const p8 = ["app"];
+const j3 = rt.index(e2);
+const p4 = ["grants"];
+const e5 = walk(rt.data, p4);
+const j6 = rt.index(e5);
+const p7 = ["action"];
+const p8 = [];
 const e9 = walk(rt.data, p8);
+const p10 = ["app"];
+const e11 = walk(rt.data, p10);
 const sites = [{"message":"rule data.app.allow produced conflicting values","location":{"file":"roles.rego","row":5,"col":1,"start":37,"end":149}},{"message":"rule data.app.allow produced conflicting values","location":{"file":"roles.rego","row":11,"col":1,"start":151,"end":180}}];
 let I, D, M, C, S = 0;
 const stop = () => { throw rt.cancelled(); };
@@ -36,25 +38,25 @@ function g0() {
       if (x0 === undefined) x0 = walk(I, p0);
       const l0 = x0;
       if (l0 === undefined) break B0_0;
-      const x1 = baseIndex(e2, l0);
+      let x4 = I?.action;
+      if (x4 === undefined) x4 = walk(I, p7);
+      const x1 = lookUp(j3, e2, l0);
       const a0 = C.dataValues(x1);
       if ((S -= a0.length) < 0) stop();
       L0: for (let i0 = 0; i0 < a0.length; i0++) {
         const l1 = a0[i0];
-        const x2 = baseIndex(e4, l1);
+        const x2 = lookUp(j6, e5, l1);
         const a1 = C.dataValues(x2);
         if ((S -= a1.length) < 0) stop();
         L1: for (let i1 = 0; i1 < a1.length; i1++) {
           const l3 = a1[i1];
           let x3 = l3?.action;
-          if (x3 === undefined) x3 = walk(l3, p5);
+          if (x3 === undefined) x3 = walk(l3, p7);
           const l5 = x3;
           if (l5 === undefined) continue L1;
-          let x4 = I?.action;
-          if (x4 === undefined) x4 = walk(I, p5);
           const l6 = x4;
           if (l6 === undefined) continue L1;
-          if (!(equals(l5, l6))) continue L1;
+          if (!(l5 === l6 ? l5 !== undefined : typeof l5 !== 'string' && equals(l5, l6))) continue L1;
           return M.m0 = true;
         }
         continue L0;
@@ -85,7 +87,7 @@ function u0() {
   put(o, "app", u1(), 0);
   return o;
 }
-function t0() { return mergeBase(rt.withoutSystem(e7), u0()); }
+function t0() { return mergeBase(rt.withoutSystem(e9), u0()); }
 function u1() {
   if (--S < 0) stop();
   const o = {};
@@ -94,7 +96,7 @@ function u1() {
   if (v !== undefined) put(o, "allow", v, 0);
   return o;
 }
-function t1() { return mergeBase(e9, u1()); }
+function t1() { return mergeBase(e11, u1()); }
 function e_0() {
   const l0 = d0();
   if (l0 === undefined) return undefined;

@@ -1,5 +1,5 @@
 'use strict';
-const { U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, mergeBase, newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const { U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
 const b0 = rt.builtin("sprintf");
 const p0 = ["containers"];
 const k1 = ["cpu", "memory"];
@@ -40,14 +40,14 @@ function g0() {
       if ((S -= a0.length) < 0) stop();
       L0: for (let i0 = 0; i0 < a0.length; i0++) {
         const l0 = a0[i0];
+        let x2 = l0?.name;
+        if (x2 === undefined) x2 = walk(l0, p2);
         const a1 = sameValuesOf(k1);
         if ((S -= a1.length) < 0) stop();
         L1: for (let i1 = 0; i1 < a1.length; i1++) {
           const l2 = a1[i1];
           const x1 = g1(l0, l2);
           if (x1 === undefined || x1 === false) continue L1;
-          let x2 = l0?.name;
-          if (x2 === undefined) x2 = walk(l0, p2);
           const l4 = x2;
           if (l4 === undefined) continue L1;
           const x3 = "%s exceeds %s";

@@ -9,7 +9,7 @@ import { keywordAsRuleName } from './keyword-name.ts';
 import { checkV1Rule, finishRule, parseRules } from './rule.ts';
 import type { RuleDraft } from './rule.ts';
 import { Parser } from './state.ts';
-import { isPlainTerm } from './term.ts';
+import { isPlainTerm } from './template.ts';
 
 /** What parsing gives: `module` is undefined exactly when there are diagnostics. */
 export interface ParsedModule {

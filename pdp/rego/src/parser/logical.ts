@@ -59,7 +59,10 @@ export const parseOrChain = (p: Parser, g: LogicalGrammar, first: Operand): Expr
   let left: Operand | undefined = p.is('and-keyword') ? parseAndChain(p, g, first) : first;
   let length = 0;
   while (left !== undefined && p.is('or-keyword')) {
-    if (++length > p.depthLeft) return tooLong(p);
+    if (++length > p.depthLeft) {
+      tooLong(p);
+      return undefined;
+    }
     p.scan();
     let right = parseOperand(p, g, 'or');
     if (right !== undefined && p.is('and-keyword')) right = parseAndChain(p, g, right);
@@ -73,7 +76,10 @@ const parseAndChain = (p: Parser, g: LogicalGrammar, first: Operand): Operand | 
   let left = first;
   let length = 0;
   while (p.is('and-keyword')) {
-    if (++length > p.depthLeft) return tooLong(p);
+    if (++length > p.depthLeft) {
+      tooLong(p);
+      return undefined;
+    }
     p.scan();
     const right = parseOperand(p, g, 'and');
     if (right === undefined) return undefined;
@@ -82,9 +88,8 @@ const parseAndChain = (p: Parser, g: LogicalGrammar, first: Operand): Operand | 
   return left;
 };
 
-const tooLong = (p: Parser): undefined => {
+const tooLong = (p: Parser): void => {
   p.error(p.here(), 'too many operators in one expression');
-  return undefined;
 };
 
 const combine = (p: Parser, kind: 'and' | 'or', left: Operand, right: Operand): Operand => {

@@ -1,7 +1,6 @@
 import type { Body, Expr, Rule, Term } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
 import { V1_KEYWORDS } from '../lexer.ts';
-import type { TokenKind } from '../lexer.ts';
 import { finishHead, isGround, parseHead, settlePartialKey } from './head.ts';
 import type { HeadDraft } from './head.ts';
 import { trueBody } from './state.ts';
@@ -128,7 +127,7 @@ const parseElse = (p: Parser, head: HeadDraft): RuleDraft | undefined => {
     location,
   };
   p.scan();
-  switch (p.kind as TokenKind) {
+  switch (p.kind) {
     case '{':
     case 'if':
       own.generatedValue = true;

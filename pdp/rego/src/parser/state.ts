@@ -106,6 +106,11 @@ export class Parser {
     return this.kind === kind;
   }
 
+  /** The kind of the current token: `kind` for `switch`es behind which it is another. */
+  now(): TokenKind {
+    return this.kind;
+  }
+
   get source(): string {
     return this.lexer.source;
   }

@@ -1,8 +1,9 @@
-import type { CallTerm, Expr, ExprTerm, ObjectTerm, RefTerm, Term, VarTerm } from '../ast.ts';
+import type { CallTerm, ObjectTerm, RefTerm, Term, VarTerm } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
 import type { Operator, TokenKind } from '../lexer.ts';
 import { numberProblem } from './number.ts';
 import type { Parser, Snapshot } from './state.ts';
+import { parseTemplateString, unescape } from './template.ts';
 
 /** Infix operators by strength; each level binds tighter than the one before it. */
 const LEVELS: readonly (readonly TokenKind[])[] = [
@@ -51,7 +52,10 @@ const parseMembership = (p: Parser, keyed: boolean): Term | undefined => {
     if (member === undefined) return left;
     left = member;
     if (!p.is('in')) return left;
-    if (++chain > p.depthLeft) return tooLong(p);
+    if (++chain > p.depthLeft) {
+      tooLong(p);
+      return undefined;
+    }
   }
   return left;
 };
@@ -82,9 +86,8 @@ const parsePlainMember = (p: Parser, value: Term): CallTerm | undefined => {
     : infixCall('internal.member_2', operator, [value, domain], p.since(value.location));
 };
 
-const tooLong = (p: Parser): undefined => {
+const tooLong = (p: Parser): void => {
   p.error(p.here(), 'too many operators in one expression');
-  return undefined;
 };
 
 /** Precedence climbing; equal strengths associate to the left. */
@@ -95,7 +98,10 @@ const parseOperators = (p: Parser, level: number): Term | undefined => {
     const strength = STRENGTH.get(p.kind);
     if (strength === undefined || strength < level) return left;
     // Left-associative chains grow the tree to the left, one level for each operator.
-    if (++chain > p.depthLeft || !p.enter()) return tooLong(p);
+    if (++chain > p.depthLeft || !p.enter()) {
+      tooLong(p);
+      return undefined;
+    }
     const operator = p.here();
     const name = p.kind as Operator;
     p.scan();
@@ -243,16 +249,6 @@ const parseNumber = (p: Parser): Term | undefined => {
   return problem === undefined ? { kind: 'number', text, location: { ...start, end: p.end } } : undefined;
 };
 
-/** The value of a string in JSON's notation, or undefined. Halves of surrogate pairs become U+FFFD, as in OPA. */
-const unescape = (quoted: string): string | undefined => {
-  try {
-    const value: unknown = JSON.parse(quoted);
-    return typeof value === 'string' ? value.toWellFormed() : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
 const parseString = (p: Parser): Term | undefined => {
   const { text } = p;
   const location = p.here();
@@ -264,76 +260,6 @@ const parseString = (p: Parser): Term | undefined => {
     return undefined;
   }
   return { kind: 'string', value, location };
-};
-
-const parseTemplateString = (p: Parser, raw: boolean): Term | undefined => {
-  const location = p.here();
-  if (p.version === 'v0') {
-    p.error(location, 'template strings are not supported by current capabilities');
-    return undefined;
-  }
-  const parts: (string | Term | Expr)[] = [];
-  for (;;) {
-    if (!p.kind.includes('template-string')) {
-      p.error(p.here(), 'expected template-string part');
-      return undefined;
-    }
-    const inner = p.text.slice(1, -1);
-    const value = raw || !inner.includes('\\') ? inner : unescape(`"${inner}"`);
-    if (value === undefined) {
-      p.error(p.here(), `illegal template-string part: ${p.text}`);
-      return undefined;
-    }
-    if (value !== '') parts.push(value);
-    if (p.kind.endsWith('end')) return { kind: 'template-string', parts, location: { ...location, end: p.end } };
-    p.scan();
-    const part = parseTemplateExpression(p);
-    if (part === undefined) return undefined;
-    parts.push(part);
-    p.scanIn(raw ? 'raw-template' : 'template', false);
-  }
-};
-
-const parseTemplateExpression = (p: Parser): Term | Expr | undefined => {
-  const expr = p.grammar.parseLiteral(p);
-  if (expr === undefined) {
-    p.error(p.here(), 'invalid template-string expression');
-    return undefined;
-  }
-  const misfit = templateMisfit(expr);
-  if (misfit !== undefined) {
-    p.error(expr.location, `unexpected ${misfit} in template-string expression`);
-    return undefined;
-  }
-  if (!p.is('}')) {
-    p.error(p.here(), 'expected } to end template string expression');
-    return undefined;
-  }
-  return expr.with.length === 0 && isPlainTerm(expr.term) ? expr.term : expr;
-};
-
-/** Whether what a literal holds is a term, and not a statement of its own. */
-export const isPlainTerm = (term: ExprTerm): term is Term => {
-  switch (term.kind) {
-    case 'some':
-    case 'every':
-    case 'not-body':
-    case 'and':
-    case 'or':
-      return false;
-    default:
-      return true;
-  }
-};
-
-const templateMisfit = (expr: Expr): string | undefined => {
-  if (expr.negated) return `negation ('not')`;
-  const { term } = expr;
-  if (term.kind === 'every' || term.kind === 'some') return `'${term.kind}'`;
-  if (term.kind !== 'call') return undefined;
-  if (term.operator.join('.') === 'eq') return `unification ('=')`;
-  if (term.operator.join('.') === 'assign') return `assignment (':=')`;
-  return undefined;
 };
 
 /** `head.a["b"](x)…`: the current token is what follows the head. */
@@ -449,7 +375,7 @@ const parseArray = (p: Parser): Term | undefined => {
   // First a term without operators: `[a | b]` is a comprehension, not an array with a union.
   const head = parseTerm(p);
   if (head === undefined) return undefined;
-  switch (p.kind as TokenKind) {
+  switch (p.kind) {
     case ']':
       return { kind: 'array', items: [head], location: located() };
     case ',': {
@@ -484,7 +410,7 @@ const parseSetOrObject = (p: Parser): Term | undefined => {
   const before = p.save();
   let head = parseTerm(p);
   if (head === undefined) return undefined;
-  switch (p.kind as TokenKind) {
+  switch (p.now()) {
     case 'or':
       if (comprehension) return parseSet(p, start, before, head, true);
       break;
@@ -498,7 +424,7 @@ const parseSetOrObject = (p: Parser): Term | undefined => {
   p.restore(before);
   head = parseTermInList(p);
   if (head === undefined) return undefined;
-  switch (p.kind as TokenKind) {
+  switch (p.now()) {
     case '}':
     case ',':
       return parseSet(p, start, before, head, false);

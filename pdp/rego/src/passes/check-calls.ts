@@ -4,7 +4,7 @@ import { printOperator, printTerm } from '../print.ts';
 import { declaration } from '../types/builtins.ts';
 import { printSignature } from '../types/print.ts';
 import { nodeAt } from './unit.ts';
-import type { ResolvedModule, RuleTreeNode } from './unit.ts';
+import type { ResolvedModule, ResolvedRule, RuleTreeNode } from './unit.ts';
 import { chainOf, forEachCall } from './walk.ts';
 import type { CallPlace } from './walk.ts';
 
@@ -18,12 +18,18 @@ export const arityOf = (root: RuleTreeNode, call: CallTerm): number | undefined 
   return rule === undefined ? undefined : (rule.head.args?.length ?? 0);
 };
 
-/** Calls of built-ins without a result in a place that wants a value. */
-export const checkVoidCalls = (modules: readonly ResolvedModule[]): Diagnostic[] =>
-  callProblems(modules, (call, place) =>
-    place === 'nested' && declaration(call.operator.join('.'))?.void === true
-      ? `${printTerm(call)} used as value`
-      : undefined,
+/** Calls of built-ins without a result in a place that wants a value. `hasVoids` says which rules need a look. */
+export const checkVoidCalls = (
+  modules: readonly ResolvedModule[],
+  hasVoids: (rule: ResolvedRule) => boolean,
+): Diagnostic[] =>
+  callProblems(
+    modules,
+    (call, place) =>
+      place === 'nested' && declaration(call.operator.join('.'))?.void === true
+        ? `${printTerm(call)} used as value`
+        : undefined,
+    hasVoids,
   );
 
 /** Calls of functions that do not exist, or with another number of arguments than they take. */
@@ -47,10 +53,11 @@ export const checkFunctions = (modules: readonly ResolvedModule[], root: RuleTre
 const callProblems = (
   modules: readonly ResolvedModule[],
   problem: (call: CallTerm, place: CallPlace) => string | undefined,
+  among: (rule: ResolvedRule) => boolean = () => true,
 ): Diagnostic[] => {
   const diagnostics: Diagnostic[] = [];
   for (const { rules } of modules) {
-    for (const rule of rules.flatMap((r) => [...chainOf(r)])) {
+    for (const rule of rules.flatMap((r) => [...chainOf(r)].filter(among))) {
       forEachCall(rule, (call, place, expr) => {
         const message = problem(call, place);
         if (message === undefined) return;

@@ -2,20 +2,24 @@ import type { Body, Expr, RefTerm, Rule, Term, TemplateString } from '../ast.ts'
 import type { Diagnostic } from '../diagnostics.ts';
 import { declaration } from '../types/builtins.ts';
 import { arityOf } from './check-calls.ts';
-import { featuresOf } from './features.ts';
 import { findNode } from './rule-tree.ts';
 import { outputVarsOfBody } from './safety.ts';
-import type { ResolvedModule, RuleTreeNode } from './unit.ts';
+import type { ResolvedModule, ResolvedRule, RuleTreeNode } from './unit.ts';
 import { reservedVars, safetyFilter, varsOfTerm } from './vars.ts';
 import { chainOf, headTerms } from './walk.ts';
 
 /**
  * Variables in template strings that nothing binds. A template never binds them itself: an undefined part is text, so
- * that this is an error of its own and not one of safety.
+ * that this is an error of its own and not one of safety. `holdsTemplate` says which rules need a look.
  */
-export const checkTemplates = (modules: readonly ResolvedModule[], root: RuleTreeNode): Diagnostic[] => {
+export const checkTemplates = (
+  modules: readonly ResolvedModule[],
+  root: RuleTreeNode,
+  holdsTemplate: (rule: ResolvedRule) => boolean,
+): Diagnostic[] => {
   const checker = new TemplateChecker(root);
-  for (const { rules } of modules) for (const rule of rules) for (const one of chainOf(rule)) checker.rule(one);
+  for (const { rules } of modules)
+    for (const rule of rules) for (const one of chainOf(rule)) if (holdsTemplate(one)) checker.rule(one);
   return checker.diagnostics;
 };
 
@@ -28,7 +32,6 @@ class TemplateChecker {
   }
 
   rule(rule: Rule): void {
-    if (!featuresOf(rule).templates) return;
     const safe = new Set(reservedVars);
     for (const arg of rule.head.args ?? []) varsOfTerm(arg, {}, safe);
     const bound = this.#body(rule.body, safe);

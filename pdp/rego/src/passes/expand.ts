@@ -20,7 +20,7 @@ export const isGenerated = (name: string): boolean =>
   name.startsWith('%') || name.startsWith('@') || name.startsWith('$');
 
 /** The literal `left = right`. */
-export const equation = (left: Term, right: Term, withs: readonly With[] = []): Expr => ({
+const equation = (left: Term, right: Term, withs: readonly With[] = []): Expr => ({
   kind: 'expr',
   term: {
     kind: 'call',
@@ -72,12 +72,6 @@ export const expandRule = <R extends Rule>(rule: R, names: LocalNames): R => {
   body = hoistWithValues(appendToBody(body, hoisted), names);
   const otherwise = rule.else === undefined ? undefined : expandRule(rule.else, names);
   return { ...rule, head: newHead, body, else: otherwise };
-};
-
-/** Brings the body of a query to the same form as the bodies of rules. */
-export const expandQuery = (body: Body, names: LocalNames): Body => {
-  const expanded = expandBody(rewriteBodyTemplates(body, names), names);
-  return hoistWithValues(mapBody(expanded, { term: (t) => moveComprehensionHead(t, names) }), names);
 };
 
 const rewriteTemplates = (term: Term, names: LocalNames): Term =>

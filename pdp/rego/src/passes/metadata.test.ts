@@ -46,7 +46,11 @@ test.each([
   ['an unknown scope', '# METADATA\n# scope: nowhere', "3 rego_parse_error: invalid annotation scope 'nowhere'"],
   ['text that is no YAML', '# METADATA\n# title: [broken', '4 rego_parse_error: yaml:'],
   ['an empty block', '# METADATA', '3 rego_parse_error: expected METADATA block, found whitespace'],
-  ['a scope in the wrong place', '# METADATA\n# scope: package', "3 rego_parse_error: annotation scope 'package' must be"],
+  [
+    'a scope in the wrong place',
+    '# METADATA\n# scope: package',
+    "3 rego_parse_error: annotation scope 'package' must be",
+  ],
 ])('%s is an error where a rule asks for annotations', (_name, block, expected) => {
   const check = (value: string): string[] =>
     diagnose([{ name: 'm.rego', source: `package a\n\n${block}\np := ${value}` }], 'v1').diagnostics.map(

@@ -33,9 +33,8 @@ export class WithResolver {
     return { ...expr, with: expr.with.map((w) => this.#with(w)).filter((w) => w !== undefined) };
   }
 
-  #report(message: string, location: Location, code: DiagnosticCode = 'rego_compile_error'): undefined {
+  #report(message: string, location: Location, code: DiagnosticCode = 'rego_compile_error'): void {
     this.diagnostics.push({ code, message, location });
-    return undefined;
   }
 
   #with(w: With): With | undefined {
@@ -46,25 +45,30 @@ export class WithResolver {
     if (root === 'input' && w.target.kind === 'ref')
       return { ...w, target, value, targetKind: 'input', valueKind: 'value' };
     const name = dotted(target);
-    if (name !== undefined && this.#unsafe.has(name)) return this.#reportUnsafe(name, target.location);
+    if (name !== undefined && this.#unsafe.has(name)) {
+      this.#reportUnsafe(name, target.location);
+      return undefined;
+    }
     const builtin = name === undefined ? undefined : declaration(name);
     if (builtin === undefined) {
-      return this.#report(
+      this.#report(
         'with keyword target must reference existing input, data, or a function',
         w.target.location,
         'rego_type_error',
       );
+      return undefined;
     }
     const problem = irreplaceable(builtin);
     if (problem !== undefined) {
-      return this.#report(`with keyword replacing built-in function: ${problem}`, target.location);
+      this.#report(`with keyword replacing built-in function: ${problem}`, target.location);
+      return undefined;
     }
     const valueKind = this.#functionKind(value);
     return valueKind && { ...w, target, value, targetKind: 'builtin', valueKind };
   }
 
-  #reportUnsafe(name: string, location: Location): undefined {
-    return this.#report(
+  #reportUnsafe(name: string, location: Location): void {
+    this.#report(
       `with keyword replacing built-in function: target must not be unsafe: ${JSON.stringify(name)}`,
       location,
     );
@@ -73,10 +77,11 @@ export class WithResolver {
   #withData(w: With & { readonly target: RefTerm }): With | undefined {
     let node: RuleTreeNode | undefined = this.#root;
     for (const part of w.target.path.slice(0, -1)) {
-      node = node && childOf(node, part);
+      node = childOf(node, part);
       if (node === undefined) break;
       if (node.rules.length > 0) {
-        return this.#report('with keyword cannot partially replace virtual document(s)', w.target.location);
+        this.#report('with keyword cannot partially replace virtual document(s)', w.target.location);
+        return undefined;
       }
     }
     const exact = findNode(this.#root, w.target.path);
@@ -97,7 +102,10 @@ export class WithResolver {
     if (this.#isFunctionRule(value)) return 'function';
     const name = value.kind === 'ref' ? dotted(value) : undefined;
     if (name === undefined) return 'value';
-    if (this.#unsafe.has(name)) return this.#reportUnsafe(name, value.location);
+    if (this.#unsafe.has(name)) {
+      this.#reportUnsafe(name, value.location);
+      return undefined;
+    }
     return declaration(name) === undefined ? 'value' : 'builtin';
   }
 }

@@ -6,6 +6,7 @@ import { checkDocumentNames, checkImports } from './check-overrides.ts';
 import { checkTemplates } from './check-templates.ts';
 import { erasePrint } from './erase-print.ts';
 import { featuresOf } from './features.ts';
+import type { Features } from './features.ts';
 import { rewriteHeadRef } from './head-refs.ts';
 import { rewriteLocals } from './locals.ts';
 import { globalsOf } from './names.ts';
@@ -16,6 +17,7 @@ import { buildRuleTree } from './rule-tree.ts';
 import { UniqueNames } from './scope.ts';
 import { needsUnboundGenerated, neverDefined } from './unbound-heads.ts';
 import type { CompileUnit, ResolvedModule, ResolvedRule } from './unit.ts';
+import { chainOf } from './walk.ts';
 
 export interface ResolveOptions {
   /** Built-ins that count as unknown. Default none. */
@@ -70,22 +72,35 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
       regoVersion: module.regoVersion,
       else: rule.else && numbered(rule.else),
     });
-    return { ...module, imports: [], importRows: module.imports.map(({ location }) => location.row), rules: rewritten.map(numbered) };
+    return {
+      ...module,
+      imports: [],
+      importRows: module.imports.map(({ location }) => location.row),
+      rules: rewritten.map(numbered),
+    };
   });
   if (locals.length > 0) return stop(locals);
 
-  const templates = checkTemplates(resolved, buildRuleTree(resolved));
+  const features = new Map<number, Features>();
+  for (const { rules } of resolved) {
+    for (const rule of rules) for (const one of chainOf(rule)) features.set(one.id, featuresOf(one));
+  }
+  const has =
+    (feature: keyof Features) =>
+    ({ id: rule }: ResolvedRule): boolean =>
+      features.get(rule)?.[feature] === true;
+  const templates = checkTemplates(resolved, buildRuleTree(resolved), has('templates'));
   if (templates.length > 0) return stop(templates);
-  const voids = checkVoidCalls(resolved);
+  const voids = checkVoidCalls(resolved, has('voids'));
   if (voids.length > 0) return stop(voids);
-  resolved = mapRules(resolved, (rule) => (featuresOf(rule).print ? erasePrint(rule) : rule));
+  resolved = mapRules(resolved, (rule) => (has('voids')(rule) ? erasePrint(rule) : rule));
 
-  const metadata = rewriteMetadata(resolved);
+  const metadata = rewriteMetadata(resolved, has('metadata'));
   if (metadata.diagnostics.length > 0) return stop(metadata.diagnostics);
   resolved = metadata.modules;
 
   const withs = new WithResolver(buildRuleTree(resolved), unsafeBuiltins);
-  resolved = mapRules(resolved, (rule) => (featuresOf(rule).withs ? resolveWiths(rule, withs) : rule));
+  resolved = mapRules(resolved, (rule) => (has('withs')(rule) ? resolveWiths(rule, withs) : rule));
   if (withs.diagnostics.length > 0) return stop(withs.diagnostics);
 
   const ruleTree = buildRuleTree(resolved);

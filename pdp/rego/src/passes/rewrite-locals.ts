@@ -112,8 +112,9 @@ export class LocalRewriter {
 
   /** `some k, v in xs` is `v = xs[k]`. */
   #someIn(expr: Expr, decl: SomeDecl, call: CallTerm): Expr | undefined {
-    const [key, value, domain] =
-      call.args.length === 3 ? call.args : [this.#generated(call.location), call.args[0], call.args[1]];
+    const keyed = call.args.length === 3;
+    const key = keyed ? call.args[0] : this.#generated(call.location);
+    const [value, domain] = keyed ? call.args.slice(1) : call.args;
     if (key === undefined || value === undefined || domain === undefined) return undefined;
     const bound = new Set<string>();
     for (const term of [key, value]) {
@@ -134,7 +135,8 @@ export class LocalRewriter {
     }
     const term: CallTerm = {
       kind: 'call',
-      operator: ['eq'], target: 'builtin',
+      operator: ['eq'],
+      target: 'builtin',
       args: [value, element],
       infix: true,
       location: decl.location,

@@ -1,11 +1,12 @@
-import type { CallTerm, Module, Term } from '../ast.ts';
+import type { Module, Term } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
 import { readAnnotation, termOfValue, valueOfAnnotation } from './annotations.ts';
 import type { Annotation, Scope } from './annotations.ts';
+import { isMetadataCall } from './features.ts';
 import { groundPrefix } from './rule-tree.ts';
 import { mapBody, mapTerm } from './transform.ts';
 import type { ResolvedModule, ResolvedRule } from './unit.ts';
-import { chainOf, forEachCall } from './walk.ts';
+import { chainOf } from './walk.ts';
 
 interface Attached {
   readonly annotation: Annotation;
@@ -16,25 +17,15 @@ interface Attached {
   readonly rule: ResolvedRule | undefined;
 }
 
-const isMetadataCall = (call: CallTerm): boolean =>
-  call.operator.length === 3 &&
-  call.operator[0] === 'rego' &&
-  call.operator[1] === 'metadata' &&
-  (call.operator[2] === 'chain' || call.operator[2] === 'rule');
-
 /**
  * Puts annotations in the place of calls of `rego.metadata.chain` and `.rule`, which are constants of the rule that
- * calls them. Annotations are read only if some rule of the unit asks for them: only then is a malformed one an error.
+ * calls them. `asks` says which rules have such calls. Annotations are read only if some rule of the unit asks for them: only then is a malformed one an error.
  */
 export const rewriteMetadata = (
   modules: readonly ResolvedModule[],
+  asks: (rule: ResolvedRule) => boolean,
 ): { readonly modules: readonly ResolvedModule[]; readonly diagnostics: readonly Diagnostic[] } => {
-  const asking = new Set<ResolvedRule>();
-  for (const rule of modules.flatMap(({ rules }) => rules.flatMap((one) => [...chainOf(one)]))) {
-    forEachCall(rule, (call) => {
-      if (isMetadataCall(call)) asking.add(rule);
-    });
-  }
+  const asking = new Set(modules.flatMap(({ rules }) => rules.flatMap((one) => [...chainOf(one)].filter(asks))));
   if (asking.size === 0) return { modules, diagnostics: [] };
   const diagnostics: Diagnostic[] = [];
   const attached = modules.flatMap((module) => attach(module, diagnostics));

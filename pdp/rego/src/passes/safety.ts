@@ -89,12 +89,6 @@ interface OrderedBody {
   readonly unsafe: ReadonlyMap<Expr, readonly UnsafeVar[]>;
 }
 
-/** Orders the body of a query; `safe` are the vars that have values before it. */
-export const orderQuery = (body: Body, arityOf: ArityOf): SafetyResult<Body> => {
-  const ordered = orderBody(body, new Set(reservedVars), arityOf);
-  return { value: ordered.body, diagnostics: ordered.unsafe.size > 0 ? describeUnsafe(ordered.unsafe, '') : [] };
-};
-
 const orderBody = (body: Body, globals: ReadonlySet<string>, arityOf: ArityOf): OrderedBody => {
   const filter: VarFilter = { ...safetyFilter, promote: (inner) => unsafeOperandVars(inner, arityOf) };
   const bodyVars: Names = new Set();
@@ -255,7 +249,7 @@ const closureVars = (expr: Expr): Names => {
 };
 
 /** The vars that an expression binds, given the vars that are bound. */
-export const outputVars = (expr: Expr, arityOf: ArityOf, safe: ReadonlySet<string>): Names => {
+const outputVars = (expr: Expr, arityOf: ArityOf, safe: ReadonlySet<string>): Names => {
   if (expr.negated) return new Set();
   for (const w of expr.with) {
     const inputs: Names = new Set();

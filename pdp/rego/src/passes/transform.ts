@@ -50,7 +50,7 @@ const mapChildren = (term: Term, t: Transform): Term => {
 const mapTerms = (terms: readonly Term[], t: Transform): readonly Term[] => terms.map((term) => mapTerm(term, t));
 
 /** Maps every term and body inside an expression. */
-export const mapExpr = (expr: Expr, t: Transform): Expr => ({
+const mapExpr = (expr: Expr, t: Transform): Expr => ({
   ...expr,
   term: mapExprTerm(expr.term, t),
   with: expr.with.length === 0 ? expr.with : expr.with.map((w): With => ({ ...w, value: mapTerm(w.value, t) })),

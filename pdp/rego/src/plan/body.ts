@@ -1,37 +1,9 @@
-import type { Body, CallTerm, Expr, RefTerm, Term, VarTerm } from '../ast.ts';
+import type { Body, CallTerm, Expr, RefTerm, Term } from '../ast.ts';
 import { isEquation, isTerm } from '../passes/expand.ts';
 import { isGroup, dottedName, constantPath, type GroupOutline, type TreeOutline } from './documents.ts';
 import { functionGroup, groupAt, LoweringError, type PlanContext } from './context.ts';
 import type { Block, LocalId, Operand, Override, Replacement, Step } from './ir.ts';
-
-/**
- * A term as far as it is computed: refs and comprehensions inside have been evaluated. Vars are looked up when the
- * pattern is used, because evaluating a later part may bind them.
- */
-export type Pattern =
-  | { readonly kind: 'operand'; readonly operand: Operand }
-  | { readonly kind: 'var'; readonly name: string }
-  | { readonly kind: 'array'; readonly items: readonly Pattern[] }
-  | { readonly kind: 'set'; readonly items: readonly Pattern[] }
-  | { readonly kind: 'object'; readonly entries: readonly (readonly [Pattern, Pattern])[] };
-
-/** Gives out the locals of one generated function. */
-export class Locals {
-  #next = 0;
-  /** Locals whose value may change from turn to turn of a loop around them. */
-  readonly varying = new Set<LocalId>();
-
-  /** The local that `fresh` gives out next: those from here on are new. */
-  get next(): LocalId {
-    return this.#next;
-  }
-
-  fresh(varying: boolean): LocalId {
-    const id = this.#next++;
-    if (varying) this.varying.add(id);
-    return id;
-  }
-}
+import { indexOperand, isConstant, isEvaluated, unreachable, type Locals, type Pattern } from './pattern.ts';
 
 /** Lowers one body: appends steps to a block, and descends into the block of every loop that it opens. */
 export class BodyLowering {
@@ -450,7 +422,8 @@ export class BodyLowering {
     let open = pairs;
     while (open.length > 0) {
       const later: (readonly [Pattern, Pattern])[] = [];
-      for (const [a, b] of open) {
+      for (const pair of open) {
+        const [a, b] = pair;
         const left = this.resolve(a);
         const right = this.resolve(b);
         if (right !== undefined) this.unify(a, right);
@@ -462,10 +435,11 @@ export class BodyLowering {
             if (other !== undefined) later.push([item, other]);
           });
         } else if (a.kind === 'object' && b.kind === 'object') later.push(...this.#pairMembers(a.entries, b.entries));
-        else if (a.kind === 'var' || b.kind === 'var') later.push([a, b]);
+        else if (a.kind === 'var' || b.kind === 'var') later.push(pair);
         else this.add({ kind: 'fail' });
       }
-      if (later.length === open.length && later.every(([a, b], i) => a === open[i]?.[0] && b === open[i]?.[1])) {
+      // A round that gets nowhere gives its pairs back as they were.
+      if (later.length === open.length && later.every((pair) => open.includes(pair))) {
         throw new LoweringError('neither side of a unification is bound');
       }
       open = later;
@@ -598,34 +572,3 @@ export class BodyLowering {
     return { kind: 'value', value: this.value(w.value) };
   }
 }
-
-const isEvaluated = (term: Term): boolean => term.kind === 'ref' || term.kind.endsWith('comprehension');
-
-const origin = { file: '', row: 0, col: 0, start: 0, end: 0 };
-const unreachable: Term = { kind: 'null', location: origin };
-
-const indexOperand = (index: number): Operand => ({
-  kind: 'constant',
-  term: { kind: 'number', text: String(index), location: origin },
-});
-
-/** True for terms without vars, refs, calls and closures. */
-export const isConstant = (term: Term): boolean => {
-  switch (term.kind) {
-    case 'null':
-    case 'boolean':
-    case 'number':
-    case 'string':
-      return true;
-    case 'array':
-    case 'set':
-      return term.items.every(isConstant);
-    case 'object':
-      return term.entries.every(([key, value]) => isConstant(key) && isConstant(value));
-    default:
-      return false;
-  }
-};
-
-/** A var that was written, or made up, at some place. */
-export const isVar = (term: Term): term is VarTerm => term.kind === 'var';

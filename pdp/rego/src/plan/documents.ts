@@ -1,6 +1,7 @@
-import type { Body, CallTerm, Expr, RefTerm, Term } from '../ast.ts';
-import { isEquation } from '../passes/expand.ts';
+import type { Body, RefTerm, Term } from '../ast.ts';
 import type { CompileUnit, ResolvedRule, RuleTreeNode } from '../passes/unit.ts';
+import { chainOf, forEachExpr } from '../passes/walk.ts';
+import { sortStrings } from '../runtime/value.ts';
 
 /** A document that rules define, before its bodies are lowered. */
 export interface GroupOutline {
@@ -53,7 +54,7 @@ export const outlineDocuments = (root: RuleTreeNode): Documents => {
     const children = new Map<string, ChildOutline>();
     const tree: TreeOutline = { id: trees.length, path: stringPath(node), children };
     trees.push(tree);
-    for (const name of [...node.children.keys()].sort(compareNames)) {
+    for (const name of sortStrings([...node.children.keys()])) {
       const child = node.children.get(name);
       if (child === undefined) continue;
       children.set(name, { name, hidden: child.hidden, target: visit(child) });
@@ -64,16 +65,6 @@ export const outlineDocuments = (root: RuleTreeNode): Documents => {
   const target = visit(root);
   if (isGroup(target)) throw new Error('rules cannot define data itself');
   return { root: target, groups, trees };
-};
-
-const compareNames = (a: string, b: string): number => {
-  const x = [...a];
-  const y = [...b];
-  for (let i = 0; i < x.length && i < y.length; i++) {
-    const order = (x[i]?.codePointAt(0) ?? 0) - (y[i]?.codePointAt(0) ?? 0);
-    if (order !== 0) return order;
-  }
-  return x.length - y.length;
 };
 
 const outlineGroup = (node: RuleTreeNode, id: number, path: readonly string[]): GroupOutline => {
@@ -115,7 +106,7 @@ export const findReplacements = (bodies: Iterable<Body>): Replacements => {
   const data = new Map<string, readonly string[]>();
   const functions = new Set<string>();
   for (const body of bodies) {
-    visitExprs(body, (expr) => {
+    forEachExpr(body, (expr) => {
       for (const w of expr.with) {
         if (w.target.kind !== 'ref') continue;
         const path = constantPath(w.target);
@@ -145,74 +136,11 @@ export const dottedName = (ref: Term): string => {
 };
 
 /** Every body of a rule and of its `else` chain. */
-export const bodiesOf = function* (rule: ResolvedRule): Iterable<Body> {
-  for (let r: ResolvedRule | undefined = rule; r !== undefined; r = r.else) yield r.body;
+const bodiesOf = function* (rule: ResolvedRule): Iterable<Body> {
+  for (const one of chainOf(rule)) yield one.body;
 };
 
 /** Every body of every rule of a unit. */
 export const bodiesOfUnit = function* (unit: CompileUnit): Iterable<Body> {
   for (const module of unit.modules) for (const rule of module.rules) yield* bodiesOf(rule);
 };
-
-/** Visits every expression of a body, those of closures included. */
-export const visitExprs = (body: Body, visit: (expr: Expr) => void): void => {
-  const terms = (term: Term): void => {
-    switch (term.kind) {
-      case 'ref':
-        terms(term.head);
-        term.path.forEach(terms);
-        return;
-      case 'array':
-      case 'set':
-        term.items.forEach(terms);
-        return;
-      case 'object':
-        for (const [key, value] of term.entries) {
-          terms(key);
-          terms(value);
-        }
-        return;
-      case 'call':
-        term.args.forEach(terms);
-        return;
-      case 'array-comprehension':
-      case 'set-comprehension':
-        terms(term.term);
-        visitExprs(term.body, visit);
-        return;
-      case 'object-comprehension':
-        terms(term.key);
-        terms(term.value);
-        visitExprs(term.body, visit);
-        return;
-      default:
-    }
-  };
-  for (const expr of body) {
-    visit(expr);
-    const { term } = expr;
-    switch (term.kind) {
-      case 'every':
-        terms(term.domain);
-        visitExprs(term.body, visit);
-        break;
-      case 'not-body':
-        visitExprs(term.body, visit);
-        break;
-      case 'and':
-      case 'or':
-        visitExprs(term.left, visit);
-        visitExprs(term.right, visit);
-        break;
-      case 'some':
-        break;
-      default:
-        terms(term);
-    }
-    for (const w of expr.with) terms(w.value);
-  }
-};
-
-/** The call of a literal that is one, unless it is a unification. */
-export const callOf = (expr: Expr): CallTerm | undefined =>
-  expr.term.kind === 'call' && !isEquation(expr.term) ? expr.term : undefined;

@@ -1,7 +1,8 @@
 import type { Head, Term } from '../ast.ts';
 import type { CompileUnit, ResolvedRule } from '../passes/unit.ts';
 import type { ArityOf } from '../passes/safety.ts';
-import { BodyLowering, isConstant, Locals } from './body.ts';
+import { BodyLowering } from './body.ts';
+import { isConstant, Locals } from './pattern.ts';
 import {
   bodiesOfUnit,
   findReplacements,

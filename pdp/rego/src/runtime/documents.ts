@@ -36,7 +36,7 @@ export const put = (object: ObjectValue, key: Value, value: Value, site: number)
   }
   if (typeof key === 'string') {
     const old = getMember(object, key);
-    if (old === undefined) setMember(object as Record<string, Value>, key, value);
+    if (old === undefined) setMember(object, key, value);
     else if (!equals(old, value)) throw new KeyConflict(site);
     return object;
   }
@@ -44,8 +44,8 @@ export const put = (object: ObjectValue, key: Value, value: Value, site: number)
 };
 
 /** The value that an object under construction has at a path below it; undefined where the path ends early. */
-export const walk = (value: Value, path: readonly string[]): Value | undefined => {
-  let at: Value | undefined = value;
+export const walk = (value: Value, path: readonly string[]): Value => {
+  let at: Value = value;
   for (let index = 0; index < path.length && at !== undefined; index++) at = getIndex(at, path[index]);
   return at;
 };
@@ -54,7 +54,7 @@ export const walk = (value: Value, path: readonly string[]): Value | undefined =
  * `value[key]` within the base documents, where OPA takes keys for parts of a storage path: a number finds the member
  * of an object that is written alike, and digits find the element of an array.
  */
-export const baseIndex = (value: Value, key: Value): Value | undefined => {
+export const baseIndex = (value: Value, key: Value): Value => {
   if (typeof key === 'string') {
     if (Array.isArray(value)) return /^(0|[1-9][0-9]*)$/.test(key) ? getIndex(value, Number(key)) : undefined;
   } else if (typeof key === 'number' && value !== undefined && isObject(value)) {
@@ -74,11 +74,7 @@ export const index = (document: Value): ReadonlyMap<string, Value> | undefined =
 };
 
 /** {@link baseIndex} with the index of the document. */
-export const lookUp = (
-  members: ReadonlyMap<string, Value> | undefined,
-  document: Value,
-  key: Value,
-): Value | undefined =>
+export const lookUp = (members: ReadonlyMap<string, Value> | undefined, document: Value, key: Value): Value =>
   members !== undefined && typeof key === 'string' ? members.get(key) : baseIndex(document, key);
 
 /** A copy of a document in which `value` stands at `path`; what stands in the way and is no object gives way. */
@@ -98,7 +94,7 @@ export const setPath = (document: Value, path: readonly string[], value: Value):
  * A package's document: the base document with what rules define. Members of both are merged where both are objects;
  * elsewhere the base document wins, as it does in OPA.
  */
-export const mergeBase = (base: Value | undefined, virtual: Value): Value => {
+export const mergeBase = (base: Value, virtual: Value): Value => {
   if (base === undefined) return virtual;
   if (!isObject(base) || !isObject(virtual)) return base;
   const entries: (readonly [Value, Value])[] = [];
@@ -126,25 +122,25 @@ export interface LazyNode {
   /** The whole document of the place. */
   readonly extent: () => Value;
   /** Places below, and documents that rules define. */
-  readonly children: ReadonlyMap<string, LazyNode | (() => Value | undefined)>;
+  readonly children: ReadonlyMap<string, LazyNode | (() => Value)>;
 }
 
 /** A package that is looked into without being evaluated as a whole. */
 export class LazyDocument {
   readonly node: LazyNode;
   /** The base document at the same place. */
-  readonly base: Value | undefined;
+  readonly base: Value;
 
-  constructor(node: LazyNode, base: Value | undefined) {
+  constructor(node: LazyNode, base: Value) {
     this.node = node;
     this.base = base;
   }
 }
 
-export const lazyDocument = (node: LazyNode, base: Value | undefined): LazyDocument => new LazyDocument(node, base);
+export const lazyDocument = (node: LazyNode, base: Value): LazyDocument => new LazyDocument(node, base);
 
 /** `from[key]`, where `from` may be a lazy document; then the result may be one, too. */
-export const stepInto = (from: Value | LazyDocument, key: Value): Value | LazyDocument | undefined => {
+export const stepInto = (from: Value, key: Value): Value => {
   if (!(from instanceof LazyDocument)) return getIndex(from, key);
   const child = typeof key === 'string' ? from.node.children.get(key) : undefined;
   const base = from.base === undefined ? undefined : baseIndex(from.base, key);
@@ -153,7 +149,7 @@ export const stepInto = (from: Value | LazyDocument, key: Value): Value | LazyDo
 };
 
 /** The keys that a loop over a value, or a lazy document, takes in turn. */
-export const documentKeys = (from: Value | LazyDocument): readonly Value[] => {
+export const documentKeys = (from: Value): readonly Value[] => {
   if (!(from instanceof LazyDocument)) return keyList(from);
   const base = keyList(from.base);
   const known = new Set(base);
@@ -164,8 +160,7 @@ const keyList = (value: Value): readonly Value[] =>
   keysOf(value) ?? (Array.isArray(value) ? value.map((_, i) => i) : []);
 
 /** Makes a lazy document a value; other values stay as they are. */
-export const force = (value: Value | LazyDocument | undefined): Value | undefined =>
-  value instanceof LazyDocument ? value.node.extent() : value;
+export const force = (value: Value): Value => (value instanceof LazyDocument ? value.node.extent() : value);
 
 const noMembers: readonly Value[] = [];
 

@@ -2,7 +2,7 @@ import { isNumberTooBig, numberFromText, RegoNumber } from './number.ts';
 import { objectKeys, RegoObject, RegoSet, setMember, type PlainObject, type Value } from './value.ts';
 
 /** Deepest nesting of arrays and objects in JSON text. */
-export const MAX_JSON_DEPTH = 10_000;
+export const MAX_JSON_DEPTH = 2_000;
 
 /** Why a text is no JSON: `offset` is the index (UTF-16 units) of the first wrong character. */
 export interface JsonProblem {

@@ -1,28 +1,18 @@
 import type { Body, CallTerm, Expr, RefTerm, Rule, Term, With } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
-import { isScalar } from '../parser/head.ts';
 import { printOperator, printTerm } from '../print.ts';
 import { declaration } from './builtins.ts';
 import { constantKey, TypeEnvironment } from './environment.ts';
-import type { TypeTree } from './environment.ts';
-import {
-  elementOf,
-  isAnything,
-  isEmptyCollection,
-  isUnknown,
-  keysOf,
-  select,
-  unifies,
-  union,
-  valuesOf,
-} from './operations.ts';
+import { elementOf, isAnything, isUnknown, keysOf, select, unifies, union, valuesOf } from './operations.ts';
+import { partsOf } from './parts.ts';
+import type { Comprehension } from './parts.ts';
 import { printSignature, printType } from './print.ts';
+import { RefChecker } from './reference.ts';
+import type { TermTypes } from './reference.ts';
 import { ANY, arrayOf, BOOLEAN, NULL, NUMBER, setOf, STRING, stringKey, tuple } from './type.ts';
 import type { ConstantKey, FunctionType, ObjectType, Type } from './type.ts';
 
 type MaybeType = Type | undefined;
-
-type Comprehension = Extract<Term, { readonly body: Body }>;
 
 interface CheckedClosure {
   /** Where it stands. */
@@ -53,6 +43,11 @@ export class TypeChecker {
   readonly #dependents: DependentsOf;
   /** What passes put into variables of their own: messages show that in place of the variable. */
   readonly #subjects = new Map<string, Term>();
+
+  readonly #termTypes: TermTypes = {
+    typeOf: (env, term) => this.typeOf(env, term),
+    unifyKey: (env, key, keys) => this.#unify1(env, key, keys, false),
+  };
 
   constructor(dependents: DependentsOf) {
     this.#dependents = dependents;
@@ -428,107 +423,8 @@ export class TypeChecker {
     if (this.#operatorType(env, ref)?.kind === 'function') {
       return [typeError(`function ${name} used as reference, not called`, location)];
     }
-    const selected = new RefChecker(env, this).check(ref);
+    const selected = new RefChecker(env, this.#termTypes).check(ref);
     return selected ? [] : [typeError(`undefined ref: ${name}`, location)];
-  }
-
-  /** Unifies a composite key of a reference with the keys that there are. */
-  unifyKey(env: TypeEnvironment, key: Term, keys: Type): boolean {
-    return this.#unify1(env, key, keys, false);
-  }
-}
-
-/** Walks a reference through what is known of documents, and learns the types of variables in it. */
-class RefChecker {
-  readonly #env: TypeEnvironment;
-  readonly #checker: TypeChecker;
-
-  constructor(env: TypeEnvironment, checker: TypeChecker) {
-    this.#env = env;
-    this.#checker = checker;
-  }
-
-  /** False where the reference can select nothing. */
-  check({ head, path }: RefTerm): boolean {
-    if (head.kind !== 'var') return true;
-    for (let env: TypeEnvironment | undefined = this.#env; env !== undefined; env = env.next) {
-      const local = env.vars.get(head.name);
-      if (local !== undefined) return this.#leaf(local, path, 0);
-      const root = env.documents.children.get(stringKey(head.name));
-      if (root === undefined) continue;
-      const found = this.#tree(root, path, 0, env.next !== undefined);
-      if (found !== undefined) return found;
-    }
-    if (head.name !== 'data' && head.name !== 'input') this.#learn(head.name, ANY);
-    return this.#leaf(ANY, path, 0);
-  }
-
-  /** Undefined where this layer of the environment knows nothing of the reference. */
-  #tree(node: TypeTree, path: readonly Term[], index: number, more: boolean): boolean | undefined {
-    if (node.type !== undefined) return this.#leaf(node.type, path, index);
-    const part = path[index];
-    if (part === undefined) return true;
-    // Packages and rules have names, so that the first two keys of `data` are strings.
-    if (index < 2 && (constantKey(part) ?? 'string:').startsWith('string:') === false) return false;
-    if (part.kind === 'var' || part.kind === 'ref') {
-      const keys = node.keyType();
-      if (keys !== undefined && !this.#dynamicKey(part, keys)) return false;
-    }
-    const key = constantKey(part);
-    const child = key === undefined ? undefined : node.children.get(key);
-    if (child !== undefined) return this.#tree(child, path, index + 1, more);
-    if (more) return undefined;
-    // The part may select any child: as in OPA, all of them tell of the types of variables behind it.
-    if (!path.slice(index + 1).some((later) => this.#learnsFrom(later))) return true;
-    for (const other of node.children.values()) this.#tree(other, path, index + 1, false);
-    return true;
-  }
-
-  #learnsFrom(part: Term): boolean {
-    if (part.kind === 'var') return this.#env.varType(part.name) === undefined;
-    return part.kind === 'array' || part.kind === 'object' || part.kind === 'set';
-  }
-
-  #learn(name: string, keys: MaybeType): boolean {
-    const known = this.#env.varType(name);
-    if (known !== undefined) return unifies(known, keys);
-    if (keys !== undefined) this.#env.vars.set(name, keys);
-    return true;
-  }
-
-  #leaf(start: Type, path: readonly Term[], from: number): boolean {
-    let type: MaybeType = start;
-    for (const part of path.slice(from)) {
-      if (type === undefined || isEmptyCollection(type)) return false;
-      const keys = keysOf(type);
-      if (keys === undefined) return false;
-      const key = isScalar(part) ? constantKey(part) : undefined;
-      if (key !== undefined) {
-        type = select(type, key);
-        if (type === undefined) return false;
-        continue;
-      }
-      if (!this.#dynamicKey(part, keys)) return false;
-      type = valuesOf(type);
-    }
-    return true;
-  }
-
-  #dynamicKey(part: Term, keys: Type): boolean {
-    switch (part.kind) {
-      case 'var':
-        return this.#learn(part.name, keys);
-      case 'ref': {
-        const type = this.#checker.typeOf(this.#env, part);
-        return type === undefined || unifies(type, keys);
-      }
-      case 'array':
-      case 'object':
-      case 'set':
-        return this.#checker.unifyKey(this.#env, part, keys);
-      default:
-        return true;
-    }
   }
 }
 
@@ -566,71 +462,6 @@ const assumeAny = (env: TypeEnvironment, arg: Term): void => {
       return;
     default:
   }
-};
-
-/** The comprehensions and references in a literal and in the bodies that it holds; what is in comprehensions is theirs. */
-const partsOf = (expr: Expr): { closures: Comprehension[]; refs: RefTerm[] } => {
-  const closures: Comprehension[] = [];
-  const refs: RefTerm[] = [];
-  const inTerm = (term: Term): void => {
-    switch (term.kind) {
-      case 'array-comprehension':
-      case 'set-comprehension':
-      case 'object-comprehension':
-        closures.push(term);
-        return;
-      case 'ref':
-        refs.push(term);
-        inTerm(term.head);
-        term.path.forEach(inTerm);
-        return;
-      case 'array':
-      case 'set':
-        term.items.forEach(inTerm);
-        return;
-      case 'object':
-        term.entries.flat().forEach(inTerm);
-        return;
-      case 'call':
-        term.args.forEach(inTerm);
-        return;
-      default:
-    }
-  };
-  const inBody = (body: Body): void => {
-    body.forEach(inExpr);
-  };
-  const inWiths = (withs: readonly With[]): void => {
-    for (const { target, value } of withs) {
-      inTerm(target);
-      inTerm(value);
-    }
-  };
-  const inExpr = ({ term, with: withs }: Expr): void => {
-    switch (term.kind) {
-      case 'some':
-        return;
-      case 'every':
-        inTerm(term.domain);
-        inBody(term.body);
-        inWiths(withs);
-        return;
-      case 'not-body':
-        inBody(term.body);
-        return;
-      case 'and':
-      case 'or':
-        inBody(term.left);
-        inBody(term.right);
-        // As in OPA the modifiers of these, and of no others, are checked as references.
-        inWiths(withs);
-        return;
-      default:
-        inTerm(term);
-    }
-  };
-  inExpr(expr);
-  return { closures, refs };
 };
 
 const typeError = (message: string, location: Location): Diagnostic => ({ code: 'rego_type_error', message, location });

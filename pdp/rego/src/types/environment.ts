@@ -17,22 +17,9 @@ export class TypeTree {
     return this.type !== undefined;
   }
 
-  #descend(path: readonly ConstantKey[]): TypeTree {
-    let node: TypeTree = this;
-    for (const key of path) {
-      let child = node.children.get(key);
-      if (child === undefined) {
-        child = new TypeTree();
-        node.children.set(key, child);
-      }
-      node = child;
-    }
-    return node;
-  }
-
   /** Sets the type at a path. */
   put(path: readonly ConstantKey[], type: Type): void {
-    this.#descend(path).type = type;
+    descend(this, path).type = type;
   }
 
   /**
@@ -40,19 +27,17 @@ export class TypeTree {
    * key, and an object put above others learns of theirs.
    */
   insert(path: readonly ConstantKey[], type: Type): void {
-    let node: TypeTree = this;
-    path.forEach((key, index) => {
-      const child = node.#descend([key]);
-      if (child.type?.kind === 'object' && index + 1 < path.length) {
-        child.type = insertIntoObject(child.type, path.slice(index + 1), type);
-      }
-      node = child;
+    path.slice(0, -1).forEach((_, index) => {
+      const above = descend(this, path.slice(0, index + 1));
+      if (above.type?.kind === 'object') above.type = insertIntoObject(above.type, path.slice(index + 1), type);
     });
-    node.type = merge(node.type, type);
-    if (type.kind !== 'object' || node.type?.kind !== 'object') return;
-    let merged: ObjectType = node.type;
-    for (const [leafPath, leaf] of node.#leaves([])) merged = insertIntoObject(merged, leafPath, leaf);
+    const node = descend(this, path);
+    const merged = merge(node.type, type);
     node.type = merged;
+    if (type.kind !== 'object' || merged.kind !== 'object') return;
+    let whole: ObjectType = merged;
+    for (const [leafPath, leaf] of node.#leaves([])) whole = insertIntoObject(whole, leafPath, leaf);
+    node.type = whole;
   }
 
   *#leaves(path: readonly ConstantKey[]): Iterable<[readonly ConstantKey[], Type]> {
@@ -79,6 +64,20 @@ export class TypeTree {
     return { kind: 'object', properties, rest: { key: DOCUMENT_KEY, value: ANY } };
   }
 }
+
+/** The node at a path, made where it is missing. */
+const descend = (root: TypeTree, path: readonly ConstantKey[]): TypeTree => {
+  let node = root;
+  for (const key of path) {
+    let child = node.children.get(key);
+    if (child === undefined) {
+      child = new TypeTree();
+      node.children.set(key, child);
+    }
+    node = child;
+  }
+  return node;
+};
 
 const insertIntoObject = (object: ObjectType, path: readonly ConstantKey[], type: Type): ObjectType => {
   const [key, ...tail] = path;
@@ -169,25 +168,19 @@ export class TypeEnvironment {
   }
 
   varType(name: string): MaybeType {
-    for (let env: TypeEnvironment | undefined = this; env !== undefined; env = env.next) {
-      const type = env.vars.get(name);
-      if (type !== undefined) return type;
-    }
-    return undefined;
+    return this.vars.get(name) ?? this.next?.varType(name);
   }
 
   /** The type of what a reference selects: anything where nothing is known of a document. */
   refType(ref: RefTerm): MaybeType {
     const { head, path } = ref;
     if (head.kind !== 'var') return undefined;
-    for (let env: TypeEnvironment | undefined = this; env !== undefined; env = env.next) {
-      const local = env.vars.get(head.name);
-      if (local !== undefined) return selectPath(local, path);
-      const root = env.documents.children.get(stringKey(head.name));
-      if (root === undefined) continue;
-      const found = findType(root, path);
-      if (found !== NOT_HERE) return found;
-    }
+    const local = this.vars.get(head.name);
+    if (local !== undefined) return selectPath(local, path);
+    const root = this.documents.children.get(stringKey(head.name));
+    const found = root === undefined ? NOT_HERE : findType(root, path);
+    if (found !== NOT_HERE) return found;
+    if (this.next !== undefined) return this.next.refType(ref);
     return head.name === 'data' || head.name === 'input' ? ANY : undefined;
   }
 }

@@ -16,7 +16,7 @@ export const REGEX_CACHE_SIZE = 1_000;
 export const regex: BuiltinFamily = {
   'regex.match': (ctx, pattern, text) => matchText(ctx, pattern, text),
   re_match: (ctx, pattern, text) => matchText(ctx, pattern, text),
-  'regex.is_valid': (_ctx, pattern) => typeof pattern === 'string' && compile(pattern).ok,
+  'regex.is_valid': (_ctx, pattern) => typeof pattern === 'string' && compileRegex(pattern).ok,
   'regex.split': (ctx, pattern, text) => {
     if (typeof pattern !== 'string') return typeError(ctx, 1, pattern, 'string');
     if (typeof text !== 'string') return typeError(ctx, 2, text, 'string');
@@ -84,7 +84,8 @@ interface BadRegex {
 
 const cache = new BoundedCache<string, Regex | BadRegex>(REGEX_CACHE_SIZE);
 
-function compile(pattern: string): Regex | BadRegex {
+/** Compiles a pattern, or gives Go's message for what is wrong with it. Kept in a bounded cache. */
+export function compileRegex(pattern: string): Regex | BadRegex {
   const known = cache.get(pattern);
   if (known !== undefined) return known;
   const compiled = compileFresh(pattern);
@@ -104,7 +105,7 @@ function compileFresh(pattern: string): Regex | BadRegex {
 }
 
 function findRegex(ctx: BuiltinContext, pattern: string): Regex | undefined {
-  const compiled = compile(pattern);
+  const compiled = compileRegex(pattern);
   return compiled.ok ? compiled : builtinError(ctx, compiled.message);
 }
 
@@ -219,7 +220,7 @@ function expandTemplate(ctx: BuiltinContext, template: string, start: string, en
       if (level < 0) return unbalanced();
       if (level > 0) continue;
       const inner = template.slice(from, index);
-      const checked = compile(`^${inner}$`);
+      const checked = compileRegex(`^${inner}$`);
       if (!checked.ok) return builtinError(ctx, checked.message);
       pattern += `(${inner})`;
       from = index + 1;

@@ -1,6 +1,7 @@
 import { aggregates } from './aggregates.ts';
 import { arithmetic } from './arithmetic.ts';
 import { arrays } from './arrays.ts';
+import { aws } from './aws.ts';
 import { bits } from './bits.ts';
 import type { Builtin, BuiltinFamily } from './builtin.ts';
 import { encodings } from './encodings.ts';
@@ -8,6 +9,7 @@ import { formatting } from './sprintf.ts';
 import { globs } from './globs.ts';
 import { graphs } from './graphs.ts';
 import { hashes } from './hashes.ts';
+import { http } from './http.ts';
 import { jsonPatch } from './json-patch.ts';
 import { jsonPaths } from './json-paths.ts';
 import { jwt } from './jwt.ts';
@@ -15,6 +17,7 @@ import { messages } from './messages.ts';
 import { networks } from './networks.ts';
 import { objects } from './objects.ts';
 import { regex } from './regex.ts';
+import { schemas } from './schemas.ts';
 import { semver } from './semver.ts';
 import { sets } from './sets.ts';
 import { strings } from './strings.ts';
@@ -31,12 +34,14 @@ const families: readonly BuiltinFamily[] = [
   aggregates,
   arithmetic,
   arrays,
+  aws,
   bits,
   encodings,
   formatting,
   globs,
   graphs,
   hashes,
+  http,
   jsonPatch,
   jsonPaths,
   jwt,
@@ -44,6 +49,7 @@ const families: readonly BuiltinFamily[] = [
   networks,
   objects,
   regex,
+  schemas,
   semver,
   sets,
   strings,

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+
+const Port = z.coerce.number().int().min(0).max(65_535);
+const Name = z.string().min(1).max(253);
+
+/** Every variable the operator reads, with its default; `--help` prints this table. */
+const Environment = z.object({
+  EDICT_OPERATOR_NAMESPACE: Name.meta({ description: 'Namespace that the operator runs in. Required.' }),
+  EDICT_OPERATOR_POD_NAME: Name.meta({ description: 'Name of this pod; identifies this replica. Required.' }),
+  EDICT_OPERATOR_POD_IP: z.string().min(1).meta({ description: 'Address that PDPs reach this pod at. Required.' }),
+  EDICT_OPERATOR_SERVICE_ACCOUNT: Name.default('edict-operator').meta({
+    description: 'Service account of this pod: the only one that may write bundles and revisions.',
+  }),
+  EDICT_OPERATOR_PDP_IMAGE: z.string().min(1).meta({ description: 'Image of the PDPs that name none. Required.' }),
+  EDICT_OPERATOR_PDP_IMAGE_PULL_POLICY: z
+    .enum(['Always', 'IfNotPresent', 'Never'])
+    .default('IfNotPresent')
+    .meta({ description: 'Pull policy of that image.' }),
+  EDICT_OPERATOR_WEBHOOK_SERVICE: Name.default('edict-webhook').meta({ description: 'Service of the webhook.' }),
+  EDICT_OPERATOR_DISTRIBUTION_SERVICE: Name.default('edict-distribution').meta({
+    description: 'Service that PDPs dial.',
+  }),
+  EDICT_OPERATOR_WEBHOOK_CONFIGURATION: z
+    .string()
+    .default('edict')
+    .meta({ description: 'ValidatingWebhookConfiguration whose caBundle is kept; empty for none.' }),
+  EDICT_OPERATOR_CERTIFICATE_SECRET: Name.default('edict-certificates').meta({
+    description: 'Secret of the certificate authority and serving certificate.',
+  }),
+  EDICT_OPERATOR_SIGNING_KEY_SECRET: Name.default('edict-signing-key').meta({
+    description: 'Secret of the key that signs revisions.',
+  }),
+  EDICT_OPERATOR_TRUST_CONFIGMAP: Name.default('edict-ca').meta({
+    description: 'ConfigMap with CA and signing keys, kept in every namespace that has PDPs.',
+  }),
+  EDICT_OPERATOR_LEASE: Name.default('edict-operator').meta({ description: 'Lease that elects the leader.' }),
+  EDICT_OPERATOR_POD_SELECTOR: z
+    .string()
+    .default('app.kubernetes.io/component=pdp')
+    .meta({ description: 'Labels that every PDP pod has; a PolicySet narrows further.' }),
+  EDICT_OPERATOR_LISTEN_HOST: z.string().default('::').meta({ description: 'Address to listen on.' }),
+  EDICT_OPERATOR_HTTP_PORT: Port.default(8080).meta({ description: 'Health, metrics, status.' }),
+  EDICT_OPERATOR_WEBHOOK_PORT: Port.default(9443).meta({ description: 'Admission webhook (HTTPS).' }),
+  EDICT_OPERATOR_DISTRIBUTION_PORT: Port.default(9444).meta({ description: 'Streams of the PDPs (gRPC over TLS).' }),
+  EDICT_OPERATOR_BUNDLES_PORT: Port.default(9445).meta({ description: 'Manifests and bundles (HTTPS).' }),
+  EDICT_OPERATOR_LOG_LEVEL: z
+    .enum(['error', 'warn', 'info', 'debug'])
+    .default('info')
+    .meta({ description: 'Log level.' }),
+});
+
+/** The parsed environment. */
+export type Config = z.output<typeof Environment>;
+
+/** Reads the configuration; throws one error that lists every problem. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const parsed = Environment.safeParse(env);
+  if (!parsed.success) throw new Error(`invalid configuration:\n${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+/** The table that `--help` prints: one variable per line with its default. */
+export function describeConfig(): string {
+  return Object.entries(Environment.shape)
+    .map(([name, schema]) => {
+      const fallback = schema.safeParse(undefined);
+      const suffix = fallback.success ? ` (default ${JSON.stringify(fallback.data)})` : '';
+      return `  ${name.padEnd(40)}${schema.meta()?.description ?? ''}${suffix}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,108 @@
+import type { Logger } from 'winston';
+import type { Clock } from '../clock.ts';
+import { FIELD_MANAGER } from '../controllers/names.ts';
+import { MANAGED_BY } from '../controllers/policy-decision-point/render.ts';
+import { isStoreError } from '../store/errors.ts';
+import type { KubeObjects } from '../store/kube/kube-objects.ts';
+import { RESOURCES } from '../store/kube/resources.ts';
+
+export interface TrustPublisherOptions {
+  readonly objects: KubeObjects;
+  readonly name: string;
+  /** Namespaces that need it now. */
+  readonly namespaces: () => ReadonlySet<string>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What PDPs verify the operator and its revisions with. */
+export interface Trust {
+  /** PEM. */
+  readonly ca: string;
+  /** Text of `keys.json`. */
+  readonly keys: string;
+}
+
+/** Keeps a ConfigMap with the trust material in every namespace that has PDPs. */
+export interface TrustPublisher {
+  readonly publish: (trust: Trust) => void;
+  /** The namespaces may have changed. */
+  readonly look: () => void;
+  readonly stop: () => void;
+}
+
+/** Repairs what somebody changed or deleted, even if nothing tells us. */
+const REPAIR_MS = 60_000;
+const RETRY_MS = 2_000;
+
+/** Starts with nothing to publish. */
+export function createTrustPublisher(options: TrustPublisherOptions): TrustPublisher {
+  const { objects, name, clock, logger } = options;
+  let trust: Trust | undefined;
+  const published = new Map<string, string>();
+  let cancel: (() => void) | undefined;
+  let running = false;
+  let again = false;
+  let stopped = false;
+
+  const schedule = (delayMs: number): void => {
+    cancel?.();
+    if (stopped) return;
+    cancel = clock.schedule(delayMs, () => {
+      published.clear();
+      run();
+    });
+  };
+  const run = (): void => {
+    if (running) {
+      again = true;
+      return;
+    }
+    running = true;
+    publishAll()
+      .then(
+        () => schedule(REPAIR_MS),
+        (error: unknown) => {
+          logger.warn('trust was not published', { configMap: name, error: String(error) });
+          schedule(RETRY_MS);
+        },
+      )
+      .finally(() => {
+        running = false;
+        if (!again || stopped) return;
+        again = false;
+        run();
+      });
+  };
+  const publishAll = async (): Promise<void> => {
+    if (trust === undefined || stopped) return;
+    const data = { 'ca.crt': trust.ca, 'keys.json': trust.keys };
+    const text = JSON.stringify(data);
+    for (const namespace of options.namespaces()) {
+      if (published.get(namespace) === text) continue;
+      try {
+        await objects.apply(
+          RESOURCES.ConfigMap,
+          { metadata: { namespace, name, labels: { ...MANAGED_BY } }, data },
+          { fieldManager: FIELD_MANAGER, force: true },
+        );
+      } catch (error) {
+        // The namespace is gone or going: nobody there needs it any more.
+        if (isStoreError(error, 'NotFound') || isStoreError(error, 'Forbidden')) continue;
+        throw error;
+      }
+      published.set(namespace, text);
+    }
+  };
+  return {
+    publish: (next) => {
+      trust = next;
+      run();
+    },
+    look: run,
+    stop: () => {
+      stopped = true;
+      cancel?.();
+    },
+  };
+}

@@ -1,0 +1,250 @@
+import { randomBytes } from 'node:crypto';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { createLogger, format, transports, type Logger } from 'winston';
+import { serveArtifacts, serveGrpc, watchCertificate } from '@edict/protocol';
+import { judge } from './admission/judge.ts';
+import { startWebhookServer } from './admission/webhook-server.ts';
+import { createCertificateManager, type ServingCertificates } from './certificates/certificate-manager.ts';
+import { systemClock } from './clock.ts';
+import { createWorkerChecker } from './compile/worker-checker.ts';
+import { describeConfig, loadConfig, type Config } from './config.ts';
+import { createAuthenticator, createDistributionMetrics, NOT_LEADER_RETRY_MS } from './distribution/index.ts';
+import { createElector } from './election/elector.ts';
+import { createKubeEventSink } from './kube/event-sink.ts';
+import { lead, type Leadership } from './kube/leadership.ts';
+import { startPodDirectory } from './kube/pod-directory.ts';
+import { loadSigningKeys } from './kube/signing-key.ts';
+import { createTokenReviewer } from './kube/token-reviewer.ts';
+import { createTrustPublisher } from './kube/trust-publisher.ts';
+import { writeWebhookTrust } from './kube/webhook-trust.ts';
+import { createMetrics } from './observability/metrics.ts';
+import { startStatusServer } from './observability/status-server.ts';
+import { OPERATOR_LIMITS } from './operator-types.ts';
+import { createKubeClient, createKubeObjects, createKubeStore, loadKubeConfig } from './store/kube/index.ts';
+
+/** Composition root of the operator in Kubernetes: the only file that reads configuration, wires and handles signals. */
+if (process.argv.includes('--help')) {
+  console.log(`Edict operator. Configured by environment variables:\n${describeConfig()}`);
+} else {
+  try {
+    await run(loadConfig(process.env));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  }
+}
+
+async function run(config: Config): Promise<void> {
+  const logger = createLogger({
+    level: config.EDICT_OPERATOR_LOG_LEVEL,
+    format: format.combine(format.timestamp(), format.json()),
+    transports: [new transports.Console()],
+  });
+  const clock = systemClock;
+  const host = config.EDICT_OPERATOR_LISTEN_HOST;
+  const namespace = config.EDICT_OPERATOR_NAMESPACE;
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'operator_' });
+  const metrics = createMetrics(registry);
+  const distributionMetrics = createDistributionMetrics(registry);
+  const client = createKubeClient({ config: loadKubeConfig(), requests: metrics.apiRequests });
+  const objects = createKubeObjects(client);
+  const onRestart = (kind: string, cause: string, error: unknown, retryInMs: number): void => {
+    metrics.watchRestarts.inc({ kind, cause });
+    logger.debug('watch restarted', { kind, cause, error: String(error), retryInMs });
+  };
+  const store = createKubeStore({ client, clock, random: Math.random, onRestart });
+  const checker = createWorkerChecker({ clock });
+  const signing = await loadSigningKeys(objects, namespace, config.EDICT_OPERATOR_SIGNING_KEY_SECRET);
+  const ticketKey = randomBytes(32);
+  let leadership: Leadership | undefined;
+
+  /** Set once there is something to tell: the first certificates are what everything starts with. */
+  let onRotated: ((next: ServingCertificates) => void) | undefined;
+
+  // What every replica runs: certificates, the webhook, and doors that open when it leads.
+  const certificates = createCertificateManager({
+    objects,
+    namespace,
+    secretName: config.EDICT_OPERATOR_CERTIFICATE_SECRET,
+    dnsNames: dnsNames(config),
+    clock,
+    logger,
+    onChange: (next) => onRotated?.(next),
+  });
+  let current = await certificates.start();
+  const domains = store.watch('PolicyDomain', {}, () => undefined);
+  const webhook = await startWebhookServer({
+    host,
+    port: config.EDICT_OPERATOR_WEBHOOK_PORT,
+    certificate: current.certificate,
+    privateKey: current.privateKey,
+    logger,
+    metrics,
+    judge: async (request) =>
+      await judge(request, {
+        checker,
+        domainsOf: (of) => domains.list(of),
+        operatorUser: `system:serviceaccount:${namespace}:${config.EDICT_OPERATOR_SERVICE_ACCOUNT}`,
+        maxDomainBytes: OPERATOR_LIMITS.maxDomainBytes,
+      }),
+  });
+  const trustWebhook = (next: ServingCertificates): void => {
+    const name = config.EDICT_OPERATOR_WEBHOOK_CONFIGURATION;
+    if (name === '') return;
+    writeWebhookTrust(objects, name, next.trustBundle).then(
+      (found) => {
+        if (!found) logger.warn('there is no webhook configuration', { name });
+      },
+      (error: unknown) => logger.error('the webhook configuration was not written', { name, error: String(error) }),
+    );
+  };
+  onRotated = (next) => {
+    current = next;
+    webhook.setCertificate(next.certificate, next.privateKey);
+    trustWebhook(next);
+    leadership?.trust.publish({ ca: next.trustBundle, keys: signing.trusted });
+  };
+  trustWebhook(current);
+
+  const pods = startPodDirectory({
+    client,
+    labelSelector: config.EDICT_OPERATOR_POD_SELECTOR,
+    clock,
+    random: Math.random,
+    onRestart: (cause, error, retryInMs) => onRestart('Pod', cause, error, retryInMs),
+  });
+  const certificate = watchCertificate(() => ({ cert: current.certificate, key: current.privateKey }), clock);
+  const streams = await serveGrpc({
+    host,
+    port: config.EDICT_OPERATOR_DISTRIBUTION_PORT,
+    certificate,
+    authenticate: createAuthenticator({
+      reviewToken: createTokenReviewer(client, pods),
+      clock,
+      metrics: distributionMetrics,
+    }),
+    acceptor: () => leadership?.operator.distributor().accept,
+    notLeaderRetryMs: () => NOT_LEADER_RETRY_MS * (1 + Math.random()),
+    log: logger,
+  });
+  const artifacts = await serveArtifacts({
+    host,
+    port: config.EDICT_OPERATOR_BUNDLES_PORT,
+    certificate,
+    store: {
+      getManifest: async (digest, signal) => await leadership?.operator.backend().getManifest(digest, signal),
+      getBundle: async (digest, signal) => await leadership?.operator.backend().getBundle(digest, signal),
+    },
+    ticketKey,
+    clock,
+    log: logger,
+    onRequest: distributionMetrics.artifact,
+  });
+  const status = await startStatusServer({
+    host,
+    port: config.EDICT_OPERATOR_HTTP_PORT,
+    registry,
+    isReady: () => domains.hasSynced(),
+    pdps: () => leadership?.operator.distributor().pdps(),
+  });
+
+  // What the leader runs.
+  const startLeading = async (): Promise<void> => {
+    leadership = await lead({
+      store,
+      client,
+      objects,
+      pods,
+      checker,
+      signingKey: signing.current,
+      identity: config.EDICT_OPERATOR_POD_NAME,
+      artifactsUrl: `https://${bracketed(config.EDICT_OPERATOR_POD_IP)}:${artifacts.port}`,
+      ticketKey,
+      defaults: {
+        image: config.EDICT_OPERATOR_PDP_IMAGE,
+        imagePullPolicy: config.EDICT_OPERATOR_PDP_IMAGE_PULL_POLICY,
+        operatorAddress: `${config.EDICT_OPERATOR_DISTRIBUTION_SERVICE}.${namespace}.svc:9444`,
+        bundlesUrl: `https://${config.EDICT_OPERATOR_DISTRIBUTION_SERVICE}.${namespace}.svc:9445`,
+        trustConfigMap: config.EDICT_OPERATOR_TRUST_CONFIGMAP,
+        operatorNamespace: namespace,
+      },
+      events: createKubeEventSink({
+        objects,
+        identity: config.EDICT_OPERATOR_POD_NAME,
+        clock,
+        logger,
+        events: metrics.events,
+      }),
+      metrics,
+      distributionMetrics,
+      registry,
+      log: logger,
+      clock,
+      createTrust: (namespaces) =>
+        createTrustPublisher({ objects, name: config.EDICT_OPERATOR_TRUST_CONFIGMAP, namespaces, clock, logger }),
+    });
+    leadership.trust.publish({ ca: current.trustBundle, keys: signing.trusted });
+  };
+  const elector = createElector({
+    objects,
+    namespace,
+    name: config.EDICT_OPERATOR_LEASE,
+    identity: config.EDICT_OPERATOR_POD_NAME,
+    logger,
+    monotonicMs: () => performance.now(),
+    nowMs: () => Date.now(),
+    onElected: () => {
+      metrics.isLeader.set(1);
+      startLeading().catch((error: unknown) => exit(logger, 1, 'leading failed', error));
+    },
+    // Another replica may lead already: nothing of ours may go on.
+    onLost: (reason) => exit(logger, 1, 'leadership lost', reason),
+  });
+  elector.start();
+  logger.info('operator started', { namespace, pod: config.EDICT_OPERATOR_POD_NAME });
+
+  const stop = async (): Promise<void> => {
+    status.close().catch(() => undefined);
+    await leadership?.operator.distributor().drain('the operator is shutting down', DRAIN_MS);
+    await leadership?.stop();
+    await elector.stop();
+    certificates.stop();
+    await Promise.all([streams.close(), artifacts.close(), webhook.close(), pods.stop(), checker.close()]);
+    await store.close();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info('stopping', { signal });
+      stop().then(
+        () => exit(logger, 0, 'stopped', signal),
+        (error: unknown) => exit(logger, 1, 'stopping failed', error),
+      );
+    });
+  }
+}
+
+/** How long a leader that stops lets its PDPs leave in order. */
+const DRAIN_MS = 3000;
+
+/** Ends the process once its last line is written. */
+function exit(logger: Logger, code: number, message: string, cause: unknown): void {
+  logger.log(code === 0 ? 'info' : 'error', message, { cause: String(cause) });
+  logger.once('finish', () => process.exit(code));
+  logger.end();
+}
+
+/** Every name that the apiserver and PDPs reach us by. */
+function dnsNames(config: Config): readonly string[] {
+  const { EDICT_OPERATOR_NAMESPACE: namespace } = config;
+  const services = [config.EDICT_OPERATOR_WEBHOOK_SERVICE, config.EDICT_OPERATOR_DISTRIBUTION_SERVICE];
+  return services.flatMap((service) => [
+    `${service}.${namespace}.svc`,
+    `${service}.${namespace}.svc.cluster.local`,
+    `${service}.${namespace}`,
+  ]);
+}
+
+function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}

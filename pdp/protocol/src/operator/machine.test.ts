@@ -1,0 +1,210 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Hello, PdpMessage } from '../messages.ts';
+import { aRevision } from '../testing/builders.ts';
+import { SET } from '../testing/pdp-driver.ts';
+import { anObservation } from '../testing/rollout-driver.ts';
+import { OperatorMachine, type OperatorEffect, type OperatorEvent } from './machine.ts';
+import { helloRateFor, OPERATOR_TUNING, type OperatorTuning } from './observation.ts';
+
+const hello: Hello = {
+  type: 'Hello',
+  protocol: 1,
+  engine: { name: 'edict', version: '1.0.0', features: [] },
+  sets: [],
+  bootReason: 'Fresh',
+  capacityBytes: 0,
+};
+
+class Driver {
+  mono = 0;
+  readonly machine: OperatorMachine;
+  effects: readonly OperatorEffect[] = [];
+
+  constructor(tuning: Partial<OperatorTuning> = {}) {
+    this.machine = new OperatorMachine(
+      {
+        replica: 'operator-0',
+        artifactsUrl: '',
+        tuning: { ...OPERATOR_TUNING, settleMs: 0, helloRate: 1000, ...tuning },
+        random: () => 0.5,
+        issueTicket: () => 'ticket',
+      },
+      this.now(),
+    );
+  }
+
+  now() {
+    return { mono: this.mono, wall: this.mono };
+  }
+
+  step(event: OperatorEvent): readonly string[] {
+    this.effects = this.machine.step(event, this.now());
+    return this.effects.flatMap((effect) => {
+      if (effect.type === 'send') return [`${effect.sessionId} <- ${effect.message.type}`];
+      if (effect.type === 'close') return [`${effect.sessionId} closed`];
+      return [];
+    });
+  }
+
+  open(sessionId: string, nodeId: string, sets: readonly string[] = [SET]): readonly string[] {
+    const identity = { nodeId, podName: nodeId, namespace: 'default', serviceAccount: 'pdp', sets };
+    return this.step({ type: 'opened', sessionId, identity });
+  }
+
+  say(sessionId: string, message: PdpMessage): readonly string[] {
+    return this.step({ type: 'message', sessionId, message });
+  }
+}
+
+const beat: PdpMessage = {
+  type: 'Beat',
+  seq: 9,
+  sentAt: 0,
+  sets: [],
+  load: { decisions: 0, errors: 0, denied: 0, p99Micros: 0, unlogged: 0, rssBytes: 0 },
+};
+
+describe('sessions', () => {
+  test('a Hello is welcomed with the sets of this PDP', () => {
+    const driver = new Driver();
+    driver.step({ type: 'observed', observation: anObservation() });
+    driver.open('s1', 'a');
+    expect(driver.say('s1', hello)).toEqual(['s1 <- Welcome']);
+    expect(driver.effects[0]).toMatchObject({ message: { sets: [SET], replica: 'operator-0', heartbeatMs: 2000 } });
+    expect(driver.machine.sessions).toBe(1);
+  });
+
+  test('a second stream of the same node closes the first, and the first one’s end changes nothing', () => {
+    const driver = new Driver();
+    driver.step({ type: 'observed', observation: anObservation() });
+    driver.open('s1', 'a');
+    driver.say('s1', hello);
+    driver.open('s2', 'a');
+    expect(driver.say('s2', hello)).toEqual(['s1 closed', 's2 <- Welcome']);
+    driver.step({ type: 'closed', sessionId: 's1' });
+    expect(driver.machine.pdps()).toMatchObject([{ nodeId: 'a', connected: true }]);
+  });
+
+  test('a beat is answered, and keeps the stream; silence ends it', () => {
+    const driver = new Driver();
+    driver.open('s1', 'a');
+    driver.say('s1', hello);
+    driver.mono = OPERATOR_TUNING.presenceTimeoutMs - 1;
+    expect(driver.say('s1', beat)).toEqual(['s1 <- BeatAck']);
+    driver.mono += OPERATOR_TUNING.presenceTimeoutMs;
+    expect(driver.step({ type: 'tick' })).toEqual([]);
+    driver.mono += 1;
+    expect(driver.step({ type: 'tick' })).toEqual(['s1 closed']);
+    expect(driver.machine.sessions).toBe(0);
+  });
+
+  test('a stream that says nothing at all is ended', () => {
+    const driver = new Driver();
+    driver.open('s1', 'a');
+    driver.mono = OPERATOR_TUNING.helloTimeoutMs + 1;
+    expect(driver.step({ type: 'tick' })).toEqual(['s1 closed']);
+  });
+
+  test.each<[string, PdpMessage]>([
+    ['another message before the Hello', beat],
+    ['another version of the protocol', { ...hello, protocol: 2 }],
+  ])('%s ends the stream', (_name, message) => {
+    const driver = new Driver();
+    driver.open('s1', 'a');
+    expect(driver.say('s1', message)).toEqual(['s1 closed']);
+  });
+
+  test('a second Hello on one stream ends it', () => {
+    const driver = new Driver();
+    driver.open('s1', 'a');
+    driver.say('s1', hello);
+    expect(driver.say('s1', hello)).toEqual(['s1 closed']);
+  });
+
+  test('Hellos beyond the rate are told to come back, and let in when there is room', () => {
+    const driver = new Driver({ helloRate: 2 });
+    for (const node of ['a', 'b', 'c']) driver.open(`s-${node}`, node);
+    expect(driver.say('s-a', hello)).toEqual(['s-a <- Welcome']);
+    expect(driver.say('s-b', hello)).toEqual(['s-b <- Welcome']);
+    expect(driver.say('s-c', hello)).toEqual(['s-c <- Retry', 's-c closed']);
+    driver.mono = 500;
+    driver.open('s-d', 'c');
+    expect(driver.say('s-d', hello)).toEqual(['s-d <- Welcome']);
+  });
+
+  test.each([
+    [1, 20],
+    [4, 35],
+    [64, 100],
+  ])('with %d cores so many are admitted a second: %d', (cores, rate) => {
+    expect(helloRateFor(cores)).toBe(rate);
+  });
+
+  test('streams beyond the limit are refused', () => {
+    const driver = new Driver({ sessionsMax: 1 });
+    driver.open('s1', 'a');
+    expect(driver.open('s2', 'b')).toEqual(['s2 <- Retry', 's2 closed']);
+  });
+
+  test('a drain asks a share of the PDPs to go elsewhere', () => {
+    const driver = new Driver();
+    for (let index = 0; index < 10; index += 1) {
+      driver.open(`s${index}`, `n${index}`);
+      driver.say(`s${index}`, hello);
+    }
+    expect(driver.step({ type: 'drain', share: 0.25, reason: 'x' })).toHaveLength(3);
+  });
+});
+
+describe('sets', () => {
+  test('a PDP hears nothing of a set that is not its own, and its word about it counts nothing', () => {
+    const driver = new Driver();
+    driver.step({ type: 'observed', observation: anObservation({ members: new Map([['other', 'default/other']]), undecided: [aRevision(1)] }) });
+    driver.open('s1', 'a');
+    expect(driver.say('s1', { ...hello, sets: [{ set: SET, active: aRevision(1) }] })).toEqual(['s1 <- Welcome']);
+    expect(driver.effects[0]).toMatchObject({ message: { sets: [] } });
+    driver.say('s1', { type: 'Active', set: SET, revision: aRevision(1), activatedAt: 0, swapMicros: 0, persisted: true });
+    expect(driver.machine.progress(SET, driver.now())?.counts.active).toBe(0);
+  });
+
+  test('a PDP that becomes a member is welcomed anew and told; one that ceases to be is no longer counted', () => {
+    const driver = new Driver();
+    driver.step({ type: 'observed', observation: anObservation({ members: new Map() }) });
+    driver.open('s1', 'a');
+    driver.say('s1', hello);
+    const members = new Map([['a', 'default/a']]);
+    expect(driver.step({ type: 'observed', observation: anObservation({ members, committed: aRevision(1), completed: true }) })).toEqual([
+      's1 <- Welcome',
+      's1 <- Commit',
+    ]);
+    driver.step({ type: 'observed', observation: anObservation({ members: new Map(), committed: aRevision(1), completed: true }) });
+    expect(driver.machine.progress(SET, driver.now())?.counts.connected).toBe(0);
+  });
+
+  test('a set that is gone is forgotten', () => {
+    const driver = new Driver();
+    driver.step({ type: 'observed', observation: anObservation() });
+    driver.step({ type: 'setRemoved', set: SET });
+    expect(driver.machine.sets()).toEqual([]);
+    expect(driver.machine.progress(SET, driver.now())).toBeUndefined();
+  });
+
+  test('the list of PDPs names what each serves and has staged', () => {
+    const driver = new Driver();
+    driver.step({ type: 'observed', observation: anObservation({ committed: aRevision(1), completed: true }) });
+    driver.open('s1', 'a');
+    driver.say('s1', { ...hello, sets: [{ set: SET, active: aRevision(1), staged: aRevision(2) }] });
+    driver.mono = 1234;
+    driver.say('s1', { ...beat, sets: [{ set: SET, setUid: 'uid-1', state: 'Staged', active: 1, staged: 2 }] } as PdpMessage);
+    expect(driver.machine.pdps()).toEqual([
+      {
+        nodeId: 'a',
+        pod: 'default/a',
+        connected: true,
+        engineVersion: '1.0.0',
+        lastBeatAt: 1234,
+        sets: [{ set: SET, state: 'Staged', active: 1, staged: 2 }],
+      },
+    ]);
+  });
+});

@@ -1,0 +1,118 @@
+import type { SignedRevision } from '@edict/bundle';
+import type { NodeId } from '../identifiers.ts';
+import type { Announcement, HelloSet } from '../messages.ts';
+import { OPERATOR_TUNING, ROLLOUT_DEFAULTS, type Decision, type RolloutOptions, type SetObservation } from '../operator/observation.ts';
+import { SetRollout, type DecisionOutcome, type RolloutEffect } from '../operator/rollout.ts';
+import { revisionIdOf, type RevisionId } from '../identifiers.ts';
+import { SET } from './pdp-driver.ts';
+
+const WALL = Date.parse('2026-01-01T00:00:00.000Z');
+
+/** An observation in which nothing exists yet. */
+export function anObservation(change: Partial<SetObservation> = {}): SetObservation {
+  return { set: SET, setUid: 'uid-1', completed: false, undecided: [], failedDigests: [], options: ROLLOUT_DEFAULTS, ...change };
+}
+
+/** Options of a rollout with some changed. */
+export function someOptions(change: Partial<RolloutOptions>): RolloutOptions {
+  return { ...ROLLOUT_DEFAULTS, ...change };
+}
+
+/** Steps one set's rollout by hand. Announcements and decisions are kept; nothing is answered by itself. */
+export class RolloutDriver {
+  readonly rollout: SetRollout;
+  observation: SetObservation;
+  mono = 0;
+  announced: { readonly to: NodeId; readonly message: Announcement }[] = [];
+  decisions: { readonly revision: RevisionId; readonly decision: Decision }[] = [];
+
+  /** Settled from the start unless `settleMs` is given. */
+  constructor(observation: SetObservation, settleMs = 0) {
+    this.observation = observation;
+    const tuning = { ...OPERATOR_TUNING, settleMs };
+    this.rollout = new SetRollout(observation, { tuning, random: () => 0.5, issueTicket: (nodeId) => `ticket of ${nodeId}` }, this.now());
+    this.observe({});
+  }
+
+  now() {
+    return { mono: this.mono, wall: WALL + this.mono };
+  }
+
+  #take(effects: readonly RolloutEffect[]): void {
+    for (const effect of effects) {
+      if (effect.type === 'announce') this.announced.push({ to: effect.nodeId, message: effect.message });
+      else this.decisions.push({ revision: effect.revision, decision: effect.decision });
+    }
+  }
+
+  observe(change: Partial<SetObservation>): this {
+    this.observation = { ...this.observation, ...change };
+    this.#take(this.rollout.observe(this.observation, this.now()));
+    return this;
+  }
+
+  connect(nodeId: NodeId, hello: Partial<HelloSet> = {}, engineVersion = '1.0.0'): this {
+    this.#take(this.rollout.connected(nodeId, `default/${nodeId}`, { set: SET, ...hello }, engineVersion, this.now()));
+    return this;
+  }
+
+  disconnect(nodeId: NodeId): this {
+    this.#take(this.rollout.disconnected(nodeId, this.now()));
+    return this;
+  }
+
+  prepared(nodeId: NodeId, revision: SignedRevision): this {
+    const tests = { passed: 0, failed: 0 };
+    const message = { type: 'Prepared' as const, set: SET, revision: revisionIdOf(revision), compileMs: 1, heapDeltaBytes: 1, tests };
+    this.#take(this.rollout.heard(nodeId, message, this.now()));
+    return this;
+  }
+
+  active(nodeId: NodeId, revision: SignedRevision): this {
+    const message = { type: 'Active' as const, set: SET, revision: revisionIdOf(revision), activatedAt: 0, swapMicros: 1, persisted: true };
+    this.#take(this.rollout.heard(nodeId, message, this.now()));
+    return this;
+  }
+
+  nack(nodeId: NodeId, revision: SignedRevision, deterministic: boolean): this {
+    const code = deterministic ? 'rego_unsafe_var_error' : 'Unavailable';
+    const phase = deterministic ? ('Compile' as const) : ('Fetch' as const);
+    const detail = { message: 'because' };
+    this.#take(this.rollout.heard(nodeId, { type: 'Nack', set: SET, revision: revisionIdOf(revision), phase, code, deterministic, detail }, this.now()));
+    return this;
+  }
+
+  beat(nodeId: NodeId, active: number, staged: number): this {
+    this.#take(this.rollout.beat(nodeId, { set: SET, setUid: 'uid-1', state: 'Active', active, staged }, this.now()));
+    return this;
+  }
+
+  /** Time passes, with ticks as often as in the real server. */
+  wait(ms: number): this {
+    const until = this.mono + ms;
+    while (this.mono < until) {
+      this.mono = Math.min(until, this.mono + 500);
+      this.#take(this.rollout.tick(this.now()));
+    }
+    return this;
+  }
+
+  /** Answers the last decision that was asked for. */
+  answer(outcome: DecisionOutcome): this {
+    const last = this.decisions.at(-1);
+    if (last === undefined) throw new Error('no decision was asked for');
+    this.#take(this.rollout.decisionAnswered(last.revision, outcome, this.now()));
+    return this;
+  }
+
+  /** Announcements since the last call, as `Type n -> node`. */
+  said(): readonly string[] {
+    const lines = this.announced.map(({ to, message }) => `${message.type} ${message.revision.n} -> ${to}`);
+    this.announced = [];
+    return lines;
+  }
+
+  progress() {
+    return this.rollout.progress(this.now());
+  }
+}
