@@ -54,6 +54,8 @@ export function environmentOf(pod: StoredPod): Record<string, string> {
     'metadata.name': pod.metadata.name,
     'metadata.namespace': pod.metadata.namespace,
     'metadata.uid': pod.metadata.uid,
+    'spec.serviceAccountName': pod.spec.serviceAccountName ?? 'default',
+    'status.podIP': '',
   };
   const entries = (pod.spec.containers[0]?.env ?? []).map(({ name, value, valueFrom }) => {
     const field = valueFrom?.fieldRef?.fieldPath;

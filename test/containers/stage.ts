@@ -117,6 +117,8 @@ async function startOperator(
   return new ReadOnlyContainer('edict-operator:containers')
     .withEnvironment({
       ...environmentOf(pod),
+      // Its address is not known before it runs; PDPs resolve the name of its Service to it.
+      EDICT_OPERATOR_POD_IP: `${environmentOf(pod)['EDICT_OPERATOR_DISTRIBUTION_SERVICE'] ?? ''}.${SYSTEM}.svc`,
       KUBERNETES_SERVICE_HOST: server.hostname,
       KUBERNETES_SERVICE_PORT: server.port,
     })

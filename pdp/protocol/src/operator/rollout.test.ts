@@ -63,15 +63,13 @@ describe('one wave', () => {
   });
 
   test('convergence is measured from the creation, skew from the first Active to the last', () => {
-    const driver = preparing(2);
-    driver.observation = { ...driver.observation, undecided: [] };
+    const driver = new RolloutDriver(anObservation());
     const created = aRevision(1, { createdAt: new Date(driver.now().wall).toISOString() });
-    const other = new RolloutDriver(anObservation());
-    other.connect('a').connect('b').observe({ undecided: [created] });
-    other.wait(1000);
-    other.prepared('a', created).prepared('b', created).answer('written');
-    other.active('a', created).wait(500).active('b', created);
-    expect(other.progress()).toMatchObject({ convergenceMs: 1500, skewMs: 500, phase: 'Completed' });
+    driver.connect('a').connect('b').observe({ undecided: [created] });
+    driver.wait(1000);
+    driver.prepared('a', created).prepared('b', created).answer('written');
+    driver.active('a', created).wait(500).active('b', created);
+    expect(driver.progress()).toMatchObject({ convergenceMs: 1500, skewMs: 500, phase: 'Completed' });
   });
 
   test('a lost Prepared is made good by the next Beat', () => {
@@ -362,12 +360,11 @@ describe('decisions', () => {
     expect(driver.progress()).toMatchObject({ committed: 1, phase: 'Completed' });
   });
 
-  test('a set that was made again starts from nothing', () => {
+  test('a set that was made again starts from nothing, at 1', () => {
     const driver = completed(1);
     const again = aRevision(1, { setUid: 'uid-2' });
-    driver.observe({ setUid: 'uid-2', undecided: [again] });
-    delete (driver.observation as { committed?: unknown }).committed;
-    expect(driver.progress().setUid).toBe('uid-2');
+    driver.rollout.observe(anObservation({ setUid: 'uid-2', undecided: [again] }), driver.now());
+    expect(driver.progress()).toMatchObject({ setUid: 'uid-2', revision: 1, phase: 'Preparing', committed: 0, counts: { active: 0 } });
   });
 });
 
@@ -391,14 +388,12 @@ describe('a new leader', () => {
   });
 
   test('between prepare and decision asks again: what is staged counts once it is said again', () => {
-    const driver = new RolloutDriver(anObservation({ undecided: [aRevision(2)], committed: aRevision(1), completed: true }));
-    driver.connect('a', { active: aRevision(1), staged: aRevision(2) });
-    const other = new RolloutDriver(anObservation({ committed: aRevision(1), completed: true }));
-    other.connect('a', { active: aRevision(1), staged: aRevision(2) }).observe({ undecided: [aRevision(2)] });
-    expect(other.said()).toEqual(['Prepare 2 -> a']);
-    expect(other.decisions).toEqual([]);
-    other.prepared('a', aRevision(2));
-    expect(other.decisions).toMatchObject([{ decision: { type: 'Commit' } }]);
+    const driver = new RolloutDriver(anObservation({ undecided: [aRevision(2)], committed: aRevision(1), completed: true }), 1000);
+    driver.connect('a', { active: aRevision(1), staged: aRevision(2) }).wait(1000);
+    expect(driver.said()).toEqual(['Prepare 2 -> a']);
+    expect(driver.decisions).toEqual([]);
+    driver.prepared('a', aRevision(2));
+    expect(driver.decisions).toMatchObject([{ decision: { type: 'Commit' } }]);
   });
 
   test('after a decision that was never sent sends it, and completes', () => {

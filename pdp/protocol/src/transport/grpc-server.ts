@@ -47,7 +47,7 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${options.host}:${options.port}`, credentialsOf(options.certificate), (error, bound) => {
+    server.bindAsync(`${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`, credentialsOf(options.certificate), (error, bound) => {
       if (error === null) resolve(bound);
       else reject(error);
     });

@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDigest, type Digest } from '@edict/bundle';
 import type { DurableRecord, SetKey } from '@edict/protocol';
 import { z } from 'zod';
-import { removeDurably, writeDurably } from './durable-file.ts';
+import { removeDurably, TEMPORARY_SUFFIX, writeDurably } from './durable-file.ts';
 
 const DigestText = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), 'not a digest');
 
@@ -41,17 +41,24 @@ const StoredRecord = z.object({
 export class RevisionFiles {
   readonly #root: string;
   readonly #onBroken: (path: string, reason: string) => void;
+  /** The sweep under way. What is kept was decided when it began, so nothing is stored or looked up before it ends. */
+  #sweeping: Promise<void> = Promise.resolve();
 
   private constructor(root: string, onBroken: (path: string, reason: string) => void) {
     this.#root = root;
     this.#onBroken = onBroken;
   }
 
-  /** Makes the folders. `onBroken` is told of each record that cannot be read; such a record counts as absent. */
+  /**
+   * Makes the folders and deletes what interrupted writes left in them. `onBroken` is told of each record that cannot be
+   * read; such a record counts as absent.
+   */
   static async open(root: string, onBroken: (path: string, reason: string) => void): Promise<RevisionFiles> {
     const files = new RevisionFiles(root, onBroken);
-    await mkdir(files.#artifacts, { recursive: true });
-    await mkdir(files.#sets, { recursive: true });
+    for (const folder of [files.#artifacts, files.#sets]) {
+      await mkdir(folder, { recursive: true });
+      await removeTemporaries(folder, onBroken);
+    }
     return files;
   }
 
@@ -60,8 +67,11 @@ export class RevisionFiles {
     const records = new Map<SetKey, DurableRecord>();
     for (const name of await readdir(this.#sets)) {
       if (!name.endsWith('.json')) continue;
-      const record = await this.#readRecord(join(this.#sets, name));
-      if (record !== undefined) records.set(decodeURIComponent(name.slice(0, -'.json'.length)), record);
+      const path = join(this.#sets, name);
+      const set = setOf(name);
+      const record = await this.#readRecord(path);
+      if (set === undefined) this.#onBroken(path, 'the name is not that of a set');
+      else if (record !== undefined) records.set(set, record);
     }
     return records;
   }
@@ -78,11 +88,25 @@ export class RevisionFiles {
 
   /** Stores a manifest or bundle under its digest. */
   async writeArtifact(digest: Digest, bytes: Uint8Array): Promise<void> {
+    await this.#sweeping;
     await writeDurably(this.#artifact(digest), bytes);
+  }
+
+  /** Whether there are bytes under this digest; what they are is not looked at. */
+  async hasArtifact(digest: Digest): Promise<boolean> {
+    await this.#sweeping;
+    try {
+      await access(this.#artifact(digest));
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
   }
 
   /** The bytes as stored, unchecked; undefined if there are none. */
   async readArtifact(digest: Digest): Promise<Buffer | undefined> {
+    await this.#sweeping;
     return await readIfThere(this.#artifact(digest));
   }
 
@@ -91,12 +115,22 @@ export class RevisionFiles {
     await rm(this.#artifact(digest), { force: true });
   }
 
-  /** Deletes every manifest and bundle that is not in `keep`, and what an interrupted write left. */
+  /**
+   * Deletes every manifest and bundle that is not in `keep`. Reads and writes of artifacts that begin later wait for it,
+   * so `keep` has to name what is needed at the moment of the call and nothing that comes after.
+   */
   async sweep(keep: ReadonlySet<Digest>): Promise<void> {
     const names = new Set([...keep].map(fileName));
-    for (const name of await readdir(this.#artifacts)) {
-      if (!names.has(name)) await rm(join(this.#artifacts, name), { force: true });
-    }
+    const swept = this.#sweeping.then(async () => {
+      for (const name of await readdir(this.#artifacts)) {
+        // A temporary file belongs to a write that began before; its own rename or failure removes it.
+        if (names.has(name) || name.endsWith(TEMPORARY_SUFFIX)) continue;
+        await rm(join(this.#artifacts, name), { force: true });
+      }
+    });
+    // A failure is this caller's to report; those that wait only wait.
+    this.#sweeping = swept.catch(() => undefined);
+    await swept;
   }
 
   get #artifacts(): string {
@@ -116,9 +150,9 @@ export class RevisionFiles {
   }
 
   async #readRecord(path: string): Promise<DurableRecord | undefined> {
-    const bytes = await readIfThere(path);
-    if (bytes === undefined) return undefined;
     try {
+      const bytes = await readIfThere(path);
+      if (bytes === undefined) return undefined;
       const parsed = StoredRecord.safeParse(JSON.parse(bytes.toString()));
       if (parsed.success) return parsed.data;
       this.#onBroken(path, z.prettifyError(parsed.error));
@@ -135,11 +169,33 @@ function fileName(digest: Digest): string {
   return digest.replace(':', '-');
 }
 
+/** The set that a record's file is named after; undefined for a file that we cannot have written. */
+function setOf(name: string): SetKey | undefined {
+  try {
+    return decodeURIComponent(name.slice(0, -'.json'.length));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A folder that cannot be tidied (read-only, say) can still be served from. */
+async function removeTemporaries(folder: string, onBroken: (path: string, reason: string) => void): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
+    const path = join(folder, name);
+    await rm(path, { force: true }).catch((error: unknown) => onBroken(path, String(error)));
+  }
+}
+
 async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (error !== null && typeof error === 'object' && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error !== null && typeof error === 'object' && 'code' in error && error.code === 'ENOENT';
 }

@@ -1,0 +1,217 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import * as gen from '../gen/edict/distribution/v1/distribution.ts';
+import { MESSAGE_MAX_BYTES, NACK_MESSAGE_MAX_BYTES, SETS_MAX } from '../limits.ts';
+import {
+  ABORT_REASONS,
+  BOOT_REASONS,
+  NACK_PHASES,
+  REVISION_REASONS,
+  SET_STATES,
+  type OperatorMessage,
+  type PdpMessage,
+} from '../messages.ts';
+import { clampDetail, clampUtf8 } from '../nack.ts';
+import { aDigest, aRevision } from '../testing/builders.ts';
+import { decodeOperatorMessage, decodePdpMessage, encodeOperatorMessage, encodePdpMessage } from './codec.ts';
+
+const whole = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const set = fc.stringMatching(/^[a-z]{1,9}\/[a-z]{1,9}$/);
+const name = fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' });
+const digest = fc.nat().map(aDigest);
+const id = fc.record({ setUid: name, n: whole.map((n) => Math.max(1, n)), digest });
+const count = fc.nat({ max: 2 ** 31 });
+const number = fc.double({ noNaN: true, noDefaultInfinity: true });
+
+const pdpMessage: fc.Arbitrary<PdpMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('Hello' as const),
+    protocol: fc.integer({ min: 1, max: 100 }),
+    engine: fc.record({ name, version: name, features: fc.array(name, { maxLength: 5 }) }),
+    sets: fc.array(fc.record({ set, active: id, staged: id, lkg: id }, { requiredKeys: ['set'] }), { maxLength: 5 }),
+    bootReason: fc.constantFrom(...BOOT_REASONS),
+    capacityBytes: whole,
+  }),
+  fc.record({
+    type: fc.constant('Prepared' as const),
+    set,
+    revision: id,
+    compileMs: number,
+    heapDeltaBytes: number,
+    tests: fc.record({ passed: count, failed: count }),
+  }),
+  fc.record({
+    type: fc.constant('Nack' as const),
+    set,
+    revision: id,
+    phase: fc.constantFrom(...NACK_PHASES),
+    code: fc.stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,20}$/),
+    deterministic: fc.boolean(),
+    detail: fc.record({ message: fc.string(), domain: name, mrn: name, line: count, column: count }, { requiredKeys: ['message'] }),
+  }),
+  fc.record({
+    type: fc.constant('Active' as const),
+    set,
+    revision: id,
+    activatedAt: number,
+    swapMicros: number,
+    persisted: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('Beat' as const),
+    seq: whole,
+    sentAt: number,
+    sets: fc.array(fc.record({ set, setUid: fc.string({ maxLength: 9 }), state: fc.constantFrom(...SET_STATES), active: whole, staged: whole }), { maxLength: 5 }),
+    load: fc.record({ decisions: whole, errors: whole, denied: whole, p99Micros: number, unlogged: whole, rssBytes: whole }),
+  }),
+);
+
+const duration = fc.nat({ max: 86_400_000 });
+const revision = fc
+  .record({ set, setUid: name, n: whole, digest, parent: whole, reason: fc.constantFrom(...REVISION_REASONS) })
+  .map((fields) => aRevision(1, { ...fields, n: Math.max(1, fields.n) }));
+const offer = { set, revision, ticket: fc.string({ maxLength: 50 }), deadlineMs: duration.map((ms) => Math.max(1, ms)), spreadMs: duration };
+const operatorMessage: fc.Arbitrary<OperatorMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('Welcome' as const),
+    replica: name,
+    sets: fc.array(set, { maxLength: 5 }),
+    heartbeatMs: duration.map((ms) => Math.max(100, ms)),
+    artifactsUrl: fc.string({ maxLength: 50 }),
+  }),
+  fc.record({ type: fc.constant('Prepare' as const), ...offer }),
+  fc.record({ type: fc.constant('Commit' as const), ...offer }),
+  fc.record({ type: fc.constant('Abort' as const), set, revision: id, reason: fc.constantFrom(...ABORT_REASONS) }),
+  fc.record({ type: fc.constant('BeatAck' as const), seq: whole, asOfAgeMs: count, clock: number }),
+  fc.record({ type: fc.constantFrom('Reconnect' as const, 'Retry' as const), afterMs: duration, reason: fc.string() }),
+);
+
+describe('a message that was encoded is decoded as it was', () => {
+  test('from PDPs', () => {
+    fc.assert(
+      fc.property(pdpMessage, (message) => {
+        expect(decodePdpMessage(encodePdpMessage(message))).toEqual(message);
+      }),
+    );
+  });
+
+  test('from operators', () => {
+    fc.assert(
+      fc.property(operatorMessage, (message) => {
+        expect(decodeOperatorMessage(encodeOperatorMessage(message))).toEqual(message);
+      }),
+    );
+  });
+});
+
+test('whatever bytes come, decoding gives a message or a WireError', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      for (const decode of [decodePdpMessage, decodeOperatorMessage]) {
+        try {
+          decode(bytes);
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'WireError' });
+        }
+      }
+    }),
+  );
+});
+
+const genNack = (change: Partial<gen.Nack>): gen.ConnectRequest => ({
+  message: {
+    $case: 'nack',
+    value: {
+      set: 'default/a',
+      revision: { setUid: 'u', n: 1, digest: aDigest(1) },
+      phase: gen.NackPhase.FETCH,
+      code: 'X',
+      deterministic: false,
+      detail: { message: 'x', domain: undefined, mrn: undefined, line: undefined, column: undefined },
+      ...change,
+    },
+  },
+});
+
+const detail = (message: string): gen.NackDetail => ({ message, domain: undefined, mrn: undefined, line: undefined, column: undefined });
+
+test.each<[string, gen.ConnectRequest, string]>([
+  ['no message in it', { message: undefined }, 'UnknownMessage'],
+  ['no revision', genNack({ revision: undefined }), 'Missing'],
+  ['a digest of another form', genNack({ revision: { setUid: 'u', n: 1, digest: 'sha1:00' } }), 'OutOfBounds'],
+  ['revision 0', genNack({ revision: { setUid: 'u', n: 0, digest: aDigest(1) } }), 'OutOfBounds'],
+  ['a set without a namespace', genNack({ set: 'payments' }), 'OutOfBounds'],
+  ['no phase', genNack({ phase: gen.NackPhase.UNSPECIFIED }), 'OutOfBounds'],
+  ['a code that is a sentence', genNack({ code: 'it did not work' }), 'OutOfBounds'],
+  ['an explanation over the limit', genNack({ detail: detail('ä'.repeat(NACK_MESSAGE_MAX_BYTES / 2) + 'x') }), 'OutOfBounds'],
+  [
+    'more sets than a PDP may have',
+    {
+      message: {
+        $case: 'beat',
+        value: {
+          seq: 1,
+          sentAtMs: 0,
+          sets: Array.from({ length: SETS_MAX + 1 }, () => ({ set: 'a/b', setUid: '', state: gen.SetState.EMPTY, active: 0, staged: 0 })),
+          load: { decisions: 0, errors: 0, denied: 0, p99Micros: 0, unlogged: 0, rssBytes: 0 },
+        },
+      },
+    },
+    'OutOfBounds',
+  ],
+])('a message with %s is refused', (_name, message, code) => {
+  expect(() => decodePdpMessage(gen.ConnectRequest.encode(message).finish())).toThrow(expect.objectContaining({ name: 'WireError', code }));
+});
+
+test('an explanation at the limit passes', () => {
+  const message = genNack({ detail: detail('x'.repeat(NACK_MESSAGE_MAX_BYTES)) });
+  expect(decodePdpMessage(gen.ConnectRequest.encode(message).finish())).toMatchObject({ type: 'Nack' });
+});
+
+test('a message over the limit is neither sent nor read', () => {
+  const message: OperatorMessage = { type: 'Retry', afterMs: 1, reason: 'x'.repeat(MESSAGE_MAX_BYTES) };
+  expect(() => encodeOperatorMessage(message)).toThrow(expect.objectContaining({ code: 'TooLarge' }));
+  expect(() => decodePdpMessage(new Uint8Array(MESSAGE_MAX_BYTES + 1))).toThrow(expect.objectContaining({ code: 'TooLarge' }));
+});
+
+test('a Hello with as many sets as allowed and long names fits into one message', () => {
+  const revisionId = { setUid: '0'.repeat(36), n: 999_999, digest: aDigest(1) };
+  const sets = Array.from({ length: SETS_MAX }, (_, index) => ({
+    set: `${'n'.repeat(63)}/${String(index).padStart(63, 's')}`,
+    active: revisionId,
+    staged: revisionId,
+    lkg: revisionId,
+  }));
+  const engine = { name: 'edict', version: '1.0.0', features: [] };
+  const message: PdpMessage = { type: 'Hello', protocol: 1, engine, sets, bootReason: 'Restart', capacityBytes: 0 };
+  expect(encodePdpMessage(message).length).toBeLessThan(MESSAGE_MAX_BYTES);
+});
+
+test('text is cut to bytes between two characters', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), fc.nat({ max: 40 }), (text, max) => {
+      const cut = clampUtf8(text, max);
+      expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(max);
+      expect(text.startsWith(cut)).toBe(true);
+      if (Buffer.byteLength(text) <= max) expect(cut).toBe(text);
+    }),
+  );
+});
+
+test('whatever a compiler explains fits into a Nack', () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 5000, unit: 'grapheme' }), (message) => {
+      const nack: PdpMessage = {
+        type: 'Nack',
+        set: 'a/b',
+        revision: { setUid: 'u', n: 1, digest: aDigest(1) },
+        phase: 'Compile',
+        code: 'x',
+        deterministic: true,
+        detail: clampDetail({ message, mrn: message, domain: message }),
+      };
+      expect(decodePdpMessage(encodePdpMessage(nack))).toEqual(nack);
+    }),
+    { numRuns: 30 },
+  );
+});
