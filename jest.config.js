@@ -7,11 +7,20 @@ const transform = {
 
 /** One jest project per workspace package; run as `npm run jest -- --selectProjects rego`. */
 export default {
-  projects: packages.map((dir) => ({
-    displayName: dir.replace('pdp/', ''),
-    rootDir: dir,
-    testMatch: ['<rootDir>/src/**/*.test.ts'],
-    extensionsToTreatAsEsm: ['.ts'],
-    transform,
-  })),
+  projects: [
+    ...packages.map((dir) => ({
+      displayName: dir.replace('pdp/', ''),
+      rootDir: dir,
+      testMatch: ['<rootDir>/src/**/*.test.ts'],
+      extensionsToTreatAsEsm: ['.ts'],
+      transform,
+    })),
+    {
+      displayName: 'tooling',
+      rootDir: '.',
+      testMatch: ['<rootDir>/test/support/**/*.test.ts', '<rootDir>/scripts/**/*.test.ts', '<rootDir>/docs/**/*.test.ts'],
+      extensionsToTreatAsEsm: ['.ts'],
+      transform,
+    },
+  ],
 };

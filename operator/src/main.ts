@@ -59,8 +59,8 @@ async function run(config: Config): Promise<void> {
   const ticketKey = randomBytes(32);
   let leadership: Leadership | undefined;
 
-  /** Set once there is something to tell: the first certificates are what everything starts with. */
-  let onRotated: ((next: ServingCertificates) => void) | undefined;
+  /** Filled once there is somebody to tell: the first certificates are what everything starts with. */
+  const rotation: { tell?: (next: ServingCertificates) => void } = {};
 
   // What every replica runs: certificates, the webhook, and doors that open when it leads.
   const certificates = createCertificateManager({
@@ -70,7 +70,7 @@ async function run(config: Config): Promise<void> {
     dnsNames: dnsNames(config),
     clock,
     logger,
-    onChange: (next) => onRotated?.(next),
+    onChange: (next) => rotation.tell?.(next),
   });
   let current = await certificates.start();
   const domains = store.watch('PolicyDomain', {}, () => undefined);
@@ -99,7 +99,7 @@ async function run(config: Config): Promise<void> {
       (error: unknown) => logger.error('the webhook configuration was not written', { name, error: String(error) }),
     );
   };
-  onRotated = (next) => {
+  rotation.tell = (next) => {
     current = next;
     webhook.setCertificate(next.certificate, next.privateKey);
     trustWebhook(next);

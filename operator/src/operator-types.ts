@@ -30,6 +30,7 @@ export interface OperatorOptions {
   readonly registry: Registry;
   /** Where the process has made them already, as they outlive an operator. */
   readonly metrics?: OperatorMetrics;
+  /** The distribution's, where the caller has made them already. */
   readonly distributionMetrics?: DistributionMetrics;
   /** Who should serve a set. Absent: whoever connects. */
   readonly members?: MemberSource;

@@ -1,9 +1,12 @@
-import { chmod, copyFile, mkdtemp, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { loadAll } from 'js-yaml';
 import { Wait, type StartedTestContainer } from 'testcontainers';
 import { readScriptConfig } from '../../scripts/config.ts';
+import { DIST } from '../../scripts/images/bundle.ts';
 import { CHART, runHelm } from '../e2e/install.ts';
 import { createClusterClient, type AnyObject, type ClusterClient } from '../support/cluster-client.ts';
 import { startControlPlane } from '../support/control-plane.ts';
@@ -25,6 +28,8 @@ export interface Stage {
 
 const SYSTEM = 'edict-system';
 const ACCOUNT_FILES = '/var/run/secrets/kubernetes.io/serviceaccount';
+/** Output of the containers, one file each, of the last run. */
+export const LOG_DIRECTORY = path.join(DIST, 'logs/containers');
 /** Port on which the operator serves its health. */
 export const OPERATOR_HEALTH_PORT = 8080;
 /** Port on which a PDP serves decisions and its health. */
@@ -34,6 +39,8 @@ export const PDP_PORT = 8181;
 export async function startStage(): Promise<Stage> {
   const { dockerHost } = readScriptConfig();
   if (dockerHost === undefined) throw new Error('no Docker engine: the set-up of these tests has not run');
+  await rm(LOG_DIRECTORY, { recursive: true, force: true });
+  await mkdir(LOG_DIRECTORY, { recursive: true });
   const controlPlane = await startControlPlane({ address: await hostAddressOf(dockerHost) });
   const cluster = await createClusterClient(controlPlane.kubeconfig);
   const containers: StartedTestContainer[] = [];
@@ -126,6 +133,7 @@ async function startOperator(
     .withExposedPorts(OPERATOR_HEALTH_PORT)
     .withWaitStrategy(Wait.forHttp('/readyz', OPERATOR_HEALTH_PORT).forStatusCode(200))
     .withStartupTimeout(60_000)
+    .withLogConsumer(keepLog(path.join(LOG_DIRECTORY, 'operator.log')))
     .start();
 }
 
@@ -153,7 +161,15 @@ async function startPdp(
     .withExposedPorts(PDP_PORT)
     .withWaitStrategy(Wait.forHttp('/healthz', PDP_PORT).forStatusCode(200))
     .withStartupTimeout(60_000)
+    .withLogConsumer(keepLog(path.join(LOG_DIRECTORY, `${name}.log`)))
     .start();
+}
+
+/** Where the output of every container goes, for reading after a failure. */
+function keepLog(file: string): (stream: Readable) => void {
+  return (stream) => {
+    stream.pipe(createWriteStream(file, { flags: 'a' }));
+  };
 }
 
 /** `http://host:port` of a port of a container. */

@@ -1,5 +1,5 @@
 import { formatProblem } from '@edict/bundle';
-import { PolicyDomainSpec, validateObject, type PolicyDomain } from '@edict/crds';
+import { validateObject, type PolicyDomain, type PolicyDomainSpec } from '@edict/crds';
 import { CheckError, type DomainChecker, type DomainContext, type DomainSource } from '../compile/domain-checker.ts';
 import { domainsReferredTo } from '../compile/domain-references.ts';
 import { FORCE_DELETE_ANNOTATION } from '../controllers/names.ts';

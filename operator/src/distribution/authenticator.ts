@@ -22,8 +22,7 @@ export interface AuthenticatorOptions {
 }
 
 type Verdict =
-  | { readonly identity: PeerIdentity; readonly until: number }
-  | { readonly error: PeerError; readonly until: number };
+  { readonly identity: PeerIdentity; readonly until: number } | { readonly error: PeerError; readonly until: number };
 
 /**
  * Judges tokens with a bounded number of reviews, so that neither a fleet that comes back at once nor a PDP with a bad
@@ -48,7 +47,8 @@ export function createAuthenticator(options: AuthenticatorOptions): ReviewToken 
       running += 1;
       return;
     }
-    if (waiting.length >= REVIEWS_WAITING_MAX) throw new PeerError('Unavailable', 'too many tokens wait for their review');
+    if (waiting.length >= REVIEWS_WAITING_MAX)
+      throw new PeerError('Unavailable', 'too many tokens wait for their review');
     await new Promise<void>((resolve) => {
       waiting.push(resolve);
     });
@@ -69,7 +69,10 @@ export function createAuthenticator(options: AuthenticatorOptions): ReviewToken 
       remember(key, { identity, until: clock.monotonic() + ACCEPTED_TTL_MS });
       return identity;
     } catch (error) {
-      const refusal = error instanceof PeerError ? error : new PeerError('Unavailable', 'the token could not be reviewed', { cause: error });
+      const refusal =
+        error instanceof PeerError
+          ? error
+          : new PeerError('Unavailable', 'the token could not be reviewed', { cause: error });
       metrics.authentication(refusal.code === 'Unavailable' ? 'unavailable' : 'refused');
       // A pod that is not known yet may be known in a moment, and a reviewer may come back: only a bad token stays bad.
       if (refusal.code === 'InvalidToken') remember(key, { error: refusal, until: clock.monotonic() + REFUSED_TTL_MS });

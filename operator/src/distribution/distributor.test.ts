@@ -35,7 +35,12 @@ interface TestPdp {
   readonly served: () => number;
 }
 
-function startPdp(distributor: Distributor, backend: MemoryBackend, index: number, ports: Partial<PdpPorts> = {}): TestPdp {
+function startPdp(
+  distributor: Distributor,
+  backend: MemoryBackend,
+  index: number,
+  ports: Partial<PdpPorts> = {},
+): TestPdp {
   let served = 0;
   const records = new Map<string, DurableRecord>();
   const client = createPdpClient({
@@ -72,7 +77,10 @@ function startPdp(distributor: Distributor, backend: MemoryBackend, index: numbe
   return { client, served: () => served };
 }
 
-function start(tuning: Parameters<typeof createDistributor>[0]['tuning'] = {}): { backend: MemoryBackend; distributor: Distributor } {
+function start(tuning: Parameters<typeof createDistributor>[0]['tuning'] = {}): {
+  backend: MemoryBackend;
+  distributor: Distributor;
+} {
   const backend = new MemoryBackend(SET, 'uid-1', generateSigningKey());
   const distributor = createDistributor({
     backend,

@@ -97,7 +97,9 @@ export function createDistributor(options: DistributorOptions): Distributor {
         return;
       case 'close':
         log.info('stream closed', { session: effect.sessionId, reason: effect.reason });
-        metrics.sessionClosed(effect.reason.includes('took over') ? 'replaced' : effect.reason.includes('in time') ? 'silent' : 'protocol');
+        metrics.sessionClosed(
+          effect.reason.includes('took over') ? 'replaced' : effect.reason.includes('in time') ? 'silent' : 'protocol',
+        );
         peers.get(effect.sessionId)?.stream.close({ code: 'Closed', reason: effect.reason });
         return;
       case 'writeDecision':
@@ -119,7 +121,8 @@ export function createDistributor(options: DistributorOptions): Distributor {
       })
       .then((outcome) => {
         metrics.decision(decision.type, outcome);
-        if (outcome === 'written') log.info('revision decided', decision.type === 'Abort' ? { ...fields, ...decision.cause } : fields);
+        if (outcome === 'written')
+          log.info('revision decided', decision.type === 'Abort' ? { ...fields, ...decision.cause } : fields);
         step({ type: 'decisionAnswered', set, revision, outcome });
       })
       .catch((error: unknown) => {
@@ -180,7 +183,14 @@ export function createDistributor(options: DistributorOptions): Distributor {
         if (message.type === 'Nack') {
           metrics.nack(message.phase, message.deterministic);
           const { set, revision, phase, code, deterministic } = message;
-          log.warn('a PDP refused a revision', { set, revision: revision.n, node: identity.podName, phase, code, deterministic });
+          log.warn('a PDP refused a revision', {
+            set,
+            revision: revision.n,
+            node: identity.podName,
+            phase,
+            code,
+            deterministic,
+          });
         }
         step({ type: 'message', sessionId, message });
       },
@@ -190,7 +200,12 @@ export function createDistributor(options: DistributorOptions): Distributor {
       onClose: (close) => {
         if (!peers.delete(sessionId)) return;
         metrics.sessionClosed('peer');
-        log.info('stream ended', { session: sessionId, node: identity.podName, code: close.code, reason: close.reason });
+        log.info('stream ended', {
+          session: sessionId,
+          node: identity.podName,
+          code: close.code,
+          reason: close.reason,
+        });
         step({ type: 'closed', sessionId });
       },
     };

@@ -1,4 +1,13 @@
-import { createManifest, digestOf, canonicalJson, signRevision, type Digest, type Manifest, type SignedRevision, type SigningKey } from '@edict/bundle';
+import {
+  createManifest,
+  digestOf,
+  canonicalJson,
+  signRevision,
+  type Digest,
+  type Manifest,
+  type SignedRevision,
+  type SigningKey,
+} from '@edict/bundle';
 import {
   ROLLOUT_DEFAULTS,
   isSameRevision,
@@ -42,7 +51,11 @@ export class MemoryBackend implements DistributionBackend {
   }
 
   /** Adds revision n+1 with one bundle per given content, stored under the digest of its bytes. */
-  publish(contents: readonly Uint8Array[], store: (content: Uint8Array) => Uint8Array, createdAt: string): SignedRevision {
+  publish(
+    contents: readonly Uint8Array[],
+    store: (content: Uint8Array) => Uint8Array,
+    createdAt: string,
+  ): SignedRevision {
     const domains = contents.map((content, index) => {
       const bytes = store(content);
       const digest = digestOf(content);
@@ -50,7 +63,12 @@ export class MemoryBackend implements DistributionBackend {
       const sizes = { size: content.length, gzSize: bytes.length };
       return { namespace: 'default', name: `domain-${index}`, uid: `uid-${index}`, generation: 1, digest, ...sizes };
     });
-    const manifest: Manifest = createManifest({ setUid: this.setUid, engineMin: '0.1.0', domains, policies: contents.length });
+    const manifest: Manifest = createManifest({
+      setUid: this.setUid,
+      engineMin: '0.1.0',
+      domains,
+      policies: contents.length,
+    });
     const text = new TextEncoder().encode(canonicalJson(manifest));
     const digest = digestOf(text);
     this.#artifacts.set(digest, text);

@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RolloutProgress } from '@edict/protocol';
 
+const PDP_STATES = ['required', 'connected', 'prepared', 'active', 'nacked', 'laggards', 'missing'] as const;
+
 /** What distribution counts. Labels come from closed sets, but for the set's own key. */
 export interface DistributionMetrics {
   readonly sessions: (count: number) => void;
@@ -10,7 +12,11 @@ export interface DistributionMetrics {
   readonly progress: (progress: RolloutProgress) => void;
   readonly forget: (set: string) => void;
   readonly authentication: (outcome: 'accepted' | 'cached' | 'refused' | 'unavailable') => void;
-  readonly artifact: (kind: 'manifest' | 'bundle', outcome: 'sent' | 'refused' | 'missing' | 'busy' | 'failed', bytes: number) => void;
+  readonly artifact: (
+    kind: 'manifest' | 'bundle',
+    outcome: 'sent' | 'refused' | 'missing' | 'busy' | 'failed',
+    bytes: number,
+  ) => void;
   readonly statusWrite: (outcome: 'written' | 'failed') => void;
 }
 
@@ -101,7 +107,7 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
     progress: (progress) => {
       const { set, counts } = progress;
       committed.set({ set }, progress.committed);
-      for (const [state, count] of Object.entries(counts)) pdps.set({ set, state }, count);
+      for (const state of PDP_STATES) pdps.set({ set, state }, counts[state]);
       if (progress.completedAt === undefined || finished.get(set) === progress.revision) return;
       finished.set(set, progress.revision);
       if (progress.convergenceMs !== undefined) convergence.observe(progress.convergenceMs / 1000);
@@ -110,9 +116,7 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
     forget: (set) => {
       finished.delete(set);
       committed.remove({ set });
-      for (const state of ['required', 'connected', 'prepared', 'active', 'nacked', 'laggards', 'missing']) {
-        pdps.remove({ set, state });
-      }
+      for (const state of PDP_STATES) pdps.remove({ set, state });
     },
     authentication: (outcome) => {
       authentications.inc({ outcome });

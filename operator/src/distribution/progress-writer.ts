@@ -27,7 +27,12 @@ export class ProgressWriter {
   readonly #entries = new Map<SetKey, Entry>();
   #closed = false;
 
-  constructor(backend: Pick<DistributionBackend, 'writeProgress'>, clock: Clock, log: Log, metrics: DistributionMetrics) {
+  constructor(
+    backend: Pick<DistributionBackend, 'writeProgress'>,
+    clock: Clock,
+    log: Log,
+    metrics: DistributionMetrics,
+  ) {
     this.#backend = backend;
     this.#clock = clock;
     this.#log = log;
@@ -39,7 +44,15 @@ export class ProgressWriter {
     if (this.#closed) return;
     let entry = this.#entries.get(progress.set);
     if (entry === undefined) {
-      entry = { written: '', writtenPhase: '', wanted: undefined, writing: false, failures: 0, notBefore: 0, cancel: undefined };
+      entry = {
+        written: '',
+        writtenPhase: '',
+        wanted: undefined,
+        writing: false,
+        failures: 0,
+        notBefore: 0,
+        cancel: undefined,
+      };
       this.#entries.set(progress.set, entry);
     }
     entry.wanted = progress;
@@ -91,7 +104,8 @@ export class ProgressWriter {
           this.#metrics.statusWrite('failed');
           this.#log.warn('rollout progress could not be written', { set, error: messageOf(error) });
           entry.notBefore =
-            this.#clock.monotonic() + Math.min(PROGRESS_RETRY_MAX_MS, PROGRESS_RETRY_MS * 2 ** Math.min(entry.failures, 16));
+            this.#clock.monotonic() +
+            Math.min(PROGRESS_RETRY_MAX_MS, PROGRESS_RETRY_MS * 2 ** Math.min(entry.failures, 16));
           entry.failures += 1;
           entry.wanted ??= wanted;
         },

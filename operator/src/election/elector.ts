@@ -127,7 +127,7 @@ class LeaseElector implements Elector {
     const spec = {
       holderIdentity: identity,
       leaseDurationSeconds: Math.ceil(this.#timing.leaseMs / 1000),
-      acquireTime: isOurs ? (lease.spec?.acquireTime ?? now) : now,
+      acquireTime: (isOurs ? lease.spec.acquireTime : undefined) ?? now,
       renewTime: now,
       leaseTransitions: (lease?.spec?.leaseTransitions ?? 0) + (isOurs ? 0 : 1),
     };

@@ -49,12 +49,12 @@ export async function lead(options: LeadershipOptions): Promise<Leadership> {
   const operator = createOperator({ ...options, members: options.pods });
   await operator.start();
   const world = operator.world();
-  let fleets: FleetController | undefined;
+  const fleetNamespaces = (): ReadonlySet<string> => fleets.namespaces();
   const trust = options.createTrust(() => {
     const withSets = world.sets.list().map(({ metadata }) => metadata.namespace ?? '');
-    return new Set([...withSets, ...(fleets?.namespaces() ?? [])]);
+    return new Set([...withSets, ...fleetNamespaces()]);
   });
-  fleets = startFleetController({
+  const fleets: FleetController = startFleetController({
     ...options,
     world,
     random: Math.random,

@@ -1,3 +1,5 @@
+import type { Clock } from '../clock.ts';
+import type { OperatorLog } from '../observability/log.ts';
 import { isStoreError } from '../store/errors.ts';
 import type { KubeObject, KubeObjects } from '../store/kube/kube-objects.ts';
 import { RESOURCES } from '../store/kube/resources.ts';
@@ -28,4 +30,62 @@ export async function writeWebhookTrust(objects: KubeObjects, name: string, trus
       if (!isStoreError(error, 'Conflict') || attempt === MAX_ATTEMPTS) throw error;
     }
   }
+}
+
+export interface WebhookTrustOptions {
+  readonly objects: KubeObjects;
+  /** Name of the ValidatingWebhookConfiguration. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly log: OperatorLog;
+}
+
+/** Keeps the CA bundle of a webhook configuration what it should be. */
+export interface WebhookTrust {
+  /** Writes it now, and again whenever it is found to differ: an upgrade of the chart may take it away. */
+  readonly keep: (trustBundle: string) => void;
+  readonly stop: () => void;
+}
+
+/** The configuration may be created after us, or be written by others: it is looked at this often. */
+const LOOK_MS = 15_000;
+/** While it is missing or cannot be written. */
+const RETRY_MS = 2_000;
+
+/** Starts with nothing to keep. */
+export function createWebhookTrust({ objects, name, clock, log }: WebhookTrustOptions): WebhookTrust {
+  let cancel: (() => void) | undefined;
+  let bundle = '';
+  let isMissing = false;
+  let isStopped = false;
+
+  const look = (trustBundle: string): void => {
+    const again = (delayMs: number): void => {
+      // A newer bundle has its own turn.
+      if (isStopped || trustBundle !== bundle) return;
+      cancel = clock.schedule(delayMs, () => look(trustBundle));
+    };
+    writeWebhookTrust(objects, name, trustBundle).then(
+      (isFound) => {
+        if (!isFound && !isMissing) log.warn('there is no webhook configuration', { name });
+        isMissing = !isFound;
+        again(isFound ? LOOK_MS : RETRY_MS);
+      },
+      (error: unknown) => {
+        log.warn('the webhook configuration was not written', { name, error: String(error) });
+        again(RETRY_MS);
+      },
+    );
+  };
+  return {
+    keep: (trustBundle) => {
+      cancel?.();
+      bundle = trustBundle;
+      look(trustBundle);
+    },
+    stop: () => {
+      isStopped = true;
+      cancel?.();
+    },
+  };
 }

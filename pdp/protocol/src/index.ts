@@ -35,6 +35,11 @@ export { decodeOperatorMessage, decodePdpMessage, encodeOperatorMessage, encodeP
 export * from './transport/certificate.ts';
 export * from './transport/peer-error.ts';
 export { CONNECT_TIMEOUT_MS, dialGrpc, type GrpcDialOptions } from './transport/grpc-client.ts';
-export { AUTHENTICATION_TIMEOUT_MS, serveGrpc, type GrpcServer, type GrpcServerOptions } from './transport/grpc-server.ts';
+export {
+  AUTHENTICATION_TIMEOUT_MS,
+  serveGrpc,
+  type GrpcServer,
+  type GrpcServerOptions,
+} from './transport/grpc-server.ts';
 export * from './transport/artifact-client.ts';
 export * from './transport/artifact-server.ts';

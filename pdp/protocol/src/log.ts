@@ -14,6 +14,7 @@ export function messageOf(error: unknown): string {
 
 /** The `code` of anything thrown, if it has one. */
 export function codeOf(error: unknown): string | undefined {
-  if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string') return error.code;
+  if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string')
+    return error.code;
   return undefined;
 }

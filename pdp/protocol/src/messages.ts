@@ -226,5 +226,10 @@ export interface ManifestSummary {
 /** What the machines need of `manifest`. */
 export function summarizeManifest(manifest: Manifest): ManifestSummary {
   const { domains, tests, features, engineMin, totals } = manifest;
-  return { bundles: [...new Set([...domains.map(({ digest }) => digest), ...tests])], totalBytes: totals.bytes, features, engineMin };
+  return {
+    bundles: [...new Set([...domains.map(({ digest }) => digest), ...tests])],
+    totalBytes: totals.bytes,
+    features,
+    engineMin,
+  };
 }

@@ -1,11 +1,19 @@
 import { z } from 'zod';
 
-const Port = z.coerce.number().int().min(0).max(65_535);
-const Milliseconds = z.coerce.number().int().min(0).max(3_600_000);
-const Bytes = z.coerce.number().int().min(1024).max(1_073_741_824);
+/** A whole number in digits: `Number` alone would take an empty text for 0, and `1e3` or `0x10` besides. */
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^[0-9]+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+
+const Port = whole(0, 65_535);
+const Milliseconds = whole(0, 3_600_000);
+const Bytes = whole(1024, 1_073_741_824);
 
 /** Every variable the PDP reads, with its default; `--help` prints this table. */
-export const Environment = z.object({
+const Environment = z.object({
   EDICT_PDP_LISTEN_HOST: z.string().default('::').meta({ description: 'Address that decisions are served on.' }),
   EDICT_PDP_LISTEN_PORT: Port.default(8181).meta({ description: 'Port that decisions are served on.' }),
   EDICT_PDP_OPERATOR_ADDRESS: z
@@ -13,7 +21,7 @@ export const Environment = z.object({
     .regex(/^.+:[0-9]+$/, 'must be host:port')
     .meta({ description: 'host:port of the distribution stream (gRPC over TLS). Required.' }),
   EDICT_PDP_BUNDLES_URL: z
-    .url({ protocol: /^https$/ })
+    .url({ protocol: /^https$/, error: 'must be an https URL' })
     .meta({ description: 'https URL that bundles are fetched from. Required.' }),
   EDICT_PDP_TOKEN_FILE: z
     .string()
@@ -36,19 +44,22 @@ export const Environment = z.object({
     .default('')
     .meta({ description: 'Pod UID; for logs. The operator takes it from the token.' }),
   EDICT_PDP_MAX_BODY_BYTES: Bytes.default(8_388_608).meta({ description: 'Largest request body.' }),
-  EDICT_PDP_MAX_STEPS: z.coerce
-    .number()
-    .int()
-    .min(1000)
+  EDICT_PDP_MAX_STEPS: whole(1000, 1_000_000_000)
     .default(10_000_000)
     .meta({ description: 'Evaluation steps that one policy may take.' }),
   EDICT_PDP_INCLUDE_ALL: z
     .enum(['true', 'false'])
     .default('true')
     .meta({ description: 'Evaluate and record every phase, also when an earlier one has decided.' }),
-  EDICT_PDP_REQUEST_TIMEOUT_MS: Milliseconds.default(10_000).meta({
-    description: 'Time for a client to send its request.',
-  }),
+  EDICT_PDP_REQUEST_TIMEOUT_MS: whole(100, 3_600_000)
+    .default(10_000)
+    .meta({ description: 'Time for a client to send its request.' }),
+  EDICT_PDP_COMPILE_TIMEOUT_MS: whole(100, 3_600_000)
+    .default(30_000)
+    .meta({ description: 'Time that compiling one revision may take.' }),
+  EDICT_PDP_COMPILE_MAX_HEAP_MB: whole(16, 65_536)
+    .default(512)
+    .meta({ description: 'Heap of the thread that compiles a revision, beside the memory of the process.' }),
   EDICT_PDP_DRAIN_DELAY_MS: Milliseconds.default(2000).meta({
     description: 'After SIGTERM: time to go on serving while load balancers notice.',
   }),
@@ -68,11 +79,27 @@ export const Environment = z.object({
 /** The parsed environment. */
 export type Config = z.output<typeof Environment>;
 
-/** Reads the configuration; throws one error that lists every problem. */
+/** The configuration cannot be used; the message lists every problem, one per line. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly code = 'InvalidConfiguration';
+}
+
+/**
+ * Reads the configuration. A variable that is empty counts as not set.
+ * @throws ConfigError
+ */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const parsed = Environment.safeParse(env);
-  if (!parsed.success) throw new Error(`invalid configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  const parsed = Environment.safeParse(
+    Object.fromEntries(Object.keys(Environment.shape).map((name) => [name, env[name] === '' ? undefined : env[name]])),
+  );
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map(({ path, message, code }) => {
+    const name = path.join('.');
+    const missing = code === 'invalid_type' && (env[name] ?? '') === '';
+    return `  ${name}: ${missing ? 'is required' : message}`;
+  });
+  throw new ConfigError(`invalid configuration:\n${lines.join('\n')}`);
 }
 
 /** The table that `--help` prints: one variable per line with its default. */

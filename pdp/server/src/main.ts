@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseTrustedKeys } from '@edict/bundle';
-import { createArtifactClient, dialGrpc, systemClock } from '@edict/protocol';
+import { createArtifactClient, dialGrpc, messageOf, systemClock } from '@edict/protocol';
 import { LineWriter } from './audit/line-writer.ts';
 import { writeDescriptor } from './audit/write-descriptor.ts';
 import { describeConfig, loadConfig, type Config } from './config.ts';
@@ -8,14 +8,20 @@ import { createLogger } from './observability/logger.ts';
 import { startPdp } from './pdp.ts';
 
 const LOG_BUFFER_BYTES = 4_194_304;
+/** At the end, log lines that nobody reads are waited for this long and no longer. */
+const LOG_DRAIN_MS = 1_000;
 
-if (process.argv.includes('--help')) {
+const [argument] = process.argv.slice(2);
+if (argument === '--help') {
   console.log(`Edict policy decision point. Configured by environment variables:\n${describeConfig()}`);
+} else if (argument !== undefined) {
+  console.error(`unknown argument ${argument}: it is configured by environment variables, which --help lists`);
+  process.exitCode = 1;
 } else {
   try {
     await run(loadConfig(process.env));
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(messageOf(error));
     process.exitCode = 1;
   }
 }
@@ -38,7 +44,7 @@ async function run(config: Config): Promise<void> {
     clock: systemClock,
     random: () => Math.random(),
   });
-  const pdp = await startPdp({
+  const starting = startPdp({
     host: config.EDICT_PDP_LISTEN_HOST,
     port: config.EDICT_PDP_LISTEN_PORT,
     dataDir: config.EDICT_PDP_DATA_DIR,
@@ -48,8 +54,12 @@ async function run(config: Config): Promise<void> {
     requestTimeoutMs: config.EDICT_PDP_REQUEST_TIMEOUT_MS,
     auditBufferBytes: config.EDICT_PDP_AUDIT_BUFFER_BYTES,
     onAuditFull: config.EDICT_PDP_AUDIT_ON_FULL,
+    compileLimits: {
+      timeoutMs: config.EDICT_PDP_COMPILE_TIMEOUT_MS,
+      maxHeapMb: config.EDICT_PDP_COMPILE_MAX_HEAP_MB,
+    },
     writeRecords: stdout,
-    logger,
+    logger: config.EDICT_PDP_NODE_ID === '' ? logger : logger.child({ pdpInstance: config.EDICT_PDP_NODE_ID }),
     dial: dialGrpc({
       address: config.EDICT_PDP_OPERATOR_ADDRESS,
       caFile: config.EDICT_PDP_CA_FILE,
@@ -59,20 +69,20 @@ async function run(config: Config): Promise<void> {
     fetchArtifact: artifacts.fetch,
     trustedKeys: async () => parseTrustedKeys(await readFile(config.EDICT_PDP_KEYS_FILE, 'utf8')),
   });
-  const stop = (signal: string): void => {
+  const stop = async (signal: string): Promise<void> => {
     logger.info('stopping', { signal });
-    pdp.drain(config.EDICT_PDP_DRAIN_DELAY_MS, config.EDICT_PDP_DRAIN_TIMEOUT_MS).then(
-      async () => {
-        artifacts.close();
-        await lines.drained();
-        process.exit(0);
-      },
-      (error: unknown) => {
-        logger.error('drain failed', { error: String(error) });
-        process.exit(1);
-      },
-    );
+    try {
+      const pdp = await starting;
+      await pdp.drain(config.EDICT_PDP_DRAIN_DELAY_MS, config.EDICT_PDP_DRAIN_TIMEOUT_MS);
+      artifacts.close();
+    } catch (error) {
+      logger.error('not stopped in order', { error: messageOf(error) });
+      process.exitCode = 1;
+    }
+    await lines.drained(LOG_DRAIN_MS);
+    process.exit();
   };
-  process.once('SIGTERM', () => stop('SIGTERM'));
-  process.once('SIGINT', () => stop('SIGINT'));
+  // As process 1 of a container there is no default: without a handler a signal during the start would do nothing.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+  await starting;
 }

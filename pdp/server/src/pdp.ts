@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isNativeError } from 'node:util/types';
 import { systemClock } from '@edict/engine';
 import {
   createPdpClient,
@@ -10,6 +11,7 @@ import {
   type PdpClient,
   type PdpMessage,
   type PdpState,
+  type SetState,
 } from '@edict/protocol';
 import type { Logger } from 'winston';
 import { ActiveSets } from './active-sets.ts';
@@ -17,13 +19,14 @@ import { LineWriter, type WriteBytes } from './audit/line-writer.ts';
 import { createDecisionHandler } from './http/decision-handler.ts';
 import { listen, type Listener } from './http/listener.ts';
 import { OPEN_API } from './http/open-api.ts';
-import { createRouter } from './http/router.ts';
+import { createRouter, type Readiness } from './http/router.ts';
+import { BeatLoad } from './observability/beat-load.ts';
 import { LoadMeter } from './observability/load-meter.ts';
 import { createMetrics, type PdpMetrics } from './observability/metrics.ts';
-import { createPdpPorts } from './sync/pdp-ports.ts';
+import { createPdpPorts, WITHDRAW_GRACE_MS } from './sync/pdp-ports.ts';
 import { RevisionFiles } from './sync/revision-files.ts';
 import { RevisionLoader, type FetchArtifact } from './sync/revision-loader.ts';
-import { createSnapshotCompiler } from './sync/snapshot-compiler.ts';
+import { COMPILE_LIMITS, createSnapshotCompiler, type CompileLimits } from './sync/snapshot-compiler.ts';
 import { ENGINE } from './version.ts';
 
 export interface PdpOptions {
@@ -44,6 +47,10 @@ export interface PdpOptions {
   readonly dial: Dial<PdpMessage, OperatorMessage>;
   readonly fetchArtifact: FetchArtifact;
   readonly trustedKeys: () => Promise<ReadonlyMap<string, string>>;
+  /** Bounds of compiling one revision; {@link COMPILE_LIMITS} by default. */
+  readonly compileLimits?: CompileLimits;
+  /** How long a set that the operator assigns no more is still answered for; 30 s by default. */
+  readonly withdrawGraceMs?: number;
 }
 
 /** A running policy decision point. */
@@ -54,7 +61,10 @@ export interface Pdp {
   readonly sets: ActiveSets;
   /** The document of `/v1/status`. */
   readonly status: () => PdpStatus;
-  /** Stops gracefully: not ready at once, serving for `delayMs` more, then open requests get `timeoutMs` to end. */
+  /**
+   * Stops gracefully: not ready at once, serving for `delayMs` more, then open requests get `timeoutMs` to end. Calling it
+   * again gives the same promise.
+   */
   readonly drain: (delayMs: number, timeoutMs: number) => Promise<void>;
 }
 
@@ -65,7 +75,8 @@ export interface PdpStatus {
   readonly engine: string;
   readonly sets: readonly {
     readonly set: string;
-    readonly state: string;
+    /** The protocol's word for where the set stands, or `Withdrawn`: held, but no longer assigned to this PDP. */
+    readonly state: SetState | 'Withdrawn';
     readonly active?: {
       readonly revision: number;
       readonly digest: string;
@@ -76,10 +87,16 @@ export interface PdpStatus {
   }[];
 }
 
-/** How often the load that Beats tell is measured; the Beats' own period. */
-const LOAD_INTERVAL_MS = PDP_DEFAULTS.heartbeatMs;
+/** How often the load that Beats tell is measured. */
+const LOAD_INTERVAL_MS = 500;
 
-/** Starts a PDP: listens first (not ready), then loads last-known-good policy, then dials the operator. */
+/** At the end, records that nobody reads are waited for this long and no longer. */
+const RECORDS_DRAIN_MS = 2_000;
+
+/**
+ * Starts a PDP: listens (not ready), then loads last-known-good policy and dials the operator. Resolves when it listens.
+ * Rejects when the data folder cannot be opened or the address is taken.
+ */
 export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const { logger } = options;
   const metrics = createMetrics();
@@ -92,18 +109,21 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       metrics.unlogged.inc();
       meter.lostRecord();
     },
-    onError: (error) => logger.error('access records were not written', { error: error.message }),
+    onError: (error) => logger.error('access records cannot be written', { error: error.message }),
   });
   const files = await RevisionFiles.open(options.dataDir, (path, reason) =>
     logger.warn('stored record ignored', { path, reason }),
   );
   const records = await files.load();
-  let draining = false;
+  let draining: Promise<void> | undefined;
+  let beats = 0;
+  const trackStream = trackConnection(metrics);
+  const load = new BeatLoad(meter);
   const loader = new RevisionLoader({
     files,
     fetch: options.fetchArtifact,
     trustedKeys: options.trustedKeys,
-    compile: createSnapshotCompiler(),
+    compile: createSnapshotCompiler(options.compileLimits ?? COMPILE_LIMITS),
   });
   const client: PdpClient = createPdpClient({
     config: { ...PDP_DEFAULTS, engine: ENGINE },
@@ -115,24 +135,35 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       metrics,
       logger,
       state: () => client.state(),
-      nowMs: () => Date.now(),
+      clock: protocolClock,
+      withdrawGraceMs: options.withdrawGraceMs ?? WITHDRAW_GRACE_MS,
     }),
     dial: options.dial,
     clock: protocolClock,
     random: () => Math.random(),
     log: logger,
-    onState: trackConnection(metrics),
+    onState: (state) => {
+      trackStream(state);
+      if (state.seq === beats) return;
+      beats = state.seq;
+      load.sent();
+      client.reportLoad(load.measure());
+    },
   });
-  const beat = setInterval(() => client.reportLoad(meter.take()), LOAD_INTERVAL_MS);
-  beat.unref();
+  const measuring = setInterval(() => client.reportLoad(load.measure()), LOAD_INTERVAL_MS);
+  measuring.unref();
 
-  const status = (): PdpStatus => statusOf(client.state(), sets, draining);
+  const status = (): PdpStatus => statusOf(client.state(), sets, draining !== undefined);
   const listener = await listen({
     host: options.host,
     port: options.port,
     maxBodyBytes: options.maxBodyBytes,
     requestTimeoutMs: options.requestTimeoutMs,
-    onError: (error) => logger.error('request failed', { error: String(error) }),
+    onRefused: (problem) => metrics.refused.inc({ problem }),
+    onError: (error) => {
+      metrics.failures.inc();
+      logger.error('request failed', { error: stackOf(error) });
+    },
     handle: createRouter({
       decision: createDecisionHandler({
         sets,
@@ -145,7 +176,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
         includeAll: options.includeAll,
         maxSteps: options.maxSteps,
       }),
-      readiness: () => readinessOf(sets, draining),
+      readiness: () => readinessOf(sets, draining !== undefined),
       status,
       metrics: async () => ({ text: await metrics.registry.metrics(), contentType: metrics.registry.contentType }),
       openApi: OPEN_API,
@@ -159,16 +190,20 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     metrics,
     sets,
     status,
-    drain: async (delayMs, timeoutMs) => {
-      draining = true;
-      logger.info('draining', { delayMs, timeoutMs });
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
-      await listener.drain(timeoutMs);
-      clearInterval(beat);
-      await client.close();
-      await audit.drained();
-    },
+    drain: (delayMs, timeoutMs) => (draining ??= drain(delayMs, timeoutMs)),
   };
+
+  async function drain(delayMs: number, timeoutMs: number): Promise<void> {
+    logger.info('draining', { delayMs, timeoutMs });
+    listener.dismissClients();
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await listener.drain(timeoutMs);
+    clearInterval(measuring);
+    await client.close();
+    if (!(await audit.drained(RECORDS_DRAIN_MS))) {
+      logger.error('access records were lost: nobody reads them', { bytes: audit.bufferedBytes });
+    }
+  }
 }
 
 /** Counts streams after the first, and shows whether one is up. */
@@ -184,10 +219,10 @@ function trackConnection(metrics: PdpMetrics): (state: PdpState) => void {
   };
 }
 
-function readinessOf(sets: ActiveSets, draining: boolean): { readonly ready: boolean; readonly reason: string } {
-  if (draining) return { ready: false, reason: 'The process is shutting down.' };
-  if (sets.all.size === 0) return { ready: false, reason: 'No policy is active yet.' };
-  return { ready: true, reason: '' };
+function readinessOf(sets: ActiveSets, draining: boolean): Readiness {
+  if (draining) return { ready: false, problem: 'draining', detail: 'The process is shutting down.' };
+  if (sets.all.size === 0) return { ready: false, problem: 'no-policy', detail: 'No policy is active yet.' };
+  return { ready: true };
 }
 
 function statusOf({ connection, sets }: PdpState, active: ActiveSets, draining: boolean): PdpStatus {
@@ -199,7 +234,7 @@ function statusOf({ connection, sets }: PdpState, active: ActiveSets, draining: 
       const serving = active.all.get(machine.set);
       return {
         set: machine.set,
-        state: setStateOf(machine),
+        state: serving === undefined && machine.active !== undefined ? 'Withdrawn' : setStateOf(machine),
         ...(serving === undefined
           ? {}
           : {
@@ -222,4 +257,9 @@ function urlOf({ address }: Listener): string {
   const host =
     address.family === 'IPv6' ? (address.address === '::' ? '127.0.0.1' : `[${address.address}]`) : address.address;
   return `http://${host}:${address.port}`;
+}
+
+/** A bug's stack is what finds it; the client sees none of it. */
+function stackOf(error: unknown): string {
+  return isNativeError(error) ? (error.stack ?? error.message) : String(error);
 }

@@ -32,7 +32,9 @@ export function atMost(percent: number, count: number): number {
 
 /** True if the PDP has the rollout's revision ready, or serves it already. */
 export function hasPrepared(node: NodeView, rollout: OpenRollout): boolean {
-  return isSameRevision(node.prepared, rollout.revision) || serves(node, rollout.revision) || isAhead(node, rollout.revision);
+  return (
+    isSameRevision(node.prepared, rollout.revision) || serves(node, rollout.revision) || isAhead(node, rollout.revision)
+  );
 }
 
 /** The first PDP, required or not, that refused the content for good: nobody is to serve what someone can never load. */
@@ -56,10 +58,12 @@ export function evaluateGate({ rollout, nodes, options, now }: GateInput): GateV
   if (refusal !== undefined) return { type: 'Abort', cause: { reason: 'Nack', message: refusal } };
   for (const nodeId of rollout.required) if (!nodes.has(nodeId)) rollout.required.delete(nodeId);
   const required = [...rollout.required].map((nodeId) => nodes.get(nodeId)).filter((node) => node !== undefined);
-  if (required.length === 0) return (rollout.requiredAtStart ?? 0) > 0 ? { type: 'Restart' } : { type: 'Commit', laggards: [] };
+  if (required.length === 0)
+    return (rollout.requiredAtStart ?? 0) > 0 ? { type: 'Restart' } : { type: 'Commit', laggards: [] };
   const late = required.filter((node) => !hasPrepared(node, rollout));
   const prepared = required.length - late.length;
-  if (prepared >= Math.max(1, atLeast(options.requirePreparedPercent, required.length))) return { type: 'Commit', laggards: [] };
+  if (prepared >= Math.max(1, atLeast(options.requirePreparedPercent, required.length)))
+    return { type: 'Commit', laggards: [] };
   if (rollout.deadlineAt === undefined || now < rollout.deadlineAt) return { type: 'Wait' };
   const allowed = atMost(options.maxLaggardsPercent, rollout.requiredAtStart ?? required.length);
   if (prepared > 0 && late.length <= allowed) return { type: 'Commit', laggards: late.map(({ nodeId }) => nodeId) };
@@ -68,6 +72,9 @@ export function evaluateGate({ rollout, nodes, options, now }: GateInput): GateV
 
 function timeoutMessage(late: readonly NodeView[], required: number): string {
   const first = late[0];
-  const example = first === undefined ? '' : `; ${first.name || first.nodeId}: ${first.nack?.text ?? (first.connected ? first.state : 'not connected')}`;
+  const example =
+    first === undefined
+      ? ''
+      : `; ${first.name || first.nodeId}: ${first.nack?.text ?? (first.connected ? first.state : 'not connected')}`;
   return `${late.length} of ${required} required PDPs had not prepared at the deadline${example}`;
 }

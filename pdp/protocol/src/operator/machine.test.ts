@@ -159,11 +159,21 @@ describe('sessions', () => {
 describe('sets', () => {
   test('a PDP hears nothing of a set that is not its own, and its word about it counts nothing', () => {
     const driver = new Driver();
-    driver.step({ type: 'observed', observation: anObservation({ members: new Map([['other', 'default/other']]), undecided: [aRevision(1)] }) });
+    driver.step({
+      type: 'observed',
+      observation: anObservation({ members: new Map([['other', 'default/other']]), undecided: [aRevision(1)] }),
+    });
     driver.open('s1', 'a');
     expect(driver.say('s1', { ...hello, sets: [{ set: SET, active: aRevision(1) }] })).toEqual(['s1 <- Welcome']);
     expect(driver.effects[0]).toMatchObject({ message: { sets: [] } });
-    driver.say('s1', { type: 'Active', set: SET, revision: aRevision(1), activatedAt: 0, swapMicros: 0, persisted: true });
+    driver.say('s1', {
+      type: 'Active',
+      set: SET,
+      revision: aRevision(1),
+      activatedAt: 0,
+      swapMicros: 0,
+      persisted: true,
+    });
     expect(driver.machine.progress(SET, driver.now())?.counts.active).toBe(0);
   });
 
@@ -173,11 +183,16 @@ describe('sets', () => {
     driver.open('s1', 'a');
     driver.say('s1', hello);
     const members = new Map([['a', 'default/a']]);
-    expect(driver.step({ type: 'observed', observation: anObservation({ members, committed: aRevision(1), completed: true }) })).toEqual([
-      's1 <- Welcome',
-      's1 <- Commit',
-    ]);
-    driver.step({ type: 'observed', observation: anObservation({ members: new Map(), committed: aRevision(1), completed: true }) });
+    expect(
+      driver.step({
+        type: 'observed',
+        observation: anObservation({ members, committed: aRevision(1), completed: true }),
+      }),
+    ).toEqual(['s1 <- Welcome', 's1 <- Commit']);
+    driver.step({
+      type: 'observed',
+      observation: anObservation({ members: new Map(), committed: aRevision(1), completed: true }),
+    });
     expect(driver.machine.progress(SET, driver.now())?.counts.connected).toBe(0);
   });
 
@@ -195,7 +210,10 @@ describe('sets', () => {
     driver.open('s1', 'a');
     driver.say('s1', { ...hello, sets: [{ set: SET, active: aRevision(1), staged: aRevision(2) }] });
     driver.mono = 1234;
-    driver.say('s1', { ...beat, sets: [{ set: SET, setUid: 'uid-1', state: 'Staged', active: 1, staged: 2 }] } as PdpMessage);
+    driver.say('s1', {
+      ...beat,
+      sets: [{ set: SET, setUid: 'uid-1', state: 'Staged', active: 1, staged: 2 }],
+    });
     expect(driver.machine.pdps()).toEqual([
       {
         nodeId: 'a',

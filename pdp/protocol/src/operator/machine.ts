@@ -1,5 +1,12 @@
 import type { Digest, NodeId, RevisionId, SetKey } from '../identifiers.ts';
-import { PROTOCOL_VERSION, type Beat, type Hello, type OperatorMessage, type PdpMessage, type SetState } from '../messages.ts';
+import {
+  PROTOCOL_VERSION,
+  type Beat,
+  type Hello,
+  type OperatorMessage,
+  type PdpMessage,
+  type SetState,
+} from '../messages.ts';
 import { nodeName, type PeerIdentity } from './identity.ts';
 import type { Instant } from './instant.ts';
 import type { Decision, OperatorTuning, SetObservation } from './observation.ts';
@@ -15,7 +22,12 @@ export type OperatorEvent =
   | { readonly type: 'closed'; readonly sessionId: SessionId }
   | { readonly type: 'observed'; readonly observation: SetObservation }
   | { readonly type: 'setRemoved'; readonly set: SetKey }
-  | { readonly type: 'decisionAnswered'; readonly set: SetKey; readonly revision: RevisionId; readonly outcome: DecisionOutcome }
+  | {
+      readonly type: 'decisionAnswered';
+      readonly set: SetKey;
+      readonly revision: RevisionId;
+      readonly outcome: DecisionOutcome;
+    }
   /** About twice a second. */
   | { readonly type: 'tick' }
   /** Ask this share of the streams (0–1) to go elsewhere. */
@@ -203,7 +215,10 @@ export class OperatorMachine {
   #onHello(session: Session, hello: Hello, now: Instant): void {
     if (hello.protocol !== PROTOCOL_VERSION) {
       this.#drop(session.id, now);
-      this.#close(session.id, `ProtocolMismatch: this operator speaks version ${PROTOCOL_VERSION}, the PDP ${hello.protocol}`);
+      this.#close(
+        session.id,
+        `ProtocolMismatch: this operator speaks version ${PROTOCOL_VERSION}, the PDP ${hello.protocol}`,
+      );
       return;
     }
     const admission = this.#sessions.admit(session, hello, now);
@@ -318,7 +333,8 @@ export class OperatorMachine {
 
   #apply(set: SetKey, effects: readonly RolloutEffect[], mode: 'told' | 'quiet' = 'told'): void {
     for (const effect of effects) {
-      if (effect.type === 'writeDecision') this.#effects.push({ type: 'writeDecision', set, revision: effect.revision, decision: effect.decision });
+      if (effect.type === 'writeDecision')
+        this.#effects.push({ type: 'writeDecision', set, revision: effect.revision, decision: effect.decision });
       else {
         const session = this.#sessions.ofNode(effect.nodeId);
         if (session !== undefined) this.#send(session.id, effect.message);

@@ -93,5 +93,9 @@ export function isAhead(node: NodeView, revision: RevisionId): boolean {
 /** True if offering `revision` again cannot help: the same content was refused for good by the same engine. */
 export function refusesForGood(node: NodeView, revision: RevisionId): boolean {
   const { nack } = node;
-  return nack?.deterministic === true && nack.revision.digest === revision.digest && nack.engineVersion === node.engineVersion;
+  return (
+    nack?.deterministic === true &&
+    nack.revision.digest === revision.digest &&
+    nack.engineVersion === node.engineVersion
+  );
 }

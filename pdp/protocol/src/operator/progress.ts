@@ -36,7 +36,8 @@ export interface PdpException {
 /** The answer to "is it there?" with a stable reason. */
 export interface Readiness {
   readonly status: 'True' | 'False' | 'Unknown';
-  readonly reason: 'Converged' | 'NoPDP' | 'NoRevision' | 'Progressing' | 'TooFewPDPs' | 'Rejected' | 'DeadlineExceeded' | 'Aborted';
+  readonly reason:
+    'Converged' | 'NoPDP' | 'NoRevision' | 'Progressing' | 'TooFewPDPs' | 'Rejected' | 'DeadlineExceeded' | 'Aborted';
   readonly message: string;
 }
 

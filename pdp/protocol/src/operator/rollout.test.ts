@@ -65,7 +65,10 @@ describe('one wave', () => {
   test('convergence is measured from the creation, skew from the first Active to the last', () => {
     const driver = new RolloutDriver(anObservation());
     const created = aRevision(1, { createdAt: new Date(driver.now().wall).toISOString() });
-    driver.connect('a').connect('b').observe({ undecided: [created] });
+    driver
+      .connect('a')
+      .connect('b')
+      .observe({ undecided: [created] });
     driver.wait(1000);
     driver.prepared('a', created).prepared('b', created).answer('written');
     driver.active('a', created).wait(500).active('b', created);
@@ -105,7 +108,9 @@ describe('one wave', () => {
   });
 
   test('a message about another revision is not taken for this one', () => {
-    const driver = preparing(1).prepared('a', aRevision(1, { digest: aDigest('other') })).active('a', aRevision(7, { setUid: 'uid-0' }));
+    const driver = preparing(1)
+      .prepared('a', aRevision(1, { digest: aDigest('other') }))
+      .active('a', aRevision(7, { setUid: 'uid-0' }));
     expect(driver.decisions).toEqual([]);
     expect(driver.progress().counts.active).toBe(0);
   });
@@ -141,7 +146,9 @@ describe('the required set', () => {
   });
 
   test('without a list of members a PDP that is away for long is gone', () => {
-    const driver = preparing(2, someOptions({ progressDeadlineMs: 600_000 })).prepared('a', aRevision(1)).disconnect('b');
+    const driver = preparing(2, someOptions({ progressDeadlineMs: 600_000 }))
+      .prepared('a', aRevision(1))
+      .disconnect('b');
     driver.wait(OPERATOR_TUNING.goneAfterMs - 500);
     expect(driver.decisions).toEqual([]);
     driver.wait(500);
@@ -176,7 +183,10 @@ describe('the required set', () => {
   });
 
   test('fewer PDPs than the set needs is not ready', () => {
-    const driver = preparing(1, someOptions({ minReady: 2 })).prepared('a', aRevision(1)).answer('written').active('a', aRevision(1));
+    const driver = preparing(1, someOptions({ minReady: 2 }))
+      .prepared('a', aRevision(1))
+      .answer('written')
+      .active('a', aRevision(1));
     expect(driver.progress().ready).toMatchObject({ status: 'False', reason: 'TooFewPDPs' });
   });
 
@@ -195,11 +205,20 @@ describe('NACKs', () => {
     driver.said();
     driver.nack('b', aRevision(1), true);
     expect(driver.decisions).toMatchObject([
-      { decision: { type: 'Abort', cause: { reason: 'Nack', message: 'default/b: Compile rego_unsafe_var_error: because' } } },
+      {
+        decision: {
+          type: 'Abort',
+          cause: { reason: 'Nack', message: 'default/b: Compile rego_unsafe_var_error: because' },
+        },
+      },
     ]);
     driver.answer('written');
     expect(driver.said()).toEqual(['Abort 1 -> a', 'Abort 1 -> b', 'Abort 1 -> c']);
-    expect(driver.progress()).toMatchObject({ phase: 'Aborted', ready: { status: 'False', reason: 'Rejected' }, counts: { nacked: 1 } });
+    expect(driver.progress()).toMatchObject({
+      phase: 'Aborted',
+      ready: { status: 'False', reason: 'Rejected' },
+      counts: { nacked: 1 },
+    });
   });
 
   test('a deterministic one of a joiner aborts too: nobody is to serve what someone can never load', () => {
@@ -209,7 +228,11 @@ describe('NACKs', () => {
 
   test('a refusal stands even if its PDP is gone before the abort is written', () => {
     const driver = preparing(2).observe({ members: members('a', 'b') });
-    driver.nack('b', aRevision(1), true).answer('failed').disconnect('b').observe({ members: members('a') });
+    driver
+      .nack('b', aRevision(1), true)
+      .answer('failed')
+      .disconnect('b')
+      .observe({ members: members('a') });
     driver.prepared('a', aRevision(1)).wait(2000);
     expect(driver.decisions.map(({ decision }) => decision.type)).toEqual(['Abort', 'Abort']);
   });
@@ -319,7 +342,9 @@ describe('decisions', () => {
     const driver = preparing(1);
     driver.said();
     driver.observe({ undecided: [aRevision(1), aRevision(2)] });
-    expect(driver.decisions).toMatchObject([{ revision: { n: 1 }, decision: { type: 'Abort', cause: { reason: 'Superseded' } } }]);
+    expect(driver.decisions).toMatchObject([
+      { revision: { n: 1 }, decision: { type: 'Abort', cause: { reason: 'Superseded' } } },
+    ]);
     expect(driver.said()).toEqual([]);
     driver.answer('written');
     expect(driver.said()).toEqual(['Abort 1 -> a', 'Prepare 2 -> a']);
@@ -347,7 +372,10 @@ describe('decisions', () => {
   test('an abort by the user is adopted', () => {
     const driver = preparing(1);
     driver.said();
-    driver.observe({ undecided: [], aborted: { revision: aRevision(1), cause: { reason: 'User', message: 'kubectl' } } });
+    driver.observe({
+      undecided: [],
+      aborted: { revision: aRevision(1), cause: { reason: 'User', message: 'kubectl' } },
+    });
     expect(driver.said()).toEqual(['Abort 1 -> a']);
     expect(driver.progress()).toMatchObject({ phase: 'Aborted', ready: { reason: 'Aborted' } });
   });
@@ -364,7 +392,13 @@ describe('decisions', () => {
     const driver = completed(1);
     const again = aRevision(1, { setUid: 'uid-2' });
     driver.rollout.observe(anObservation({ setUid: 'uid-2', undecided: [again] }), driver.now());
-    expect(driver.progress()).toMatchObject({ setUid: 'uid-2', revision: 1, phase: 'Preparing', committed: 0, counts: { active: 0 } });
+    expect(driver.progress()).toMatchObject({
+      setUid: 'uid-2',
+      revision: 1,
+      phase: 'Preparing',
+      committed: 0,
+      counts: { active: 0 },
+    });
   });
 });
 
@@ -388,7 +422,10 @@ describe('a new leader', () => {
   });
 
   test('between prepare and decision asks again: what is staged counts once it is said again', () => {
-    const driver = new RolloutDriver(anObservation({ undecided: [aRevision(2)], committed: aRevision(1), completed: true }), 1000);
+    const driver = new RolloutDriver(
+      anObservation({ undecided: [aRevision(2)], committed: aRevision(1), completed: true }),
+      1000,
+    );
     driver.connect('a', { active: aRevision(1), staged: aRevision(2) }).wait(1000);
     expect(driver.said()).toEqual(['Prepare 2 -> a']);
     expect(driver.decisions).toEqual([]);
@@ -409,14 +446,23 @@ describe('a new leader', () => {
     driver.connect('a', { active: aRevision(2) }).wait(10_000);
     expect(driver.said()).toEqual([]);
     expect(driver.decisions).toEqual([]);
-    expect(driver.progress()).toMatchObject({ phase: 'Completed', ready: { status: 'True' }, counts: { required: 1, active: 1 } });
+    expect(driver.progress()).toMatchObject({
+      phase: 'Completed',
+      ready: { status: 'True' },
+      counts: { required: 1, active: 1 },
+    });
   });
 
   test('shows a revision that was aborted before its time as what it is', () => {
     const aborted = { revision: aRevision(2), cause: { reason: 'Nack' as const, message: 'line 3' } };
     const driver = new RolloutDriver(anObservation({ committed: aRevision(1), completed: true, aborted }));
     driver.connect('a', { active: aRevision(1) });
-    expect(driver.progress()).toMatchObject({ revision: 2, phase: 'Aborted', committed: 1, ready: { status: 'False', reason: 'Rejected' } });
+    expect(driver.progress()).toMatchObject({
+      revision: 2,
+      phase: 'Aborted',
+      committed: 1,
+      ready: { status: 'False', reason: 'Rejected' },
+    });
   });
 });
 

@@ -64,14 +64,21 @@ export class SetRollout {
     if (committed !== undefined && committed.n > (this.#committed?.n ?? 0)) this.#committed = committed;
     const floor = this.#committed?.n ?? 0;
     for (const n of this.#known.keys()) if (n < floor) this.#known.delete(n);
-    for (const n of this.#refused.keys()) if (!observation.undecided.some((shown) => shown.n === n)) this.#refused.delete(n);
+    for (const n of this.#refused.keys())
+      if (!observation.undecided.some((shown) => shown.n === n)) this.#refused.delete(n);
     this.#undecided = observation.undecided.filter(({ n }) => n > floor && !this.#known.has(n));
     this.#takeMembers(now);
     return this.#settle(now);
   }
 
   /** A PDP of this set said Hello. */
-  connected(nodeId: NodeId, name: string, hello: HelloSet | undefined, engineVersion: string, now: Instant): readonly RolloutEffect[] {
+  connected(
+    nodeId: NodeId,
+    name: string,
+    hello: HelloSet | undefined,
+    engineVersion: string,
+    now: Instant,
+  ): readonly RolloutEffect[] {
     const node = this.#node(nodeId, name, now);
     node.name = name;
     node.connected = true;
@@ -221,7 +228,8 @@ export class SetRollout {
     const { members } = this.#observation;
     for (const node of this.#nodes.values()) {
       if (node.connected) continue;
-      const gone = members === undefined ? now.mono - node.changedAt >= this.#deps.tuning.goneAfterMs : !members.has(node.nodeId);
+      const gone =
+        members === undefined ? now.mono - node.changedAt >= this.#deps.tuning.goneAfterMs : !members.has(node.nodeId);
       if (gone) this.#nodes.delete(node.nodeId);
     }
   }
@@ -281,7 +289,11 @@ export class SetRollout {
     const [oldest, next] = this.#undecided;
     if (oldest !== undefined && next !== undefined) {
       // INVARIANT I5: a newer revision is offered only after the older one is decided.
-      this.#decide(oldest, { type: 'Abort', cause: { reason: 'Superseded', message: `superseded by revision ${next.n}` } }, now);
+      this.#decide(
+        oldest,
+        { type: 'Abort', cause: { reason: 'Superseded', message: `superseded by revision ${next.n}` } },
+        now,
+      );
       return;
     }
     if (oldest !== undefined && this.#rollout?.revision.n !== oldest.n) this.#open(oldest);
@@ -314,7 +326,13 @@ export class SetRollout {
   /** The store shows a decision about the open rollout that this replica did not write. */
   #adoptForeignDecision(now: Instant): void {
     const rollout = this.#rollout;
-    if (rollout === undefined || rollout.phase === 'Completed' || rollout.phase === 'Aborted' || rollout.phase === 'Committing') return;
+    if (
+      rollout === undefined ||
+      rollout.phase === 'Completed' ||
+      rollout.phase === 'Aborted' ||
+      rollout.phase === 'Committing'
+    )
+      return;
     if (this.#undecided.some(({ n }) => n === rollout.revision.n)) return;
     const { aborted } = this.#observation;
     if (isSameRevision(this.#committed, rollout.revision)) {
@@ -418,9 +436,15 @@ export class SetRollout {
 
   /** Tells everyone who may have it staged to forget it. */
   #withdraw({ revision }: OpenRollout, reason: AbortCause['reason']): void {
-    const message: Announcement = { type: 'Abort', set: this.#observation.set, revision: revisionIdOf(revision), reason };
+    const message: Announcement = {
+      type: 'Abort',
+      set: this.#observation.set,
+      revision: revisionIdOf(revision),
+      reason,
+    };
     for (const node of this.#nodes.values()) {
-      const wasOffered = node.sent?.key === announcementKey('Prepare', revision) || isSameRevision(node.prepared, revision);
+      const wasOffered =
+        node.sent?.key === announcementKey('Prepare', revision) || isSameRevision(node.prepared, revision);
       if (node.connected && wasOffered) this.#announce(node, message);
     }
   }

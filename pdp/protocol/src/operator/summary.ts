@@ -78,7 +78,8 @@ function countsOf(view: RolloutView, subject: Subject, required: readonly NodeVi
   return {
     required: required.length,
     connected: all.filter(({ connected }) => connected).length,
-    prepared: required.filter((node) => (rollout === undefined ? serves(node, target) : hasPrepared(node, rollout))).length,
+    prepared: required.filter((node) => (rollout === undefined ? serves(node, target) : hasPrepared(node, rollout)))
+      .length,
     active: required.filter((node) => !isBehind(node) && target !== undefined).length,
     nacked: all.filter(({ nack }) => isSameRevision(nack?.revision, subject.revision)).length,
     laggards: all.filter((node) => node.laggard && isBehind(node)).length,
@@ -99,7 +100,8 @@ function exceptionOf(view: RolloutView, subject: Subject, node: NodeView): PdpEx
   });
   const target = subject.phase === 'Aborted' ? committed : subject.revision;
   const behind = target !== undefined && !serves(node, target) && !isAhead(node, target);
-  if (isSameRevision(node.nack?.revision, subject.revision) && node.nack !== undefined) return make('Nacked', node.nack.text);
+  if (isSameRevision(node.nack?.revision, subject.revision) && node.nack !== undefined)
+    return make('Nacked', node.nack.text);
   if (node.laggard && behind) return make('Laggard', node.nack?.text ?? 'not prepared at the deadline');
   if (!node.connected) return make('Missing', 'no live stream');
   if (rollout !== undefined && (rollout.phase === 'Preparing' || rollout.phase === 'Gating')) {
@@ -114,14 +116,27 @@ function readinessOf(view: RolloutView, subject: Subject, counts: PdpCounts): Re
   if (revision === undefined) return { status: 'Unknown', reason: 'NoRevision', message: 'no revision yet' };
   const name = `revision ${revision.n}`;
   if (phase === 'Aborted') {
-    const reasons = { Nack: 'Rejected', Timeout: 'DeadlineExceeded', Superseded: 'Progressing', User: 'Aborted' } as const;
-    return { status: 'False', reason: reasons[cause?.reason ?? 'User'], message: `${name} was given up: ${cause?.message ?? ''}` };
+    const reasons = {
+      Nack: 'Rejected',
+      Timeout: 'DeadlineExceeded',
+      Superseded: 'Progressing',
+      User: 'Aborted',
+    } as const;
+    return {
+      status: 'False',
+      reason: reasons[cause?.reason ?? 'User'],
+      message: `${name} was given up: ${cause?.message ?? ''}`,
+    };
   }
   if (phase !== 'Completed' || view.waiting) {
-    const figure = phase === 'Committing' ? `${counts.active} of ${counts.required} serve it` : `${counts.prepared} of ${counts.required} have prepared it`;
+    const figure =
+      phase === 'Committing'
+        ? `${counts.active} of ${counts.required} serve it`
+        : `${counts.prepared} of ${counts.required} have prepared it`;
     return { status: 'False', reason: 'Progressing', message: `${name} is ${phase}: ${figure}` };
   }
-  if (!view.settled) return { status: 'Unknown', reason: 'Progressing', message: 'PDPs are coming back after a change of leader' };
+  if (!view.settled)
+    return { status: 'Unknown', reason: 'Progressing', message: 'PDPs are coming back after a change of leader' };
   if (counts.active < counts.required) {
     return { status: 'False', reason: 'Progressing', message: `${counts.active} of ${counts.required} serve ${name}` };
   }
@@ -129,7 +144,11 @@ function readinessOf(view: RolloutView, subject: Subject, counts: PdpCounts): Re
     return { status: 'Unknown', reason: 'NoPDP', message: `${name} is decided, but no PDP serves the set` };
   }
   if (counts.active < minReady) {
-    return { status: 'False', reason: 'TooFewPDPs', message: `${counts.active} PDPs serve ${name}, at least ${minReady} must` };
+    return {
+      status: 'False',
+      reason: 'TooFewPDPs',
+      message: `${counts.active} PDPs serve ${name}, at least ${minReady} must`,
+    };
   }
   return { status: 'True', reason: 'Converged', message: `${counts.active} of ${counts.required} serve ${name}` };
 }
@@ -142,8 +161,12 @@ function timesOf(rollout: OpenRollout | undefined, subject: Subject): Partial<Ro
     ...(since === undefined ? {} : { preparingSince: since.wall }),
     ...(decided === undefined ? {} : { decidedAt: decided.wall }),
     ...(completed === undefined ? {} : { completedAt: completed.wall }),
-    ...(completed === undefined || lastActive === undefined ? {} : { convergenceMs: Math.max(0, Math.round(lastActive.wall - created)) }),
-    ...(firstActive === undefined || lastActive === undefined ? {} : { skewMs: Math.round(lastActive.mono - firstActive.mono) }),
+    ...(completed === undefined || lastActive === undefined
+      ? {}
+      : { convergenceMs: Math.max(0, Math.round(lastActive.wall - created)) }),
+    ...(firstActive === undefined || lastActive === undefined
+      ? {}
+      : { skewMs: Math.round(lastActive.mono - firstActive.mono) }),
   };
 }
 

@@ -98,10 +98,13 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
         return;
       case 'setTimer':
         timers.get(effect.key)?.();
-        timers.set(effect.key, clock.schedule(effect.delayMs, () => {
-          timers.delete(effect.key);
-          dispatch({ type: 'timer', key: effect.key });
-        }));
+        timers.set(
+          effect.key,
+          clock.schedule(effect.delayMs, () => {
+            timers.delete(effect.key);
+            dispatch({ type: 'timer', key: effect.key });
+          }),
+        );
         return;
       case 'clearTimer':
         timers.get(effect.key)?.();
@@ -184,14 +187,25 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
       });
   }
 
-  function failureOf(effect: { readonly type: keyof typeof PHASES; readonly set: SetKey; readonly id: number }, error: unknown): SetEvent {
+  function failureOf(
+    effect: { readonly type: keyof typeof PHASES; readonly set: SetKey; readonly id: number },
+    error: unknown,
+  ): SetEvent {
     const { set, id } = effect;
     if (error instanceof RefusalError) {
       const { phase, code, deterministic, detail } = error;
       return { type: 'failed', set, id, phase, code, deterministic, detail };
     }
     const code = codeOf(error) ?? 'Internal';
-    return { type: 'failed', set, id, phase: PHASES[effect.type], code, deterministic: false, detail: { message: messageOf(error) } };
+    return {
+      type: 'failed',
+      set,
+      id,
+      phase: PHASES[effect.type],
+      code,
+      deterministic: false,
+      detail: { message: messageOf(error) },
+    };
   }
 
   /** Disk work of one set, strictly in order. */

@@ -1,6 +1,14 @@
 import type { Digest, SetKey } from '../identifiers.ts';
 import type { SignedRevision } from '@edict/bundle';
-import type { Load, ManifestSummary, NackDetail, NackPhase, OperatorMessage, PdpMessage, TestCounts } from '../messages.ts';
+import type {
+  Load,
+  ManifestSummary,
+  NackDetail,
+  NackPhase,
+  OperatorMessage,
+  PdpMessage,
+  TestCounts,
+} from '../messages.ts';
 import type { DurableRecord, PdpState } from './state.ts';
 
 /** What happened to one set's preparation or activation. `id` repeats the effect's; others are dropped as late. */
@@ -9,7 +17,13 @@ export type SetEvent =
   | { readonly type: 'verified'; readonly set: SetKey; readonly id: number; readonly manifest: ManifestSummary }
   /** Every bundle of the manifest is here and has its digest. */
   | { readonly type: 'bundlesFetched'; readonly set: SetKey; readonly id: number }
-  | { readonly type: 'compiled'; readonly set: SetKey; readonly id: number; readonly compileMs: number; readonly heapDeltaBytes: number }
+  | {
+      readonly type: 'compiled';
+      readonly set: SetKey;
+      readonly id: number;
+      readonly compileMs: number;
+      readonly heapDeltaBytes: number;
+    }
   /** The tests ran. A failed one is `failed` with phase `Test`, not this. */
   | { readonly type: 'testsDone'; readonly set: SetKey; readonly id: number; readonly tests: TestCounts }
   | {
@@ -23,9 +37,21 @@ export type SetEvent =
     }
   /** The record given with the effect survives a crash. */
   | { readonly type: 'persisted'; readonly set: SetKey; readonly id: number; readonly record: 'staged' | 'active' }
-  | { readonly type: 'persistFailed'; readonly set: SetKey; readonly id: number; readonly record: 'staged' | 'active'; readonly message: string }
+  | {
+      readonly type: 'persistFailed';
+      readonly set: SetKey;
+      readonly id: number;
+      readonly record: 'staged' | 'active';
+      readonly message: string;
+    }
   /** Every decision from now on uses the revision. `activatedAt` is wall-clock milliseconds. */
-  | { readonly type: 'swapped'; readonly set: SetKey; readonly id: number; readonly activatedAt: number; readonly swapMicros: number };
+  | {
+      readonly type: 'swapped';
+      readonly set: SetKey;
+      readonly id: number;
+      readonly activatedAt: number;
+      readonly swapMicros: number;
+    };
 
 /** Everything that a PDP's machine reacts to. */
 export type PdpEvent =
@@ -52,7 +78,13 @@ export type PdpEffect =
   | { readonly type: 'setTimer'; readonly key: string; readonly delayMs: number }
   | { readonly type: 'clearTimer'; readonly key: string }
   /** Check the signature, then get the manifest and check its digest. Answer: `verified` or `failed`. */
-  | { readonly type: 'fetchManifest'; readonly set: SetKey; readonly id: number; readonly revision: SignedRevision; readonly ticket: string }
+  | {
+      readonly type: 'fetchManifest';
+      readonly set: SetKey;
+      readonly id: number;
+      readonly revision: SignedRevision;
+      readonly ticket: string;
+    }
   /** Get these bundles and check each digest. Answer: `bundlesFetched` or `failed`. */
   | {
       readonly type: 'fetchBundles';
@@ -76,7 +108,12 @@ export type PdpEffect =
   /** Replace the reference to the serving snapshot, synchronously. Answer: `swapped`, or `failed` with phase `Commit`. */
   | { readonly type: 'swap'; readonly set: SetKey; readonly id: number; readonly revision: SignedRevision }
   /** Only these are needed from now on: forget other compiled contents, and other bundles on disk. */
-  | { readonly type: 'retain'; readonly set: SetKey; readonly compiled: readonly Digest[]; readonly bundles: readonly Digest[] };
+  | {
+      readonly type: 'retain';
+      readonly set: SetKey;
+      readonly compiled: readonly Digest[];
+      readonly bundles: readonly Digest[];
+    };
 
 /** A machine's answer to an event. */
 export interface PdpStep {

@@ -176,7 +176,9 @@ describe('prepare', () => {
     driver.receive(anOffer('Prepare', aRevision(1)));
     driver.settle('compile');
     driver.step({ type: 'timer', key: `deadline/${SET}` });
-    expect(driver.sent()).toMatchObject([{ type: 'Nack', phase: 'Compile', code: 'DeadlineExceeded', deterministic: false }]);
+    expect(driver.sent()).toMatchObject([
+      { type: 'Nack', phase: 'Compile', code: 'DeadlineExceeded', deterministic: false },
+    ]);
     expect(driver.last('cancel').id).toBe(1);
   });
 
@@ -184,8 +186,16 @@ describe('prepare', () => {
     const driver = online();
     driver.receive(anOffer('Prepare', aRevision(1)));
     driver.settle('persistStaged');
-    driver.step({ type: 'persistFailed', set: SET, id: driver.last('persistStaged').id, record: 'staged', message: 'disk full' });
-    expect(driver.sent()).toMatchObject([{ type: 'Nack', phase: 'Resources', code: 'PersistFailed', deterministic: false }]);
+    driver.step({
+      type: 'persistFailed',
+      set: SET,
+      id: driver.last('persistStaged').id,
+      record: 'staged',
+      message: 'disk full',
+    });
+    expect(driver.sent()).toMatchObject([
+      { type: 'Nack', phase: 'Resources', code: 'PersistFailed', deterministic: false },
+    ]);
     expect(driver.set.staged).toBeUndefined();
   });
 
@@ -238,7 +248,9 @@ describe('commit', () => {
     const driver = online();
     driver.receive(anOffer('Commit', aRevision(1)));
     driver.settle();
-    expect(driver.effects.map(({ type }) => type).filter((type) => type.startsWith('persist'))).toEqual(['persistActive']);
+    expect(driver.effects.map(({ type }) => type).filter((type) => type.startsWith('persist'))).toEqual([
+      'persistActive',
+    ]);
     expect(driver.sentTypes()).toEqual(['Active']);
   });
 
@@ -275,7 +287,13 @@ describe('commit', () => {
     const driver = online();
     driver.receive(anOffer('Commit', aRevision(1)));
     driver.settle('persistActive');
-    driver.step({ type: 'persistFailed', set: SET, id: driver.last('persistActive').id, record: 'active', message: 'disk full' });
+    driver.step({
+      type: 'persistFailed',
+      set: SET,
+      id: driver.last('persistActive').id,
+      record: 'active',
+      message: 'disk full',
+    });
     driver.step({ type: 'swapped', set: SET, id: driver.last('swap').id, activatedAt: 1, swapMicros: 1 });
     expect(driver.sent()).toMatchObject([{ type: 'Active', persisted: false }]);
     expect(driver.last('setTimer')).toMatchObject({ key: `persist/${SET}`, delayMs: PDP_DEFAULTS.persistRetryMs });
@@ -321,7 +339,10 @@ describe('commit', () => {
     driver.receive(anOffer('Commit', aRevision(2)));
     expect(driver.effects.filter((effect) => effect.type === 'persistActive')).toHaveLength(1);
     driver.settle();
-    expect(driver.sent().filter(({ type }) => type === 'Active')).toMatchObject([{ revision: { n: 1 } }, { revision: { n: 2 } }]);
+    expect(driver.sent().filter(({ type }) => type === 'Active')).toMatchObject([
+      { revision: { n: 1 } },
+      { revision: { n: 2 } },
+    ]);
   });
 
   test('whose swap fails leaves the old revision serving and is told', () => {
@@ -329,7 +350,15 @@ describe('commit', () => {
     driver.receive(anOffer('Commit', aRevision(2)));
     driver.settle('swap');
     const { id } = driver.last('swap');
-    driver.step({ type: 'failed', set: SET, id, phase: 'Commit', code: 'Internal', deterministic: true, detail: { message: 'x' } });
+    driver.step({
+      type: 'failed',
+      set: SET,
+      id,
+      phase: 'Commit',
+      code: 'Internal',
+      deterministic: true,
+      detail: { message: 'x' },
+    });
     expect(driver.sent()).toMatchObject([{ type: 'Nack', phase: 'Commit', deterministic: false }]);
     expect(driver.set.active?.revision.n).toBe(1);
   });
@@ -435,7 +464,8 @@ describe('boot', () => {
 });
 
 describe('a set that was deleted and made again', () => {
-  const remade = (n: number, createdAt: string) => aRevision(n, { setUid: 'uid-2', digest: aDigest(`new-${n}`), createdAt });
+  const remade = (n: number, createdAt: string) =>
+    aRevision(n, { setUid: 'uid-2', digest: aDigest(`new-${n}`), createdAt });
 
   test('starts at 1 again and drops the last known good of the old one', () => {
     const driver = online().install(aRevision(41)).install(aRevision(42));
@@ -457,11 +487,17 @@ describe('the stream', () => {
   test('beats tell what is active and what could be committed at once', () => {
     const driver = online({ active: slot(4), staged: slot(5) });
     driver.step({ type: 'timer', key: 'beat' });
-    expect(driver.sent()).toMatchObject([{ type: 'Beat', seq: 1, sets: [{ set: SET, setUid: 'uid-1', active: 4, staged: 0 }] }]);
+    expect(driver.sent()).toMatchObject([
+      { type: 'Beat', seq: 1, sets: [{ set: SET, setUid: 'uid-1', active: 4, staged: 0 }] },
+    ]);
     driver.receive(anOffer('Prepare', aRevision(5)));
     driver.settle();
     driver.step({ type: 'timer', key: 'beat' });
-    expect(driver.sent().at(-1)).toMatchObject({ type: 'Beat', seq: 2, sets: [{ active: 4, staged: 5, state: 'Staged' }] });
+    expect(driver.sent().at(-1)).toMatchObject({
+      type: 'Beat',
+      seq: 2,
+      sets: [{ active: 4, staged: 5, state: 'Staged' }],
+    });
   });
 
   test('a stream on which nothing is heard is given up', () => {
@@ -510,8 +546,14 @@ describe('the stream', () => {
 
 test('whatever comes in whatever order, the active revision never falls and nothing undecided is served', () => {
   const message = fc.oneof(
-    fc.record({ type: fc.constantFrom('Prepare' as const, 'Commit' as const, 'Abort' as const), n: fc.integer({ min: 1, max: 6 }) }),
-    fc.record({ type: fc.constantFrom('answer' as const, 'fail' as const, 'reconnect' as const, 'tick' as const), n: fc.nat({ max: 9 }) }),
+    fc.record({
+      type: fc.constantFrom('Prepare' as const, 'Commit' as const, 'Abort' as const),
+      n: fc.integer({ min: 1, max: 6 }),
+    }),
+    fc.record({
+      type: fc.constantFrom('answer' as const, 'fail' as const, 'reconnect' as const, 'tick' as const),
+      n: fc.nat({ max: 9 }),
+    }),
   );
   fc.assert(
     fc.property(fc.array(message, { maxLength: 60 }), (events) => {

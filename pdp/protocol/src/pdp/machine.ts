@@ -237,7 +237,10 @@ function stepSet(machine: SetMachine, event: SetEvent, config: PdpConfig): SetSt
   if (activation?.id === event.id && event.type === 'failed') {
     const { phase, code, detail } = event;
     const refused = { phase, code, deterministic: false, detail };
-    return [without(machine, 'activation', 'commitWhenFree'), [nackEffect(machine.set, activation.slot.revision, refused)]];
+    return [
+      without(machine, 'activation', 'commitWhenFree'),
+      [nackEffect(machine.set, activation.slot.revision, refused)],
+    ];
   }
   const activated = stepActivation(machine, event, config);
   if (activated !== undefined) return activated;

@@ -48,7 +48,11 @@ function swapNow(machine: SetMachine, persisted: boolean): SetStep {
 }
 
 /** The swap happened: the slots move by one, and the operator is told. */
-function finishActivation(machine: SetMachine, event: Extract<SetEvent, { type: 'swapped' }>, config: PdpConfig): SetStep {
+function finishActivation(
+  machine: SetMachine,
+  event: Extract<SetEvent, { type: 'swapped' }>,
+  config: PdpConfig,
+): SetStep {
   const { activation } = machine;
   if (activation === undefined) return [machine, []];
   const active: ActiveSlot = {
@@ -105,8 +109,5 @@ export function stepActivation(machine: SetMachine, event: SetEvent, config: Pdp
 export function retryPersist(machine: SetMachine): SetStep {
   if (machine.active?.persisted !== false || machine.activation !== undefined) return [machine, []];
   const id = machine.nextId;
-  return [
-    { ...machine, nextId: id + 1 },
-    [{ type: 'persistActive', set: machine.set, id, record: recordOf(machine) }],
-  ];
+  return [{ ...machine, nextId: id + 1 }, [{ type: 'persistActive', set: machine.set, id, record: recordOf(machine) }]];
 }

@@ -21,7 +21,10 @@ export function loadedSet(set: string, record: DurableRecord): SetMachine {
     ...(lkg === undefined ? {} : { lkg: spare(lkg) }),
     ...(slot === undefined
       ? {}
-      : { nextId: 2, job: { kind: 'Boot', id: 1, slot: bareSlot(slot), source, failures: 0, report: NO_REPORT } as const }),
+      : {
+          nextId: 2,
+          job: { kind: 'Boot', id: 1, slot: bareSlot(slot), source, failures: 0, report: NO_REPORT } as const,
+        }),
   };
 }
 
@@ -38,7 +41,10 @@ export function stepBoot(machine: SetMachine, job: BootJob, event: SetEvent): Se
     case 'compiled': {
       const report = { ...job.report, compileMs: event.compileMs, heapDeltaBytes: event.heapDeltaBytes };
       const { set } = machine;
-      return [{ ...machine, job: { ...job, report } }, [{ type: 'swap', set, id: job.id, revision: job.slot.revision }]];
+      return [
+        { ...machine, job: { ...job, report } },
+        [{ type: 'swap', set, id: job.id, revision: job.slot.revision }],
+      ];
     }
     case 'swapped': {
       const { activatedAt, swapMicros } = event;

@@ -93,10 +93,7 @@ export function beginFetch(machine: SetMachine): SetStep {
   const { job, set } = machine;
   if (job?.kind !== 'Prepare' || job.step !== 'Waiting') return [machine, []];
   const { id, revision, ticket } = job;
-  return [
-    { ...machine, job: { ...job, step: 'Manifest' } },
-    [{ type: 'fetchManifest', set, id, revision, ticket }],
-  ];
+  return [{ ...machine, job: { ...job, step: 'Manifest' } }, [{ type: 'fetchManifest', set, id, revision, ticket }]];
 }
 
 /** The deadline passed: the preparation ends as a transient failure, named after the step that it was in. */
@@ -245,7 +242,8 @@ function afterStaged(machine: SetMachine, job: PrepareJob): SetStep {
   const effects: PdpEffect[] = [{ type: 'clearTimer', key: deadlineTimer(machine.set) }];
   const { active } = settled;
   // The record just written names what is active too, so a record that failed before is repaired by it.
-  const repaired = active?.persisted === false && machine.activation === undefined ? { ...active, persisted: true } : active;
+  const repaired =
+    active?.persisted === false && machine.activation === undefined ? { ...active, persisted: true } : active;
   const next = repaired === undefined ? settled : { ...settled, active: repaired };
   if (repaired !== active && repaired !== undefined) {
     effects.push({ type: 'send', message: activeMessage(machine.set, repaired) });

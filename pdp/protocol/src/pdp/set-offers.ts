@@ -26,7 +26,14 @@ function conflict(machine: SetMachine, offered: SignedRevision): SetStep {
   const message = `revision ${offered.n} is known here with another digest`;
   return [
     machine,
-    [nackEffect(machine.set, offered, { phase: 'Verify', code: 'RevisionConflict', deterministic: true, detail: { message } })],
+    [
+      nackEffect(machine.set, offered, {
+        phase: 'Verify',
+        code: 'RevisionConflict',
+        deterministic: true,
+        detail: { message },
+      }),
+    ],
   ];
 }
 
@@ -34,7 +41,14 @@ function otherSetOlder(machine: SetMachine, offered: SignedRevision): SetStep {
   const message = `the set has another UID here and revision ${offered.n} of UID ${offered.setUid} was created before what is active`;
   return [
     machine,
-    [nackEffect(machine.set, offered, { phase: 'Verify', code: 'SetReplaced', deterministic: false, detail: { message } })],
+    [
+      nackEffect(machine.set, offered, {
+        phase: 'Verify',
+        code: 'SetReplaced',
+        deterministic: false,
+        detail: { message },
+      }),
+    ],
   ];
 }
 

@@ -15,9 +15,9 @@ export function without<K extends 'active' | 'staged' | 'lkg' | 'job' | 'activat
   machine: SetMachine,
   ...keys: readonly K[]
 ): Omit<SetMachine, K> & SetMachine {
-  const copy = { ...machine };
-  for (const key of keys) delete (copy as Partial<SetMachine>)[key];
-  return copy;
+  const dropped = new Set<string>(keys);
+  return Object.fromEntries(Object.entries(machine).filter(([key]) => !dropped.has(key))) as Omit<SetMachine, K> &
+    SetMachine;
 }
 
 /** Only what the durable record keeps of a slot. */

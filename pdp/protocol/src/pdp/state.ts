@@ -1,6 +1,15 @@
 import type { Digest, RevisionId, SetKey } from '../identifiers.ts';
 import type { SignedRevision } from '@edict/bundle';
-import type { BootReason, EngineInfo, Load, ManifestSummary, NackDetail, NackPhase, SetState, TestCounts } from '../messages.ts';
+import type {
+  BootReason,
+  EngineInfo,
+  Load,
+  ManifestSummary,
+  NackDetail,
+  NackPhase,
+  SetState,
+  TestCounts,
+} from '../messages.ts';
 import type { RandomState } from '../random.ts';
 
 /** A revision whose bytes this PDP has, verified. */

@@ -42,7 +42,11 @@ function main(): number {
   const totals = { steps: 0, revisions: 0, commits: 0, swaps: 0 };
   const began = performance.now();
   for (let seed = from; seed < from + seeds; seed += 1) {
-    const result = simulate({ seed, ...(pdps === undefined ? {} : { pdps }), ...(variant === undefined ? {} : { variant }) });
+    const result = simulate({
+      seed,
+      ...(pdps === undefined ? {} : { pdps }),
+      ...(variant === undefined ? {} : { variant }),
+    });
     if (result.violation !== undefined) {
       const lines = result.trace.slice(-wholeNumber(values['trace-lines'], 200));
       process.stdout.write(`${lines.join('\n')}\n\nseed ${seed}: ${result.violation.message}\n`);

@@ -18,7 +18,12 @@ export interface SimulationResult {
   readonly violation?: { readonly invariant: string; readonly message: string };
   /** What happened, one line each; empty for a run that went well. */
   readonly trace: readonly string[];
-  readonly figures: { readonly steps: number; readonly revisions: number; readonly commits: number; readonly swaps: number };
+  readonly figures: {
+    readonly steps: number;
+    readonly revisions: number;
+    readonly commits: number;
+    readonly swaps: number;
+  };
 }
 
 /** Runs one seed. A run that fails is run again with its trace kept: the same seed does the same. */
@@ -58,7 +63,12 @@ class Simulation {
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
       const { invariant, message } = error;
-      return { seed: this.#options.seed, violation: { invariant, message }, trace: this.#world.lines, figures: this.#figures() };
+      return {
+        seed: this.#options.seed,
+        violation: { invariant, message },
+        trace: this.#world.lines,
+        figures: this.#figures(),
+      };
     }
   }
 
@@ -181,7 +191,8 @@ class Simulation {
     const earlier = revisions[world.below(Math.max(1, revisions.length))];
     const roll = world.random();
     if (earlier !== undefined && roll < 0.25) this.#store.publish('none', earlier);
-    else this.#store.publish(roll < 0.25 + world.profile.badRevision ? (world.random() < 0.5 ? 'all' : 'some') : 'none');
+    else
+      this.#store.publish(roll < 0.25 + world.profile.badRevision ? (world.random() < 0.5 ? 'all' : 'some') : 'none');
   }
 
   #leave(pdp: SimPdp): void {
@@ -197,10 +208,14 @@ class Simulation {
     const stored = this.#store.find(revision);
     // INVARIANTS I1 and I9: committed, or not served; whoever serves it and however it came there.
     if (stored?.decision?.type !== 'Commit') {
-      throw new Violation(cause === 'boot' ? 'I9' : 'I1', `${pdp.name} serves revision ${revision.n}, whose decision is ${stored?.decision?.type ?? 'open'}`);
+      throw new Violation(
+        cause === 'boot' ? 'I9' : 'I1',
+        `${pdp.name} serves revision ${revision.n}, whose decision is ${stored?.decision?.type ?? 'open'}`,
+      );
     }
     // INVARIANT I3: one number, one content.
-    if (stored.revision.digest !== revision.digest) throw new Violation('I3', `${pdp.name} serves a revision ${revision.n} of another digest`);
+    if (stored.revision.digest !== revision.digest)
+      throw new Violation('I3', `${pdp.name} serves a revision ${revision.n} of another digest`);
     this.#checkMonotone(pdp, revision, cause);
     const key = `${revision.setUid}/${revision.n}`;
     const nodes = this.#served.get(key) ?? new Set();
@@ -219,7 +234,8 @@ class Simulation {
       this.#highest.set(key, revision.n);
       return;
     }
-    if (revision.n < highest) throw new Violation('I2', `${pdp.name} goes from revision ${highest} back to ${revision.n}`);
+    if (revision.n < highest)
+      throw new Violation('I2', `${pdp.name} goes from revision ${highest} back to ${revision.n}`);
     this.#highest.set(key, revision.n);
   }
 
@@ -237,7 +253,10 @@ class Simulation {
     if (counts.active < counts.required || progress.phase !== 'Completed') {
       throw new Violation('I13', `${operator.name} says ready at ${counts.active} of ${counts.required}`);
     }
-    if (this.#store.find({ setUid, n: revision, digest: progress.digest as SignedRevision['digest'] })?.decision?.type !== 'Commit') {
+    if (
+      this.#store.find({ setUid, n: revision, digest: progress.digest as SignedRevision['digest'] })?.decision?.type !==
+      'Commit'
+    ) {
       throw new Violation('I13', `${operator.name} says ready for ${revision}, which is not committed`);
     }
   }
@@ -252,7 +271,10 @@ class Simulation {
       if (committed.bad === 'some' && pdp.nodeId.endsWith('1')) continue;
       const { served } = pdp;
       if (served?.n !== committed.revision.n || served.setUid !== committed.revision.setUid) {
-        throw new Violation('L1', `${when}: ${pdp.name} serves ${served?.n ?? 'nothing'}, committed is ${committed.revision.n}`);
+        throw new Violation(
+          'L1',
+          `${when}: ${pdp.name} serves ${served?.n ?? 'nothing'}, committed is ${committed.revision.n}`,
+        );
       }
     }
   }
@@ -260,9 +282,20 @@ class Simulation {
   #checkStatus(): void {
     const progress = this.#operators[0]?.progress();
     const alive = this.#alive().length;
-    const expected = { required: alive, connected: alive, prepared: alive, active: alive, nacked: 0, laggards: 0, missing: 0 };
+    const expected = {
+      required: alive,
+      connected: alive,
+      prepared: alive,
+      active: alive,
+      nacked: 0,
+      laggards: 0,
+      missing: 0,
+    };
     if (JSON.stringify(progress?.counts) !== JSON.stringify(expected) || progress?.ready.status !== 'True') {
-      throw new Violation('L1', `the status says ${JSON.stringify(progress?.counts)} ${progress?.phase} ${progress?.ready.message}, ${alive} PDPs are there`);
+      throw new Violation(
+        'L1',
+        `the status says ${JSON.stringify(progress?.counts)} ${progress?.phase} ${progress?.ready.message}, ${alive} PDPs are there`,
+      );
     }
   }
 }

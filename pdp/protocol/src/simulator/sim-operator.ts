@@ -51,7 +51,14 @@ export class SimOperator {
     this.#machine = new OperatorMachine(
       {
         replica: this.name,
-        tuning: { ...OPERATOR_TUNING, settleMs: 8_000, goneAfterMs: 20_000, retryMaxMs: 3_000, helloRate: 50, commitDeadlineMs: 10_000 },
+        tuning: {
+          ...OPERATOR_TUNING,
+          settleMs: 8_000,
+          goneAfterMs: 20_000,
+          retryMaxMs: 3_000,
+          helloRate: 50,
+          commitDeadlineMs: 10_000,
+        },
         artifactsUrl: '',
         random: this.#world.random,
         issueTicket: () => 'ticket',
@@ -109,7 +116,10 @@ export class SimOperator {
   #observe(): void {
     const observation = this.#store.observation();
     const { now } = this.#world.time;
-    this.#observedAt = Math.max(this.#observedAt + 0.001, now + this.#world.delay(Math.min(1500, this.#world.profile.maxDelayMs)));
+    this.#observedAt = Math.max(
+      this.#observedAt + 0.001,
+      now + this.#world.delay(Math.min(1500, this.#world.profile.maxDelayMs)),
+    );
     this.#later(this.#observedAt - now, () => {
       this.#step({ type: 'observed', observation });
     });
@@ -162,7 +172,10 @@ export class SimOperator {
     }
     if (message.type === 'Prepare') this.#checkOneInPrepare(message.revision);
     if (message.type !== 'BeatAck') {
-      this.#world.note(this.name, () => `-> ${connection.pdp.name} ${message.type}${'revision' in message ? ` ${message.revision.n}` : ''}`);
+      this.#world.note(
+        this.name,
+        () => `-> ${connection.pdp.name} ${message.type}${'revision' in message ? ` ${message.revision.n}` : ''}`,
+      );
     }
     this.#network.toPdp(connection, message);
     if (message.type === 'Prepare' && this.#world.variant === 'commit-without-acks') {
@@ -178,7 +191,8 @@ export class SimOperator {
   #checkOneInPrepare(revision: RevisionId): void {
     if (revision.setUid !== this.#store.setUid) return;
     const open = this.#store.current().find((other) => other.revision.n < revision.n && other.decision === undefined);
-    if (open !== undefined) throw new Violation('I5', `${this.name} prepares ${revision.n} while ${open.revision.n} is open`);
+    if (open !== undefined)
+      throw new Violation('I5', `${this.name} prepares ${revision.n} while ${open.revision.n} is open`);
   }
 
   #decide(revision: RevisionId, decision: Decision): void {
@@ -218,7 +232,10 @@ export class SimOperator {
     const stored = this.#store.find(revision);
     const required = this.progress()?.counts.required ?? 0;
     if (stored?.bad === 'all' && required > 0) {
-      throw new Violation('I8', `${this.name} commits ${revision.n}, which none of the ${required} required PDPs can load`);
+      throw new Violation(
+        'I8',
+        `${this.name} commits ${revision.n}, which none of the ${required} required PDPs can load`,
+      );
     }
   }
 

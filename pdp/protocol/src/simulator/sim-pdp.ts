@@ -39,7 +39,17 @@ export class SimPdp {
   #diskFreeAt = 0;
   #timers = new Map<string, () => void>();
 
-  constructor(name: string, nodeId: NodeId, parts: { world: World; store: SimStore; network: SimNetwork; operators: () => readonly SimOperator[]; observer: PdpObserver }) {
+  constructor(
+    name: string,
+    nodeId: NodeId,
+    parts: {
+      world: World;
+      store: SimStore;
+      network: SimNetwork;
+      operators: () => readonly SimOperator[];
+      observer: PdpObserver;
+    },
+  ) {
     this.name = name;
     this.nodeId = nodeId;
     this.#world = parts.world;
@@ -57,7 +67,10 @@ export class SimPdp {
     const config = { ...PDP_DEFAULTS, engine: { name: 'edict', version: '1.0.0', features: [] } };
     const records = new Map([...this.disk].map(([set, record]) => [set, this.#verified(record)] as const));
     this.state = createPdp(config, records, this.#world.below(2 ** 31));
-    this.#world.note(this.name, () => `starts; disk: ${[...records.values()].map(describeRecord).join(' ') || 'empty'}`);
+    this.#world.note(
+      this.name,
+      () => `starts; disk: ${[...records.values()].map(describeRecord).join(' ') || 'empty'}`,
+    );
     this.#step({ type: 'boot' });
     this.#later(this.#world.delay(500), () => {
       this.#dial();
@@ -66,7 +79,8 @@ export class SimPdp {
 
   /** Only slots whose bytes are all there, as the real loader leaves out what does not verify. */
   #verified(record: DurableRecord): DurableRecord {
-    const whole = (slot: Slot | undefined) => (slot?.manifest.bundles.every((digest) => this.bundles.has(digest)) === true ? slot : undefined);
+    const whole = (slot: Slot | undefined) =>
+      slot?.manifest.bundles.every((digest) => this.bundles.has(digest)) === true ? slot : undefined;
     let active = whole(record.active);
     const [staged, lkg] = [whole(record.staged), whole(record.lkg)];
     if (this.#world.variant === 'serve-staged-from-disk' && staged !== undefined) active = staged;
@@ -104,7 +118,10 @@ export class SimPdp {
 
   receive(connection: Connection, message: OperatorMessage): void {
     if (connection !== this.connection) return;
-    const heard = this.#world.variant === 'activate-on-prepare' && message.type === 'Prepare' ? { ...message, type: 'Commit' as const } : message;
+    const heard =
+      this.#world.variant === 'activate-on-prepare' && message.type === 'Prepare'
+        ? { ...message, type: 'Commit' as const }
+        : message;
     if (message.type !== 'BeatAck') {
       this.#world.note(this.name, () => `<- ${message.type}${'revision' in message ? ` ${message.revision.n}` : ''}`);
     }
@@ -174,7 +191,11 @@ export class SimPdp {
     switch (effect.type) {
       case 'send': {
         const { message } = effect;
-        if (message.type !== 'Beat') this.#world.note(this.name, () => `-> ${message.type}${'revision' in message ? ` ${message.revision.n}` : ''}`);
+        if (message.type !== 'Beat')
+          this.#world.note(
+            this.name,
+            () => `-> ${message.type}${'revision' in message ? ` ${message.revision.n}` : ''}`,
+          );
         if (this.connection !== undefined) this.#network.toOperator(this.connection, message);
         return;
       }
@@ -232,7 +253,8 @@ export class SimPdp {
     this.#later(this.#world.delay(Math.min(400, this.#world.profile.maxDelayMs)), () => {
       if (this.#cancelled.has(id)) return;
       const stored = this.#store.find(effect.revision);
-      if (stored === undefined) throw new Violation('I3', `${this.name} works on revision ${effect.revision.n}, which nobody published`);
+      if (stored === undefined)
+        throw new Violation('I3', `${this.name} works on revision ${effect.revision.n}, which nobody published`);
       const refuse = (deterministic: boolean, code: string): void => {
         const phase = effect.type === 'compile' ? 'Compile' : effect.type === 'runTests' ? 'Test' : 'Fetch';
         this.#step({ type: 'failed', set, id, phase, code, deterministic, detail: { message: code } });
@@ -299,7 +321,10 @@ export class SimPdp {
     }
     const booting = this.served === undefined && this.state?.sets.get(set)?.job?.kind === 'Boot';
     this.served = revision;
-    this.#world.note(this.name, () => `serves revision ${revision.n} of ${revision.setUid}${booting ? ' from disk' : ''}`);
+    this.#world.note(
+      this.name,
+      () => `serves revision ${revision.n} of ${revision.setUid}${booting ? ' from disk' : ''}`,
+    );
     this.#observer.onServe(this, revision, booting ? 'boot' : 'swap');
     this.#step({ type: 'swapped', set, id, activatedAt: this.#world.time.now, swapMicros: 1 });
   }

@@ -83,7 +83,10 @@ export class SimStore {
       completed: false,
     };
     this.#revisions.push(stored);
-    this.#world.note('store', () => `revision ${n} of ${this.#setUid} published${stored.bad === 'none' ? '' : `, bad for ${stored.bad}`}`);
+    this.#world.note(
+      'store',
+      () => `revision ${n} of ${this.#setUid} published${stored.bad === 'none' ? '' : `, bad for ${stored.bad}`}`,
+    );
     this.changed();
     return stored;
   }
@@ -102,7 +105,11 @@ export class SimStore {
     if (stored.decision !== undefined) return stored.decision.type === decision.type ? 'written' : 'conflict';
     if (decision.type === 'Commit') this.#checkCommit(stored);
     stored.decision = decision;
-    this.#world.note('store', () => `revision ${id.n} decided: ${decision.type}${decision.type === 'Abort' ? ` (${decision.cause.reason})` : ''}`);
+    this.#world.note(
+      'store',
+      () =>
+        `revision ${id.n} decided: ${decision.type}${decision.type === 'Abort' ? ` (${decision.cause.reason})` : ''}`,
+    );
     this.changed();
     return 'written';
   }
@@ -110,7 +117,10 @@ export class SimStore {
   /** INVARIANT I15: what was refused for good is not committed later under another number. */
   #checkCommit({ revision }: StoredRevision): void {
     const failed = this.current().some(
-      (other) => other.revision.digest === revision.digest && other.decision?.type === 'Abort' && other.decision.cause.reason === 'Nack',
+      (other) =>
+        other.revision.digest === revision.digest &&
+        other.decision?.type === 'Abort' &&
+        other.decision.cause.reason === 'Nack',
     );
     if (failed) throw new Violation('I15', `revision ${revision.n} repeats a refused content and was committed`);
   }

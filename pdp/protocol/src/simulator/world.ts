@@ -88,6 +88,7 @@ export class World {
 
   /** Adds a line to the trace; `describe` runs only if one is kept. */
   note(who: string, describe: () => string): void {
-    if (this.#tracing) this.lines.push(`${(this.time.now / 1000).toFixed(3).padStart(9)} ${who.padEnd(8)} ${describe()}`);
+    if (this.#tracing)
+      this.lines.push(`${(this.time.now / 1000).toFixed(3).padStart(9)} ${who.padEnd(8)} ${describe()}`);
   }
 }

@@ -4,7 +4,7 @@ import type { ManifestSummary } from '../messages.ts';
 
 /** A digest that a seed decides. */
 export function aDigest(seed: number | string): Digest {
-  const hex = [...String(seed)].map((character) => character.charCodeAt(0).toString(16)).join('');
+  const hex = Buffer.from(String(seed)).toString('hex');
   return `sha256:${hex.padStart(64, '0').slice(-64)}`;
 }
 
@@ -26,5 +26,11 @@ export function aRevision(n: number, change: Partial<SignedRevision> = {}): Sign
 
 /** A manifest of two bundles, of which one changes with `n`. */
 export function aManifest(n: number, change: Partial<ManifestSummary> = {}): ManifestSummary {
-  return { bundles: [aDigest('common'), aDigest(`bundle-${n}`)], totalBytes: 1000, features: [], engineMin: '0.1.0', ...change };
+  return {
+    bundles: [aDigest('common'), aDigest(`bundle-${n}`)],
+    totalBytes: 1000,
+    features: [],
+    engineMin: '0.1.0',
+    ...change,
+  };
 }

@@ -20,7 +20,11 @@ export class PdpDriver {
 
   constructor(record?: DurableRecord, config: Partial<PdpConfig> = {}) {
     const engine = { name: 'edict', version: '1.0.0', features: ['a'] };
-    this.state = createPdp({ ...PDP_DEFAULTS, engine, ...config }, new Map(record === undefined ? [] : [[SET, record]]), 1);
+    this.state = createPdp(
+      { ...PDP_DEFAULTS, engine, ...config },
+      new Map(record === undefined ? [] : [[SET, record]]),
+      1,
+    );
   }
 
   /** Hands one event in; the effects of this step alone. */

@@ -1,7 +1,13 @@
 import type { SignedRevision } from '@edict/bundle';
 import type { NodeId } from '../identifiers.ts';
 import type { Announcement, HelloSet } from '../messages.ts';
-import { OPERATOR_TUNING, ROLLOUT_DEFAULTS, type Decision, type RolloutOptions, type SetObservation } from '../operator/observation.ts';
+import {
+  OPERATOR_TUNING,
+  ROLLOUT_DEFAULTS,
+  type Decision,
+  type RolloutOptions,
+  type SetObservation,
+} from '../operator/observation.ts';
 import { SetRollout, type DecisionOutcome, type RolloutEffect } from '../operator/rollout.ts';
 import { revisionIdOf, type RevisionId } from '../identifiers.ts';
 import { SET } from './pdp-driver.ts';
@@ -10,7 +16,15 @@ const WALL = Date.parse('2026-01-01T00:00:00.000Z');
 
 /** An observation in which nothing exists yet. */
 export function anObservation(change: Partial<SetObservation> = {}): SetObservation {
-  return { set: SET, setUid: 'uid-1', completed: false, undecided: [], failedDigests: [], options: ROLLOUT_DEFAULTS, ...change };
+  return {
+    set: SET,
+    setUid: 'uid-1',
+    completed: false,
+    undecided: [],
+    failedDigests: [],
+    options: ROLLOUT_DEFAULTS,
+    ...change,
+  };
 }
 
 /** Options of a rollout with some changed. */
@@ -30,7 +44,11 @@ export class RolloutDriver {
   constructor(observation: SetObservation, settleMs = 0) {
     this.observation = observation;
     const tuning = { ...OPERATOR_TUNING, settleMs };
-    this.rollout = new SetRollout(observation, { tuning, random: () => 0.5, issueTicket: (nodeId) => `ticket of ${nodeId}` }, this.now());
+    this.rollout = new SetRollout(
+      observation,
+      { tuning, random: () => 0.5, issueTicket: (nodeId) => `ticket of ${nodeId}` },
+      this.now(),
+    );
     this.observe({});
   }
 
@@ -63,13 +81,27 @@ export class RolloutDriver {
 
   prepared(nodeId: NodeId, revision: SignedRevision): this {
     const tests = { passed: 0, failed: 0 };
-    const message = { type: 'Prepared' as const, set: SET, revision: revisionIdOf(revision), compileMs: 1, heapDeltaBytes: 1, tests };
+    const message = {
+      type: 'Prepared' as const,
+      set: SET,
+      revision: revisionIdOf(revision),
+      compileMs: 1,
+      heapDeltaBytes: 1,
+      tests,
+    };
     this.#take(this.rollout.heard(nodeId, message, this.now()));
     return this;
   }
 
   active(nodeId: NodeId, revision: SignedRevision): this {
-    const message = { type: 'Active' as const, set: SET, revision: revisionIdOf(revision), activatedAt: 0, swapMicros: 1, persisted: true };
+    const message = {
+      type: 'Active' as const,
+      set: SET,
+      revision: revisionIdOf(revision),
+      activatedAt: 0,
+      swapMicros: 1,
+      persisted: true,
+    };
     this.#take(this.rollout.heard(nodeId, message, this.now()));
     return this;
   }
@@ -78,7 +110,13 @@ export class RolloutDriver {
     const code = deterministic ? 'rego_unsafe_var_error' : 'Unavailable';
     const phase = deterministic ? ('Compile' as const) : ('Fetch' as const);
     const detail = { message: 'because' };
-    this.#take(this.rollout.heard(nodeId, { type: 'Nack', set: SET, revision: revisionIdOf(revision), phase, code, deterministic, detail }, this.now()));
+    this.#take(
+      this.rollout.heard(
+        nodeId,
+        { type: 'Nack', set: SET, revision: revisionIdOf(revision), phase, code, deterministic, detail },
+        this.now(),
+      ),
+    );
     return this;
   }
 

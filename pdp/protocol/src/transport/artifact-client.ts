@@ -104,7 +104,8 @@ export function createArtifactClient(options: ArtifactClientOptions): ArtifactCl
   async function fetchOnce(location: ArtifactLocation, digest: Digest, signal: AbortSignal): Promise<Uint8Array> {
     const base = location.artifactsUrl === '' ? options.url : location.artifactsUrl;
     const url = new URL(`/v1/bundles/${digest}`, base);
-    if (url.protocol !== 'https:') throw new FetchFailure('BadUrl', false, `artifacts are fetched by HTTPS only, not from ${url.protocol}`);
+    if (url.protocol !== 'https:')
+      throw new FetchFailure('BadUrl', false, `artifacts are fetched by HTTPS only, not from ${url.protocol}`);
     const bytes = await get(url, location.ticket, await agentFor(), options.idleTimeoutMs ?? IDLE_TIMEOUT_MS, signal);
     await checkDigest(bytes, digest);
     return bytes;
@@ -230,5 +231,7 @@ async function checkDigest(bytes: Uint8Array, digest: Digest): Promise<void> {
     const inside = await unzip(bytes, { maxOutputLength: SET_MAX_BYTES }).catch(() => undefined);
     if (inside !== undefined && sha256(inside) === digest) return;
   }
-  throw new RefusalError('Verify', 'DigestMismatch', false, { message: `what was fetched as ${digest} has another digest` });
+  throw new RefusalError('Verify', 'DigestMismatch', false, {
+    message: `what was fetched as ${digest} has another digest`,
+  });
 }

@@ -95,7 +95,9 @@ function answer(response: ServerResponse, status: number, headers: Readonly<Reco
   response.end();
 }
 
-function createHandler(options: ArtifactServerOptions): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+function createHandler(
+  options: ArtifactServerOptions,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { store, ticketKey, clock, onRequest } = options;
   const transfersMax = options.transfersMax ?? TRANSFERS_MAX;
   const named = new Map<Digest, ReadonlySet<Digest>>();
@@ -119,7 +121,11 @@ function createHandler(options: ArtifactServerOptions): (request: IncomingMessag
     return digests;
   }
 
-  async function bytesFor(ticket: Ticket, digest: Digest, signal: AbortSignal): Promise<Uint8Array | 'Refused' | undefined> {
+  async function bytesFor(
+    ticket: Ticket,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | 'Refused' | undefined> {
     if (digest === ticket.manifest) return await store.getManifest(digest, signal);
     const digests = await namedBy(ticket.manifest, signal);
     if (digests === undefined) return undefined;

@@ -20,7 +20,17 @@ const manifestText = canonicalJson(
     setUid: 'uid-1',
     engineMin: '0.1.0',
     policies: 1,
-    domains: [{ namespace: 'default', name: 'a', uid: 'u', generation: 1, digest: bundle, size: content.length, gzSize: gzip.length }],
+    domains: [
+      {
+        namespace: 'default',
+        name: 'a',
+        uid: 'u',
+        generation: 1,
+        digest: bundle,
+        size: content.length,
+        gzSize: gzip.length,
+      },
+    ],
   }),
 );
 const manifest = digestOf(manifestText);
@@ -82,7 +92,15 @@ async function startFaultyServer(listener: RequestListener): Promise<string> {
 }
 
 function aClient(url: string, change: Partial<ArtifactClientOptions> = {}) {
-  const client = createArtifactClient({ url, caFile, serverName: 'localhost', clock: systemClock, random: Math.random, retryBaseMs: 1, ...change });
+  const client = createArtifactClient({
+    url,
+    caFile,
+    serverName: 'localhost',
+    clock: systemClock,
+    random: Math.random,
+    retryBaseMs: 1,
+    ...change,
+  });
   closing.push(client.close);
   return client;
 }
@@ -95,7 +113,10 @@ test('the manifest and its bundles are fetched with the ticket of the offer', as
   const { url, outcomes } = await startServer();
   const client = aClient(url);
   const location = { artifactsUrl: '', ticket: aTicket() };
-  const [first, second] = await Promise.all([client.fetch(location, manifest, never), client.fetch(location, bundle, never)]);
+  const [first, second] = await Promise.all([
+    client.fetch(location, manifest, never),
+    client.fetch(location, bundle, never),
+  ]);
   expect(Buffer.from(first).toString()).toBe(manifestText);
   expect(Buffer.from(second)).toEqual(gzip);
   expect(outcomes).toEqual(['sent', 'sent']);
@@ -145,7 +166,9 @@ test('a body that breaks off is fetched again', async () => {
     if (requests > 2) response.end(gzip);
     else response.write(gzip.subarray(0, 5), () => response.destroy());
   });
-  await expect(aClient(url).fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never)).resolves.toHaveLength(gzip.length);
+  await expect(aClient(url).fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never)).resolves.toHaveLength(
+    gzip.length,
+  );
   expect(requests).toBe(3);
 });
 
@@ -156,7 +179,9 @@ test('a server that is busy for a while is asked again', async () => {
     if (requests < 3) response.writeHead(503).end();
     else response.end(gzip);
   });
-  await expect(aClient(url).fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never)).resolves.toHaveLength(gzip.length);
+  await expect(aClient(url).fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never)).resolves.toHaveLength(
+    gzip.length,
+  );
 });
 
 test.each([
@@ -167,13 +192,19 @@ test.each([
     response.writeHead(200, headers);
     response.end(Buffer.alloc(2 * 1024 * 1024));
   });
-  await expect(aClient(url).fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never)).rejects.toMatchObject({ code: 'TooLarge' });
+  await expect(aClient(url).fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never)).rejects.toMatchObject({
+    code: 'TooLarge',
+  });
 });
 
 test('a server that says nothing is given up, and the end of the wait ends the tries', async () => {
   const url = await startFaultyServer(() => undefined);
   const stop = new AbortController();
-  const waiting = aClient(url, { idleTimeoutMs: 20 }).fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, stop.signal);
+  const waiting = aClient(url, { idleTimeoutMs: 20 }).fetch(
+    { artifactsUrl: '', ticket: aTicket() },
+    bundle,
+    stop.signal,
+  );
   setTimeout(() => {
     stop.abort();
   }, 100);
@@ -190,12 +221,16 @@ test('no more than the allowed number of transfers run at a time', async () => {
     if (held.length === 4) for (const release of held.splice(0)) release();
   });
   const client = aClient(url);
-  await Promise.all(Array.from({ length: 20 }, () => client.fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never)));
+  await Promise.all(
+    Array.from({ length: 20 }, () => client.fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never)),
+  );
   expect(most).toBe(4);
 });
 
 test('artifacts are never fetched without TLS', async () => {
-  await expect(aClient('http://127.0.0.1:1').fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never)).rejects.toMatchObject({ code: 'BadUrl' });
+  await expect(
+    aClient('http://127.0.0.1:1').fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never),
+  ).rejects.toMatchObject({ code: 'BadUrl' });
 });
 
 test('a replica with all its transfers in use asks to come back', async () => {

@@ -17,7 +17,10 @@ export interface RotatingCertificate {
 export const CERTIFICATE_POLL_MS = 10_000;
 
 /** Looks at `read` from time to time, so that its owner need not know who uses the certificate. `close` ends that. */
-export function watchCertificate(read: () => Certificate, clock: Clock): RotatingCertificate & { readonly close: () => void } {
+export function watchCertificate(
+  read: () => Certificate,
+  clock: Clock,
+): RotatingCertificate & { readonly close: () => void } {
   const listeners = new Set<(certificate: Certificate) => void>();
   let known = read();
   let cancel: () => void;

@@ -75,8 +75,15 @@ class GrpcDial implements MessageStream<PdpMessage> {
     const { address, caFile, tokenFile, serverName } = this.#options;
     const [ca, token] = await Promise.all([readFile(caFile), readFile(tokenFile, 'utf8')]);
     if (this.#ended) return;
-    const target = serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName };
-    const client = new Client(address, credentials.createSsl(ca), { ...CHANNEL_OPTIONS, ...target, 'grpc.enable_retries': 0 });
+    const target =
+      serverName === undefined
+        ? {}
+        : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName };
+    const client = new Client(address, credentials.createSsl(ca), {
+      ...CHANNEL_OPTIONS,
+      ...target,
+      'grpc.enable_retries': 0,
+    });
     const metadata = new Metadata();
     metadata.set('authorization', `Bearer ${token.trim()}`);
     const { path, requestSerialize, responseDeserialize } = DISTRIBUTION_SERVICE.connect;
@@ -133,20 +140,17 @@ function closeOf(ending: StatusObject): StreamClose {
   const [text] = ending.metadata.get(RETRY_AFTER_TRAILER);
   const after = text === undefined ? Number.NaN : Number(text);
   const retry = Number.isFinite(after) && after >= 0 ? { retryAfterMs: Math.min(after, RETRY_AFTER_MAX_MS) } : {};
-  return { code: closeCodeOf(ending.code), reason: ending.details === '' ? (status[ending.code] ?? '') : ending.details, ...retry };
+  return {
+    code: CLOSE_CODES.get(ending.code) ?? 'Unavailable',
+    reason: ending.details === '' ? status[ending.code] : ending.details,
+    ...retry,
+  };
 }
 
-function closeCodeOf(code: number): CloseCode {
-  switch (code) {
-    case status.OK:
-      return 'Closed';
-    case status.UNAUTHENTICATED:
-    case status.PERMISSION_DENIED:
-      return 'Unauthenticated';
-    case status.INVALID_ARGUMENT:
-    case status.RESOURCE_EXHAUSTED:
-      return 'Protocol';
-    default:
-      return 'Unavailable';
-  }
-}
+const CLOSE_CODES = new Map<number, CloseCode>([
+  [status.OK, 'Closed'],
+  [status.UNAUTHENTICATED, 'Unauthenticated'],
+  [status.PERMISSION_DENIED, 'Unauthenticated'],
+  [status.INVALID_ARGUMENT, 'Protocol'],
+  [status.RESOURCE_EXHAUSTED, 'Protocol'],
+]);

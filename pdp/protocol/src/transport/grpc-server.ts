@@ -1,6 +1,6 @@
-import { experimental, Metadata, Server, ServerCredentials, status, type ServerDuplexStream } from '@grpc/grpc-js';
+import { experimental, Metadata, Server, status, type ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import { codeOf, messageOf, type Log } from '../log.ts';
-import type { OperatorMessage } from '../messages.ts';
+import type { OperatorMessage, PdpMessage } from '../messages.ts';
 import type { PeerIdentity } from '../operator/identity.ts';
 import { decodePdpMessage, encodeOperatorMessage } from '../wire/codec.ts';
 import type { AcceptStream } from './accept.ts';
@@ -47,10 +47,14 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
     },
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`, credentialsOf(options.certificate), (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(error);
-    });
+    server.bindAsync(
+      `${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`,
+      credentialsOf(options.certificate),
+      (error, bound) => {
+        if (error === null) resolve(bound);
+        else reject(error);
+      },
+    );
   });
   return {
     port,
@@ -103,7 +107,11 @@ async function admit(stream: WireStream, options: GrpcServerOptions): Promise<vo
     identity = await options.authenticate(token, AbortSignal.timeout(AUTHENTICATION_TIMEOUT_MS));
   } catch (error) {
     const code = codeOf(error) as PeerErrorCode | undefined;
-    options.log.warn('a stream was refused', { peer: stream.getPeer(), code: code ?? 'Internal', error: messageOf(error) });
+    options.log.warn('a stream was refused', {
+      peer: stream.getPeer(),
+      code: code ?? 'Internal',
+      error: messageOf(error),
+    });
     end(stream, refusalOf(code, messageOf(error)));
     return;
   }
@@ -141,12 +149,13 @@ function bearerToken(metadata: Metadata): string | undefined {
 
 function serve(stream: WireStream, identity: PeerIdentity, accept: AcceptStream): void {
   let ended = false;
-  let handlers: StreamHandlers<Parameters<StreamHandlers<ReturnType<typeof decodePdpMessage>>['onMessage']>[0]> | undefined;
+  let handlers:
+    StreamHandlers<Parameters<StreamHandlers<ReturnType<typeof decodePdpMessage>>['onMessage']>[0]> | undefined;
   const finish = (close: StreamClose): void => {
     if (ended) return;
     ended = true;
     end(stream, close);
-    queueMicrotask(() => handlers?.onClose(close));
+    queueMicrotask(() => heard.by?.onClose(close));
   };
   const own: MessageStream<OperatorMessage> = {
     send: (message) => {
@@ -160,18 +169,18 @@ function serve(stream: WireStream, identity: PeerIdentity, accept: AcceptStream)
     },
     close: finish,
   };
-  handlers = accept(identity, own);
-  const heard = handlers;
+  const handlers = accept(identity, own);
+  heard.by = handlers;
   stream.on('data', (bytes: Uint8Array) => {
     if (ended) return;
     try {
-      heard.onMessage(decodePdpMessage(bytes));
+      handlers.onMessage(decodePdpMessage(bytes));
     } catch (error) {
       finish({ code: 'Protocol', reason: messageOf(error) });
     }
   });
   stream.on('drain', () => {
-    if (!ended) heard.onDrain();
+    if (!ended) handlers.onDrain();
   });
   stream.on('end', () => {
     finish({ code: 'Closed', reason: 'the PDP ended the stream' });
@@ -184,7 +193,7 @@ function serve(stream: WireStream, identity: PeerIdentity, accept: AcceptStream)
   });
   // Headers say to the PDP that it is let in.
   stream.sendMetadata(new Metadata());
-  heard.onOpen();
+  handlers.onOpen();
 }
 
 const STATUS: Record<StreamClose['code'], number> = {

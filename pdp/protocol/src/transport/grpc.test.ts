@@ -14,7 +14,13 @@ import { PeerError } from './peer-error.ts';
 import type { MessageStream, StreamClose } from './stream.ts';
 
 const log = { info: () => undefined, warn: () => undefined };
-const peer: PeerIdentity = { nodeId: 'node-1', podName: 'pdp-1', namespace: 'default', serviceAccount: 'pdp', sets: [] };
+const peer: PeerIdentity = {
+  nodeId: 'node-1',
+  podName: 'pdp-1',
+  namespace: 'default',
+  serviceAccount: 'pdp',
+  sets: [],
+};
 const hello: PdpMessage = {
   type: 'Hello',
   protocol: 1,
@@ -23,7 +29,13 @@ const hello: PdpMessage = {
   bootReason: 'Fresh',
   capacityBytes: 0,
 };
-const welcome: OperatorMessage = { type: 'Welcome', replica: 'operator-0', sets: [], heartbeatMs: 2000, artifactsUrl: '' };
+const welcome: OperatorMessage = {
+  type: 'Welcome',
+  replica: 'operator-0',
+  sets: [],
+  heartbeatMs: 2000,
+  artifactsUrl: '',
+};
 
 let authority: TestAuthority;
 let folder: Awaited<ReturnType<typeof createFolder>>;
@@ -73,7 +85,12 @@ async function startServer(options: {
     host: '127.0.0.1',
     port: 0,
     certificate: options.certificate ?? { current: () => issued, onChange: () => () => undefined },
-    authenticate: options.authenticate ?? ((token) => (token === 'good' ? Promise.resolve(peer) : Promise.reject(new PeerError('InvalidToken', 'the token is revoked')))),
+    authenticate:
+      options.authenticate ??
+      ((token) =>
+        token === 'good'
+          ? Promise.resolve(peer)
+          : Promise.reject(new PeerError('InvalidToken', 'the token is revoked'))),
     acceptor: () => (options.leading?.() === false ? undefined : accept),
     notLeaderRetryMs: () => 1234,
     log,
@@ -93,7 +110,13 @@ function dial(port: number, ca = caFile): Dialled {
   const messages: OperatorMessage[] = [];
   const opened = Promise.withResolvers<undefined>();
   const ended = Promise.withResolvers<StreamClose>();
-  const stream = dialGrpc({ address: `127.0.0.1:${port}`, caFile: ca, tokenFile, serverName: 'localhost', clock: systemClock })({
+  const stream = dialGrpc({
+    address: `127.0.0.1:${port}`,
+    caFile: ca,
+    tokenFile,
+    serverName: 'localhost',
+    clock: systemClock,
+  })({
     onOpen: () => {
       opened.resolve(undefined);
     },
@@ -155,7 +178,11 @@ test('a new token in the file is used by the next dial', async () => {
 test('a replica that does not lead says so, and when to come back', async () => {
   let leading = false;
   const { server } = await startServer({ leading: () => leading });
-  await expect(dial(server.port).ended).resolves.toEqual({ code: 'Unavailable', reason: 'not leader', retryAfterMs: 1234 });
+  await expect(dial(server.port).ended).resolves.toEqual({
+    code: 'Unavailable',
+    reason: 'not leader',
+    retryAfterMs: 1234,
+  });
   leading = true;
   await dial(server.port).opened;
 });
@@ -191,7 +218,10 @@ test('a rotated certificate serves the next stream without a restart', async () 
 test('a watched certificate tells its listeners of a change, once', () => {
   let certificate: Certificate = { cert: 'a', key: 'a' };
   const tasks: (() => void)[] = [];
-  const clock = { ...systemClock, schedule: (_delayMs: number, task: () => void) => (tasks.push(task), () => undefined) };
+  const clock = {
+    ...systemClock,
+    schedule: (_delayMs: number, task: () => void) => (tasks.push(task), () => undefined),
+  };
   const watched = watchCertificate(() => certificate, clock);
   const told: string[] = [];
   watched.onChange(({ cert }) => told.push(cert));
@@ -216,7 +246,14 @@ function rawStream(port: number, token: string) {
   const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
   stream.on('data', () => undefined);
   stream.on('error', () => undefined);
-  return { stream, ended: new Promise<number>((resolve) => stream.on('status', ({ code }) => { resolve(code); })) };
+  return {
+    stream,
+    ended: new Promise<number>((resolve) =>
+      stream.on('status', ({ code }) => {
+        resolve(code);
+      }),
+    ),
+  };
 }
 
 test('bytes that are not a message end the stream as a breach of the protocol', async () => {

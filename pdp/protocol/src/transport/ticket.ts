@@ -20,7 +20,9 @@ function macOf(payload: string, key: Uint8Array): Buffer {
 
 /** A ticket as text, safe in a header. `now` is wall-clock milliseconds. */
 export function issueTicket(ticket: Ticket, key: Uint8Array, now: number): string {
-  const payload = Buffer.from(JSON.stringify([ticket.nodeId, ticket.manifest, now + TICKET_LIFETIME_MS])).toString('base64url');
+  const payload = Buffer.from(JSON.stringify([ticket.nodeId, ticket.manifest, now + TICKET_LIFETIME_MS])).toString(
+    'base64url',
+  );
   return `${payload}.${macOf(payload, key).toString('base64url')}`;
 }
 
@@ -31,9 +33,8 @@ export function checkTicket(text: string, key: Uint8Array, now: number): Ticket 
   const given = Buffer.from(mac, 'base64url');
   const expected = macOf(payload, key);
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) return 'Forged';
-  const fields: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-  if (!Array.isArray(fields)) return 'Malformed';
-  const [nodeId, manifest, expiry]: unknown[] = fields;
+  const fields = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as readonly unknown[];
+  const [nodeId, manifest, expiry] = fields;
   if (typeof nodeId !== 'string' || typeof manifest !== 'string' || typeof expiry !== 'number') return 'Malformed';
   if (!isDigest(manifest)) return 'Malformed';
   return expiry <= now ? 'Expired' : { nodeId, manifest };

@@ -62,12 +62,16 @@ export function finite(value: number, field: string): number {
 
 /** A list of at most `max`. */
 export function atMostItems<T>(values: readonly T[], field: string, max: number): readonly T[] {
-  if (values.length > max) throw new WireError('OutOfBounds', `${field} has ${values.length} entries, at most ${max} are allowed`);
+  if (values.length > max)
+    throw new WireError('OutOfBounds', `${field} has ${values.length} entries, at most ${max} are allowed`);
   return values;
 }
 
 /** A revision's name. */
-export function revisionId(value: { setUid: string; n: number; digest: string } | undefined, field: string): RevisionId {
+export function revisionId(
+  value: { setUid: string; n: number; digest: string } | undefined,
+  field: string,
+): RevisionId {
   const id = required(value, field);
   return {
     setUid: text(id.setUid, `${field}.set_uid`, NAME_MAX_LENGTH),

@@ -47,7 +47,10 @@ const pdpMessage: fc.Arbitrary<PdpMessage> = fc.oneof(
     phase: fc.constantFrom(...NACK_PHASES),
     code: fc.stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,20}$/),
     deterministic: fc.boolean(),
-    detail: fc.record({ message: fc.string(), domain: name, mrn: name, line: count, column: count }, { requiredKeys: ['message'] }),
+    detail: fc.record(
+      { message: fc.string(), domain: name, mrn: name, line: count, column: count },
+      { requiredKeys: ['message'] },
+    ),
   }),
   fc.record({
     type: fc.constant('Active' as const),
@@ -61,8 +64,24 @@ const pdpMessage: fc.Arbitrary<PdpMessage> = fc.oneof(
     type: fc.constant('Beat' as const),
     seq: whole,
     sentAt: number,
-    sets: fc.array(fc.record({ set, setUid: fc.string({ maxLength: 9 }), state: fc.constantFrom(...SET_STATES), active: whole, staged: whole }), { maxLength: 5 }),
-    load: fc.record({ decisions: whole, errors: whole, denied: whole, p99Micros: number, unlogged: whole, rssBytes: whole }),
+    sets: fc.array(
+      fc.record({
+        set,
+        setUid: fc.string({ maxLength: 9 }),
+        state: fc.constantFrom(...SET_STATES),
+        active: whole,
+        staged: whole,
+      }),
+      { maxLength: 5 },
+    ),
+    load: fc.record({
+      decisions: whole,
+      errors: whole,
+      denied: whole,
+      p99Micros: number,
+      unlogged: whole,
+      rssBytes: whole,
+    }),
   }),
 );
 
@@ -70,7 +89,13 @@ const duration = fc.nat({ max: 86_400_000 });
 const revision = fc
   .record({ set, setUid: name, n: whole, digest, parent: whole, reason: fc.constantFrom(...REVISION_REASONS) })
   .map((fields) => aRevision(1, { ...fields, n: Math.max(1, fields.n) }));
-const offer = { set, revision, ticket: fc.string({ maxLength: 50 }), deadlineMs: duration.map((ms) => Math.max(1, ms)), spreadMs: duration };
+const offer = {
+  set,
+  revision,
+  ticket: fc.string({ maxLength: 50 }),
+  deadlineMs: duration.map((ms) => Math.max(1, ms)),
+  spreadMs: duration,
+};
 const operatorMessage: fc.Arbitrary<OperatorMessage> = fc.oneof(
   fc.record({
     type: fc.constant('Welcome' as const),
@@ -133,7 +158,13 @@ const genNack = (change: Partial<gen.Nack>): gen.ConnectRequest => ({
   },
 });
 
-const detail = (message: string): gen.NackDetail => ({ message, domain: undefined, mrn: undefined, line: undefined, column: undefined });
+const detail = (message: string): gen.NackDetail => ({
+  message,
+  domain: undefined,
+  mrn: undefined,
+  line: undefined,
+  column: undefined,
+});
 
 test.each<[string, gen.ConnectRequest, string]>([
   ['no message in it', { message: undefined }, 'UnknownMessage'],
@@ -143,7 +174,11 @@ test.each<[string, gen.ConnectRequest, string]>([
   ['a set without a namespace', genNack({ set: 'payments' }), 'OutOfBounds'],
   ['no phase', genNack({ phase: gen.NackPhase.UNSPECIFIED }), 'OutOfBounds'],
   ['a code that is a sentence', genNack({ code: 'it did not work' }), 'OutOfBounds'],
-  ['an explanation over the limit', genNack({ detail: detail('ä'.repeat(NACK_MESSAGE_MAX_BYTES / 2) + 'x') }), 'OutOfBounds'],
+  [
+    'an explanation over the limit',
+    genNack({ detail: detail('ä'.repeat(NACK_MESSAGE_MAX_BYTES / 2) + 'x') }),
+    'OutOfBounds',
+  ],
   [
     'more sets than a PDP may have',
     {
@@ -152,7 +187,13 @@ test.each<[string, gen.ConnectRequest, string]>([
         value: {
           seq: 1,
           sentAtMs: 0,
-          sets: Array.from({ length: SETS_MAX + 1 }, () => ({ set: 'a/b', setUid: '', state: gen.SetState.EMPTY, active: 0, staged: 0 })),
+          sets: Array.from({ length: SETS_MAX + 1 }, () => ({
+            set: 'a/b',
+            setUid: '',
+            state: gen.SetState.EMPTY,
+            active: 0,
+            staged: 0,
+          })),
           load: { decisions: 0, errors: 0, denied: 0, p99Micros: 0, unlogged: 0, rssBytes: 0 },
         },
       },
@@ -160,7 +201,9 @@ test.each<[string, gen.ConnectRequest, string]>([
     'OutOfBounds',
   ],
 ])('a message with %s is refused', (_name, message, code) => {
-  expect(() => decodePdpMessage(gen.ConnectRequest.encode(message).finish())).toThrow(expect.objectContaining({ name: 'WireError', code }));
+  expect(() => decodePdpMessage(gen.ConnectRequest.encode(message).finish())).toThrow(
+    expect.objectContaining({ name: 'WireError', code }),
+  );
 });
 
 test('an explanation at the limit passes', () => {
@@ -171,7 +214,9 @@ test('an explanation at the limit passes', () => {
 test('a message over the limit is neither sent nor read', () => {
   const message: OperatorMessage = { type: 'Retry', afterMs: 1, reason: 'x'.repeat(MESSAGE_MAX_BYTES) };
   expect(() => encodeOperatorMessage(message)).toThrow(expect.objectContaining({ code: 'TooLarge' }));
-  expect(() => decodePdpMessage(new Uint8Array(MESSAGE_MAX_BYTES + 1))).toThrow(expect.objectContaining({ code: 'TooLarge' }));
+  expect(() => decodePdpMessage(new Uint8Array(MESSAGE_MAX_BYTES + 1))).toThrow(
+    expect.objectContaining({ code: 'TooLarge' }),
+  );
 });
 
 test('a Hello with as many sets as allowed and long names fits into one message', () => {

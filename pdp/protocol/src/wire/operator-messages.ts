@@ -1,8 +1,19 @@
 import type { SignedRevision } from '@edict/bundle';
-import * as gen from '../gen/edict/distribution/v1/distribution.ts';
+import type * as gen from '../gen/edict/distribution/v1/distribution.ts';
 import { NACK_MESSAGE_MAX_BYTES, NAME_MAX_LENGTH, SETS_MAX, SIGNATURE_MAX_LENGTH } from '../limits.ts';
 import type { Commit, OperatorMessage, Prepare, Welcome } from '../messages.ts';
-import { atMostItems, boundedUtf8, digest, finite, required, revisionId, setKey, text, whole, WireError } from './checks.ts';
+import {
+  atMostItems,
+  boundedUtf8,
+  digest,
+  finite,
+  required,
+  revisionId,
+  setKey,
+  text,
+  whole,
+  WireError,
+} from './checks.ts';
 import { abortReasons, revisionReasons } from './words.ts';
 
 /** Longest time that a message may name, in milliseconds: one day. */

@@ -1,7 +1,18 @@
-import * as gen from '../gen/edict/distribution/v1/distribution.ts';
+import type * as gen from '../gen/edict/distribution/v1/distribution.ts';
 import type { RevisionId } from '../identifiers.ts';
 import { FEATURES_MAX, NACK_MESSAGE_MAX_BYTES, NACK_MRN_MAX_BYTES, NAME_MAX_LENGTH, SETS_MAX } from '../limits.ts';
-import type { Active, Beat, BeatSet, Hello, HelloSet, Load, Nack, NackDetail, PdpMessage, Prepared } from '../messages.ts';
+import type {
+  Active,
+  Beat,
+  BeatSet,
+  Hello,
+  HelloSet,
+  Load,
+  Nack,
+  NackDetail,
+  PdpMessage,
+  Prepared,
+} from '../messages.ts';
 import { atMostItems, boundedUtf8, finite, required, revisionId, setKey, text, whole, WireError } from './checks.ts';
 import { bootReasons, nackPhases, setStates } from './words.ts';
 
@@ -17,12 +28,21 @@ export function pdpMessageToGen(message: PdpMessage): gen.ConnectRequest {
     }
     case 'Nack': {
       const { set, revision, phase, code, deterministic, detail } = message;
-      const value = { set, revision, phase: nackPhases.encode(phase), code, deterministic, detail: detailToGen(detail) };
+      const value = {
+        set,
+        revision,
+        phase: nackPhases.encode(phase),
+        code,
+        deterministic,
+        detail: detailToGen(detail),
+      };
       return { message: { $case: 'nack', value } };
     }
     case 'Active': {
       const { set, revision, activatedAt, swapMicros, persisted } = message;
-      return { message: { $case: 'active', value: { set, revision, activatedAtMs: activatedAt, swapMicros, persisted } } };
+      return {
+        message: { $case: 'active', value: { set, revision, activatedAtMs: activatedAt, swapMicros, persisted } },
+      };
     }
     case 'Beat': {
       const { seq, sentAt, sets, load } = message;
@@ -120,7 +140,9 @@ function nackFromGen(value: gen.Nack): Nack {
     deterministic: value.deterministic,
     detail: {
       message: boundedUtf8(detail.message, 'detail.message', NACK_MESSAGE_MAX_BYTES),
-      ...(detail.domain === undefined ? {} : { domain: boundedUtf8(detail.domain, 'detail.domain', NACK_MRN_MAX_BYTES) }),
+      ...(detail.domain === undefined
+        ? {}
+        : { domain: boundedUtf8(detail.domain, 'detail.domain', NACK_MRN_MAX_BYTES) }),
       ...(detail.mrn === undefined ? {} : { mrn: boundedUtf8(detail.mrn, 'detail.mrn', NACK_MRN_MAX_BYTES) }),
       ...(detail.line === undefined ? {} : { line: detail.line }),
       ...(detail.column === undefined ? {} : { column: detail.column }),
@@ -130,7 +152,8 @@ function nackFromGen(value: gen.Nack): Nack {
 
 /** A code ends up in metrics' labels and reasons: a word, never a sentence. */
 function codeWord(code: string): string {
-  if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(code)) throw new WireError('OutOfBounds', 'code is not a word of at most 64 characters');
+  if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(code))
+    throw new WireError('OutOfBounds', 'code is not a word of at most 64 characters');
   return code;
 }
 

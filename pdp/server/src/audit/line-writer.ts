@@ -3,23 +3,32 @@ export type WriteBytes = (bytes: Buffer, done: (error: Error | null) => void) =>
 
 export interface LineWriterOptions {
   readonly write: WriteBytes;
-  /** Bytes that may wait to be written. */
+  /** Bytes that may wait to be written. One line may exceed it. */
   readonly maxBufferedBytes: number;
   /** Called once per line that had to be dropped. */
   readonly onDropped: () => void;
-  /** Called when a write failed; its lines count as dropped. */
+  /** Called when writing begins to fail; not again before a write has succeeded. */
   readonly onError: (error: Error) => void;
+  /** Lines whose write failed are written again after this long; {@link WRITE_RETRY_MS} by default. */
+  readonly retryMs?: number;
 }
+
+/** Default of {@link LineWriterOptions.retryMs}. */
+export const WRITE_RETRY_MS = 1_000;
+
+const NEWLINE = Buffer.from('\n');
 
 /**
  * A bounded, batching writer of lines. One write is under way at a time; lines that come meanwhile are joined into the
- * next. A reader that stalls fills the buffer and never stops the caller: `offer` then says no.
+ * next. A reader that stalls, or a disk that is full, fills the buffer and never stops the caller: `offer` then says no.
+ * What was taken is kept until it is written, so lines are lost only by not being taken, or with the process.
  */
 export class LineWriter {
   readonly #options: LineWriterOptions;
   #lines: string[] = [];
   #buffered = 0;
   #writing = false;
+  #failing = false;
   #scheduled = false;
   #idle: (() => void)[] = [];
 
@@ -27,7 +36,7 @@ export class LineWriter {
     this.#options = options;
   }
 
-  /** Whether a line of ordinary length would be taken now. */
+  /** Whether a line would be taken now. */
   get hasRoom(): boolean {
     return this.#buffered < this.#options.maxBufferedBytes;
   }
@@ -52,10 +61,16 @@ export class LineWriter {
     return true;
   }
 
-  /** Resolves when everything taken so far is written. */
-  drained(): Promise<void> {
-    if (this.#lines.length === 0 && !this.#writing) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+  /** Resolves with true when everything taken so far is written, with false if that takes longer than `timeoutMs`. */
+  async drained(timeoutMs: number): Promise<boolean> {
+    if (this.#lines.length === 0 && !this.#writing) return true;
+    return await new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), timeoutMs);
+      this.#idle.push(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
   }
 
   #flush(): void {
@@ -65,17 +80,26 @@ export class LineWriter {
       for (const resolve of this.#idle.splice(0)) resolve();
       return;
     }
-    const lines = this.#lines;
+    const bytes = Buffer.from(`${this.#lines.join('\n')}\n`);
     const taken = this.#buffered;
     this.#lines = [];
     this.#writing = true;
-    this.#options.write(Buffer.from(`${lines.join('\n')}\n`), (error) => {
+    this.#write(bytes, taken);
+  }
+
+  #write(bytes: Buffer, taken: number): void {
+    this.#options.write(bytes, (error) => {
+      if (error !== null) {
+        if (!this.#failing) this.#options.onError(error);
+        // The write that failed may have got half a line out: a newline keeps that from spoiling the first whole one.
+        const again = this.#failing ? bytes : Buffer.concat([NEWLINE, bytes]);
+        this.#failing = true;
+        setTimeout(() => this.#write(again, taken), this.#options.retryMs ?? WRITE_RETRY_MS).unref();
+        return;
+      }
+      this.#failing = false;
       this.#writing = false;
       this.#buffered -= taken;
-      if (error !== null) {
-        for (let i = 0; i < lines.length; i++) this.#options.onDropped();
-        this.#options.onError(error);
-      }
       this.#flush();
     });
   }

@@ -6,12 +6,12 @@ import {
   type Clock,
   type DecideContext,
 } from '@edict/engine';
-import type { ActiveRevision, ActiveSets } from '../active-sets.ts';
+import type { ActiveRevision, ActiveSets, Selection } from '../active-sets.ts';
 import type { LoadMeter } from '../observability/load-meter.ts';
 import type { PdpMetrics } from '../observability/metrics.ts';
 import { readMultipart, readUrlEncoded } from './form-body.ts';
 import { readProbe } from './probe-parameter.ts';
-import { messageReply, problemReply, type Reply } from './reply.ts';
+import { messageReply, problemReply, type ProblemName, type Reply } from './reply.ts';
 
 /** One `POST /decision`, read but not looked at. */
 export interface DecisionRequest {
@@ -34,7 +34,7 @@ export interface DecisionHandlerDeps {
   readonly audit: AuditSink;
   /** What happens when the audit sink has no room: decide and lose the record (counted), or refuse with 503. */
   readonly onAuditFull: 'Drop' | 'Refuse';
-  readonly metrics: Pick<PdpMetrics, 'decisions' | 'decisionSeconds' | 'refused'>;
+  readonly metrics: Pick<PdpMetrics, 'decisions' | 'decisionSeconds' | 'invalid' | 'refused'>;
   readonly meter: Pick<LoadMeter, 'decided' | 'refused'>;
   readonly clock: Clock;
   readonly newId: () => string;
@@ -55,59 +55,33 @@ export function createDecisionHandler(deps: DecisionHandlerDeps): (request: Deci
   const denies = metrics.decisions.labels('deny');
   const contexts = new WeakMap<ActiveRevision, DecideContexts>();
 
-  const refuse = (reply: Reply, problem: string): Reply => {
+  const refuse = (problem: ProblemName, detail: string): Reply => {
     metrics.refused.inc({ problem });
     deps.meter.refused();
+    return problemReply(problem, detail);
+  };
+  const invalid = (reply: Reply): Reply => {
+    metrics.invalid.inc();
     return reply;
   };
 
   return (request) => {
     const startedNs = clock.monotonicNs();
     const probe = readProbe(request.query);
-    if (!probe.ok) return messageReply(400, probe.message);
+    if (!probe.ok) return invalid(messageReply(400, probe.message));
     const selection = sets.select(request.set);
-    switch (selection.kind) {
-      case 'no-policy':
-        return refuse(noPolicy(), 'no-policy');
-      case 'unknown-set':
-        return refuse(
-          problemReply(
-            503,
-            'unknown-set',
-            'No such policy set here',
-            `This PDP has no active policy for set "${selection.set}".`,
-          ),
-          'unknown-set',
-        );
-      case 'set-required':
-        return refuse(
-          problemReply(
-            400,
-            'set-required',
-            'Several policy sets',
-            `This PDP serves ${selection.sets.join(', ')}: name one in the Policy-Set request header.`,
-          ),
-          'set-required',
-        );
-      case 'active':
-        break;
-    }
+    if (selection.kind !== 'active') return refuse(selection.kind, explain(selection));
     const body = readBody(request);
-    if (!body.ok) return body.reply;
+    if (!body.ok) return invalid(body.reply);
     if (!probe.probe && deps.onAuditFull === 'Refuse' && !audit.hasRoom) {
-      return refuse(
-        problemReply(
-          503,
-          'audit-unavailable',
-          'Audit log is full',
-          'The access record could not be kept, so no decision is given.',
-        ),
-        'audit-unavailable',
-      );
+      return refuse('audit-unavailable', 'The access record could not be kept, so no decision is given.');
     }
     const { active } = selection;
-    const known = contexts.get(active) ?? decideContexts(active, deps);
-    contexts.set(active, known);
+    let known = contexts.get(active);
+    if (known === undefined) {
+      known = decideContexts(active, deps);
+      contexts.set(active, known);
+    }
     const { allow, record } = decide(active.snapshot, body.porc, probe.probe ? known.probe : known.recorded);
     if (record !== undefined) audit.offer(renderAccessRecord(record));
     (allow ? permits : denies).inc();
@@ -146,22 +120,25 @@ function decideContexts(active: ActiveRevision, deps: DecisionHandlerDeps): Deci
   };
 }
 
-/** The answer when nothing is active: 503, never a decision. */
-export function noPolicy(): Reply {
-  return problemReply(
-    503,
-    'no-policy',
-    'No active policy',
-    'This PDP has no committed policy yet. Ask again later or ask another PDP.',
-  );
+/** Why there is no snapshot to decide with, and what the caller can do. */
+function explain(selection: Exclude<Selection, { readonly kind: 'active' }>): string {
+  switch (selection.kind) {
+    case 'no-policy':
+      return 'This PDP has no committed policy yet. Ask again later or ask another PDP.';
+    case 'unknown-set':
+      return `This PDP has no active policy for set ${JSON.stringify(selection.set)}.`;
+    case 'set-required':
+      return `This PDP serves ${selection.sets.join(', ')}: name one in the Policy-Set request header.`;
+  }
 }
 
 type Body = { readonly ok: true; readonly porc: unknown } | { readonly ok: false; readonly reply: Reply };
 
 function readBody({ contentType = '', body }: DecisionRequest): Body {
   // An empty body crashes the reference engine; here it is a client's mistake.
-  if (body.length === 0)
+  if (body.length === 0) {
     return { ok: false, reply: messageReply(400, 'the body is empty: send a PORC as a JSON object') };
+  }
   if (contentType.startsWith('application/json')) {
     const parsed = parsePorc(body, { trailing: 'ignore' });
     return parsed.ok ? { ok: true, porc: parsed.porc } : { ok: false, reply: messageReply(400, parsed.message) };

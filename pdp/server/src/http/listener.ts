@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { messageReply, type Reply } from './reply.ts';
+import { messageReply, problemReply, type ProblemName, type Reply } from './reply.ts';
 import type { RouteRequest } from './router.ts';
 
 export interface ListenerOptions {
@@ -8,9 +8,15 @@ export interface ListenerOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly maxBodyBytes: number;
+  /** Bytes of unfinished bodies, over all requests; {@link MAX_HELD_BYTES} by default. */
+  readonly maxHeldBytes?: number;
+  /** Open connections; further ones are closed at once. {@link MAX_CONNECTIONS} by default. */
+  readonly maxConnections?: number;
   /** Time for a client to send a whole request, headers and body. */
   readonly requestTimeoutMs: number;
   readonly handle: (request: RouteRequest) => Reply | Promise<Reply>;
+  /** Told of every request that a bound of the listener kept from being handled. */
+  readonly onRefused: (problem: ProblemName) => void;
   /** Told of bugs: a handler that threw. The client gets a 500 without details. */
   readonly onError: (error: unknown) => void;
 }
@@ -18,27 +24,39 @@ export interface ListenerOptions {
 /** A listening HTTP/1.1 server. */
 export interface Listener {
   readonly address: AddressInfo;
-  /** Answers what is under way, tells clients to close, and resolves when the last connection is gone or time is up. */
+  /** From now on every answer ends its connection, so that clients go elsewhere one by one. */
+  readonly dismissClients: () => void;
+  /** Takes no new connection, answers what is under way, and resolves when the last is gone or time is up. */
   readonly drain: (timeoutMs: number) => Promise<void>;
 }
+
+/** Default of {@link ListenerOptions.maxConnections}. */
+export const MAX_CONNECTIONS = 10_000;
+/** Default of {@link ListenerOptions.maxHeldBytes}. */
+export const MAX_HELD_BYTES = 134_217_728;
 
 /** Longer than the idle time-outs of common load balancers (60 s), so that they close first and never race us. */
 const KEEP_ALIVE_MS = 75_000;
 const MAX_HEADERS_BYTES = 32_768;
+/** Node looks for requests that take too long only this often; its own default would let them have 30 s more. */
+const TIMEOUT_CHECK_MS = 1_000;
 
 /** Starts the server. Sockets live here and nowhere else. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  let draining = false;
+  const edge = new Edge(options);
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout: options.requestTimeoutMs,
       headersTimeout: options.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, options.requestTimeoutMs),
       maxHeaderSize: MAX_HEADERS_BYTES,
       noDelay: true,
     },
-    (message, response) => serve(message, response, options, () => draining),
+    (message, response) => edge.serve(message, response),
   );
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+  server.on('drop', () => options.onRefused('overloaded'));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, resolve);
@@ -47,8 +65,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   if (address === null || typeof address === 'string') throw new Error('the server has no TCP address');
   return {
     address,
+    dismissClients: () => edge.dismissClients(),
     drain: async (timeoutMs) => {
-      draining = true;
+      edge.dismissClients();
       await close(server, timeoutMs);
     },
   };
@@ -62,55 +81,99 @@ async function close(server: Server, timeoutMs: number): Promise<void> {
   clearTimeout(timer);
 }
 
-function serve(
-  message: IncomingMessage,
-  response: ServerResponse,
-  options: ListenerOptions,
-  isDraining: () => boolean,
-): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  let refused = false;
-  const answer = (reply: Reply): void => {
-    if (response.headersSent || response.destroyed) return;
-    const headers: Record<string, string | number> = {
-      ...reply.headers,
-      'content-length': Buffer.byteLength(reply.body),
-    };
-    // A response sent while draining ends its connection, so that the client's next request goes elsewhere.
-    if (isDraining() || refused) headers['connection'] = 'close';
-    response.writeHead(reply.status, headers);
-    response.end(message.method === 'HEAD' ? undefined : reply.body);
-  };
-  message.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= options.maxBodyBytes) {
-      chunks.push(chunk);
-    } else if (!refused) {
+/** Between a request's bytes and the handler: bodies, their bounds, and the way back. */
+class Edge {
+  readonly #options: ListenerOptions;
+  readonly #maxHeldBytes: number;
+  #heldBytes = 0;
+  #dismissing = false;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#maxHeldBytes = options.maxHeldBytes ?? MAX_HELD_BYTES;
+  }
+
+  dismissClients(): void {
+    this.#dismissing = true;
+  }
+
+  serve(message: IncomingMessage, response: ServerResponse): void {
+    const { maxBodyBytes } = this.#options;
+    let first: Buffer | undefined;
+    let more: Buffer[] | undefined;
+    let size = 0;
+    let heldBytes = 0;
+    let refused = false;
+    const refuse = (reply: Reply): void => {
       refused = true;
-      chunks.length = 0;
-      answer(messageReply(413, `the body is larger than ${options.maxBodyBytes} bytes`));
-    }
-  });
-  message.on('end', () => {
-    if (refused) return;
-    const [first] = chunks;
-    const body = first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, size);
+      first = undefined;
+      more = undefined;
+      this.#answer(message, response, reply, true);
+    };
+    message.on('data', (chunk: Buffer) => {
+      if (refused) return;
+      size += chunk.length;
+      if (size > maxBodyBytes) {
+        refuse(messageReply(413, `the body is larger than ${maxBodyBytes} bytes`));
+      } else if (first === undefined) {
+        first = chunk;
+      } else {
+        // Most bodies come in one piece and are handled before anything else can happen; only others are held.
+        if (more === undefined) {
+          more = [first];
+          message.once('close', () => (this.#heldBytes -= heldBytes));
+        }
+        more.push(chunk);
+        this.#heldBytes += size - heldBytes;
+        heldBytes = size;
+        if (this.#heldBytes <= this.#maxHeldBytes) return;
+        this.#options.onRefused('overloaded');
+        refuse(problemReply('overloaded', 'The bodies of the requests under way fill the memory that they may have.'));
+      }
+    });
+    message.on('end', () => {
+      if (refused) return;
+      const body = more === undefined ? (first ?? EMPTY) : Buffer.concat(more, size);
+      this.#handle(message, response, body);
+    });
+    // The client went away; there is nobody to answer.
+    message.on('error', () => response.destroy());
+  }
+
+  #handle(message: IncomingMessage, response: ServerResponse, body: Buffer): void {
     try {
-      const reply = options.handle(routeRequest(message, body));
-      if (reply instanceof Promise) reply.then(answer, (error: unknown) => fail(error));
-      else answer(reply);
+      const reply = this.#options.handle(routeRequest(message, body));
+      if (reply instanceof Promise) {
+        reply.then(
+          (answer) => this.#answer(message, response, answer, false),
+          (error: unknown) => this.#fail(message, response, error),
+        );
+      } else {
+        this.#answer(message, response, reply, false);
+      }
     } catch (error) {
-      fail(error);
+      this.#fail(message, response, error);
     }
-  });
-  // The client went away; there is nobody to answer.
-  message.on('error', () => response.destroy());
-  const fail = (error: unknown): void => {
-    options.onError(error);
-    answer(messageReply(500, 'internal error'));
-  };
+  }
+
+  #fail(message: IncomingMessage, response: ServerResponse, error: unknown): void {
+    this.#options.onError(error);
+    this.#answer(message, response, messageReply(500, 'internal error'), false);
+  }
+
+  #answer(message: IncomingMessage, response: ServerResponse, reply: Reply, closing: boolean): void {
+    if (response.headersSent || response.destroyed) return;
+    const { status, headers, body } = reply;
+    const lines: string[] = [];
+    for (const name in headers) lines.push(name, headers[name] ?? '');
+    if (status !== 204) lines.push('content-length', String(Buffer.byteLength(body)));
+    if (closing || this.#dismissing) lines.push('connection', 'close');
+    response.writeHead(status, lines);
+    response.end(message.method === 'HEAD' ? undefined : body);
+  }
 }
+
+const EMPTY = Buffer.alloc(0);
 
 function routeRequest(message: IncomingMessage, body: Buffer): RouteRequest {
   const url = message.url ?? '/';

@@ -15,11 +15,22 @@ export function messageReply(status: number, message: string, headers: Readonly<
   return jsonReply(status, { message }, headers);
 }
 
-/** Names of our problem types; the `type` member is `urn:edict:problem:<name>`. Stable API, see docs/errors.md. */
-export type ProblemName = 'no-policy' | 'unknown-set' | 'set-required' | 'audit-unavailable' | 'draining';
+/** Our problems: HTTP status and title by name. Names are stable API and each is in docs/errors.md. */
+export const PROBLEMS = {
+  'no-policy': { status: 503, title: 'No active policy' },
+  'unknown-set': { status: 503, title: 'No such policy set here' },
+  'set-required': { status: 400, title: 'Several policy sets' },
+  'audit-unavailable': { status: 503, title: 'Audit log is full' },
+  draining: { status: 503, title: 'Shutting down' },
+  overloaded: { status: 503, title: 'Too many requests at once' },
+} as const satisfies Record<string, { readonly status: number; readonly title: string }>;
+
+/** A key of {@link PROBLEMS}; the `type` member of the answer is `urn:edict:problem:<name>`. */
+export type ProblemName = keyof typeof PROBLEMS;
 
 /** A problem+json answer (RFC 9457). Never a decision: a client must not take it for a deny. */
-export function problemReply(status: number, name: ProblemName, title: string, detail: string): Reply {
+export function problemReply(name: ProblemName, detail: string): Reply {
+  const { status, title } = PROBLEMS[name];
   return {
     status,
     headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },

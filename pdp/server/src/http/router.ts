@@ -1,5 +1,5 @@
 import type { DecisionRequest } from './decision-handler.ts';
-import { jsonReply, messageReply, problemReply, type Reply } from './reply.ts';
+import { jsonReply, messageReply, problemReply, type ProblemName, type Reply } from './reply.ts';
 
 /** A request as the routes see it. */
 export interface RouteRequest extends DecisionRequest {
@@ -8,10 +8,13 @@ export interface RouteRequest extends DecisionRequest {
   readonly path: string;
 }
 
+/** Whether requests should be sent here; else which problem keeps them away. */
+export type Readiness =
+  { readonly ready: true } | { readonly ready: false; readonly problem: ProblemName; readonly detail: string };
+
 export interface RouterDeps {
   readonly decision: (request: DecisionRequest) => Reply;
-  /** Whether a snapshot is active and the process is not draining; else why not. */
-  readonly readiness: () => { readonly ready: boolean; readonly reason: string };
+  readonly readiness: () => Readiness;
   /** The document of `/v1/status`. */
   readonly status: () => unknown;
   /** Prometheus text and its content type. */
@@ -27,8 +30,8 @@ export function createRouter(deps: RouterDeps): (request: RouteRequest) => Reply
   const get: Readonly<Record<string, () => Reply | Promise<Reply>>> = {
     '/healthz': () => jsonReply(200, { status: 'ok' }),
     '/readyz': () => {
-      const { ready, reason } = deps.readiness();
-      return ready ? jsonReply(200, { status: 'ready' }) : problemReply(503, 'no-policy', 'Not ready', reason);
+      const readiness = deps.readiness();
+      return readiness.ready ? jsonReply(200, { status: 'ready' }) : problemReply(readiness.problem, readiness.detail);
     },
     '/v1/status': () => jsonReply(200, deps.status(), { 'cache-control': 'no-store' }),
     '/metrics': async () => {

@@ -6,6 +6,8 @@ export interface PdpMetrics {
   readonly decisions: Counter<'outcome'>;
   readonly decisionSeconds: Histogram;
   readonly refused: Counter<'problem'>;
+  readonly invalid: Counter;
+  readonly failures: Counter;
   readonly unlogged: Counter;
   readonly prepareSeconds: Histogram;
   readonly swapSeconds: Histogram;
@@ -15,9 +17,6 @@ export interface PdpMetrics {
   readonly reconnects: Counter;
   readonly persistFailures: Counter;
 }
-
-/** Sets that get a label value of their own in `pdp_active_revision`; more are folded into `other`. */
-export const MAX_SET_LABELS = 100;
 
 /** Creates the metrics in a registry of their own, so that several PDPs can live in one process. */
 export function createMetrics(): PdpMetrics {
@@ -43,6 +42,16 @@ export function createMetrics(): PdpMetrics {
       labelNames: ['problem'],
       registers,
     }),
+    invalid: new Counter({
+      name: 'pdp_invalid_requests_total',
+      help: 'Decision requests that were no PORC or had a bad parameter (400, 415).',
+      registers,
+    }),
+    failures: new Counter({
+      name: 'pdp_internal_errors_total',
+      help: 'Requests answered with 500 because of a bug; the log has each.',
+      registers,
+    }),
     unlogged: new Counter({
       name: 'pdp_decisions_unlogged_total',
       help: 'Decisions whose access record was lost.',
@@ -56,8 +65,8 @@ export function createMetrics(): PdpMetrics {
     }),
     swapSeconds: new Histogram({
       name: 'pdp_swap_seconds',
-      help: 'Time from Commit to the swapped reference.',
-      buckets: [1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 1],
+      help: 'Time to replace the serving reference.',
+      buckets: [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1],
       registers,
     }),
     nacks: new Counter({

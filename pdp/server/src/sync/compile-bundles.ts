@@ -1,10 +1,28 @@
-import { BundleError, parseBundle, type Digest, type DomainModel, type Problem } from '@edict/bundle';
+import {
+  BundleError,
+  parseBundle,
+  type BundleErrorCode,
+  type Digest,
+  type DomainModel,
+  type Problem,
+} from '@edict/bundle';
 import { compileSnapshot, type CompiledSnapshot } from '@edict/engine';
 import type { NackDetail, NackPhase } from '@edict/protocol';
 
 /** The gzip bundles of one revision, in the manifest's order, each with the digest that the manifest names. */
 export interface CompileRequest {
   readonly bundles: readonly { readonly digest: Digest; readonly gzip: Uint8Array }[];
+}
+
+/** A revision that does not become a snapshot, in the words of a NACK. */
+export interface CompileFailure {
+  readonly ok: false;
+  readonly phase: NackPhase;
+  readonly code: string;
+  readonly deterministic: boolean;
+  readonly detail: NackDetail;
+  /** The bundle whose bytes are not what its digest says. */
+  readonly badArtifact?: Digest;
 }
 
 export type CompileAnswer =
@@ -14,15 +32,7 @@ export type CompileAnswer =
       readonly compileMs: number;
       readonly heapDeltaBytes: number;
     }
-  | {
-      readonly ok: false;
-      readonly phase: NackPhase;
-      readonly code: string;
-      readonly deterministic: boolean;
-      readonly detail: NackDetail;
-      /** The bundle whose bytes are not what its digest says. */
-      readonly badArtifact?: Digest;
-    };
+  | CompileFailure;
 
 /** Verifies each bundle against its digest, reads the domains, and compiles them together. */
 export function compileBundles(request: CompileRequest): CompileAnswer {
@@ -34,28 +44,44 @@ export function compileBundles(request: CompileRequest): CompileAnswer {
       domains.push(parseBundle(gzip, { digest }));
     } catch (error) {
       if (!(error instanceof BundleError)) throw error;
-      const detail = { message: `${digest}: ${error.message}` };
-      // Bytes that are wrong may have been damaged on the way: worth another fetch.
-      return { ok: false, phase: 'Verify', code: error.code, deterministic: false, detail, badArtifact: digest };
+      return unusableBundle(digest, error);
     }
   }
   const result = compileSnapshot(domains);
-  if (!result.ok) {
-    const [first] = result.problems;
-    return {
-      ok: false,
-      phase: 'Compile',
-      code: first?.class ?? 'InvalidDomains',
-      deterministic: true,
-      detail: first === undefined ? { message: 'the domains do not compile' } : nackDetail(first),
-    };
-  }
+  if (!result.ok) return doesNotCompile(result.problems);
   return {
     ok: true,
     compiled: result.compiled,
     compileMs: performance.now() - startedMs,
     heapDeltaBytes: Math.max(0, process.memoryUsage().heapUsed - heapBefore),
   };
+}
+
+/** What `parseBundle` finds before it has seen that the bytes are those of the digest. */
+const BEFORE_DIGEST: ReadonlySet<BundleErrorCode> = new Set<BundleErrorCode>([
+  'too-large',
+  'bad-gzip',
+  'digest-mismatch',
+]);
+
+function unusableBundle(digest: Digest, { code, message }: BundleError): CompileFailure {
+  const failure = { ok: false, phase: 'Verify', code, detail: { message: `${digest}: ${message}` } } as const;
+  // Bytes may have been damaged on the way, and are worth another fetch; bytes that are the right ones never get better.
+  return BEFORE_DIGEST.has(code)
+    ? { ...failure, deterministic: false, badArtifact: digest }
+    : { ...failure, deterministic: true };
+}
+
+function doesNotCompile(problems: readonly Problem[]): CompileFailure {
+  const failure = { ok: false, phase: 'Compile', deterministic: true } as const;
+  const [first] = problems;
+  if (first === undefined) {
+    return { ...failure, code: 'InvalidDomains', detail: { message: 'the domains do not compile' } };
+  }
+  const others = problems.length - 1;
+  const detail = nackDetail(first);
+  const message = others === 0 ? detail.message : `${detail.message} (and ${others} more)`;
+  return { ...failure, code: first.regoCode ?? first.class, detail: { ...detail, message } };
 }
 
 function nackDetail({ message, domain, mrn, line, column, rego }: Problem): NackDetail {

@@ -41,6 +41,8 @@ export const FETCH_CONCURRENCY = 4;
 export class RevisionLoader {
   readonly #deps: RevisionLoaderDeps;
   readonly #compiled = new Map<Digest, Snapshot>();
+  /** The newest of {@link #compiled}: programs that it shares with the next one are taken over, warm as they are. */
+  #latest: Snapshot | undefined;
 
   constructor(deps: RevisionLoaderDeps) {
     this.#deps = deps;
@@ -65,7 +67,7 @@ export class RevisionLoader {
     const queue = [...missing];
     const work = async (): Promise<void> => {
       for (let digest = queue.shift(); digest !== undefined; digest = queue.shift()) {
-        if ((await this.#deps.files.readArtifact(digest)) !== undefined) continue;
+        if (await this.#deps.files.hasArtifact(digest)) continue;
         await this.#deps.files.writeArtifact(digest, await this.#deps.fetch(source, digest, signal));
       }
     };
@@ -96,7 +98,8 @@ export class RevisionLoader {
       if (answer.badArtifact !== undefined) await this.#deps.files.removeArtifact(answer.badArtifact);
       throw new RefusalError(answer.phase, answer.code, answer.deterministic, answer.detail);
     }
-    this.#compiled.set(revision.digest, loadSnapshot(answer.compiled));
+    this.#latest = loadSnapshot(answer.compiled, this.#latest);
+    this.#compiled.set(revision.digest, this.#latest);
     return { compileMs: answer.compileMs, heapDeltaBytes: answer.heapDeltaBytes };
   }
 
@@ -108,6 +111,7 @@ export class RevisionLoader {
   /** Forgets compiled contents other than these. */
   retain(digests: ReadonlySet<Digest>): void {
     for (const digest of this.#compiled.keys()) if (!digests.has(digest)) this.#compiled.delete(digest);
+    this.#latest = [...this.#compiled.values()].at(-1);
   }
 
   async #verify(revision: SignedRevision): Promise<void> {
@@ -133,6 +137,11 @@ export class RevisionLoader {
     if (manifest.setUid !== revision.setUid) {
       const message = `the manifest is of set ${manifest.setUid}, the revision of ${revision.setUid}`;
       throw new RefusalError('Verify', 'altered-set', true, { message });
+    }
+    if (manifest.tests.length > 0) {
+      // Acknowledging it would say that they passed.
+      const message = `the revision carries ${manifest.tests.length} test suites, which this engine cannot run`;
+      throw new RefusalError('Test', 'TestsUnsupported', true, { message });
     }
     return manifest;
   }

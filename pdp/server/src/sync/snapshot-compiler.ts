@@ -1,9 +1,17 @@
 import { Worker } from 'node:worker_threads';
-import type { CompileAnswer, CompileRequest } from './compile-bundles.ts';
+import { codeOf, messageOf } from '@edict/protocol';
+import type { CompileAnswer, CompileFailure, CompileRequest } from './compile-bundles.ts';
 
 /** Compile bounds: beyond them the revision is refused and the process lives on. */
-export const COMPILE_TIMEOUT_MS = 30_000;
-export const COMPILE_MAX_HEAP_MB = 512;
+export interface CompileLimits {
+  /** Time for one revision. */
+  readonly timeoutMs: number;
+  /** Heap of the compiling thread; its memory comes on top of the process's own. */
+  readonly maxHeapMb: number;
+}
+
+/** Bounds that hold unless others are given. */
+export const COMPILE_LIMITS: CompileLimits = { timeoutMs: 30_000, maxHeapMb: 512 };
 
 /** Compiles the bundles of one revision away from the serving thread. Never rejects: failures are answers. */
 export type CompileSnapshot = (request: CompileRequest, signal: AbortSignal) => Promise<CompileAnswer>;
@@ -14,12 +22,19 @@ const workerUrl = new URL(
   import.meta.url,
 );
 
+const MAX_MESSAGE_LENGTH = 1_000;
+
 /** A compiler that starts a thread per revision: revisions are rare, and a thread of its own has its own heap limit. */
-export function createSnapshotCompiler(timeoutMs = COMPILE_TIMEOUT_MS): CompileSnapshot {
+export function createSnapshotCompiler(limits: CompileLimits = COMPILE_LIMITS): CompileSnapshot {
   return async (request, signal) => {
-    const worker = new Worker(workerUrl, { resourceLimits: { maxOldGenerationSizeMb: COMPILE_MAX_HEAP_MB } });
+    let worker: Worker;
     try {
-      return await answerOf(worker, request, signal, timeoutMs);
+      worker = new Worker(workerUrl, { resourceLimits: { maxOldGenerationSizeMb: limits.maxHeapMb } });
+    } catch (error) {
+      return crash(error);
+    }
+    try {
+      return await answerOf(worker, request, signal, limits.timeoutMs);
     } finally {
       await worker.terminate();
     }
@@ -33,28 +48,33 @@ function answerOf(
   timeoutMs: number,
 ): Promise<CompileAnswer> {
   return new Promise((resolve) => {
-    const refuse = (code: string, message: string, deterministic: boolean) =>
-      resolve({ ok: false, phase: 'Compile', code, deterministic, detail: { message } });
-    const timer = setTimeout(() => refuse('CompileTimeout', `not compiled within ${timeoutMs} ms`, false), timeoutMs);
-    const onAbort = () => refuse('Cancelled', 'a newer revision took its place', false);
-    signal.addEventListener('abort', onAbort, { once: true });
-    const settle = (answer: CompileAnswer) => {
+    const settle = (answer: CompileAnswer): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       resolve(answer);
     };
+    const onAbort = (): void => settle(failure('Compile', 'Cancelled', 'a newer revision took its place'));
+    const timer = setTimeout(() => {
+      settle(failure('Compile', 'CompileTimeout', `not compiled within ${timeoutMs} ms`));
+    }, timeoutMs);
+    signal.addEventListener('abort', onAbort);
     worker.once('message', settle);
-    worker.once('error', (error: unknown) => {
-      const code = error !== null && typeof error === 'object' && 'code' in error ? String(error.code) : 'Crashed';
-      const memory = code === 'ERR_WORKER_OUT_OF_MEMORY';
-      settle({
-        ok: false,
-        phase: memory ? 'Resources' : 'Compile',
-        code: memory ? 'OutOfMemory' : 'CompilerCrashed',
-        deterministic: false,
-        detail: { message: `the compiler stopped: ${String(error)}`.slice(0, 1000) },
-      });
-    });
-    worker.postMessage(request);
+    worker.once('messageerror', (error: unknown) => settle(crash(error)));
+    worker.once('error', (error: unknown) => settle(crash(error)));
+    worker.once('exit', (code) => settle(crash(new Error(`its thread ended with code ${code} and no answer`))));
+    if (signal.aborted) onAbort();
+    else worker.postMessage(request);
   });
+}
+
+/** All of these may pass: the same revision is offered again. */
+function failure(phase: CompileFailure['phase'], code: string, message: string): CompileFailure {
+  return { ok: false, phase, code, deterministic: false, detail: { message } };
+}
+
+function crash(error: unknown): CompileFailure {
+  const message = `the compiler stopped: ${messageOf(error)}`.slice(0, MAX_MESSAGE_LENGTH);
+  return codeOf(error) === 'ERR_WORKER_OUT_OF_MEMORY'
+    ? failure('Resources', 'OutOfMemory', message)
+    : failure('Compile', 'CompilerCrashed', message);
 }

@@ -123,14 +123,16 @@ function parseClass(body: string, start: number): ParsedSet | undefined {
   const parts: ((code: number) => boolean)[] = [];
   let source = '';
   const tokens = [...(match[2] ?? '').matchAll(/(\\?.)(?:-(\\?.))?/gs)];
-  for (const [whole, from = '', to] of tokens) {
+  for (const [index, [whole, from = '', to]] of tokens.entries()) {
     const low = classCode(from);
     const high = to === undefined ? low : classCode(to);
     const named = ESCAPES.get(from.length === 2 ? from.slice(1) : '');
     if (named !== undefined && to === undefined) {
       parts.push(named.has);
       source += named.source.slice(1, -1);
-    } else if (low === undefined || high === undefined || low > high || whole === '-') return undefined;
+    } else if (low === undefined || high === undefined || low > high) return undefined;
+    // A hyphen between others might be meant as a range.
+    else if (whole === '-' && index > 0 && index < tokens.length - 1) return undefined;
     else {
       parts.push((code) => code >= low && code <= high);
       source += `\\u{${low.toString(16)}}-\\u{${high.toString(16)}}`;

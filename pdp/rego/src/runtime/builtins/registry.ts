@@ -21,6 +21,7 @@ import { schemas } from './schemas.ts';
 import { semver } from './semver.ts';
 import { sets } from './sets.ts';
 import { strings } from './strings.ts';
+import { templates } from './templates.ts';
 import { times } from './times.ts';
 import { types } from './types.ts';
 import { units } from './units.ts';
@@ -53,6 +54,7 @@ const families: readonly BuiltinFamily[] = [
   semver,
   sets,
   strings,
+  templates,
   times,
   types,
   units,
