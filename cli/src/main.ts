@@ -1,31 +1,38 @@
+#!/usr/bin/env node
 import { basename } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { CommandError, type Io } from './io.ts';
-import { createProgram } from './program.ts';
+import { EXIT_CODES, type Io } from './io.ts';
+import { run } from './run.ts';
 
-const interrupted = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    interrupted.abort();
-    // A second signal ends the process at once.
-    process.once(signal, () => process.exit(130));
-  });
+/** Takes SIGINT and SIGTERM over; a second signal ends the process at once. */
+function catchInterrupts(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      controller.abort();
+      process.once(signal, () => process.exit(EXIT_CODES.interrupted));
+    });
+  }
+  return controller.signal;
 }
 
+let interrupts: AbortSignal | undefined;
 const io: Io = {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
   stdin: async () => await buffer(process.stdin),
-  isTerminal: process.stdout.isTTY,
-  columns: process.stdout.columns,
-  interrupted: interrupted.signal,
+  isTerminal: process.stdout.isTTY && process.env['TERM'] !== 'dumb',
+  // Neither is there when stdout is a pipe, whatever their types say.
+  columns: (process.stdout.columns as number | undefined) ?? 80,
+  interrupted: () => (interrupts ??= catchInterrupts()),
 };
-const invoked = basename(process.argv[1] ?? 'edict').startsWith('kubectl-edict') ? 'kubectl edict' : 'edict';
 
-try {
-  await createProgram(io, process.env, invoked).parseAsync();
-} catch (error) {
-  if (!(error instanceof CommandError)) throw error;
-  if (error.message !== '') io.stderr(`error: ${error.message}\n`);
-  process.exitCode = error.exitCode;
-}
+// The reader went away, as in "edict pdps | head -1": nothing more to say, and no reason to complain.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT_CODES.ok);
+});
+
+// kubectl runs plugins by their file's name; a link of that name is all that it takes.
+const invoked = basename(process.argv[1] ?? '').startsWith('kubectl-edict') ? 'kubectl edict' : 'edict';
+process.exitCode = await run(process.argv.slice(2), io, process.env, invoked);

@@ -149,8 +149,8 @@ function bearerToken(metadata: Metadata): string | undefined {
 
 function serve(stream: WireStream, identity: PeerIdentity, accept: AcceptStream): void {
   let ended = false;
-  let handlers:
-    StreamHandlers<Parameters<StreamHandlers<ReturnType<typeof decodePdpMessage>>['onMessage']>[0]> | undefined;
+  // Filled below: the acceptor may close the stream before it has answered who hears it.
+  const heard: { by?: StreamHandlers<PdpMessage> } = {};
   const finish = (close: StreamClose): void => {
     if (ended) return;
     ended = true;
