@@ -2,7 +2,7 @@
 const packages = {
   crds: [],
   'pdp/rego': [],
-  'pdp/bundle': ['crds', 'pdp/rego'],
+  'pdp/bundle': ['pdp/rego'],
   'pdp/protocol': ['pdp/bundle'],
   'pdp/engine': ['pdp/bundle', 'pdp/rego'],
   'pdp/server': ['pdp/bundle', 'pdp/engine', 'pdp/protocol'],

@@ -38,22 +38,27 @@ export async function readDomainFiles(paths: readonly string[]): Promise<DomainF
   return { files: [...built, ...plain], problems };
 }
 
-/** As {@link readDomainFiles}, parsed; any problem ends the command. */
-export async function loadDomainFiles(paths: readonly string[]): Promise<readonly SourcedDomain[]> {
-  const { files, problems } = await readDomainFiles(paths);
-  const read = files.map((one) => ({ one, result: readDomain(one.text, one.file) }));
-  const all = [
-    ...problems,
-    ...read.flatMap(({ one, result }) => (result.ok ? [] : result.problems.filter(isError).map(one.locate))),
-  ];
-  if (all.length > 0) throw new CommandError(all.map(formatProblem).join('\n'));
-  return read.flatMap(({ result }) => (result.ok ? [result] : []));
+/** Parsed domains, and where their problems stand. */
+export interface LoadedDomains {
+  readonly domains: readonly SourcedDomain[];
+  readonly locate: (problem: Problem) => Problem;
 }
 
-/** Moves problems to where the files' authors wrote them. */
-export function locateAll(problems: readonly Problem[], files: readonly DomainFile[]): readonly Problem[] {
+/** As {@link readDomainFiles}, parsed; any problem ends the command. */
+export async function loadDomainFiles(paths: readonly string[]): Promise<LoadedDomains> {
+  const { files, problems: unbuilt } = await readDomainFiles(paths);
+  const read = files.map(({ file, text }) => readDomain(text, file));
+  const unread = read.flatMap((result) => (result.ok ? [] : result.problems.filter(isError)));
+  const locate = locator(files);
+  const problems = [...unbuilt, ...unread.map(locate)];
+  if (problems.length > 0) throw new CommandError(problems.map(formatProblem).join('\n'));
+  return { domains: read.flatMap((result) => (result.ok ? [result] : [])), locate };
+}
+
+/** Moves problems of any of the files to where their authors wrote them. */
+export function locator(files: readonly DomainFile[]): (problem: Problem) => Problem {
   const byFile = new Map(files.map((one) => [one.file, one]));
-  return problems.map((problem) => byFile.get(problem.file)?.locate(problem) ?? problem);
+  return (problem) => byFile.get(problem.file)?.locate(problem) ?? problem;
 }
 
 function isReference(text: Uint8Array, file: string): boolean {

@@ -1,7 +1,6 @@
-import { parseDocument, type EntityKind, type Problem } from '@edict/bundle';
+import { parseDocument, type EntityKind, type ParsedDocument, type Problem } from '@edict/bundle';
 
-type Document = ReturnType<typeof parseDocument> & { readonly ok: true };
-type Node = NonNullable<Document['root']>;
+type Node = NonNullable<(ParsedDocument & { readonly ok: true })['root']>;
 
 const SECTIONS: Readonly<Record<EntityKind, string>> = {
   policy: 'policies',

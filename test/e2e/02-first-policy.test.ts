@@ -6,6 +6,7 @@ import { editQuestion } from '../support/policy-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { readEnvironment } from './environment.ts';
 import { createFleet, DOMAIN_NAME, podTarget, type Fleet } from './fleet.ts';
+import { isPodReady } from './objects.ts';
 
 let cluster: ClusterClient;
 let fleet: Fleet;
@@ -32,9 +33,7 @@ function readTable(text: string): ReadonlyMap<string, Readonly<Record<string, st
 test('PDPs without a policy are not ready and give no decision', async () => {
   const pods = await waitFor('three running PDPs', async () => {
     const all = await fleet.pods();
-    return all.length === 3 && all.every(({ status }) => status?.containerStatuses?.[0]?.restartCount === 0)
-      ? all
-      : undefined;
+    return all.length === 3 && all.every(({ status }) => status?.podIP !== undefined) ? all : undefined;
   });
   const answers = await waitFor('the PDPs to listen', async () => {
     const all = await Promise.all(pods.map((pod) => ask(podTarget(pod), editQuestion(1))));
@@ -43,6 +42,7 @@ test('PDPs without a policy are not ready and give no decision', async () => {
   expect(answers.map(({ status, allow, revision }) => ({ status, allow, revision }))).toEqual(
     pods.map(() => ({ status: 503, allow: undefined, revision: undefined })),
   );
+  expect((await fleet.pods()).filter(isPodReady)).toEqual([]);
 });
 
 test('kubectl wait returns when every PDP serves the domain, and a decision over the Service carries the revision', async () => {

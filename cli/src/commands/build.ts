@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { buildReference, formatProblem, readDomain, renderBundle } from '@edict/bundle';
-import { readBytes } from '../bundle-files.ts';
+import { BundleError, buildReference, formatProblem, readDomain, renderBundle } from '@edict/bundle';
+import { readBytes, readRegoFile, writeBytes } from '../files.ts';
 import { CommandError, printJson, type Io, type OutputFormat } from '../io.ts';
+import { referencePlaces } from '../reference-places.ts';
 
 export interface BuildOptions {
   readonly file: readonly string[];
@@ -20,7 +19,10 @@ interface Built {
   readonly error?: string;
 }
 
-/** `edict build`: puts the Rego of a PolicyDomainReference in, or renders the OPA bundle. */
+/** Built text may hold what its author would not show to everybody. */
+const PRIVATE = 0o600;
+
+/** `edict build`: puts the Rego of a PolicyDomainReference in, or renders the OPA bundle. One bad file does not stop the others. */
 export async function build(io: Io, options: BuildOptions): Promise<void> {
   if (options.outputFile !== undefined && options.file.length > 1) {
     throw new CommandError('cannot specify --output-file when building multiple files');
@@ -40,21 +42,31 @@ export async function build(io: Io, options: BuildOptions): Promise<void> {
 }
 
 async function buildOne(file: string, { outputFile, format }: BuildOptions): Promise<Built> {
-  const built = buildReference(await readBytes(file), file, (path) => readFileSync(path, 'utf8'));
+  const source = await readBytes(file);
+  const built = buildReference(source, file, readRegoFile);
   if (!built.ok) throw new CommandError(built.problems.map(formatProblem).join('\n'));
   const suffix = extname(file);
   const stem = file.slice(0, file.length - suffix.length);
   if (format === 'domain') {
     const written = outputFile ?? `${stem}-built${suffix}`;
-    await writeFile(written, built.text, { mode: 0o600 });
+    await writeBytes(written, built.text, PRIVATE);
     return { file, written };
   }
   const read = readDomain(built.text, file);
-  if (!read.ok) throw new CommandError(read.problems.map(formatProblem).join('\n'));
-  const bundle = renderBundle(read.domain);
+  if (!read.ok) throw new CommandError(read.problems.map(referencePlaces(source, file)).map(formatProblem).join('\n'));
+  const bundle = render(file, read.domain);
   const written = outputFile ?? `${stem}.tar.gz`;
-  await writeFile(written, bundle.gzip);
+  await writeBytes(written, bundle.gzip, PRIVATE);
   return { file, written, digest: bundle.digest };
+}
+
+function render(file: string, domain: Parameters<typeof renderBundle>[0]): ReturnType<typeof renderBundle> {
+  try {
+    return renderBundle(domain);
+  } catch (error) {
+    if (error instanceof BundleError) throw new CommandError(`${file}: ${error.message}`);
+    throw error;
+  }
 }
 
 function describe({ file, written, digest, error }: Built): string {

@@ -1,8 +1,7 @@
-import { writeFile } from 'node:fs/promises';
 import { convertText, formatProblem, type ApiVersion } from '@edict/bundle';
 import { load } from 'js-yaml';
-import { readBytes } from '../bundle-files.ts';
-import { CommandError, printJson, type Io } from '../io.ts';
+import { readBytes, writeBytes } from '../files.ts';
+import { CommandError, type Io } from '../io.ts';
 
 export interface ConvertOptions {
   readonly file: readonly string[];
@@ -12,7 +11,7 @@ export interface ConvertOptions {
   readonly output: 'yaml' | 'json';
 }
 
-/** `edict convert`: any supported version of a PolicyDomain to another, with its meaning kept. */
+/** `edict convert`: any supported version of a PolicyDomain to another, with its meaning kept; what cannot be kept is told on stderr. */
 export async function convert(io: Io, options: ConvertOptions): Promise<void> {
   const texts: string[] = [];
   for (const file of options.file) {
@@ -21,12 +20,13 @@ export async function convert(io: Io, options: ConvertOptions): Promise<void> {
     for (const loss of result.losses) io.stderr(`${file}: lost: ${loss}\n`);
     texts.push(result.text);
   }
-  if (options.output === 'json') {
-    const objects = texts.map((text) => load(text));
-    printJson(io, objects.length === 1 ? objects[0] : objects);
-    return;
-  }
-  const text = texts.join('---\n');
+  const text = options.output === 'json' ? jsonOf(texts) : texts.join('---\n');
   if (options.outputFile === undefined) io.stdout(text);
-  else await writeFile(options.outputFile, text);
+  else await writeBytes(options.outputFile, text);
+}
+
+/** One object as itself, several as a list. */
+function jsonOf(texts: readonly string[]): string {
+  const objects = texts.map((text) => load(text));
+  return `${JSON.stringify(objects.length === 1 ? objects[0] : objects, null, 2)}\n`;
 }

@@ -2,9 +2,9 @@ import { matchesGlob } from 'node:path';
 import { decide, toPorc, type Snapshot } from '@edict/engine';
 import { load, YAMLException } from 'js-yaml';
 import { z } from 'zod';
-import { readBytes } from '../bundle-files.ts';
+import { readBytes } from '../files.ts';
 import { CommandError, printJson, type Io, type OutputFormat } from '../io.ts';
-import { decideContext, loadFiles } from './decide.ts';
+import { decideContext, loadSnapshotOf } from '../snapshot-of-files.ts';
 
 export interface TestDecisionsOptions {
   readonly bundle: readonly string[];
@@ -42,7 +42,7 @@ export async function testDecisions(io: Io, options: TestDecisionsOptions): Prom
     ({ name }) => options.test.length === 0 || options.test.some((pattern) => matchesGlob(name, pattern)),
   );
   if (chosen.length === 0) throw new CommandError('no tests match the specified patterns');
-  const snapshot = await loadFiles(options.bundle);
+  const snapshot = await loadSnapshotOf(options.bundle);
   const results = chosen.map((test) => run(snapshot, test));
   const passed = results.filter(({ status }) => status === 'PASS').length;
   if (options.output === 'json') printJson(io, { passed, failed: results.length - passed, tests: results });
@@ -60,7 +60,7 @@ async function readSuite(file: string): Promise<readonly TestCase[]> {
   try {
     document = load(bytes.toString(), { filename: file });
   } catch (error) {
-    if (error instanceof YAMLException) throw new CommandError(`${file}: ${error.message}`);
+    if (error instanceof YAMLException) throw new CommandError(`${file}: not valid YAML: ${error.reason}${placeOf(error)}`);
     throw error;
   }
   const suite = Suite.safeParse(document ?? {});

@@ -1,11 +1,13 @@
-import type { PolicyRevision, PolicySet } from '@edict/crds';
+import { findCondition, selectorMatches, type PolicyDomain, type PolicyRevision, type PolicySet } from '@edict/crds';
 
 /** What `rollout status` says of one set at one moment. */
 export interface RolloutView {
   readonly set: string;
   readonly revision: number | undefined;
   readonly phase: string;
+  /** PDPs that have prepared this revision. */
   readonly prepared: number;
+  /** PDPs that serve this revision, not one before it. */
   readonly active: number;
   readonly required: number;
   readonly nacked: number;
@@ -14,39 +16,63 @@ export interface RolloutView {
   readonly reason: string;
   readonly message: string;
   readonly exceptions: readonly string[];
+  /** Domains of the set whose newest generation is refused: the set serves what they said before. */
+  readonly refused: readonly { readonly domain: string; readonly message: string }[];
   /** Nothing more will happen by itself. */
   readonly done: boolean;
   readonly failed: boolean;
 }
 
-/** Reads a set and its newest revision into what is shown. */
-export function viewRollout(set: PolicySet, newest: PolicyRevision | undefined): RolloutView {
+/** Reads a set, its newest revision and the domains of its namespace into what is shown. */
+export function viewRollout(
+  set: PolicySet,
+  newest: PolicyRevision | undefined,
+  domains: readonly PolicyDomain[],
+): RolloutView {
   const { status } = set;
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  const stalled = status?.conditions?.find(({ type }) => type === 'Stalled');
-  const current = status?.observedGeneration === set.metadata.generation;
-  const phase = newest?.status?.phase ?? (newest === undefined ? 'NoRevision' : 'Pending');
+  const ready = findCondition(status?.conditions, 'Ready');
+  const stalled = findCondition(status?.conditions, 'Stalled');
+  const selected = domains.filter(({ metadata }) => selectorMatches(set.spec.domains.selector, metadata.labels ?? {}));
+  const refused = selected.filter(isRefused).map(({ metadata, status: told }) => ({
+    domain: metadata.name,
+    message: findCondition(told?.conditions, 'Accepted')?.message ?? '',
+  }));
+  const isEmpty = selected.length === 0 && newest === undefined && ready?.reason === 'NoDomain';
   const isDesired = newest === undefined || status?.desiredRevision === newest.spec.n;
-  const failed = current && isDesired && stalled !== undefined;
-  const done = failed || (current && isDesired && ready?.status === 'True');
-  const counts = status?.pdps;
+  // Everything that the user has written has been looked at; else what is true of the set is true of what was before.
+  const isCurrent = isDesired && status?.observedGeneration === set.metadata.generation && selected.every(isSettled);
+  const failed = isCurrent && (stalled !== undefined || refused.length > 0);
+  const counts = isDesired ? status?.pdps : undefined;
+  const isCommitted = newest !== undefined && status?.committedRevision === newest.spec.n;
   return {
     set: set.metadata.name,
     revision: newest?.spec.n,
-    phase,
+    phase: newest?.status?.phase ?? (newest === undefined ? 'NoRevision' : 'Pending'),
     prepared: counts?.prepared ?? 0,
-    active: counts?.active ?? 0,
+    active: isCommitted ? (counts?.active ?? 0) : 0,
     required: counts?.required ?? 0,
     nacked: counts?.nacked ?? 0,
     ready: ready?.status ?? 'Unknown',
-    reason: stalled?.reason ?? ready?.reason ?? 'Progressing',
+    reason: stalled?.reason ?? (refused.length > 0 ? 'Invalid' : (ready?.reason ?? 'Progressing')),
     message: stalled?.message ?? newest?.status?.cause ?? ready?.message ?? '',
     exceptions: (status?.exceptions ?? []).map(
       ({ node, state, reason = '' }) => `${node} ${state}${reason === '' ? '' : `: ${reason}`}`,
     ),
-    done,
+    refused,
+    done: failed || (isCurrent && (ready?.status === 'True' || isEmpty)),
     failed,
   };
+}
+
+function isRefused({ metadata, status }: PolicyDomain): boolean {
+  const accepted = findCondition(status?.conditions, 'Accepted');
+  return accepted?.status === 'False' && accepted.observedGeneration === metadata.generation;
+}
+
+/** Seen in its newest form, and on the way to nowhere. */
+function isSettled({ metadata, status }: PolicyDomain): boolean {
+  if (metadata.deletionTimestamp !== undefined || status?.observedGeneration !== metadata.generation) return false;
+  return findCondition(status?.conditions, 'Reconciling') === undefined;
 }
 
 /** One line that says it all; equal views give equal lines. */
@@ -57,12 +83,16 @@ export function progressLine(view: RolloutView): string {
   return `${name}  ${view.phase}  ${counts}${nacked}  ${view.done ? view.reason : 'waiting'}`;
 }
 
-/** The same with a bar, for terminals: half of it is preparing, half is swapping. */
+const WIDEST_BAR = 40;
+const NARROWEST_BAR = 10;
+
+/** The same with a bar, for terminals: half of it is preparing, half is swapping. Never wider than `columns`. */
 export function progressBar(view: RolloutView, columns: number): string {
   const line = progressLine(view);
-  const width = Math.min(40, columns - line.length - 4);
-  if (width < 10) return line.slice(0, columns - 1);
+  // The last column stays free: a terminal that wraps there would put the cursor a line too low.
+  const width = Math.min(WIDEST_BAR, columns - line.length - 4);
+  if (width < NARROWEST_BAR) return line.slice(0, Math.max(0, columns - 1));
   const total = 2 * view.required;
-  const filled = total === 0 ? 0 : Math.floor((width * (view.prepared + view.active)) / total);
+  const filled = total === 0 ? 0 : Math.floor((width * Math.min(total, view.prepared + view.active)) / total);
   return `[${'#'.repeat(filled)}${'.'.repeat(width - filled)}] ${line}`;
 }

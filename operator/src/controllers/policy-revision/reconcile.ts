@@ -42,8 +42,10 @@ export async function reconcileRevision(key: string, deps: RevisionDeps): Promis
     await store.updateStatus<'PolicyRevision'>({ ...revision, status });
     metrics.statusWrites.inc({ kind: 'PolicyRevision' });
     deps.noteStatusWritten(key, now());
-    if (status.phase === 'Completed' && revision.status?.phase !== 'Completed') {
-      const message = `revision ${revision.spec.n}: ${status.activeCount ?? '0/0'} PDPs serve it`;
+    // A revision that nobody is there to serve is decided, but has converged nowhere.
+    const { activeCount = NOBODY } = status;
+    if (status.phase === 'Completed' && revision.status?.phase !== 'Completed' && activeCount !== NOBODY) {
+      const message = `revision ${revision.spec.n}: ${activeCount} PDPs serve it`;
       const regarding = { apiVersion: API_VERSION, kind: 'PolicySet', namespace, name: set, uid: setUid };
       events.emit({ type: 'Normal', reason: 'Converged', message, regarding });
     }

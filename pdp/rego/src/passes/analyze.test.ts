@@ -165,3 +165,16 @@ test('no soup of literals makes the analysis throw', () => {
     { numRuns: 1000 },
   );
 });
+
+test.each([
+  ['domains of every', 'p if ', 'every x in [y | some y in input; ', 'true', '] { x }'],
+  ['comprehensions', 'p := ', '[x | x := ', '1', ']'],
+  ['arguments', 'p := ', 'count([x | x := ', '"1"', '])'],
+  ['template strings', 'p := ', '$"{', '1', '}"'],
+  ['groups', 'p if ', 'not (', 'input.a or input.b', ')'],
+  ['bodies of every', 'p if ', 'every x in input { count([y | y := x; ', 'true', ']) > 0 }'],
+])('%s that nest deeply are checked in time that grows with their number only', (_name, start, open, inner, close) => {
+  // Doubling the work at each level would take 2^30 steps: the test would never end.
+  const source = `package a\nimport rego.v2\n${start}${open.repeat(30)}${inner}${close.repeat(30)}`;
+  expect(() => diagnose([{ name: 'm.rego', source }], 'v1')).not.toThrow();
+});

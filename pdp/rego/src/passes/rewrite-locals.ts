@@ -5,6 +5,7 @@ import { declaration } from '../types/builtins.ts';
 import { unify } from './safety-unify.ts';
 import { declaredIn, isAssign } from './names.ts';
 import type { Scopes, UniqueNames } from './scope.ts';
+import { mapTerm } from './transform.ts';
 import { safetyFilter, varsOfBody, varsOfTerm } from './vars.ts';
 
 const TRUE = (location: Location): Expr => ({
@@ -163,8 +164,18 @@ export class LocalRewriter {
     if (value === undefined) return undefined;
     const body = this.body(every.body, new Set());
     // As in OPA the domain sees key and value where no body around declares those names.
-    const term: Every = { ...every, key, value, domain: this.term(domain), body };
+    const term: Every = { ...every, key, value, domain: this.#seeingBound(domain), body };
     return { ...expr, term, with: this.#withs(expr.with) };
+  }
+
+  /** A term that was rewritten outside of the innermost scope, with the names that this scope declared since. */
+  #seeingBound(term: Term): Term {
+    const declared = new Map(this.#scopes.named('declared'));
+    const names = new Set<string>();
+    varsOfTerm(term, {}, names);
+    if (names.isDisjointFrom(declared)) return term;
+    // Not rewritten once more: domains nest, and every level would double the work of the next.
+    return mapTerm(term, { term: (t) => (t.kind === 'var' ? rename(t, declared.get(t.name) ?? t.name) : t) });
   }
 
   #everyVar(term: Term, location: Location): VarTerm | undefined {

@@ -13,6 +13,7 @@ function stalled() {
       ends.push(done);
     },
     maxBufferedBytes: 10,
+    retryMs: 1,
     onDropped: () => dropped++,
     onError: (error) => errors.push(error.message),
   });
@@ -29,9 +30,9 @@ test('lines that come while a write is under way go out together in the next', a
   expect(written).toStrictEqual(['a\n']);
   ends[0]?.(null);
   expect(written).toStrictEqual(['a\n', 'b\nc\n']);
-  const drained = writer.drained();
+  const drained = writer.drained(10_000);
   ends[1]?.(null);
-  await drained;
+  expect(await drained).toBe(true);
   expect(writer.bufferedBytes).toBe(0);
 });
 
@@ -46,14 +47,35 @@ test('a reader that stalls fills the buffer; then lines are dropped and counted,
   expect(writer.offer('y')).toBe(true);
 });
 
-test('a failed write counts its lines as lost and the next line is tried', async () => {
+test('lines whose write failed are kept and written again, on a line of their own', async () => {
   const { writer, written, ends, errors, dropped } = stalled();
   writer.offer('a');
   writer.offer('b');
   await turn();
-  ends[0]?.(new Error('EPIPE'));
-  expect([errors, dropped()]).toStrictEqual([['EPIPE'], 2]);
+  ends[0]?.(new Error('ENOSPC'));
   writer.offer('c');
+  while (written.length < 2) await turn();
+  ends[1]?.(new Error('ENOSPC'));
+  while (written.length < 3) await turn();
+  ends[2]?.(null);
+  expect(written).toStrictEqual(['a\nb\n', '\na\nb\n', '\na\nb\n', 'c\n']);
+  expect([errors, dropped()]).toStrictEqual([['ENOSPC'], 0]);
+  ends[3]?.(new Error('EIO'));
+  expect(errors).toStrictEqual(['ENOSPC', 'EIO']);
+});
+
+test('while writes fail the buffer fills, and then nothing more is taken', async () => {
+  const { writer, ends, dropped } = stalled();
+  writer.offer('0123');
   await turn();
-  expect(written).toStrictEqual(['a\nb\n', 'c\n']);
+  ends[0]?.(new Error('ENOSPC'));
+  expect([writer.offer('4567'), writer.hasRoom, writer.offer('x')]).toStrictEqual([true, false, false]);
+  expect(dropped()).toBe(1);
+});
+
+test('waiting for a reader that stalls has an end', async () => {
+  const { writer } = stalled();
+  expect(await writer.drained(0)).toBe(true);
+  writer.offer('a');
+  expect(await writer.drained(1)).toBe(false);
 });

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,4 +23,25 @@ test('a descriptor that is closed is an error, not a crash', async () => {
   const write = writeDescriptor(99_999);
   const error = await new Promise<Error | null>((resolve) => write(Buffer.from('x'), resolve));
   expect(error).toMatchObject({ code: 'EBADF' });
+});
+
+test.each([
+  ['a pipe', '{ "$0" "$@"; echo "ended $?" >&2; } | sleep 60'],
+  ['a socket', '"$0" "$@"; echo "ended $?" >&2'],
+])('%s whose reader stalls holds up neither its writer nor the end of the process', async (_name, shell) => {
+  const module = new URL('./write-descriptor.ts', import.meta.url);
+  const script = `
+    import { writeDescriptor } from ${JSON.stringify(module.href)};
+    writeDescriptor(1)(Buffer.alloc(8_000_000, 'x'), () => process.exit(1));
+    setTimeout(() => process.exit(7), 1);`;
+  // Node gives a child a socket as its standard output, which is not read here.
+  const child = spawn('sh', ['-c', shell, process.execPath, '--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (part: string) => (said += part));
+  while (!said.includes('ended')) await once(child.stderr, 'data');
+  expect(said).toContain('ended 7');
+  if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
 });

@@ -1,0 +1,15 @@
+import { renderAccessRecord, type Decision } from '@edict/engine';
+import { printJson, type Io, type OutputFormat } from '../io.ts';
+
+/** Prints a decision: as text its outcome and each policy that had a say, as JSON with its access record. */
+export function printDecision(io: Io, { allow, record }: Decision, output: OutputFormat): void {
+  if (output === 'json') {
+    printJson(io, { allow, record: record === undefined ? undefined : (JSON.parse(renderAccessRecord(record)) as unknown) });
+    return;
+  }
+  io.stdout(`${allow ? 'GRANT' : 'DENY'}\n`);
+  for (const { phase, id, decision, reasonCode, reason } of record?.references ?? []) {
+    const why = reasonCode === 'POLICY_OUTCOME' ? '' : `  ${reasonCode}${reason === '' ? '' : `: ${reason}`}`;
+    io.stdout(`  ${phase.padEnd(9)}${decision.padEnd(6)}${id}${why}\n`);
+  }
+}

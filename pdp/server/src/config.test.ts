@@ -1,0 +1,53 @@
+import { expect, test } from '@jest/globals';
+import { describeConfig, loadConfig } from './config.ts';
+
+const REQUIRED = { EDICT_PDP_OPERATOR_ADDRESS: 'edict:8443', EDICT_PDP_BUNDLES_URL: 'https://edict:8444' };
+
+test('only the operator has to be named; everything else has a default', () => {
+  const config = loadConfig(REQUIRED);
+  expect(config).toMatchObject({
+    EDICT_PDP_LISTEN_PORT: 8181,
+    EDICT_PDP_AUDIT_ON_FULL: 'Drop',
+    EDICT_PDP_INCLUDE_ALL: 'true',
+  });
+  // The largest body that the reference engine's contract has.
+  expect(config.EDICT_PDP_MAX_BODY_BYTES).toBeGreaterThan(5_000_124);
+});
+
+test('an empty variable counts as not set', () => {
+  expect(loadConfig({ ...REQUIRED, EDICT_PDP_LISTEN_PORT: '' }).EDICT_PDP_LISTEN_PORT).toBe(8181);
+});
+
+test('all problems are told together, each with the name of its variable', () => {
+  expect(() =>
+    loadConfig({
+      EDICT_PDP_BUNDLES_URL: 'http://edict:8444',
+      EDICT_PDP_LISTEN_PORT: '65536',
+      EDICT_PDP_MAX_STEPS: '1e9',
+      EDICT_PDP_AUDIT_ON_FULL: 'drop',
+      EDICT_PDP_REQUEST_TIMEOUT_MS: '0',
+    }),
+  ).toThrow(
+    new Error(
+      [
+        'invalid configuration:',
+        '  EDICT_PDP_LISTEN_PORT: Too big: expected number to be <=65535',
+        '  EDICT_PDP_OPERATOR_ADDRESS: is required',
+        '  EDICT_PDP_BUNDLES_URL: must be an https URL',
+        '  EDICT_PDP_MAX_STEPS: must be a whole number',
+        '  EDICT_PDP_REQUEST_TIMEOUT_MS: Too small: expected number to be >=100',
+        '  EDICT_PDP_AUDIT_ON_FULL: Invalid option: expected one of "Drop"|"Refuse"',
+      ].join('\n'),
+    ),
+  );
+});
+
+test.each(['-1', '1.5', '0x10', ' 1', 'ten'])('%p is not a port', (port) => {
+  expect(() => loadConfig({ ...REQUIRED, EDICT_PDP_LISTEN_PORT: port })).toThrow('EDICT_PDP_LISTEN_PORT');
+});
+
+test('the table has every variable with its meaning and default', () => {
+  const lines = describeConfig().split('\n');
+  expect(lines).toHaveLength(Object.keys(loadConfig(REQUIRED)).length);
+  for (const line of lines) expect(line).toMatch(/^ {2}EDICT_PDP_[A-Z_]+ +\S.*(\(default .*\)|Required\.)$/);
+});

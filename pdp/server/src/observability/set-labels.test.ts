@@ -1,0 +1,25 @@
+import { expect, test } from '@jest/globals';
+import { MAX_SET_LABELS, OTHER_SETS, SetLabels } from './set-labels.ts';
+
+test('so many sets are named and all others share one label, whatever the order they are asked for in', () => {
+  const labels = new SetLabels(2);
+  expect(['a/a', 'b/b', 'c/c', 'a/a', 'c/c'].map((set) => labels.of(set))).toStrictEqual([
+    'a/a',
+    'b/b',
+    OTHER_SETS,
+    'a/a',
+    OTHER_SETS,
+  ]);
+});
+
+test('a set that goes frees its label and tells whether there is a time series to remove', () => {
+  const labels = new SetLabels(1);
+  labels.of('a/a');
+  expect([labels.forget('b/b'), labels.forget('a/a'), labels.of('b/b')]).toStrictEqual([undefined, 'a/a', 'b/b']);
+});
+
+test('the default bound holds', () => {
+  const labels = new SetLabels();
+  const values = Array.from({ length: MAX_SET_LABELS + 5 }, (_, index) => labels.of(`n/${index}`));
+  expect(new Set(values).size).toBe(MAX_SET_LABELS + 1);
+});

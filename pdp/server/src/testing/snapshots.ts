@@ -1,0 +1,15 @@
+import type { DomainModel } from '@edict/bundle';
+import { compileSnapshot, loadSnapshot, type Snapshot } from '@edict/engine';
+import { craneDomain } from './revisions.ts';
+
+/** Compiles domains that are known to be good. */
+export function snapshotOf(domains: readonly DomainModel[]): Snapshot {
+  const result = compileSnapshot(domains);
+  if (!result.ok) throw new Error(result.problems.map(({ message }) => message).join('\n'));
+  return loadSnapshot(result.compiled);
+}
+
+/** The snapshot of one {@link craneDomain}. */
+export function craneSnapshot(limit: number): Snapshot {
+  return snapshotOf([craneDomain(limit)]);
+}
