@@ -16,7 +16,7 @@ import { startPodDirectory } from './kube/pod-directory.ts';
 import { loadSigningKeys } from './kube/signing-key.ts';
 import { createTokenReviewer } from './kube/token-reviewer.ts';
 import { createTrustPublisher } from './kube/trust-publisher.ts';
-import { writeWebhookTrust } from './kube/webhook-trust.ts';
+import { createWebhookTrust } from './kube/webhook-trust.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { startStatusServer } from './observability/status-server.ts';
 import { OPERATOR_LIMITS } from './operator-types.ts';
@@ -89,23 +89,16 @@ async function run(config: Config): Promise<void> {
         maxDomainBytes: OPERATOR_LIMITS.maxDomainBytes,
       }),
   });
-  const trustWebhook = (next: ServingCertificates): void => {
-    const name = config.EDICT_OPERATOR_WEBHOOK_CONFIGURATION;
-    if (name === '') return;
-    writeWebhookTrust(objects, name, next.trustBundle).then(
-      (found) => {
-        if (!found) logger.warn('there is no webhook configuration', { name });
-      },
-      (error: unknown) => logger.error('the webhook configuration was not written', { name, error: String(error) }),
-    );
-  };
+  const webhookName = config.EDICT_OPERATOR_WEBHOOK_CONFIGURATION;
+  const webhookTrust =
+    webhookName === '' ? undefined : createWebhookTrust({ objects, name: webhookName, clock, log: logger });
   rotation.tell = (next) => {
     current = next;
     webhook.setCertificate(next.certificate, next.privateKey);
-    trustWebhook(next);
+    webhookTrust?.keep(next.trustBundle);
     leadership?.trust.publish({ ca: next.trustBundle, keys: signing.trusted });
   };
-  trustWebhook(current);
+  webhookTrust?.keep(current.trustBundle);
 
   const pods = startPodDirectory({
     client,
@@ -210,6 +203,7 @@ async function run(config: Config): Promise<void> {
     await leadership?.stop();
     await elector.stop();
     certificates.stop();
+    webhookTrust?.stop();
     await Promise.all([streams.close(), artifacts.close(), webhook.close(), pods.stop(), checker.close()]);
     await store.close();
   };

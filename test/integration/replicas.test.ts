@@ -76,7 +76,7 @@ async function exposeWebhook(port: number): Promise<void> {
       });
       return (found?.webhooks[0]?.clientConfig.caBundle ?? '') !== '';
     },
-    { timeoutMs: 75_000 },
+    { timeoutMs: 10_000 },
   );
 }
 

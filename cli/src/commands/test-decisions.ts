@@ -60,12 +60,16 @@ async function readSuite(file: string): Promise<readonly TestCase[]> {
   try {
     document = load(bytes.toString(), { filename: file });
   } catch (error) {
-    if (error instanceof YAMLException) throw new CommandError(`${file}: not valid YAML: ${error.reason}${placeOf(error)}`);
+    if (error instanceof YAMLException) throw new CommandError(`${file}${placeOf(error)}: not valid YAML: ${error.reason}`);
     throw error;
   }
   const suite = Suite.safeParse(document ?? {});
   if (!suite.success) throw new CommandError(`${file} is not a test suite:\n${z.prettifyError(suite.error)}`);
   return suite.data.tests ?? [];
+}
+
+function placeOf({ mark }: YAMLException): string {
+  return mark === undefined ? '' : `:${mark.line + 1}:${mark.column + 1}`;
 }
 
 function run(snapshot: Snapshot, { name, porc, result }: TestCase): TestResult {

@@ -1,14 +1,18 @@
-import type { PolicyRevision, PolicySet } from '@edict/crds';
+import type { PolicyDomain, PolicyRevision, PolicySet } from '@edict/crds';
 import type { PdpListing } from '@edict/protocol';
 
 /** What the fleet commands need of a running Edict, in a cluster or all-in-one. Throws `CommandError` when it can't be reached. */
 export interface Fleet {
   /** Sets of the namespace, by name. */
   readonly sets: () => Promise<readonly PolicySet[]>;
-  /** Revisions of the namespace, newest first. */
+  /** Domains of the namespace, by name. */
+  readonly domains: () => Promise<readonly PolicyDomain[]>;
+  /** Revisions of the namespace, in no order. */
   readonly revisions: () => Promise<readonly PolicyRevision[]>;
   /** Every PDP that the operator's leader knows. */
   readonly pdps: () => Promise<readonly PdpListing[]>;
+  /** What is wrong with files that are not objects yet, one line each. Only the all-in-one has files. */
+  readonly problems: () => Promise<readonly string[]>;
   /** Sets or removes `spec.rollbackTo`. */
   readonly rollBack: (set: string, toRevision: number | null) => Promise<void>;
   readonly namespace: string;

@@ -1,9 +1,8 @@
-import { API_VERSION } from '@edict/crds';
 import { isStoreError, systemClock } from '@edict/operator';
-import { createKubeClient, createKubeStore, loadKubeConfig, type KubeClient } from '@edict/operator/kube';
+import { createKubeClient, createKubeStore, loadKubeConfig, objectPath, type KubeClient } from '@edict/operator/kube';
 import type { PdpListing } from '@edict/protocol';
 import type { Fleet, FleetOptions } from '../fleet/fleet.ts';
-import { CommandError } from '../io.ts';
+import { CommandError, messageOf } from '../io.ts';
 
 /** Field manager of the fields that this command sets. */
 const FIELD_MANAGER = 'kubectl-edict';
@@ -14,39 +13,32 @@ const OPERATOR_PORT = 8080;
 
 /** A cluster, over its apiserver with the user's own credentials. */
 export function createKubeFleet(options: FleetOptions): Fleet {
-  const config = loadKubeConfig(options.kubeconfig);
-  if (options.context !== undefined) config.setCurrentContext(options.context);
+  const config = configOf(options);
   const contextNamespace = config.getContextObject(config.getCurrentContext())?.namespace;
   const namespace = options.namespace ?? contextNamespace ?? 'default';
   const client = createKubeClient({ config });
   const store = createKubeStore({ client, clock: systemClock, random: Math.random, onRestart: () => undefined });
-  const asking = `asking the operator in namespace ${options.operatorNamespace} (see --operator-namespace)`;
-  const said = async <T>(what: string, work: Promise<T>): Promise<T> => {
-    try {
-      return await work;
-    } catch (error) {
-      if (isStoreError(error)) throw new CommandError(`${what}: ${error.message}`);
-      throw error;
-    }
-  };
   return {
     namespace,
     sets: async () => await said('policysets', store.list('PolicySet', { namespace })),
-    revisions: async () => {
-      const revisions = await said('policyrevisions', store.list('PolicyRevision', { namespace }));
-      return revisions.toSorted((a, b) => b.spec.n - a.spec.n);
-    },
-    pdps: async () => (await said(asking, askLeader(client, options.operatorNamespace))) as readonly PdpListing[],
-    rollBack: async (name, rollbackTo) => {
-      const metadata = { namespace, name };
-      const spec = rollbackTo === null ? {} : { rollbackTo };
+    domains: async () => await said('policydomains', store.list('PolicyDomain', { namespace })),
+    revisions: async () => await said('policyrevisions', store.list('PolicyRevision', { namespace })),
+    problems: () => Promise.resolve([]),
+    pdps: async () =>
       await said(
-        `policyset ${name}`,
-        store.apply(
-          { apiVersion: API_VERSION, kind: 'PolicySet', metadata, spec },
-          { fieldManager: FIELD_MANAGER, force: true },
-        ),
-      );
+        `asking the operator in namespace ${options.operatorNamespace} (see --operator-namespace)`,
+        askLeader(client, options.operatorNamespace),
+      ),
+    rollBack: async (name, rollbackTo) => {
+      // A patch of one field, whoever owns it: an applied empty spec would leave what "kubectl edit" wrote.
+      const request = client.request({
+        method: 'PATCH',
+        path: objectPath('PolicySet', { namespace, name }),
+        query: { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict' },
+        contentType: 'application/merge-patch+json',
+        body: { spec: { rollbackTo } },
+      });
+      await said(`policyset ${name}`, request);
     },
     close: async () => {
       await store.close();
@@ -55,8 +47,34 @@ export function createKubeFleet(options: FleetOptions): Fleet {
   };
 }
 
+function configOf({ kubeconfig, context }: FleetOptions): ReturnType<typeof loadKubeConfig> {
+  try {
+    const config = loadKubeConfig(kubeconfig);
+    if (context === undefined) return config;
+    if (config.getContextObject(context) === null) {
+      const known = config.getContexts().map(({ name }) => name);
+      throw new CommandError(`no context named ${context} in the kubeconfig; there are: ${known.join(', ')}`);
+    }
+    config.setCurrentContext(context);
+    return config;
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(`cannot use the kubeconfig${kubeconfig === undefined ? '' : ` ${kubeconfig}`}: ${messageOf(error)}`);
+  }
+}
+
+/** What the apiserver refuses, in words that name what was asked for. */
+async function said<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isStoreError(error)) throw new CommandError(`${what}: ${error.message}`);
+    throw error;
+  }
+}
+
 /** Only the leader hears the PDPs: find it by its Lease and ask it through the apiserver. */
-async function askLeader(client: KubeClient, namespace: string): Promise<unknown> {
+async function askLeader(client: KubeClient, namespace: string): Promise<readonly PdpListing[]> {
   const lease = (await client.request({
     method: 'GET',
     path: `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEASE}`,
@@ -64,5 +82,6 @@ async function askLeader(client: KubeClient, namespace: string): Promise<unknown
   const leader = lease.spec?.holderIdentity ?? '';
   if (leader === '') throw new CommandError(`no operator leads in namespace ${namespace} at the moment`);
   const pod = `http:${leader}:${OPERATOR_PORT}`;
-  return await client.request({ method: 'GET', path: `/api/v1/namespaces/${namespace}/pods/${pod}/proxy/v1/pdps` });
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}/proxy/v1/pdps`;
+  return (await client.request({ method: 'GET', path })) as readonly PdpListing[];
 }

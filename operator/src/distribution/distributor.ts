@@ -24,6 +24,8 @@ import { ProgressWriter } from './progress-writer.ts';
 
 /** Period of the machine's clock. */
 const TICK_MS = 500;
+/** Events of so many milliseconds share one look at the counts: those cost in proportion to the fleet. */
+const REPORT_MS = 20;
 /** Share of the streams that each second of a drain sends elsewhere. */
 const DRAIN_SHARE = 0.1;
 
@@ -71,6 +73,8 @@ export function createDistributor(options: DistributorOptions): Distributor {
   let closed = false;
   let counter = 0;
   let cancelTick: (() => void) | undefined;
+  let cancelReports: (() => void) | undefined;
+  const changed = new Set<SetKey>();
   const now = (): Instant => ({ mono: clock.monotonic(), wall: clock.now() });
   const machine = new OperatorMachine(
     {
@@ -85,12 +89,17 @@ export function createDistributor(options: DistributorOptions): Distributor {
 
   function step(event: OperatorEvent): void {
     if (closed) return;
-    const changed = new Set<SetKey>();
-    for (const effect of machine.step(event, now())) perform(effect, changed);
-    for (const set of changed) report(set);
+    for (const effect of machine.step(event, now())) perform(effect);
+    if (changed.size > 0) cancelReports ??= clock.schedule(REPORT_MS, reportChanged);
   }
 
-  function perform(effect: OperatorEffect, changed: Set<SetKey>): void {
+  function reportChanged(): void {
+    cancelReports = undefined;
+    for (const set of changed) report(set);
+    changed.clear();
+  }
+
+  function perform(effect: OperatorEffect): void {
     switch (effect.type) {
       case 'send':
         peers.get(effect.sessionId)?.outbox.send(effect.message);
@@ -216,6 +225,7 @@ export function createDistributor(options: DistributorOptions): Distributor {
     closed = true;
     unsubscribe();
     cancelTick?.();
+    cancelReports?.();
     writer.close();
     for (const { stream } of peers.values()) stream.close({ code: 'Unavailable', reason: 'this replica is closing' });
     peers.clear();

@@ -20,6 +20,9 @@ export interface RevisionDeps {
   readonly now: () => number;
 }
 
+/** What a revision's `activeCount` reads when no PDP is there. */
+const NOBODY = '0/0';
+
 /** Writes what the distribution reports into the status of one revision. */
 export async function reconcileRevision(key: string, deps: RevisionDeps): Promise<ReconcileResult> {
   const { world, store, board, events, metrics, now } = deps;

@@ -1,5 +1,5 @@
 import { isSameRevision, type NodeId } from '../identifiers.ts';
-import { isAhead, refusesForGood, serves, type NodeView } from './node.ts';
+import { isAhead, serves, type NodeView } from './node.ts';
 import type { AbortCause, RolloutOptions } from './observation.ts';
 import type { OpenRollout } from './summary.ts';
 
@@ -37,11 +37,6 @@ export function hasPrepared(node: NodeView, rollout: OpenRollout): boolean {
   );
 }
 
-/** The first PDP, required or not, that refused the content for good: nobody is to serve what someone can never load. */
-function refuser(nodes: ReadonlyMap<NodeId, NodeView>, rollout: OpenRollout): NodeView | undefined {
-  return nodes.values().find((node) => refusesForGood(node, rollout.revision));
-}
-
 /** Who refused, and why. */
 export function refusalText(node: NodeView): string {
   return `${node.name || node.nodeId}: ${node.nack?.text ?? 'refused'}`;
@@ -53,21 +48,23 @@ export function refusalText(node: NodeView): string {
  * revision is decided, so that whoever joins gets it.
  */
 export function evaluateGate({ rollout, nodes, options, now }: GateInput): GateVerdict {
-  const refused = refuser(nodes, rollout);
-  const refusal = rollout.refusal ?? (refused === undefined ? undefined : refusalText(refused));
-  if (refusal !== undefined) return { type: 'Abort', cause: { reason: 'Nack', message: refusal } };
-  for (const nodeId of rollout.required) if (!nodes.has(nodeId)) rollout.required.delete(nodeId);
-  const required = [...rollout.required].map((nodeId) => nodes.get(nodeId)).filter((node) => node !== undefined);
-  if (required.length === 0)
+  if (rollout.refusal !== undefined) return { type: 'Abort', cause: { reason: 'Nack', message: rollout.refusal } };
+  const late: NodeView[] = [];
+  for (const nodeId of rollout.required) {
+    const node = nodes.get(nodeId);
+    if (node === undefined) rollout.required.delete(nodeId);
+    else if (!hasPrepared(node, rollout)) late.push(node);
+  }
+  const count = rollout.required.size;
+  if (count === 0) {
     return (rollout.requiredAtStart ?? 0) > 0 ? { type: 'Restart' } : { type: 'Commit', laggards: [] };
-  const late = required.filter((node) => !hasPrepared(node, rollout));
-  const prepared = required.length - late.length;
-  if (prepared >= Math.max(1, atLeast(options.requirePreparedPercent, required.length)))
-    return { type: 'Commit', laggards: [] };
+  }
+  const prepared = count - late.length;
+  if (prepared >= Math.max(1, atLeast(options.requirePreparedPercent, count))) return { type: 'Commit', laggards: [] };
   if (rollout.deadlineAt === undefined || now < rollout.deadlineAt) return { type: 'Wait' };
-  const allowed = atMost(options.maxLaggardsPercent, rollout.requiredAtStart ?? required.length);
+  const allowed = atMost(options.maxLaggardsPercent, rollout.requiredAtStart ?? count);
   if (prepared > 0 && late.length <= allowed) return { type: 'Commit', laggards: late.map(({ nodeId }) => nodeId) };
-  return { type: 'Abort', cause: { reason: 'Timeout', message: timeoutMessage(late, required.length) } };
+  return { type: 'Abort', cause: { reason: 'Timeout', message: timeoutMessage(late, count) } };
 }
 
 function timeoutMessage(late: readonly NodeView[], required: number): string {

@@ -88,7 +88,8 @@ export class SetRollout {
     if (staged !== undefined && staged.setUid === this.#observation.setUid && this.#known.get(staged.n) === 'Abort') {
       this.#announce(node, { type: 'Abort', set: this.#observation.set, revision: staged, reason: 'Superseded' });
     }
-    return this.#settle(now);
+    this.#noteRefusal(node);
+    return this.#settle(now, node);
   }
 
   /** The stream of a PDP ended. It stays required until its pod is gone. */
@@ -122,7 +123,7 @@ export class SetRollout {
         this.#takeNack(node, message, now);
         break;
     }
-    return this.#settle(now);
+    return this.#settle(now, node);
   }
 
   /** A PDP's heartbeat, for this set. Cheap when it says nothing new. */
@@ -139,7 +140,7 @@ export class SetRollout {
     const after = `${node.active?.setUid}/${node.active?.n}/${node.staged?.n}`;
     if (before !== after || prepares) {
       if (serves(node, open)) this.#noteActive(now);
-      return this.#settle(now);
+      return this.#settle(now, node);
     }
     this.#tell(node, now);
     return this.#take();
@@ -256,9 +257,7 @@ export class SetRollout {
     node.nack = { revision, phase, code, deterministic, text: describeNack(message), engineVersion };
     if (isSameRevision(node.prepared, revision)) node.prepared = undefined;
     if (deterministic) {
-      const rollout = this.#rollout;
-      // Kept with the rollout: the refusal stands even if the PDP that gave it is gone before the abort is written.
-      if (rollout !== undefined && isSameRevision(rollout.revision, revision)) rollout.refusal ??= refusalText(node);
+      this.#noteRefusal(node);
       return;
     }
     const { retryBaseMs, retryMaxMs } = this.#deps.tuning;
@@ -269,12 +268,22 @@ export class SetRollout {
     node.sent = undefined;
   }
 
-  /** Brings everything to where it should be: gone PDPs out, decisions asked for, phases moved, PDPs told. */
-  #settle(now: Instant): readonly RolloutEffect[] {
-    this.#dropGone(now);
+  /**
+   * Brings everything to where it should be: decisions asked for, phases moved, PDPs told. Given the one PDP that an event
+   * was about, the others are looked at only if the rollout itself moved: a fleet's answers must not cost its square.
+   */
+  #settle(now: Instant, touched?: NodeView): readonly RolloutEffect[] {
+    if (touched === undefined) this.#dropGone(now);
+    const before = this.#standing();
     this.#advance(now);
-    for (const node of this.#nodes.values()) this.#tell(node, now);
+    if (touched !== undefined && this.#standing() === before) this.#tell(touched, now);
+    else for (const node of this.#nodes.values()) this.#tell(node, now);
     return this.#take();
+  }
+
+  /** What every PDP is told depends on this and on the PDP itself. */
+  #standing(): string {
+    return `${this.#committed?.n}/${this.#rollout?.revision.n}/${this.#rollout?.phase}`;
   }
 
   #take(): readonly RolloutEffect[] {
@@ -358,6 +367,7 @@ export class SetRollout {
       }
     }
     this.#rollout = { revision, phase: 'Pending', required: new Set() };
+    for (const node of this.#nodes.values()) this.#noteRefusal(node);
   }
 
   /** Fixes who is required: the PDPs connected now. Later ones never enter. */
