@@ -8,7 +8,20 @@ const file = new URL('../package-lock.json', import.meta.url);
 const lock = JSON.parse(readFileSync(file, 'utf8'));
 
 const SYSTEMS = ['darwin', 'win32', 'freebsd', 'android', 'openharmony', 'linux', 'aix', 'sunos', 'netbsd', 'openbsd'];
-const ARCHITECTURES = ['x64', 'arm64', 'ia32', 'ppc64', 'riscv64', 's390x', 'loong64', 'mips64el', 'wasm32', 'aarch64', 'armv7', 'arm'];
+const ARCHITECTURES = [
+  'x64',
+  'arm64',
+  'ia32',
+  'ppc64',
+  'riscv64',
+  's390x',
+  'loong64',
+  'mips64el',
+  'wasm32',
+  'aarch64',
+  'armv7',
+  'arm',
+];
 
 /** The os, cpu and libc of a platform package, as its name tells them. */
 function platformOf(name) {
@@ -17,7 +30,11 @@ function platformOf(name) {
   const cpu = ARCHITECTURES.find((architecture) => words.some((word) => word === architecture));
   if (os === undefined) return undefined;
   const node = { aarch64: 'arm64', armv7: 'arm' }[cpu] ?? cpu;
-  const libc = words.some((word) => word.startsWith('musl')) ? ['musl'] : words.some((word) => word.startsWith('gnu')) ? ['glibc'] : undefined;
+  const libc = words.some((word) => word.startsWith('musl'))
+    ? ['musl']
+    : words.some((word) => word.startsWith('gnu'))
+      ? ['glibc']
+      : undefined;
   return { os: [os], ...(node === undefined ? {} : { cpu: [node] }), ...(libc === undefined ? {} : { libc }) };
 }
 
@@ -32,7 +49,11 @@ for (const entry of Object.values({ ...lock.packages })) {
   }
 }
 const root = lock.packages[''];
-const sorted = Object.fromEntries(Object.entries(lock.packages).filter(([place]) => place !== '').sort(([a], [b]) => a.localeCompare(b, 'en')));
+const sorted = Object.fromEntries(
+  Object.entries(lock.packages)
+    .filter(([place]) => place !== '')
+    .sort(([a], [b]) => a.localeCompare(b, 'en')),
+);
 lock.packages = { '': root, ...sorted };
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
 console.log(`${added} platform packages added`);

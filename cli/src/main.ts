@@ -21,9 +21,9 @@ const io: Io = {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
   stdin: async () => await buffer(process.stdin),
-  isTerminal: process.stdout.isTTY && process.env['TERM'] !== 'dumb',
-  // Neither is there when stdout is a pipe, whatever their types say.
-  columns: (process.stdout.columns as number | undefined) ?? 80,
+  // Neither is there when stdout is no terminal, whatever their types say.
+  isTerminal: process.stdout.isTTY ? process.env['TERM'] !== 'dumb' : false,
+  columns: process.stdout.isTTY ? process.stdout.columns : 80,
   interrupted: () => (interrupts ??= catchInterrupts()),
 };
 

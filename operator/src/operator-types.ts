@@ -42,11 +42,6 @@ export interface OperatorOptions {
   readonly checker?: DomainChecker;
   readonly limits?: Partial<OperatorLimits>;
   readonly tuning?: Partial<OperatorTuning>;
-  /**
-   * `in-process` (default): the operator leads from `start` on, with a distributor of its own. `external`: several replicas
-   * share the store, the caller says who leads, and gives {@link Operator.backend} to a distribution server.
-   */
-  readonly distribution?: 'in-process' | 'external';
 }
 
 /** Bounds of the controllers, each with its default. */
@@ -74,24 +69,19 @@ export const OPERATOR_LIMITS: OperatorLimits = {
 
 /** An operator: controllers and distribution over one store, in one process. Started once, stopped once. */
 export interface Operator {
-  /** Resolves once every kind has been listed. With distribution `in-process` it leads from then on. */
+  /** Resolves once every kind has been listed, and reconciling and distributing have begun. */
   readonly start: () => Promise<void>;
-  /** Begins to reconcile: this replica leads now. With distribution `external` only. Safe to repeat. */
-  readonly lead: () => void;
-  /** Ends reconciling; resolves when nothing is under way any more. The caches and the backend stay as they are. */
-  readonly follow: () => Promise<void>;
   /** Ends streams, workers and watches; the store stays open, as it belongs to the caller. */
   readonly stop: () => Promise<void>;
   /** True between the end of `start` and `stop`. */
   readonly isReady: () => boolean;
-  /** Takes PDP streams over any transport. Throws before `start` has resolved, and with distribution `external`. */
+  /** Takes PDP streams over any transport. Throws before `start` has resolved. */
   readonly distributor: () => Distributor;
   /** Where artifacts come from: what a transport in the same process fetches from. Throws before `start` has resolved. */
   readonly backend: () => DistributionBackend;
   /** The caches of the store's kinds, for those who show them. Throws before `start` has resolved. */
   readonly world: () => World;
   readonly metrics: OperatorMetrics;
-  readonly distributionMetrics: DistributionMetrics;
   /** True while nothing is queued and no reconcile is under way: all is as it should be, until the next change. */
   readonly isIdle: () => boolean;
 }

@@ -28,14 +28,9 @@ export function createOperator(options: OperatorOptions): Operator {
 interface Running {
   readonly world: World;
   readonly backend: StoreBackend;
-  readonly board: RolloutBoard;
-  readonly bytes: BundleBytes;
-  readonly router: Router;
-}
-
-interface Leading {
   readonly queues: Queues;
-  readonly distributor: Distributor | undefined;
+  readonly distributor: Distributor;
+  readonly router: Router;
 }
 
 class ComposedOperator {
@@ -47,8 +42,9 @@ class ComposedOperator {
   readonly #limits;
   /** When this process last wrote which status. */
   readonly #statusWrites = new Map<string, number>();
+  /** From the first moment, so that whoever stops a start that never ends finds it. */
+  #watches: World | undefined;
   #running: Running | undefined;
-  #leading: Leading | undefined;
   #isStopped = false;
 
   constructor(options: OperatorOptions) {
@@ -63,20 +59,13 @@ class ComposedOperator {
   face(): Operator {
     return {
       start: () => this.#start(),
-      lead: () => this.#lead(),
-      follow: () => this.#follow(),
       stop: () => this.#stop(),
       isReady: () => this.#running !== undefined && !this.#isStopped,
-      distributor: () => {
-        const distributor = this.#leading?.distributor;
-        if (distributor === undefined) throw new Error('the operator does not distribute in this process');
-        return distributor;
-      },
+      distributor: () => this.#expect().distributor,
       backend: () => this.#expect().backend,
       world: () => this.#expect().world,
       metrics: this.#metrics,
-      distributionMetrics: this.#distributionMetrics,
-      isIdle: () => Object.values(this.#leading?.queues ?? {}).every((queue: WorkQueue) => queue.isIdle()),
+      isIdle: () => Object.values(this.#expect().queues).every((queue: WorkQueue) => queue.isIdle()),
     };
   }
 
@@ -86,7 +75,8 @@ class ComposedOperator {
   }
 
   async #start(): Promise<void> {
-    const { store, events, identity, members } = this.#options;
+    if (this.#watches !== undefined || this.#isStopped) throw new Error('an operator is started once');
+    const { store } = this.#options;
     const router = new Router();
     const world: World = {
       domains: store.watch('PolicyDomain', {}, (event) => router.domainChanged(event.object)),
@@ -94,17 +84,14 @@ class ComposedOperator {
       revisions: store.watch('PolicyRevision', {}, (event) => router.revisionChanged(event.object)),
       bundles: store.watch('PolicyBundle', {}, (event) => router.bundleChanged(event.object)),
     };
-    try {
-      await Promise.all([world.domains.synced, world.sets.synced, world.revisions.synced, world.bundles.synced]);
-    } catch (error) {
-      await stopWatches(world);
-      throw error;
-    }
-    // Another call may have stopped us while the lists were read.
-    if (this.#isStopped) {
-      await stopWatches(world);
-      return;
-    }
+    this.#watches = world;
+    // Rejects if it is stopped meanwhile.
+    await Promise.all([world.domains.synced, world.sets.synced, world.revisions.synced, world.bundles.synced]);
+    this.#running = this.#run(world, router);
+  }
+
+  #run(world: World, router: Router): Running {
+    const { store, events, identity, members } = this.#options;
     const bytes = new BundleBytes(store);
     const board = new RolloutBoard((set) => router.progressed(set));
     const backend = createStoreBackend({
@@ -117,33 +104,13 @@ class ComposedOperator {
       now: this.#clock.now,
       ...(members === undefined ? {} : { members }),
     });
-    router.onDistributionChange(backend.changed);
-    this.#running = { world, backend, board, bytes, router };
-    if (this.#options.distribution !== 'external') this.#lead();
+    const queues = this.#createQueues(world, board, bytes);
+    const distributor = this.#createDistributor(backend);
+    router.connect(world, queues, backend.changed);
+    return { world, backend, queues, distributor, router };
   }
 
-  #lead(): void {
-    const running = this.#expect();
-    if (this.#leading !== undefined || this.#isStopped) return;
-    const queues = this.#createQueues(running);
-    const distributor =
-      this.#options.distribution === 'external' ? undefined : this.#createDistributor(running.backend);
-    this.#leading = { queues, distributor };
-    running.router.connect(running.world, queues);
-  }
-
-  async #follow(): Promise<void> {
-    const leading = this.#leading;
-    if (leading === undefined) return;
-    this.#leading = undefined;
-    this.#running?.router.disconnect();
-    leading.distributor?.close();
-    await Promise.all(Object.values(leading.queues).map((queue: WorkQueue) => queue.stop()));
-    // What PDPs told this replica is stale as soon as they speak to another.
-    this.#running?.board.clear();
-  }
-
-  #createQueues({ world, board, bytes }: Running): Queues {
+  #createQueues(world: World, board: RolloutBoard, bytes: BundleBytes): Queues {
     const { store, events, signingKey } = this.#options;
     const now = this.#clock.now;
     const metrics = this.#metrics;
@@ -208,8 +175,13 @@ class ComposedOperator {
   async #stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    await this.#follow();
-    if (this.#running !== undefined) await stopWatches(this.#running.world);
+    const running = this.#running;
+    if (running !== undefined) {
+      running.router.disconnect();
+      running.distributor.close();
+      await Promise.all(Object.values(running.queues).map((queue: WorkQueue) => queue.stop()));
+    }
+    if (this.#watches !== undefined) await stopWatches(this.#watches);
     if (this.#options.checker === undefined) await this.#checker.close();
   }
 }

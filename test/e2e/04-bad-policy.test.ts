@@ -54,7 +54,7 @@ test.each<[string, () => object, readonly RegExp[]]>([
           { mrn: 'mrn:iam:library:b', rego: 'package b', dependencies: ['mrn:iam:library:a'] },
         ],
       }),
-    [/mrn:iam:library:a/, /cycl/i],
+    [/mrn:iam:library:a/, /mrn:iam:library:b/, /circle/],
   ],
   ['a list where an object should be', () => withSpec({ roles: { mrn: 'one' } }), [/roles/]],
   [

@@ -45,7 +45,12 @@ async function decideRemotely(io: Io, url: string, body: Buffer, options: Decide
   if (options.probe) target.searchParams.set('probe', 'true');
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   if (options.set !== undefined) headers['policy-set'] = options.set;
-  const request = { method: 'POST', headers, body: new Uint8Array(body), signal: AbortSignal.timeout(REMOTE_TIMEOUT_MS) };
+  const request = {
+    method: 'POST',
+    headers,
+    body: new Uint8Array(body),
+    signal: AbortSignal.timeout(REMOTE_TIMEOUT_MS),
+  };
   const { response, text } = await ask(target, request);
   if (!response.ok) throw new CommandError(`${url} answered ${response.status}: ${text.trim()}`);
   const answer = Answer.safeParse(jsonOrUndefined(text));

@@ -29,7 +29,7 @@ export async function pdps(io: Io, fleet: Fleet, output: OutputFormat): Promise<
     ];
     if (sets.length === 0) return [about('', '', '', '', '')];
     return sets.map(({ set, active, staged, state, nack = '' }) =>
-      about(set, active === 0 ? '-' : String(active), staged > active ? String(staged) : "-", state, nack),
+      about(set, active === 0 ? '-' : String(active), staged > active ? String(staged) : '-', state, nack),
     );
   });
   io.stdout(table(['PDP', 'CONNECTED', 'SET', 'ACTIVE', 'STAGED', 'STATE', 'BEAT', 'ENGINE', 'NACK'], rows));

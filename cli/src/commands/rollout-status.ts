@@ -85,7 +85,8 @@ function conclude(io: Io, { views, problems }: Sight, { output }: RolloutStatusO
   if (output === 'text') {
     for (const { exceptions, message, set, refused } of failed) {
       if (refused.length === 0) io.stderr(`${set}: ${message}\n`);
-      for (const one of refused) io.stderr(`${set}: ${one.domain} is refused, what it said before serves on:\n  ${one.message}\n`);
+      for (const one of refused)
+        io.stderr(`${set}: ${one.domain} is refused, what it said before serves on:\n  ${one.message}\n`);
       for (const exception of exceptions) io.stderr(`  ${exception}\n`);
     }
   }
@@ -95,7 +96,8 @@ function conclude(io: Io, { views, problems }: Sight, { output }: RolloutStatusO
 
 function timeoutMessage(fleet: Fleet, views: readonly RolloutView[]): string {
   const waiting = views.filter(({ done }) => !done);
-  const names = waiting.length === 0 ? `a policy set in namespace ${fleet.namespace}` : waiting.map(({ set }) => set).join(', ');
+  const names =
+    waiting.length === 0 ? `a policy set in namespace ${fleet.namespace}` : waiting.map(({ set }) => set).join(', ');
   return [
     `timed out waiting for ${names}`,
     ...waiting.flatMap(({ message, exceptions }) => [message, ...exceptions].filter((line) => line !== '')),

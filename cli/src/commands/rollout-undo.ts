@@ -36,7 +36,8 @@ function chooseTarget(
   const history = `see ${program} rollout history ${set.metadata.name}`;
   if (toRevision === undefined) {
     const before = previous(set, revisions);
-    if (before === undefined) throw new CommandError(`${set.metadata.name} has no earlier committed revision; ${history}`);
+    if (before === undefined)
+      throw new CommandError(`${set.metadata.name} has no earlier committed revision; ${history}`);
     return before.spec.n;
   }
   const target = revisions.find(({ spec }) => spec.n === toRevision);

@@ -60,7 +60,8 @@ async function readSuite(file: string): Promise<readonly TestCase[]> {
   try {
     document = load(bytes.toString(), { filename: file });
   } catch (error) {
-    if (error instanceof YAMLException) throw new CommandError(`${file}${placeOf(error)}: not valid YAML: ${error.reason}`);
+    if (error instanceof YAMLException)
+      throw new CommandError(`${file}${placeOf(error)}: not valid YAML: ${error.reason}`);
     throw error;
   }
   const suite = Suite.safeParse(document ?? {});

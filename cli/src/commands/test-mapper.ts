@@ -16,7 +16,7 @@ export interface TestMapperOptions {
 /** `edict test mapper`: what the mapper makes of attributes, as JSON. Exit code 1 if it makes nothing of them. */
 export async function testMapper(io: Io, options: TestMapperOptions): Promise<void> {
   const { value } = await mapInput(io, options);
-  io.stdout(`${stringify(value as Value, { indentation: { prefix: '', indent: '  ' } })}\n`);
+  io.stdout(`${stringify(value, { indentation: { prefix: '', indent: '  ' } })}\n`);
 }
 
 /** `edict test envoy`: the mapper's PORC decided, as an Envoy authorization request would be. */

@@ -1,20 +1,20 @@
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { generateSigningKey } from '@edict/bundle';
-import { selectorMatches } from '@edict/crds';
 import {
   createOperator,
   formatFolderProblem,
+  isStoreError,
   openFolderStore,
   systemClock,
-  type MemberSource,
-  type Operator,
+  type EventSink,
+  type FolderStore,
 } from '@edict/operator';
-import { dialInMemory, type PeerIdentity } from '@edict/protocol';
-import { createLogger, startPdp, writeDescriptor, type Pdp, type WriteBytes } from '@edict/server';
+import { createLogger, writeDescriptor, type Pdp, type WriteBytes } from '@edict/server';
 import { Registry } from 'prom-client';
-import { CommandError, type Io } from '../io.ts';
+import { CommandError, messageOf, type Io } from '../io.ts';
 import { startLocalApi } from '../up/local-api.ts';
+import { localMembers, localPdpName, startLocalPdp } from '../up/local-pdps.ts';
 import { loadSigningKey } from '../up/signing-key.ts';
 
 export interface UpOptions {
@@ -31,141 +31,89 @@ export interface UpOptions {
 
 const NAMESPACE = 'default';
 const HOST = '127.0.0.1';
-const MAX_BODY_BYTES = 8_388_608;
-const MAX_STEPS = 10_000_000;
-const REQUEST_TIMEOUT_MS = 10_000;
-const AUDIT_BUFFER_BYTES = 16_777_216;
 const DRAIN_MS = 2000;
+const HIGHEST_PORT = 65_535;
 
 /**
  * `edict up`: operator and PDPs in one process, over a folder in place of the Kubernetes API and an in-memory stream in
- * place of gRPC. Everything else is the code that runs in a cluster. Runs until interrupted.
+ * place of gRPC. Everything else is the code that runs in a cluster. Runs until interrupted, then ends in order: PDPs
+ * drain, the operator stops, the folder is let go. So it does when a later part cannot start.
  */
 export async function up(io: Io, options: UpOptions): Promise<void> {
+  if (options.port + options.pdps - 1 > HIGHEST_PORT) {
+    throw new CommandError(`${options.pdps} PDPs from port ${options.port} on go beyond port ${HIGHEST_PORT}`);
+  }
+  const interrupted = io.interrupted();
   const folder = resolve(options.folder);
   const state = resolve(options.state ?? join(folder, '.edict'));
-  await mkdir(folder, { recursive: true });
-  await mkdir(state, { recursive: true });
+  // Undone in reverse, whether the user ends the process or a part fails to start.
+  await using parts = new AsyncDisposableStack();
+
   const logger = createLogger(options.logLevel, (line) => io.stderr(`${line}\n`));
+  const store = parts.adopt(await openStore(io, folder, state), (opened) => opened.close());
   const registry = new Registry();
-  const store = await openFolderStore({
-    folder,
-    stateDirectory: join(state, 'store'),
-    namespace: NAMESPACE,
-    clock: systemClock,
-    onProblems: (problems) => {
-      for (const problem of problems) io.stderr(`${formatFolderProblem(problem)}\n`);
-    },
-  });
+  const signingKey = await loadSigningKey(join(state, 'signing-key.json'), generateSigningKey);
   const operator = createOperator({
     store,
-    signingKey: await loadSigningKey(join(state, 'signing-key.json'), generateSigningKey),
+    signingKey,
     identity: 'edict-up',
     log: logger,
-    events: {
-      emit: ({ type, reason, message, regarding }) =>
-        logOf(type)(`${regarding.kind} ${regarding.name}: ${reason}: ${message}`),
-    },
+    events: eventsTo(io, (text) => logger.info(text)),
     registry,
-    members: localMembers(options.pdps),
+    members: localMembers(NAMESPACE, options.pdps),
   });
-  function logOf(type: 'Normal' | 'Warning'): (text: string) => void {
-    return type === 'Warning' ? (text) => io.stderr(`${text}\n`) : (text) => logger.info(text);
-  }
+  parts.defer(() => operator.stop());
   await operator.start();
+
   const records = await openRecords(options.records);
-  const fleet: Pdp[] = [];
-  for (let i = 0; i < options.pdps; i++) {
-    fleet.push(await startOne(nameOf(i), i, { options, state, operator, logger, write: records.write }));
-  }
+  parts.defer(records.close);
+  // Taken before the PDPs' ports: who asks this API is told of PDPs that are on their way.
   const api = await startLocalApi({ host: HOST, port: options.apiPort, store, operator, registry });
+  parts.defer(api.close);
+  const pdps: Pdp[] = [];
+  parts.defer(async () => {
+    await Promise.all(pdps.map((pdp) => pdp.drain(0, DRAIN_MS)));
+  });
+  const shared = { host: HOST, state, namespace: NAMESPACE, operator, signingKey, logger, write: records.write };
+  for (let i = 0; i < options.pdps; i++) {
+    pdps.push(await startLocalPdp(i, options.port === 0 ? 0 : options.port + i, shared));
+  }
+
   io.stdout(`folder ${folder}\n`);
-  for (const [i, pdp] of fleet.entries()) io.stdout(`PDP ${nameOf(i)} ${pdp.url}\n`);
+  for (const [i, pdp] of pdps.entries()) io.stdout(`PDP ${localPdpName(i)} ${pdp.url}\n`);
   io.stdout(`API ${api.url} (edict rollout status --server ${api.url})\nready\n`);
-  await interrupted(io.interrupted);
-  await Promise.all(fleet.map(async (pdp) => await pdp.drain(0, DRAIN_MS)));
-  await api.close();
-  await operator.stop();
-  await store.close();
-  await records.close();
+  await aborted(interrupted);
 }
 
-/** The PDPs of this process, as if they were pods of the default namespace with the labels of a fleet. */
-function localMembers(count: number): MemberSource {
-  const names = Array.from({ length: count }, (_, i) => nameOf(i));
-  return {
-    membersOf: ({ metadata, spec }) =>
-      new Map(
-        metadata.namespace === NAMESPACE
-          ? names
-              .filter((name) =>
-                selectorMatches(spec.pdps.selector, { 'app.kubernetes.io/component': 'pdp', 'edict.dev/pdp': name }),
-              )
-              .map((name) => [name, `${NAMESPACE}/${name}`])
-          : [],
-      ),
-    onChange: () => () => undefined,
-  };
-}
-
-function nameOf(index: number): string {
-  return `pdp-${index + 1}`;
-}
-
-interface Shared {
-  readonly options: UpOptions;
-  readonly state: string;
-  readonly operator: Operator;
-  readonly logger: ReturnType<typeof createLogger>;
-  readonly write: WriteBytes;
-}
-
-async function startOne(
-  name: string,
-  index: number,
-  { options, state, operator, logger, write }: Shared,
-): Promise<Pdp> {
-  const identity: PeerIdentity = {
-    nodeId: name,
-    podName: name,
-    namespace: NAMESPACE,
-    serviceAccount: 'edict-up',
-    sets: [],
-  };
-  const port = options.port === 0 ? 0 : options.port + index;
-  const dataDir = join(state, name);
-  await mkdir(dataDir, { recursive: true });
+/** Opens the folder for this process alone. */
+async function openStore(io: Io, folder: string, state: string): Promise<FolderStore> {
   try {
-    return await startPdp({
-      host: HOST,
-      port,
-      dataDir,
-      maxBodyBytes: MAX_BODY_BYTES,
-      maxSteps: MAX_STEPS,
-      includeAll: true,
-      requestTimeoutMs: REQUEST_TIMEOUT_MS,
-      auditBufferBytes: AUDIT_BUFFER_BYTES,
-      onAuditFull: 'Drop',
-      writeRecords: write,
-      logger: logger.child({ pdp: name }),
-      dial: dialInMemory(identity, (peer, stream) => operator.distributor().accept(peer, stream)),
-      fetchArtifact: async (_source, digest, signal) => {
-        const backend = operator.backend();
-        const bytes = (await backend.getManifest(digest, signal)) ?? (await backend.getBundle(digest, signal));
-        if (bytes === undefined) throw new Error(`no artifact ${digest}`);
-        return bytes;
-      },
-      trustedKeys: async () => {
-        const { keyId, publicKey } = await loadSigningKey(join(state, 'signing-key.json'), generateSigningKey);
-        return new Map([[keyId, publicKey]]);
+    await mkdir(folder, { recursive: true });
+    await mkdir(state, { recursive: true, mode: 0o700 });
+    return await openFolderStore({
+      folder,
+      stateDirectory: join(state, 'store'),
+      namespace: NAMESPACE,
+      clock: systemClock,
+      onProblems: (problems) => {
+        for (const problem of problems) io.stderr(`${formatFolderProblem(problem)}\n`);
       },
     });
   } catch (error) {
-    if (error !== null && typeof error === 'object' && 'code' in error && error.code === 'EADDRINUSE') {
-      throw new CommandError(`port ${port} is in use: choose another with --port, or --port 0 for free ones`);
-    }
-    throw error;
+    if (isStoreError(error, 'Unavailable')) throw new CommandError(`${folder} is in use: ${error.message}`);
+    throw new CommandError(`cannot use ${folder}: ${messageOf(error)}`);
   }
+}
+
+/** Events as `kubectl get events` would show them: warnings always, the rest to the log. */
+function eventsTo(io: Io, info: (text: string) => void): EventSink {
+  return {
+    emit: ({ type, reason, message, regarding }) => {
+      const text = `${regarding.kind} ${regarding.name}: ${reason}: ${message}`;
+      if (type === 'Warning') io.stderr(`${text}\n`);
+      else info(text);
+    },
+  };
 }
 
 async function openRecords(
@@ -173,11 +121,15 @@ async function openRecords(
 ): Promise<{ readonly write: WriteBytes; readonly close: () => Promise<void> }> {
   if (path === undefined) return { write: (_bytes, done) => done(null), close: () => Promise.resolve() };
   if (path === '-') return { write: writeDescriptor(1), close: () => Promise.resolve() };
-  const file: FileHandle = await open(path, 'a', 0o600);
-  return { write: writeDescriptor(file.fd), close: async () => await file.close() };
+  try {
+    const file = await open(path, 'a', 0o600);
+    return { write: writeDescriptor(file.fd), close: () => file.close() };
+  } catch (error) {
+    throw new CommandError(`cannot write access records to ${path}: ${messageOf(error)}`);
+  }
 }
 
-async function interrupted(signal: AbortSignal): Promise<void> {
+async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -1,5 +1,12 @@
 import { isStoreError, systemClock } from '@edict/operator';
-import { createKubeClient, createKubeStore, loadKubeConfig, objectPath, type KubeClient } from '@edict/operator/kube';
+import {
+  createKubeClient,
+  createKubeStore,
+  loadKubeConfig,
+  objectPath,
+  resourceOf,
+  type KubeClient,
+} from '@edict/operator/kube';
 import type { PdpListing } from '@edict/protocol';
 import type { Fleet, FleetOptions } from '../fleet/fleet.ts';
 import { CommandError, messageOf } from '../io.ts';
@@ -33,7 +40,7 @@ export function createKubeFleet(options: FleetOptions): Fleet {
       // A patch of one field, whoever owns it: an applied empty spec would leave what "kubectl edit" wrote.
       const request = client.request({
         method: 'PATCH',
-        path: objectPath('PolicySet', { namespace, name }),
+        path: objectPath(resourceOf('PolicySet'), name, namespace),
         query: { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict' },
         contentType: 'application/merge-patch+json',
         body: { spec: { rollbackTo } },
@@ -59,7 +66,9 @@ function configOf({ kubeconfig, context }: FleetOptions): ReturnType<typeof load
     return config;
   } catch (error) {
     if (error instanceof CommandError) throw error;
-    throw new CommandError(`cannot use the kubeconfig${kubeconfig === undefined ? '' : ` ${kubeconfig}`}: ${messageOf(error)}`);
+    throw new CommandError(
+      `cannot use the kubeconfig${kubeconfig === undefined ? '' : ` ${kubeconfig}`}: ${messageOf(error)}`,
+    );
   }
 }
 

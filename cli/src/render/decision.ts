@@ -4,7 +4,10 @@ import { printJson, type Io, type OutputFormat } from '../io.ts';
 /** Prints a decision: as text its outcome and each policy that had a say, as JSON with its access record. */
 export function printDecision(io: Io, { allow, record }: Decision, output: OutputFormat): void {
   if (output === 'json') {
-    printJson(io, { allow, record: record === undefined ? undefined : (JSON.parse(renderAccessRecord(record)) as unknown) });
+    printJson(io, {
+      allow,
+      record: record === undefined ? undefined : (JSON.parse(renderAccessRecord(record)) as unknown),
+    });
     return;
   }
   io.stdout(`${allow ? 'GRANT' : 'DENY'}\n`);

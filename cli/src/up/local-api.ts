@@ -1,15 +1,14 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Operator, Store } from '@edict/operator';
-import { isStoreError } from '@edict/operator';
+import { formatFolderProblem, isStoreError, type FolderStore, type Operator } from '@edict/operator';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
-import { CommandError } from '../io.ts';
+import { CommandError, messageOf } from '../io.ts';
 
 export interface LocalApiOptions {
   readonly host: string;
   readonly port: number;
-  readonly store: Store;
+  readonly store: FolderStore;
   readonly operator: Operator;
   readonly registry: Registry;
 }
@@ -35,14 +34,16 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
       ({ status, body, contentType = 'application/json' }) => {
         response.writeHead(status, { 'content-type': contentType }).end(body);
       },
-      (error: unknown) => response.writeHead(500).end(String(error)),
+      (error: unknown) => response.writeHead(500, { 'content-type': 'text/plain' }).end(`${messageOf(error)}\n`),
     );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(
         error.code === 'EADDRINUSE'
-          ? new CommandError(`port ${options.port} is in use: another "edict up"? choose one with --api-port`)
+          ? new CommandError(
+              `port ${options.port} of the API is in use (another "edict up"?): choose one with --api-port`,
+            )
           : error,
       ),
     );
@@ -60,32 +61,55 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
 }
 
 async function answer(request: IncomingMessage, { store, operator, registry }: LocalApiOptions): Promise<Answer> {
+  if (!isLoopback(request.headers.host)) return text(403, 'this API answers to this machine alone\n');
   const path = (request.url ?? '/').split('?')[0] ?? '/';
-  if (request.method === 'GET') {
-    if (path === '/v1/policysets') return json(await store.list('PolicySet'));
-    if (path === '/v1/policydomains') return json(await store.list('PolicyDomain'));
-    if (path === '/v1/policyrevisions') return json(await store.list('PolicyRevision'));
-    if (path === '/v1/pdps') return json(operator.distributor().pdps());
-    if (path === '/metrics') return { status: 200, body: await registry.metrics(), contentType: registry.contentType };
-  }
   const set = /^\/v1\/policysets\/([^/]+)\/([^/]+)$/.exec(path);
   if (request.method === 'PATCH' && set !== null) return await patchSet(request, store, set[1] ?? '', set[2] ?? '');
-  return { status: 404, body: 'not found\n', contentType: 'text/plain' };
+  if (request.method !== 'GET') return text(405, 'method not allowed\n');
+  switch (path) {
+    case '/v1/policysets':
+      // Who asks after an edit means the edited files, whether or not the file system has told us yet.
+      await store.rescan();
+      return json(await store.list('PolicySet'));
+    case '/v1/policydomains':
+      await store.rescan();
+      return json(await store.list('PolicyDomain'));
+    case '/v1/policyrevisions':
+      return json(await store.list('PolicyRevision'));
+    case '/v1/problems':
+      await store.rescan();
+      return json(store.problems().map(formatFolderProblem));
+    case '/v1/pdps':
+      return json(operator.distributor().pdps());
+    case '/metrics':
+      return { status: 200, body: await registry.metrics(), contentType: registry.contentType };
+    default:
+      return text(404, 'not found\n');
+  }
 }
 
-async function patchSet(request: IncomingMessage, store: Store, namespace: string, name: string): Promise<Answer> {
+/** A page in a browser reaches this port too, under a name that it made point here; it cannot change what it sends as Host. */
+function isLoopback(host: string | undefined): boolean {
+  return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host ?? '');
+}
+
+async function patchSet(
+  request: IncomingMessage,
+  store: FolderStore,
+  namespace: string,
+  name: string,
+): Promise<Answer> {
   const patch = Rollback.safeParse(await readJson(request));
-  if (!patch.success) return { status: 400, body: z.prettifyError(patch.error), contentType: 'text/plain' };
+  if (!patch.success) return text(400, `${z.prettifyError(patch.error)}\n`);
   const set = await store.get('PolicySet', { namespace, name });
-  if (set === undefined)
-    return { status: 404, body: `no policy set ${namespace}/${name}\n`, contentType: 'text/plain' };
+  if (set === undefined) return text(404, `no policy set ${namespace}/${name}\n`);
   const { rollbackTo: _before, ...spec } = set.spec;
   const { rollbackTo } = patch.data;
   try {
     const next = rollbackTo === null ? spec : { ...spec, rollbackTo };
     return json(await store.update<'PolicySet'>({ ...set, spec: next }));
   } catch (error) {
-    if (isStoreError(error)) return { status: 409, body: `${error.message}\n`, contentType: 'text/plain' };
+    if (isStoreError(error)) return text(409, `${error.message}\n`);
     throw error;
   }
 }
@@ -108,4 +132,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 
 function json(value: unknown): Answer {
   return { status: 200, body: JSON.stringify(value) };
+}
+
+function text(status: number, body: string): Answer {
+  return { status, body, contentType: 'text/plain' };
 }

@@ -1,17 +1,37 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { SigningKey } from '@edict/bundle';
 import { z } from 'zod';
+import { codeOf, CommandError, messageOf } from '../io.ts';
 
 const Stored = z.object({ keyId: z.string().min(1), privateKey: z.string().min(1), publicKey: z.string().min(1) });
 
-/** The signing key kept in `path` (mode 0600), made on first use. A file that is no key is an error, never replaced. */
+/**
+ * The signing key kept in `path` (mode 0600), made on first use. A file that is no key is an error, never replaced: what was
+ * signed with the old one could not be verified any more. One process at a time: the caller holds the folder.
+ */
 export async function loadSigningKey(path: string, generate: () => SigningKey): Promise<SigningKey> {
-  try {
-    return Stored.parse(JSON.parse(await readFile(path, 'utf8')));
-  } catch (error) {
-    if (error === null || typeof error !== 'object' || !('code' in error) || error.code !== 'ENOENT') throw error;
-  }
+  const text = await readIfThere(path);
+  if (text !== undefined) return parseKey(text, path);
   const key = generate();
-  await writeFile(path, `${JSON.stringify(key)}\n`, { mode: 0o600, flag: 'wx' });
+  // Aside, then renamed: a crash leaves no half of a key.
+  await writeFile(`${path}.tmp`, `${JSON.stringify(key)}\n`, { mode: 0o600, flush: true });
+  await rename(`${path}.tmp`, path);
   return key;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw new CommandError(`cannot read the signing key ${path}: ${messageOf(error)}`);
+  }
+}
+
+function parseKey(text: string, path: string): SigningKey {
+  try {
+    return Stored.parse(JSON.parse(text));
+  } catch {
+    throw new CommandError(`${path} is no signing key: restore it, or delete the state folder to begin anew`);
+  }
 }

@@ -64,6 +64,38 @@ test('a domain that is being deleted may be changed, whatever is wrong with it',
   expect(await judge(request({ operation: 'UPDATE', object }), deps())).toStrictEqual({ allowed: true });
 });
 
+test('metadata of a domain that came in while nobody looked may change, its broken policy may not stay in an edit', async () => {
+  const oldObject = aDomain('a', policy('package'));
+  const object = aDomain('a', policy('package'), { finalizers: ['edict.dev/withdraw'] });
+  expect(await judge(request({ operation: 'UPDATE', object, oldObject }), deps())).toStrictEqual({ allowed: true });
+  const edited = aDomain('a', policy('package authz\n\nallow = {'));
+  expect(await judge(request({ operation: 'UPDATE', object: edited, oldObject }), deps())).toMatchObject({ code: 422 });
+});
+
+test('an edit that breaks a domain that refers to it is refused by both names; one that was broken before is not counted', async () => {
+  const accepted = (status: string) => ({
+    status: {
+      conditions: [
+        { type: 'Accepted', status, observedGeneration: 1, lastTransitionTime: '', reason: '', message: '' },
+      ],
+    },
+  });
+  const dependent = aDomain(
+    'user',
+    { policies: [{ mrn: 'mrn:p', rego: ALLOW, dependencies: ['lib/mrn:l'] }] },
+    { generation: 1 },
+  );
+  const oldObject = aDomain('lib', { 'policy-libraries': [{ mrn: 'mrn:l', rego: 'package l\n' }] });
+  const object = aDomain('lib', { 'policy-libraries': [{ mrn: 'mrn:other', rego: 'package l\n' }] });
+  const edit = request({ operation: 'UPDATE', object, oldObject });
+  const verdict = await judge(edit, deps([oldObject, { ...dependent, ...accepted('True') } as PolicyDomain]));
+  expect(verdict).toMatchObject({ allowed: false, code: 409 });
+  expect(verdict.allowed ? '' : verdict.message).toMatch(/user.*lib.*mrn:l/s);
+  expect(await judge(edit, deps([oldObject, { ...dependent, ...accepted('False') } as PolicyDomain]))).toMatchObject({
+    allowed: true,
+  });
+});
+
 const user = aDomain('user', { policies: [{ mrn: 'p', rego: ALLOW, dependencies: ['lib/mrn:l'] }] });
 const lib = (metadata: object = {}) =>
   aDomain('lib', { 'policy-libraries': [{ mrn: 'mrn:l', rego: 'package l\n' }] }, metadata);

@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { formatProblem } from '@edict/bundle';
-import { validateObject, type PolicyDomain, type PolicyDomainSpec } from '@edict/crds';
+import { findCondition, validateObject, type PolicyDomain, type PolicyDomainSpec } from '@edict/crds';
 import { CheckError, type DomainChecker, type DomainContext, type DomainSource } from '../compile/domain-checker.ts';
-import { domainsReferredTo } from '../compile/domain-references.ts';
+import { domainsReferredTo, reachable, reversed } from '../compile/domain-references.ts';
 import { FORCE_DELETE_ANNOTATION } from '../controllers/names.ts';
 import { isDeleting } from '../controllers/world.ts';
 import type { AdmissionRequest, Verdict } from './admission-review.ts';
@@ -60,20 +61,22 @@ async function judgeDomain(request: AdmissionRequest, deps: JudgeDeps): Promise<
   }
   const valid = validateObject(request.object);
   if (!valid.ok) return { allowed: false, code: 422, message: valid.problems.join('\n') };
-  // A domain that is being deleted must be able to lose its finalizer, whatever is wrong with it.
-  if (isDeleting(valid.object)) return { allowed: true };
+  // A domain that is being deleted must be able to lose its finalizer, whatever is wrong with it; and labels, annotations
+  // and finalizers of one that came in while nobody looked must be changeable: nothing of its policy changes.
+  if (isDeleting(valid.object) || isSameSpec(request)) return { allowed: true };
   const { name } = valid.object.metadata;
   const subject: DomainSource = { namespace: request.namespace, name, spec: valid.object.spec as PolicyDomainSpec };
-  const context = deps
+  const others = deps
     .domainsOf(request.namespace)
-    .filter((other) => other.metadata.name !== name && !isDeleting(other))
-    .map(sourceOf);
+    .filter((other) => other.metadata.name !== name && !isDeleting(other));
   try {
-    const verdict = await deps.checker.checkDomain(subject, context);
+    const verdict = await deps.checker.checkDomain(subject, others.map(sourceOf));
     if (verdict.problems.length > 0) {
       return { allowed: false, code: 422, message: verdict.problems.map(formatProblem).join('\n') };
     }
     if (verdict.tooLarge !== undefined) return { allowed: false, code: 413, message: verdict.tooLarge };
+    const broken = await brokenBy(subject, others, deps.checker);
+    if (broken !== undefined) return { allowed: false, code: 409, message: broken };
     const size =
       bytes > CLIENT_APPLY_BYTES ? [`the domain is ${bytes} bytes: apply it with kubectl apply --server-side`] : [];
     return { allowed: true, warnings: [...size, ...verdict.warnings] };
@@ -81,6 +84,43 @@ async function judgeDomain(request: AdmissionRequest, deps: JudgeDeps): Promise<
     if (!(error instanceof CheckError)) throw error;
     return { allowed: false, code: 503, message: `the domain was not checked (${error.code}): ${error.message}` };
   }
+}
+
+/** Domains that are checked with the one that they refer to; beyond, the controllers' own check must do. */
+const DEPENDENTS_MAX = 50;
+
+/** Which domains that work now would not, with the subject as it is to be; undefined if there are none. */
+async function brokenBy(
+  subject: DomainSource,
+  others: readonly PolicyDomain[],
+  checker: DomainChecker,
+): Promise<string | undefined> {
+  const edges = new Map(others.map(({ metadata, spec }) => [metadata.name, domainsReferredTo(spec)]));
+  const all = new Map([...edges, [subject.name, domainsReferredTo(subject.spec)]]);
+  const dependents = reachable([subject.name], reversed(all));
+  const affected = others.filter((other) => dependents.has(other.metadata.name) && isAccepted(other));
+  for (const dependent of affected.slice(0, DEPENDENTS_MAX)) {
+    const context: DomainContext[] = others.filter((other) => other !== dependent).map(sourceOf);
+    const { namespace = '', name } = dependent.metadata;
+    const source = { namespace, name, spec: dependent.spec };
+    const { problems } = await checker.checkDomain(source, [...context, { type: 'source', source: subject }]);
+    if (problems.length > 0) {
+      return `domain ${name} refers to ${subject.name} and would be refused:\n${problems.map(formatProblem).join('\n')}`;
+    }
+  }
+  return undefined;
+}
+
+/** What was refused before cannot be broken by anybody. */
+function isAccepted({ metadata, status }: PolicyDomain): boolean {
+  const accepted = findCondition(status?.conditions, 'Accepted');
+  return accepted?.status === 'True' && accepted.observedGeneration === metadata.generation;
+}
+
+function isSameSpec({ operation, object, oldObject }: AdmissionRequest): boolean {
+  const specOf = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && 'spec' in value ? value.spec : undefined;
+  return operation === 'UPDATE' && isDeepStrictEqual(specOf(object), specOf(oldObject));
 }
 
 /** Refuses to pull a library from under the domains that use it. */

@@ -15,18 +15,10 @@ export class RolloutBoard {
     this.#onChange(progress.set);
   }
 
-  forget(set: string): void {
-    this.#progress.delete(set);
-  }
-
   /** The last report about this very set object; undefined while nobody has counted. */
   get(set: string, setUid: string | undefined): RolloutProgress | undefined {
     const progress = this.#progress.get(set);
     return progress !== undefined && progress.setUid === setUid ? progress : undefined;
-  }
-
-  clear(): void {
-    this.#progress.clear();
   }
 }
 

@@ -14,24 +14,19 @@ export interface Queues {
 interface Target {
   readonly world: World;
   readonly queues: Queues;
+  readonly distributionChanged: () => void;
 }
 
 /**
  * From a change to the keys that it may concern. An event says where to look, never what to do: too many keys cost a look,
- * too few would be a bug. While this replica does not lead nothing is queued: everything is looked at when it does.
+ * too few would be a bug. Before it is connected nothing is queued: everything is looked at then.
  */
 export class Router {
   #target: Target | undefined;
-  #distributionChanged: () => void = () => undefined;
 
-  /** Whom to tell that sets or revisions have changed, leading or not. */
-  onDistributionChange(listener: () => void): void {
-    this.#distributionChanged = listener;
-  }
-
-  /** Queues everything, and from now on what changes. */
-  connect(world: World, queues: Queues): void {
-    this.#target = { world, queues };
+  /** Queues everything, and from now on what changes; `distributionChanged` is told of sets and revisions. */
+  connect(world: World, queues: Queues, distributionChanged: () => void): void {
+    this.#target = { world, queues, distributionChanged };
     for (const domain of world.domains.list()) queues.domains.add(keyText(keyOf(domain)));
     for (const set of world.sets.list()) queues.sets.add(keyText(keyOf(set)));
     for (const revision of world.revisions.list()) queues.revisions.add(keyText(keyOf(revision)));
@@ -57,19 +52,19 @@ export class Router {
   }
 
   setChanged(set: PolicySet): void {
-    this.#distributionChanged();
     if (this.#target === undefined) return;
-    const { queues } = this.#target;
+    const { queues, distributionChanged } = this.#target;
     const key = keyOf(set);
+    distributionChanged();
     queues.sets.add(keyText(key));
     this.#domainsOf(key.namespace);
   }
 
   revisionChanged(revision: PolicyRevision): void {
-    // Before all else: the PDPs are waiting.
-    this.#distributionChanged();
     if (this.#target === undefined) return;
-    const { world, queues } = this.#target;
+    const { world, queues, distributionChanged } = this.#target;
+    // Before all else: the PDPs are waiting.
+    distributionChanged();
     const { namespace } = keyOf(revision);
     queues.sets.add(keyText({ namespace, name: revision.spec.set }));
     for (const other of world.revisions.list(namespace)) {

@@ -57,7 +57,7 @@ const Environment = z.object({
   EDICT_PDP_COMPILE_TIMEOUT_MS: whole(100, 3_600_000)
     .default(30_000)
     .meta({ description: 'Time that compiling one revision may take.' }),
-  EDICT_PDP_COMPILE_MAX_HEAP_MB: whole(16, 65_536)
+  EDICT_PDP_COMPILE_MAX_HEAP_MB: whole(64, 65_536)
     .default(512)
     .meta({ description: 'Heap of the thread that compiles a revision, beside the memory of the process.' }),
   EDICT_PDP_DRAIN_DELAY_MS: Milliseconds.default(2000).meta({

@@ -13,7 +13,17 @@ const NOW = 1_700_000_000_000;
 const valid: Judgement = {
   type: 'valid',
   bundle: { digest: NEW, gzip: new Uint8Array(), size: 10, gzSize: 2048, policies: 1, rendererVersion: 2 },
-  entities: { policies: 1, libraries: 0, roles: 0, groups: 0, scopes: 0, resourceGroups: 0, resources: 0, operations: 0, mappers: 0 },
+  entities: {
+    policies: 1,
+    libraries: 0,
+    roles: 0,
+    groups: 0,
+    scopes: 0,
+    resourceGroups: 0,
+    resources: 0,
+    operations: 0,
+    mappers: 0,
+  },
   warnings: [],
 };
 const invalid: Judgement = { type: 'invalid', reason: 'Invalid', message: 'ns/d: [policy p] no', entities: undefined };
@@ -79,20 +89,62 @@ function statusOf(observed: ObservedDomain) {
 
 test.each<[string, Partial<ObservedDomain>, string, string, boolean]>([
   ['served by all, for this generation', { sets: [serving(3)] }, 'True', 'Converged', false],
-  ['committed, not yet served by all', { sets: [serving(3, { convergedRevision: 2 })] }, 'False', 'WaitingForPDP', false],
+  [
+    'committed, not yet served by all',
+    { sets: [serving(3, { convergedRevision: 2 })] },
+    'False',
+    'WaitingForPDP',
+    false,
+  ],
   ['committed, with nobody to serve it', { sets: [serving(3, { required: 0 })] }, 'Unknown', 'NoPDP', false],
-  ['committed in a set that asks for nobody', { sets: [serving(3, { required: 0, minReady: 0 })] }, 'True', 'Converged', false],
-  ['served by fewer than the set asks for', { sets: [serving(3, { required: 1, minReady: 2 })] }, 'False', 'PDPUnavailable', false],
+  [
+    'committed in a set that asks for nobody',
+    { sets: [serving(3, { required: 0, minReady: 0 })] },
+    'True',
+    'Converged',
+    false,
+  ],
+  [
+    'served by fewer than the set asks for',
+    { sets: [serving(3, { required: 1, minReady: 2 })] },
+    'False',
+    'PDPUnavailable',
+    false,
+  ],
   ['being prepared', { sets: [newest('Open')] }, 'False', 'WaitingForPDP', false],
   ['refused by a PDP', { sets: [newest('Aborted', { reason: 'Nack', message: 'no room' })] }, 'False', 'Nacked', true],
-  ['not prepared in time', { sets: [newest('Aborted', { reason: 'Timeout', message: '' })] }, 'False', 'DeadlineExceeded', true],
-  ['superseded: the next revision is about to come', { sets: [newest('Aborted', { reason: 'Superseded', message: '' })] }, 'False', 'Progressing', false],
+  [
+    'not prepared in time',
+    { sets: [newest('Aborted', { reason: 'Timeout', message: '' })] },
+    'False',
+    'DeadlineExceeded',
+    true,
+  ],
+  [
+    'superseded: the next revision is about to come',
+    { sets: [newest('Aborted', { reason: 'Superseded', message: '' })] },
+    'False',
+    'Progressing',
+    false,
+  ],
   ['about to get a revision', {}, 'False', 'Progressing', false],
   ['of a paused set', { sets: [aSet({ paused: true })] }, 'False', 'Paused', true],
   ['of a set that is rolled back', { sets: [aSet({ rolledBack: true })] }, 'False', 'RolledBack', true],
-  ['of a set that takes nothing', { sets: [aSet({ refusal: { reason: 'Invalid', message: 'x' } })] }, 'False', 'Invalid', true],
+  [
+    'of a set that takes nothing',
+    { sets: [aSet({ refusal: { reason: 'Invalid', message: 'x' } })] },
+    'False',
+    'Invalid',
+    true,
+  ],
   ['of no set', { sets: [] }, 'False', 'NoSet', true],
-  ['served in one set, refused in another', { sets: [serving(3), newest('Aborted', { reason: 'Nack', message: '' })] }, 'False', 'Nacked', true],
+  [
+    'served in one set, refused in another',
+    { sets: [serving(3), newest('Aborted', { reason: 'Nack', message: '' })] },
+    'False',
+    'Nacked',
+    true,
+  ],
   ['invalid', { judgement: invalid, sets: [serving(3)] }, 'False', 'Invalid', true],
 ])('%s', (_name, over, status, reason, isStalled) => {
   const written = statusOf(observe(over));
@@ -127,11 +179,31 @@ test.each<[string, Partial<ObservedDomain>, DomainAction | 'wait' | 'nothing']>(
   ['nobody served it', { sets: [] }, { type: 'remove-finalizer', outcome: 'Withdrawn' }],
   ['PDPs serve it', { sets: [serving(3)] }, 'wait'],
   ['an open revision has it', { sets: [newest('Open')] }, 'wait'],
-  ['the revision without it is committed, not served by all', { sets: [aSet({ committed: { n: 4, digest: undefined, since: 4 }, convergedRevision: 3 })] }, 'wait'],
-  ['the revision without it serves everywhere', { sets: [aSet({ committed: { n: 4, digest: undefined, since: 4 }, convergedRevision: 4 })] }, { type: 'remove-finalizer', outcome: 'Withdrawn' }],
-  ['the revision without it is committed, and there are no PDPs', { sets: [aSet({ committed: { n: 4, digest: undefined, since: 4 }, required: 0 })] }, { type: 'remove-finalizer', outcome: 'Withdrawn' }],
-  ['its set is going too', { sets: [serving(3, { deleting: true })] }, { type: 'remove-finalizer', outcome: 'Withdrawn' }],
-  ['the time-out has passed', { sets: [serving(3, { withdrawTimeoutMs: 5000 })] }, { type: 'remove-finalizer', outcome: 'WithdrawTimeout' }],
+  [
+    'the revision without it is committed, not served by all',
+    { sets: [aSet({ committed: { n: 4, digest: undefined, since: 4 }, convergedRevision: 3 })] },
+    'wait',
+  ],
+  [
+    'the revision without it serves everywhere',
+    { sets: [aSet({ committed: { n: 4, digest: undefined, since: 4 }, convergedRevision: 4 })] },
+    { type: 'remove-finalizer', outcome: 'Withdrawn' },
+  ],
+  [
+    'the revision without it is committed, and there are no PDPs',
+    { sets: [aSet({ committed: { n: 4, digest: undefined, since: 4 }, required: 0 })] },
+    { type: 'remove-finalizer', outcome: 'Withdrawn' },
+  ],
+  [
+    'its set is going too',
+    { sets: [serving(3, { deleting: true })] },
+    { type: 'remove-finalizer', outcome: 'Withdrawn' },
+  ],
+  [
+    'the time-out has passed',
+    { sets: [serving(3, { withdrawTimeoutMs: 5000 })] },
+    { type: 'remove-finalizer', outcome: 'WithdrawTimeout' },
+  ],
 ])('a deleted domain, when %s', (_name, over, expected) => {
   const { actions, requeueAfterMs } = planDomain(observe({ ...over, domain: aDomain(DELETED), judgement: undefined }));
   if (expected === 'wait') {
@@ -158,13 +230,22 @@ const sets = fc.array(
     minReady: fc.nat(3),
     withdrawTimeoutMs: fc.constantFrom(0, 5000, 60_000),
     refusal: fc.option(fc.constant({ reason: 'Invalid' as const, message: 'x' }), { nil: undefined }),
-    committed: fc.option(fc.record({ n: fc.integer({ min: 1, max: 5 }), digest: letters, since: fc.integer({ min: 1, max: 5 }) }), { nil: undefined }),
+    committed: fc.option(
+      fc.record({ n: fc.integer({ min: 1, max: 5 }), digest: letters, since: fc.integer({ min: 1, max: 5 }) }),
+      { nil: undefined },
+    ),
     newest: fc.option(
       fc.record({
         n: fc.integer({ min: 1, max: 6 }),
         digest: letters,
         state: fc.constantFrom('Open' as const, 'Committed' as const, 'Aborted' as const),
-        cause: fc.option(fc.record({ reason: fc.constantFrom('Nack' as const, 'Timeout' as const, 'Superseded' as const, 'User' as const), message: fc.string() }), { nil: undefined }),
+        cause: fc.option(
+          fc.record({
+            reason: fc.constantFrom('Nack' as const, 'Timeout' as const, 'Superseded' as const, 'User' as const),
+            message: fc.string(),
+          }),
+          { nil: undefined },
+        ),
         progress: fc.string(),
       }),
       { nil: undefined },
@@ -200,7 +281,10 @@ const anyObservation = fc
 /** What the world is after an action. */
 function after(observed: ObservedDomain, action: DomainAction): ObservedDomain {
   const { domain } = observed;
-  const finalizers = (list: readonly string[]) => ({ ...observed, domain: { ...domain, metadata: { ...domain.metadata, finalizers: [...list] } } });
+  const finalizers = (list: readonly string[]) => ({
+    ...observed,
+    domain: { ...domain, metadata: { ...domain.metadata, finalizers: [...list] } },
+  });
   switch (action.type) {
     case 'add-finalizer':
       return finalizers([WITHDRAW_FINALIZER]);
@@ -219,7 +303,8 @@ test('from every state the plan comes to an end: after a few turns nothing is le
   fc.assert(
     fc.property(anyObservation, (start) => {
       let world = start;
-      for (let turn = 0; turn < 5; turn += 1) for (const action of planDomain(world).actions) world = after(world, action);
+      for (let turn = 0; turn < 5; turn += 1)
+        for (const action of planDomain(world).actions) world = after(world, action);
       expect(planDomain(world).actions).toStrictEqual([]);
     }),
   );

@@ -1,5 +1,6 @@
 import { formatProblem, isDigest, type Manifest } from '@edict/bundle';
 import { CheckError, type DomainChecker, type StoredBundle } from '../../compile/domain-checker.ts';
+import { StoreError } from '../../store/errors.ts';
 import type { Refusal } from './observed.ts';
 
 export interface CombinationDeps {
@@ -53,7 +54,8 @@ export class CombinationJudge {
     const bundles: StoredBundle[] = [];
     for (const { digest, name } of manifest.domains) {
       const gzip = isDigest(digest) ? await this.#deps.bundleBytes(namespace, digest) : undefined;
-      if (gzip === undefined) return { reason: 'Invalid', message: `the bundle ${digest} of ${name} is not stored` };
+      // It was in the cache a moment ago: whoever looks again finds it, or finds another content wanted.
+      if (gzip === undefined) throw new StoreError('Unavailable', `the bundle ${digest} of ${name} is not stored`);
       bundles.push({ digest, gzip });
     }
     try {

@@ -8,11 +8,27 @@ import type { ObservedSet, RevisionView, SetAction, Wanted } from './observed.ts
 import { planSet } from './plan.ts';
 
 const NOW = 1_700_000_000_000;
-const digestOf = (content: string): string => `sha256:${Buffer.from(content).toString('hex').padEnd(64, '0').slice(0, 64)}`;
+const digestOf = (content: string): string =>
+  `sha256:${Buffer.from(content).toString('hex').padEnd(64, '0').slice(0, 64)}`;
 
 function aManifest(names: string): Manifest {
-  const domains = [...names].map((name) => ({ namespace: 'ns', name, uid: name, generation: 1, digest: digestOf(name) as `sha256:${string}`, size: 1, gzSize: 1 }));
-  return { setUid: 'uid', engineMin: '0.1.0', features: [], domains, tests: [], totals: { bytes: domains.length, policies: 0 } };
+  const domains = [...names].map((name) => ({
+    namespace: 'ns',
+    name,
+    uid: name,
+    generation: 1,
+    digest: digestOf(name) as `sha256:${string}`,
+    size: 1,
+    gzSize: 1,
+  }));
+  return {
+    setUid: 'uid',
+    engineMin: '0.1.0',
+    features: [],
+    domains,
+    tests: [],
+    totals: { bytes: domains.length, policies: 0 },
+  };
 }
 
 /** What is wanted, named by the letters of its domains. */
@@ -21,17 +37,41 @@ function want(names: string): Wanted {
   return { content, manifest: aManifest(names), text: names, digest: digestOf(names), reason: 'Spec' };
 }
 
-function aRevision(n: number, names: string, state: RevisionView['state'], over: { cause?: AbortCause; at?: number; setGeneration?: number } = {}): RevisionView {
+function aRevision(
+  n: number,
+  names: string,
+  state: RevisionView['state'],
+  over: { cause?: AbortCause; at?: number; setGeneration?: number } = {},
+): RevisionView {
   const object = {
     apiVersion: 'edict.dev/v1beta1',
     kind: 'PolicyRevision',
     metadata: { name: `s-${String(n)}`, namespace: 'ns' },
-    spec: { n, setGeneration: over.setGeneration ?? 1, createdAt: new Date(NOW - 5000).toISOString(), reason: names === '' ? 'Withdraw' : 'Spec' },
+    spec: {
+      n,
+      setGeneration: over.setGeneration ?? 1,
+      createdAt: new Date(NOW - 5000).toISOString(),
+      reason: names === '' ? 'Withdraw' : 'Spec',
+    },
   } as unknown as PolicyRevision;
-  return { object, n, digest: digestOf(names), content: names === '' ? '[]' : names, state, cause: over.cause, at: over.at ?? NOW - 3000 };
+  return {
+    object,
+    n,
+    digest: digestOf(names),
+    content: names === '' ? '[]' : names,
+    state,
+    cause: over.cause,
+    at: over.at ?? NOW - 3000,
+  };
 }
 
-function progress(revision: number, phase: RolloutProgress['phase'], required: number, active: number, committed = revision): RolloutProgress {
+function progress(
+  revision: number,
+  phase: RolloutProgress['phase'],
+  required: number,
+  active: number,
+  committed = revision,
+): RolloutProgress {
   return {
     set: 'ns/s',
     setUid: 'uid',
@@ -45,7 +85,11 @@ function progress(revision: number, phase: RolloutProgress['phase'], required: n
   };
 }
 
-function aSet(over: Partial<PolicySet['metadata']> = {}, spec: Partial<PolicySet['spec']> = {}, status?: PolicySetStatus): PolicySet {
+function aSet(
+  over: Partial<PolicySet['metadata']> = {},
+  spec: Partial<PolicySet['spec']> = {},
+  status?: PolicySetStatus,
+): PolicySet {
   return {
     apiVersion: 'edict.dev/v1beta1',
     kind: 'PolicySet',
@@ -83,10 +127,34 @@ test.each<[string, Partial<ObservedSet>, readonly string[]]>([
   ['a new content', { revisions: [aRevision(1, 'b', 'Committed')] }, ['create-revision']],
   ['the same content', { revisions: [aRevision(1, 'a', 'Committed')] }, ['set-status']],
   ['the same content, still open', { revisions: [aRevision(1, 'a', 'Open')] }, ['set-status']],
-  ['a content that is given up again for what serves', { revisions: [aRevision(1, 'a', 'Committed'), aRevision(2, 'b', 'Aborted', { cause: nack })] }, ['set-status']],
-  ['a content that was superseded, wanted again', { revisions: [aRevision(1, 'b', 'Committed'), aRevision(2, 'a', 'Aborted', { cause: { reason: 'Superseded', message: '' } })] }, ['create-revision']],
-  ['a content that PDPs refused', { revisions: [aRevision(1, 'b', 'Committed'), aRevision(2, 'a', 'Aborted', { cause: nack })] }, ['set-status']],
-  ['the same, after an edit of the set', { set: aSet({ generation: 2 }), revisions: [aRevision(1, 'b', 'Committed'), aRevision(2, 'a', 'Aborted', { cause: nack })] }, ['set-status', 'create-revision']],
+  [
+    'a content that is given up again for what serves',
+    { revisions: [aRevision(1, 'a', 'Committed'), aRevision(2, 'b', 'Aborted', { cause: nack })] },
+    ['set-status'],
+  ],
+  [
+    'a content that was superseded, wanted again',
+    {
+      revisions: [
+        aRevision(1, 'b', 'Committed'),
+        aRevision(2, 'a', 'Aborted', { cause: { reason: 'Superseded', message: '' } }),
+      ],
+    },
+    ['create-revision'],
+  ],
+  [
+    'a content that PDPs refused',
+    { revisions: [aRevision(1, 'b', 'Committed'), aRevision(2, 'a', 'Aborted', { cause: nack })] },
+    ['set-status'],
+  ],
+  [
+    'the same, after an edit of the set',
+    {
+      set: aSet({ generation: 2 }),
+      revisions: [aRevision(1, 'b', 'Committed'), aRevision(2, 'a', 'Aborted', { cause: nack })],
+    },
+    ['set-status', 'create-revision'],
+  ],
   ['a paused set', { set: aSet({}, { paused: true }), revisions: [aRevision(1, 'b', 'Committed')] }, ['set-status']],
   ['edits that have not settled', { debounceMs: 80, revisions: [aRevision(1, 'b', 'Committed')] }, ['set-status']],
   ['nothing to serve, and never anything served', { wanted: want('') }, ['set-status']],
@@ -98,12 +166,16 @@ test.each<[string, Partial<ObservedSet>, readonly string[]]>([
 });
 
 test('a new revision follows the highest that ever was, given up or not', () => {
-  const [action] = planSet(observe({ revisions: [aRevision(4, 'b', 'Aborted', { cause: nack })], highestN: 7 })).actions;
+  const [action] = planSet(
+    observe({ revisions: [aRevision(4, 'b', 'Aborted', { cause: nack })], highestN: 7 }),
+  ).actions;
   expect(action).toMatchObject({ type: 'create-revision', n: 8, parent: 7 });
 });
 
 test('three failures within ten minutes stop the set until an edit of it, or until the window has passed', () => {
-  const failures = ['b', 'c', 'd'].map((names, index) => aRevision(index + 1, names, 'Aborted', { cause: nack, at: NOW - 60_000 * (index + 1) }));
+  const failures = ['b', 'c', 'd'].map((names, index) =>
+    aRevision(index + 1, names, 'Aborted', { cause: nack, at: NOW - 60_000 * (index + 1) }),
+  );
   const resting = observe({ revisions: failures });
   expect(types(resting)).toStrictEqual(['set-status']);
   expect(ready(resting)).toMatchObject({ status: 'False', reason: 'RepeatedFailure' });
@@ -119,18 +191,47 @@ test.each<[string, Partial<ObservedSet>, string, string]>([
   ['not all serve it yet', { progress: progress(1, 'Committing', 3, 2) }, 'False', 'WaitingForPDP'],
   ['one has fallen behind', { progress: progress(1, 'Completed', 3, 2) }, 'False', 'WaitingForPDP'],
   ['nobody is there', { progress: progress(1, 'Completed', 0, 0) }, 'Unknown', 'NoPDP'],
-  ['nobody is there, and nobody need be', { progress: progress(1, 'Completed', 0, 0), set: aSet({}, { minReady: 0 }) }, 'True', 'Converged'],
-  ['too few are there', { progress: progress(1, 'Completed', 1, 1), set: aSet({}, { minReady: 2 }) }, 'False', 'PDPUnavailable'],
+  [
+    'nobody is there, and nobody need be',
+    { progress: progress(1, 'Completed', 0, 0), set: aSet({}, { minReady: 0 }) },
+    'True',
+    'Converged',
+  ],
+  [
+    'too few are there',
+    { progress: progress(1, 'Completed', 1, 1), set: aSet({}, { minReady: 2 }) },
+    'False',
+    'PDPUnavailable',
+  ],
   ['nobody has counted', {}, 'False', 'WaitingForPDP'],
-  ['the counts are about an older revision', { progress: progress(1, 'Completed', 3, 3), revisions: [...serving, aRevision(2, 'a', 'Committed')] }, 'False', 'WaitingForPDP'],
-  ['it is open', { revisions: [aRevision(1, 'a', 'Open')], progress: progress(1, 'Preparing', 3, 1, 0) }, 'False', 'Progressing'],
+  [
+    'the counts are about an older revision',
+    { progress: progress(1, 'Completed', 3, 3), revisions: [...serving, aRevision(2, 'a', 'Committed')] },
+    'False',
+    'WaitingForPDP',
+  ],
+  [
+    'it is open',
+    { revisions: [aRevision(1, 'a', 'Open')], progress: progress(1, 'Preparing', 3, 1, 0) },
+    'False',
+    'Progressing',
+  ],
   ['there is none', { revisions: [], wanted: want('') }, 'Unknown', 'NoDomain'],
 ])('Ready, when %s', (_name, over, status, reason) => {
   expect(ready(observe({ revisions: serving, ...over }))).toMatchObject({ status, reason, observedGeneration: 1 });
 });
 
 test('a new leader that has heard from nobody leaves what the one before had heard from all', () => {
-  const conditions = [{ type: 'Ready', status: 'True' as const, reason: 'Converged', message: '3 of 3', observedGeneration: 1, lastTransitionTime: '2026-01-01T00:00:00Z' }];
+  const conditions = [
+    {
+      type: 'Ready',
+      status: 'True' as const,
+      reason: 'Converged',
+      message: '3 of 3',
+      observedGeneration: 1,
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    },
+  ];
   const lastConvergence = { revision: 1, at: '2026-01-01T00:00:00Z', milliseconds: 1, skewMilliseconds: 1 };
   const status: PolicySetStatus = { observedGeneration: 1, committedRevision: 1, lastConvergence, conditions };
   expect(ready(observe({ revisions: serving, set: aSet({}, {}, status) }))?.status).toBe('True');
@@ -149,9 +250,13 @@ test('figures alone are written no more often than allowed, a change of meaning 
 });
 
 test('history is pruned to its limit; what serves, what is newest and what is rolled back to stays', () => {
-  const revisions = Array.from({ length: 8 }, (_, index) => aRevision(index + 1, 'a', index === 3 ? 'Aborted' : 'Committed'));
+  const revisions = Array.from({ length: 8 }, (_, index) =>
+    aRevision(index + 1, 'a', index === 3 ? 'Aborted' : 'Committed'),
+  );
   const set = aSet({}, { history: { limit: 2 }, rollbackTo: 2 });
-  const deleted = planSet(observe({ set, revisions })).actions.flatMap((action) => (action.type === 'delete-revision' ? [action.revision.spec.n] : []));
+  const deleted = planSet(observe({ set, revisions })).actions.flatMap((action) =>
+    action.type === 'delete-revision' ? [action.revision.spec.n] : [],
+  );
   expect(deleted).toStrictEqual([1, 3, 4, 5]);
 });
 
@@ -159,10 +264,22 @@ const DELETED = { deletionTimestamp: new Date(NOW - 10_000).toISOString() };
 test.each<[string, Partial<ObservedSet>, readonly string[]]>([
   ['nothing was ever served', {}, ['remove-finalizer']],
   ['something serves', { revisions: serving }, ['set-status', 'create-revision']],
-  ['the empty revision is on its way', { revisions: [...serving, aRevision(2, '', 'Committed')], progress: progress(2, 'Committing', 3, 1) }, ['set-status']],
-  ['the empty revision serves', { revisions: [...serving, aRevision(2, '', 'Committed')], progress: progress(2, 'Completed', 3, 3) }, ['delete-revision', 'delete-revision', 'remove-finalizer']],
+  [
+    'the empty revision is on its way',
+    { revisions: [...serving, aRevision(2, '', 'Committed')], progress: progress(2, 'Committing', 3, 1) },
+    ['set-status'],
+  ],
+  [
+    'the empty revision serves',
+    { revisions: [...serving, aRevision(2, '', 'Committed')], progress: progress(2, 'Completed', 3, 3) },
+    ['delete-revision', 'delete-revision', 'remove-finalizer'],
+  ],
   ['the time-out has passed', { revisions: serving, now: NOW + 60_000 }, ['delete-revision', 'remove-finalizer']],
-  ['it is forced', { revisions: serving, set: aSet({ ...DELETED, annotations: { 'edict.dev/force-delete': 'true' } }) }, ['delete-revision', 'remove-finalizer']],
+  [
+    'it is forced',
+    { revisions: serving, set: aSet({ ...DELETED, annotations: { 'edict.dev/force-delete': 'true' } }) },
+    ['delete-revision', 'remove-finalizer'],
+  ],
 ])('a deleted set, when %s', (_name, over, expected) => {
   expect(types(observe({ set: aSet(DELETED), wanted: want(''), ...over }))).toStrictEqual(expected);
 });
@@ -171,7 +288,10 @@ test.each<[string, Partial<ObservedSet>, readonly string[]]>([
 function after(observed: ObservedSet, action: SetAction): ObservedSet {
   switch (action.type) {
     case 'add-finalizer':
-      return { ...observed, set: { ...observed.set, metadata: { ...observed.set.metadata, finalizers: [WITHDRAW_FINALIZER] } } };
+      return {
+        ...observed,
+        set: { ...observed.set, metadata: { ...observed.set.metadata, finalizers: [WITHDRAW_FINALIZER] } },
+      };
     case 'remove-finalizer':
       return { ...observed, set: { ...observed.set, metadata: { ...observed.set.metadata, finalizers: [] } } };
     case 'create-revision': {
@@ -211,11 +331,18 @@ const anyObservation = fc
   })
   .map((value) => {
     const revisions = value.revisions.map(({ names, state, reason, setGeneration }, index) =>
-      aRevision(index + 1, names, state, { setGeneration, ...(state === 'Aborted' ? { cause: { reason, message: '' } } : {}) }),
+      aRevision(index + 1, names, state, {
+        setGeneration,
+        ...(state === 'Aborted' ? { cause: { reason, message: '' } } : {}),
+      }),
     );
     return observe({
       set: aSet(
-        { generation: value.generation, finalizers: value.isFinalized ? [WITHDRAW_FINALIZER] : [], ...(value.isDeleting ? DELETED : {}) },
+        {
+          generation: value.generation,
+          finalizers: value.isFinalized ? [WITHDRAW_FINALIZER] : [],
+          ...(value.isDeleting ? DELETED : {}),
+        },
         { paused: value.paused },
       ),
       wanted: value.isRefused ? { reason: 'Invalid', message: 'no' } : want(value.isDeleting ? '' : value.wanted),

@@ -5,7 +5,8 @@ import type { OpenRollout } from './summary.ts';
 
 /** What the gate of a rollout says. */
 export type GateVerdict =
-  | { readonly type: 'Wait' }
+  /** At least so many PDPs must answer before the verdict can change, unless the deadline or a refusal changes it. */
+  | { readonly type: 'Wait'; readonly shortfall: number }
   /** Commit; the laggards leave the required set. */
   | { readonly type: 'Commit'; readonly laggards: readonly NodeId[] }
   | { readonly type: 'Abort'; readonly cause: AbortCause }
@@ -60,8 +61,10 @@ export function evaluateGate({ rollout, nodes, options, now }: GateInput): GateV
     return (rollout.requiredAtStart ?? 0) > 0 ? { type: 'Restart' } : { type: 'Commit', laggards: [] };
   }
   const prepared = count - late.length;
-  if (prepared >= Math.max(1, atLeast(options.requirePreparedPercent, count))) return { type: 'Commit', laggards: [] };
-  if (rollout.deadlineAt === undefined || now < rollout.deadlineAt) return { type: 'Wait' };
+  const needed = Math.max(1, atLeast(options.requirePreparedPercent, count));
+  if (prepared >= needed) return { type: 'Commit', laggards: [] };
+  if (rollout.deadlineAt === undefined || now < rollout.deadlineAt)
+    return { type: 'Wait', shortfall: needed - prepared };
   const allowed = atMost(options.maxLaggardsPercent, rollout.requiredAtStart ?? count);
   if (prepared > 0 && late.length <= allowed) return { type: 'Commit', laggards: late.map(({ nodeId }) => nodeId) };
   return { type: 'Abort', cause: { reason: 'Timeout', message: timeoutMessage(late, count) } };

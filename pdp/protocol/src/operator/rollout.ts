@@ -269,13 +269,22 @@ export class SetRollout {
   }
 
   /**
+   * Nobody is to serve what someone, required or not, can never load. Kept with the rollout: the refusal stands even if the
+   * PDP that gave it is gone before the abort is written.
+   */
+  #noteRefusal(node: NodeView): void {
+    const rollout = this.#rollout;
+    if (rollout !== undefined && refusesForGood(node, rollout.revision)) rollout.refusal ??= refusalText(node);
+  }
+
+  /**
    * Brings everything to where it should be: decisions asked for, phases moved, PDPs told. Given the one PDP that an event
    * was about, the others are looked at only if the rollout itself moved: a fleet's answers must not cost its square.
    */
   #settle(now: Instant, touched?: NodeView): readonly RolloutEffect[] {
     if (touched === undefined) this.#dropGone(now);
     const before = this.#standing();
-    this.#advance(now);
+    this.#advance(now, touched !== undefined);
     if (touched !== undefined && this.#standing() === before) this.#tell(touched, now);
     else for (const node of this.#nodes.values()) this.#tell(node, now);
     return this.#take();
@@ -292,7 +301,7 @@ export class SetRollout {
     return effects;
   }
 
-  #advance(now: Instant): void {
+  #advance(now: Instant, single: boolean): void {
     if (this.#deciding !== undefined) return;
     this.#adoptForeignDecision(now);
     const [oldest, next] = this.#undecided;
@@ -316,7 +325,7 @@ export class SetRollout {
       return;
     }
     if (rollout.phase === 'Pending') this.#start(rollout, now);
-    if (rollout.phase === 'Preparing') this.#gate(rollout, now);
+    if (rollout.phase === 'Preparing') this.#gate(rollout, now, single);
     if (rollout.phase === 'Committing') this.#complete(rollout, now);
   }
 
@@ -385,13 +394,18 @@ export class SetRollout {
     rollout.deadlineAt ??= now.mono + this.#observation.options.progressDeadlineMs;
   }
 
-  #gate(rollout: OpenRollout, now: Instant): void {
+  #gate(rollout: OpenRollout, now: Instant, single: boolean): void {
     if (now.mono < this.#holdUntil) return;
+    if (single && rollout.refusal === undefined && (rollout.gateSkips ?? 0) > 0) {
+      rollout.gateSkips = (rollout.gateSkips ?? 0) - 1;
+      return;
+    }
     const { revision } = rollout;
     const { options } = this.#observation;
     const verdict = evaluateGate({ rollout, nodes: this.#nodes, options, now: now.mono });
     switch (verdict.type) {
       case 'Wait':
+        rollout.gateSkips = verdict.shortfall - 1;
         return;
       case 'Restart':
         // Everyone who was asked is gone: commit on nobody's word would be a guess, so ask those who came.
@@ -460,10 +474,19 @@ export class SetRollout {
   }
 
   #complete(rollout: OpenRollout, now: Instant): void {
-    for (const nodeId of rollout.required) {
+    const isLacking = (nodeId: NodeId): boolean => {
       const node = this.#nodes.get(nodeId);
-      if (node === undefined) rollout.required.delete(nodeId);
-      else if (!serves(node, rollout.revision) && !isAhead(node, rollout.revision)) return;
+      return node !== undefined && !serves(node, rollout.revision) && !isAhead(node, rollout.revision);
+    };
+    // Usually still the same: found without looking at everyone.
+    if (rollout.waitingFor !== undefined && rollout.required.has(rollout.waitingFor) && isLacking(rollout.waitingFor))
+      return;
+    for (const nodeId of rollout.required) {
+      if (!this.#nodes.has(nodeId)) rollout.required.delete(nodeId);
+      else if (isLacking(nodeId)) {
+        rollout.waitingFor = nodeId;
+        return;
+      }
     }
     rollout.phase = 'Completed';
     rollout.completed = now;

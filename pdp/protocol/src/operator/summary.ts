@@ -23,6 +23,10 @@ export interface OpenRollout {
   cause?: AbortCause;
   /** The first deterministic NACK of the revision. */
   refusal?: string;
+  /** So many single answers cannot meet the gate yet: looking at everyone for each of them would cost their square. */
+  gateSkips?: number;
+  /** A required PDP that did not serve the revision when last looked at. */
+  waitingFor?: NodeId;
 }
 
 /** What a summary is made from. */

@@ -53,6 +53,9 @@ export function createDecisionHandler(deps: DecisionHandlerDeps): (request: Deci
   const { sets, audit, metrics, clock } = deps;
   const permits = metrics.decisions.labels('permit');
   const denies = metrics.decisions.labels('deny');
+  // Both series are there from the start: a rate over one that appears later misses its first decision.
+  permits.inc(0);
+  denies.inc(0);
   const contexts = new WeakMap<ActiveRevision, DecideContexts>();
 
   const refuse = (problem: ProblemName, detail: string): Reply => {

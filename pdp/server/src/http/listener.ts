@@ -104,10 +104,15 @@ class Edge {
     let size = 0;
     let heldBytes = 0;
     let refused = false;
+    const release = (): void => {
+      this.#heldBytes -= heldBytes;
+      heldBytes = 0;
+    };
     const refuse = (reply: Reply): void => {
       refused = true;
       first = undefined;
       more = undefined;
+      release();
       this.#answer(message, response, reply, true);
     };
     message.on('data', (chunk: Buffer) => {
@@ -121,7 +126,7 @@ class Edge {
         // Most bodies come in one piece and are handled before anything else can happen; only others are held.
         if (more === undefined) {
           more = [first];
-          message.once('close', () => (this.#heldBytes -= heldBytes));
+          message.once('close', release);
         }
         more.push(chunk);
         this.#heldBytes += size - heldBytes;

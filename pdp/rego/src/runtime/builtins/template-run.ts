@@ -64,7 +64,7 @@ class Runner {
   run(nodes: readonly TemplateNode[], dot: Value | undefined, scope: Scope, depth: number): Signal {
     if (depth > MAX_TEMPLATE_DEPTH) throw problem('exceeded maximum template depth');
     for (const node of nodes) {
-      if (++this.#steps > MAX_TEMPLATE_STEPS) throw problem('exceeded maximum template steps');
+      this.#step();
       const signal = this.#node(node, dot, scope, depth);
       if (signal !== undefined) return signal;
     }
@@ -108,6 +108,7 @@ class Runner {
     if (entries.length === 0) return this.run(node.otherwise, dot, new Scope(scope), depth + 1);
     const names = node.pipeline.variables;
     for (const [key, element] of entries) {
+      this.#step();
       const inner = new Scope(scope);
       const [first, second] = names;
       if (second !== undefined) inner.declare(first ?? '', key).declare(second, element);
@@ -181,6 +182,10 @@ class Runner {
       case 'function':
         return this.#call(operand.name, [], [], dot, scope);
     }
+  }
+
+  #step(): void {
+    if (++this.#steps > MAX_TEMPLATE_STEPS) throw problem('exceeded maximum template steps');
   }
 
   #write(text: string): void {

@@ -1,0 +1,318 @@
+import { gzipSync } from 'node:zlib';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { digestOf, generateSigningKey, type Digest, type SignedRevision } from '@edict/bundle';
+import { decide, systemClock } from '@edict/engine';
+import type { RefusalError } from '@edict/protocol';
+import { useFolders } from '../testing/folders.ts';
+import {
+  craneDomain,
+  craneDomainWithRego,
+  liftRequest,
+  publish,
+  SET,
+  SIGNING_KEY,
+  TRUSTED_KEYS,
+  type Published,
+} from '../testing/revisions.ts';
+import { RevisionFiles } from './revision-files.ts';
+import { RevisionLoader, type RevisionLoaderDeps } from './revision-loader.ts';
+import { COMPILE_LIMITS, createSnapshotCompiler } from './snapshot-compiler.ts';
+
+const newFolder = useFolders();
+const source = { artifactsUrl: '', ticket: 'ticket' };
+const signal = new AbortController().signal;
+
+/** A loader over a real folder and a real compiler thread; what it fetches is changeable. */
+async function start(published: Published, over: Partial<RevisionLoaderDeps> = {}) {
+  const root = await newFolder();
+  const files = await RevisionFiles.open(root, () => undefined);
+  const served = new Map<Digest, Uint8Array>(published.artifacts);
+  const fetched: Digest[] = [];
+  const loader = new RevisionLoader({
+    files,
+    fetch: (_source, digest) => {
+      fetched.push(digest);
+      const bytes = served.get(digest);
+      return bytes === undefined ? Promise.reject(new Error(`no ${digest}`)) : Promise.resolve(bytes);
+    },
+    trustedKeys: () => Promise.resolve(TRUSTED_KEYS),
+    compile: createSnapshotCompiler(),
+    ...over,
+  });
+  const prepare = async (revision: SignedRevision): Promise<void> => {
+    const { bundles } = await loader.manifest(revision, source, signal);
+    await loader.bundles(bundles, source, signal);
+    await loader.compile(revision, signal);
+  };
+  const allows = (digest: Digest, tons: number): boolean | undefined => {
+    const snapshot = loader.snapshot(digest);
+    return snapshot && decide(snapshot, liftRequest(tons), { clock: systemClock, newId: () => 'x' }).allow;
+  };
+  return { root, files, loader, served, fetched, prepare, allows };
+}
+
+/** Prepares and tells how that was refused. */
+async function refusalOf(work: Promise<unknown>) {
+  const error = (await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )) as RefusalError | undefined;
+  return error && { phase: error.phase, code: error.code, deterministic: error.deterministic, detail: error.detail };
+}
+
+test('a genuine revision becomes a snapshot that decides as its domains say', async () => {
+  const published = publish(1, [craneDomain(5)]);
+  const { prepare, allows, fetched } = await start(published);
+  await prepare(published.revision);
+  const { digest } = published.revision;
+  expect([allows(digest, 5), allows(digest, 6)]).toStrictEqual([true, false]);
+  expect(fetched).toStrictEqual([digest, ...published.manifest.domains.map((domain) => domain.digest)]);
+});
+
+test('a revision of no domains denies everything', async () => {
+  const published = publish(1, [], { revision: { reason: 'Withdraw' } });
+  const { prepare, allows } = await start(published);
+  await prepare(published.revision);
+  expect(allows(published.revision.digest, 1)).toBe(false);
+});
+
+test('what is on disk is not fetched again, and unchanged programs are taken over', async () => {
+  const first = publish(1, [craneDomain(5)]);
+  const { prepare, fetched, served, loader, allows } = await start(first);
+  await prepare(first.revision);
+  const second = publish(2, [craneDomain(5), craneDomain(9, { name: 'second', operations: [], resourceGroups: [] })]);
+  for (const [digest, bytes] of second.artifacts) served.set(digest, bytes);
+  fetched.length = 0;
+  await prepare(second.revision);
+  expect(fetched).toStrictEqual([second.revision.digest, second.manifest.domains[1]?.digest]);
+  const before = loader.snapshot(first.revision.digest)?.programs;
+  const after = loader.snapshot(second.revision.digest)?.programs;
+  const shared = [...(before ?? [])].filter(([key, program]) => after?.get(key) === program);
+  expect([shared.length, before?.size]).toStrictEqual([3, 3]);
+  expect(allows(second.revision.digest, 5)).toBe(true);
+});
+
+test('after a restart it compiles from disk without fetching', async () => {
+  const published = publish(1, [craneDomain(5)]);
+  const { prepare, root } = await start(published);
+  await prepare(published.revision);
+  const loader = new RevisionLoader({
+    files: await RevisionFiles.open(root, () => undefined),
+    fetch: () => Promise.reject(new Error('nothing is to be fetched')),
+    trustedKeys: () => Promise.resolve(TRUSTED_KEYS),
+    compile: createSnapshotCompiler(),
+  });
+  await loader.compile(published.revision, signal);
+  expect(loader.snapshot(published.revision.digest)).toBeDefined();
+});
+
+test('only what is to be retained stays compiled', async () => {
+  const published = publish(1, [craneDomain(5)]);
+  const { prepare, loader } = await start(published);
+  await prepare(published.revision);
+  loader.retain(new Set([published.revision.digest]));
+  expect(loader.snapshot(published.revision.digest)).toBeDefined();
+  loader.retain(new Set());
+  expect(loader.snapshot(published.revision.digest)).toBeUndefined();
+});
+
+const good = publish(1, [craneDomain(5)]);
+const stranger = generateSigningKey();
+const other = (letter: string): Digest => `sha256:${letter.repeat(64)}`;
+test.each<[string, SignedRevision, string, boolean]>([
+  ['an altered number', { ...good.revision, n: 2 }, 'bad-signature', true],
+  ['an altered parent', { ...good.revision, parent: 7 }, 'bad-signature', true],
+  ['an altered digest', { ...good.revision, digest: other('a') }, 'bad-signature', true],
+  ['an altered set', { ...good.revision, setUid: 'other' }, 'bad-signature', true],
+  ['an altered reason', { ...good.revision, reason: 'Withdraw' }, 'bad-signature', true],
+  ['an altered time', { ...good.revision, createdAt: '2030-01-01T00:00:00.000Z' }, 'bad-signature', true],
+  ['a signature of something else', { ...good.revision, signature: 'AAAA' }, 'bad-signature', true],
+  ['no signature', { ...good.revision, signature: '' }, 'unsigned', true],
+  ['an unknown key', publish(1, [], { key: stranger }).revision, 'unknown-key', false],
+  [
+    'a known key id under a strange signature',
+    { ...publish(1, [], { key: stranger }).revision, keyId: SIGNING_KEY.keyId },
+    'bad-signature',
+    true,
+  ],
+])('a revision with %s is refused before anything is fetched', async (_name, revision, code, deterministic) => {
+  const { loader, fetched } = await start(good);
+  const refusal = await refusalOf(loader.manifest(revision, source, signal));
+  expect(refusal).toMatchObject({ phase: 'Verify', code, deterministic });
+  expect(fetched).toStrictEqual([]);
+});
+
+test('with no trusted keys nothing is taken, and nothing is remembered as bad', async () => {
+  const { loader } = await start(good, { trustedKeys: () => Promise.resolve(new Map()) });
+  const refusal = await refusalOf(loader.manifest(good.revision, source, signal));
+  expect(refusal).toMatchObject({ phase: 'Verify', code: 'no-trusted-keys', deterministic: false });
+});
+
+test('manifest bytes that are not those of the digest are refused and not stored', async () => {
+  const { loader, served, files } = await start(good);
+  served.set(good.revision.digest, new TextEncoder().encode('{}'));
+  const refusal = await refusalOf(loader.manifest(good.revision, source, signal));
+  expect(refusal).toMatchObject({ phase: 'Verify', code: 'DigestMismatch', deterministic: false });
+  expect(await files.hasArtifact(good.revision.digest)).toBe(false);
+});
+
+test('a stored manifest that was damaged is fetched again', async () => {
+  const { loader, root, fetched, prepare } = await start(good);
+  await prepare(good.revision);
+  const [name] = (await readdir(join(root, 'artifacts'))).filter((file) => file.endsWith(good.revision.digest.slice(7)));
+  await writeFile(join(root, 'artifacts', name ?? ''), '{"damaged":true}');
+  expect(await refusalOf(loader.compile(good.revision, signal))).toMatchObject({
+    phase: 'Verify',
+    code: 'DigestMismatch',
+    deterministic: false,
+  });
+  fetched.length = 0;
+  await prepare(good.revision);
+  expect(fetched).toStrictEqual([good.revision.digest]);
+});
+
+test.each([
+  ['of another set', publish(1, [craneDomain(1)], { manifest: { setUid: 'other' } }), 'Verify', 'altered-set'],
+  ['that carries tests', publish(1, [craneDomain(1)], { manifest: { tests: [other('b')] } }), 'Test', 'TestsUnsupported'],
+])('a genuine manifest %s is refused for good', async (_name, published, phase, code) => {
+  const { loader } = await start(published);
+  const refusal = await refusalOf(loader.manifest(published.revision, source, signal));
+  expect(refusal).toMatchObject({ phase, code, deterministic: true });
+});
+
+test('a signed digest of bytes that are no manifest is refused for good', async () => {
+  const bytes = new TextEncoder().encode('{"setUid":1}');
+  const { revision } = publish(1, [], { revision: { digest: digestOf(bytes) } });
+  const { loader, served } = await start(good);
+  served.set(revision.digest, bytes);
+  const refusal = await refusalOf(loader.manifest(revision, source, signal));
+  expect(refusal).toMatchObject({ phase: 'Verify', code: 'bad-field', deterministic: true });
+});
+
+const bundleOf = ({ manifest }: Published): Digest => manifest.domains[0]?.digest ?? other('0');
+const zeros = gzipSync(Buffer.alloc(80 * 1024 * 1024), { level: 9 });
+const another = publish(1, [craneDomain(6)]);
+test.each<[string, (bytes: Uint8Array) => Uint8Array, string]>([
+  ['is cut off', (bytes) => bytes.subarray(0, bytes.length - 40), 'bad-gzip'],
+  ['is empty', () => new Uint8Array(), 'bad-gzip'],
+  ['is no gzip', () => new TextEncoder().encode('hello'), 'bad-gzip'],
+  ['is that of another digest', () => another.artifacts.get(bundleOf(another)) ?? new Uint8Array(), 'digest-mismatch'],
+  ['inflates without end', () => zeros, 'too-large'],
+  ['is larger than any bundle', () => new Uint8Array(1_048_577), 'too-large'],
+])('a bundle that %s is refused, forgotten, and right the next time', async (_name, damage, code) => {
+  const { prepare, served, files, allows } = await start(good);
+  const digest = bundleOf(good);
+  const right = served.get(digest) ?? new Uint8Array();
+  served.set(digest, damage(right));
+  const refusal = await refusalOf(prepare(good.revision));
+  expect(refusal).toMatchObject({ phase: 'Verify', code, deterministic: false });
+  expect(refusal?.detail.message).toContain(digest);
+  expect(await files.hasArtifact(digest)).toBe(false);
+  expect(allows(good.revision.digest, 1)).toBeUndefined();
+  served.set(digest, right);
+  await prepare(good.revision);
+  expect(allows(good.revision.digest, 5)).toBe(true);
+});
+
+test('a bundle that has the right digest and a wrong content is refused for good', async () => {
+  const tar = Buffer.alloc(1024);
+  const published = publish(1, [craneDomain(1)]);
+  const digest = digestOf(tar);
+  const domains = published.manifest.domains.map((domain) => ({ ...domain, digest }));
+  const wrong = publish(1, [craneDomain(1)], { manifest: { domains } });
+  const { prepare, served, files } = await start(wrong);
+  served.set(digest, gzipSync(tar));
+  expect(await refusalOf(prepare(wrong.revision))).toMatchObject({
+    phase: 'Verify',
+    code: 'missing-file',
+    deterministic: true,
+  });
+  expect(await files.hasArtifact(digest)).toBe(true);
+});
+
+test('Rego that does not compile is refused for good with domain, MRN, line, column and how much more there is', async () => {
+  const rego = 'package authz\n\ndefault allow = false\n\nallow { x := y }\n\nallow { z := w }\n';
+  const bad = publish(2, [craneDomainWithRego(rego)]);
+  const { prepare, served, allows } = await start(good);
+  await prepare(good.revision);
+  for (const [digest, bytes] of bad.artifacts) served.set(digest, bytes);
+  const refusal = await refusalOf(prepare(bad.revision));
+  expect(refusal).toStrictEqual({
+    phase: 'Compile',
+    code: 'rego_unsafe_var_error',
+    deterministic: true,
+    detail: {
+      domain: 'cranes',
+      mrn: 'mrn:harbour:policy:lift',
+      line: 5,
+      column: 9,
+      message: expect.stringContaining('and 1 more'),
+    },
+  });
+  expect([allows(bad.revision.digest, 1), allows(good.revision.digest, 5)]).toStrictEqual([undefined, true]);
+});
+
+test('a reference that leads nowhere is refused with the entity that has it', async () => {
+  const domain = craneDomain(1, { roles: [] });
+  const broken = { ...domain, scopes: [{ mrn: 'mrn:s', name: '', description: '', policy: 'mrn:gone', annotations: [] }] };
+  const published = publish(1, [broken]);
+  const { prepare } = await start(published);
+  expect(await refusalOf(prepare(published.revision))).toMatchObject({
+    phase: 'Compile',
+    code: 'reference',
+    deterministic: true,
+    detail: { mrn: 'mrn:s' },
+  });
+});
+
+test('a compiler that takes too long, or too much memory, is a failure that may pass, and what was active stays', async () => {
+  const published = publish(1, [craneDomain(5)]);
+  const slow = await start(published, { compile: createSnapshotCompiler({ ...COMPILE_LIMITS, timeoutMs: 1 }) });
+  expect(await refusalOf(slow.prepare(published.revision))).toMatchObject({
+    phase: 'Compile',
+    code: 'CompileTimeout',
+    deterministic: false,
+  });
+  const rules = Array.from({ length: 8_000 }, (_, index) => `r${index} { input.context.tons > ${index} }`);
+  const large = publish(1, [craneDomainWithRego(`package authz\n\ndefault allow = false\n\n${rules.join('\n\n')}\n`)]);
+  const small = await start(large, { compile: createSnapshotCompiler({ ...COMPILE_LIMITS, maxHeapMb: 32 }) });
+  expect(await refusalOf(small.prepare(large.revision))).toMatchObject({
+    phase: 'Resources',
+    code: 'OutOfMemory',
+    deterministic: false,
+  });
+  expect(small.allows(large.revision.digest, 5)).toBeUndefined();
+}, 30_000);
+
+test('work that nobody waits for any more ends at once', async () => {
+  const published = publish(1, [craneDomain(5)]);
+  const { loader } = await start(published);
+  const { bundles } = await loader.manifest(published.revision, source, signal);
+  await loader.bundles(bundles, source, signal);
+  const aborted = AbortSignal.abort();
+  expect(await refusalOf(loader.compile(published.revision, aborted))).toMatchObject({ code: 'Cancelled' });
+  const controller = new AbortController();
+  const compiling = loader.compile(published.revision, controller.signal);
+  controller.abort();
+  expect(await refusalOf(compiling)).toMatchObject({ code: 'Cancelled', deterministic: false });
+});
+
+test('bundles are fetched a few at a time', async () => {
+  const domains = Array.from({ length: 9 }, (_, index) => craneDomain(index, { name: `d${index}` }));
+  const published = publish(1, domains);
+  let running = 0;
+  let most = 0;
+  const { prepare } = await start(published, {
+    fetch: async (_source, digest) => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+      return published.artifacts.get(digest) ?? new Uint8Array();
+    },
+    compile: () => Promise.resolve({ ok: false, phase: 'Compile', code: 'x', deterministic: true, detail: { message: SET } }),
+  });
+  expect(await refusalOf(prepare(published.revision))).toMatchObject({ code: 'x' });
+  expect(most).toBe(4);
+});
