@@ -45,6 +45,22 @@ export interface EvaluateOptions {
   readonly nowNs?: bigint;
   /** Loop turns and calls that one evaluation may take. Default 10,000,000. */
   readonly maxSteps?: number;
+  /**
+   * Milliseconds that one evaluation may take. Looked at every few thousand steps, counted from the first look on.
+   * Default 10,000.
+   */
+  readonly maxMs?: number;
+  /** Values and characters that the answer may hold, counted as JSON writes them. Default 16,777,216. */
+  readonly maxOutput?: number;
+  /** Arrays, objects and sets that may stand inside of each other in the answer. Default 2,000. */
+  readonly maxDepth?: number;
+  /** Steps that several evaluations share: each takes at most what remains, and takes off what it used. */
+  readonly budget?: StepBudget;
+}
+
+/** Steps left for several evaluations, such as those of one decision. */
+export interface StepBudget {
+  remaining: number;
 }
 
 /** OPA's codes for evaluations that fail. */

@@ -10,6 +10,7 @@ export type {
   Outcome,
   Program,
   RegoModule,
+  StepBudget,
 } from './api.ts';
 export type { Diagnostic, DiagnosticCode, Location } from './diagnostics.ts';
 export type { Module, RegoVersion } from './ast.ts';

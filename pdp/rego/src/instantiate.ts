@@ -1,8 +1,9 @@
 import type { EvaluateOptions, Instance, InstanceOptions, Outcome, Program } from './api.ts';
 import { builtins, type Builtin } from './runtime/builtins/registry.ts';
 import * as documents from './runtime/documents.ts';
-import { DEFAULT_MAX_STEPS, Evaluation, EvaluationFailure, findBuiltin } from './runtime/evaluation.ts';
-import type { Site, SortedMembers, Surroundings } from './runtime/evaluation.ts';
+import { Evaluation, EvaluationFailure, findBuiltin } from './runtime/evaluation.ts';
+import type { Site, Surroundings } from './runtime/evaluation.ts';
+import { checkOutput } from './runtime/output.ts';
 import { numberFromText } from './runtime/number.ts';
 import { Parts } from './runtime/parts.ts';
 import { buildObject, compare, equals, getIndex, keyOf, RegoSet } from './runtime/value.ts';
@@ -12,13 +13,16 @@ import type { Value } from './runtime/value.ts';
 interface Machine {
   readonly sites: readonly Site[];
   readonly entrypoints: ReadonlyMap<string, () => Value>;
-  readonly begin: (input: Value, data: Value, context: Evaluation, steps: number) => void;
-  readonly end: () => void;
+  readonly begin: (input: Value, data: Value, steps: number) => void;
+  /** Gives the steps that are left of those given out. */
+  readonly end: () => number;
+  readonly spend: (steps: number) => void;
 }
 
 /** The clock and the random source of the machine that runs this. */
 const platform: Surroundings = {
   nowNs: () => BigInt(Date.now()) * 1_000_000n,
+  elapsedMs: () => performance.now(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
 };
 
@@ -26,13 +30,15 @@ const platform: Surroundings = {
 export const instantiate = (program: Program, options: InstanceOptions = {}): Instance => {
   const runner = new Runner(program, options);
   return {
-    evaluate: (entrypoint, input, how = {}) => {
+    evaluate: (entrypoint, input, how = usual) => {
       const value = runner.run(entrypoint, input, how);
       if (runner.failure !== undefined) return runner.failure;
       return value === undefined ? { kind: 'undefined' } : { kind: 'value', value };
     },
   };
 };
+
+const usual: EvaluateOptions = {};
 
 /** The kind of an {@link Outcome} that is an error. */
 export type Failure = Extract<Outcome, { readonly kind: 'error' }>;
@@ -43,8 +49,7 @@ export class Runner {
   failure: Failure | undefined = undefined;
   readonly #data: Value;
   readonly #machine: Machine;
-  readonly #surroundings: Surroundings;
-  readonly #sorted = new WeakMap<object, SortedMembers>();
+  readonly #evaluation: Evaluation;
 
   constructor(
     program: Program,
@@ -53,8 +58,10 @@ export class Runner {
     surroundings: Surroundings = platform,
   ) {
     this.#data = options.data ?? {};
-    this.#machine = load(program, this.#data, available);
-    this.#surroundings = surroundings;
+    this.#evaluation = new Evaluation(surroundings);
+    this.#machine = load(program, this.#data, available, this.#evaluation);
+    this.#evaluation.sites = this.#machine.sites;
+    this.#evaluation.spend = this.#machine.spend;
   }
 
   /** The value of an entry point; see also `failure`. */
@@ -66,17 +73,19 @@ export class Runner {
       this.failure = { kind: 'error', code: 'eval_internal_error', message: `not an entry point: ${entrypoint}` };
       return undefined;
     }
-    const evaluation = new Evaluation(machine.sites, how, this.#surroundings, this.#sorted);
+    const evaluation = this.#evaluation;
     let value: Value;
     let failure: Failure | undefined;
     try {
-      machine.begin(input, this.#data, evaluation, how.maxSteps ?? DEFAULT_MAX_STEPS);
+      machine.begin(input, this.#data, evaluation.begin(how));
       value = enter();
+      if (typeof value === 'object' || typeof value === 'string') checkOutput(value, how);
     } catch (error) {
+      value = undefined;
       failure = failureOf(error, machine.sites);
-    } finally {
-      machine.end();
     }
+    const left = machine.end();
+    if (how.budget !== undefined) how.budget.remaining -= evaluation.used(left);
     // OPA reports the first failure of a built-in even over a conflict; a budget that ran out stays what it is.
     if (failure === undefined || failure.code === 'eval_conflict_error') failure = evaluation.firstFailure() ?? failure;
     this.failure = failure;
@@ -84,11 +93,17 @@ export class Runner {
   }
 }
 
-const load = (program: Program, data: Value, available: ReadonlyMap<string, Builtin>): Machine => {
+const load = (
+  program: Program,
+  data: Value,
+  available: ReadonlyMap<string, Builtin>,
+  context: Evaluation,
+): Machine => {
   const runtime = {
     ...documents,
     U: Symbol('not evaluated'),
     data,
+    context,
     compare,
     equals,
     getIndex,
@@ -100,7 +115,6 @@ const load = (program: Program, data: Value, available: ReadonlyMap<string, Buil
     set: (members: readonly Value[]) => new RegoSet(members),
     number: numberFromText,
     builtin: (name: string) => findBuiltin(available, name),
-    cancelled: () => new EvaluationFailure('eval_cancel_error', 'the evaluation took more steps than it may'),
     conflict: (site: Site) => new EvaluationFailure('eval_conflict_error', site.message, site.location),
   };
   // The only use of `new Function` in the product: `program.code` is made by `generateProgram`, which puts no text of a

@@ -26,7 +26,7 @@ import { createMetrics, type PdpMetrics } from './observability/metrics.ts';
 import { createPdpPorts, WITHDRAW_GRACE_MS } from './sync/pdp-ports.ts';
 import { RevisionFiles } from './sync/revision-files.ts';
 import { RevisionLoader, type FetchArtifact } from './sync/revision-loader.ts';
-import { COMPILE_LIMITS, createSnapshotCompiler, type CompileLimits } from './sync/snapshot-compiler.ts';
+import { COMPILE_LIMITS, SnapshotCompiler, type CompileLimits } from './sync/snapshot-compiler.ts';
 import { ENGINE } from './version.ts';
 
 export interface PdpOptions {
@@ -48,7 +48,7 @@ export interface PdpOptions {
   readonly fetchArtifact: FetchArtifact;
   readonly trustedKeys: () => Promise<ReadonlyMap<string, string>>;
   /** Bounds of compiling one revision; {@link COMPILE_LIMITS} by default. */
-  readonly compileLimits?: CompileLimits;
+  readonly compileLimits?: Partial<CompileLimits>;
   /** How long a set that the operator assigns no more is still answered for; 30 s by default. */
   readonly withdrawGraceMs?: number;
 }
@@ -119,11 +119,12 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   let beats = 0;
   const trackStream = trackConnection(metrics);
   const load = new BeatLoad(meter);
+  const compiler = new SnapshotCompiler({ ...COMPILE_LIMITS, ...options.compileLimits });
   const loader = new RevisionLoader({
     files,
     fetch: options.fetchArtifact,
     trustedKeys: options.trustedKeys,
-    compile: createSnapshotCompiler(options.compileLimits ?? COMPILE_LIMITS),
+    compile: compiler.compile,
   });
   const client: PdpClient = createPdpClient({
     config: { ...PDP_DEFAULTS, engine: ENGINE },
@@ -199,7 +200,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     await listener.drain(timeoutMs);
     clearInterval(measuring);
-    await client.close();
+    await Promise.all([client.close(), compiler.close()]);
     if (!(await audit.drained(RECORDS_DRAIN_MS))) {
       logger.error('access records were lost: nobody reads them', { bytes: audit.bufferedBytes });
     }

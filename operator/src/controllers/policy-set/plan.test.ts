@@ -12,7 +12,7 @@ const digestOf = (content: string): string =>
   `sha256:${Buffer.from(content).toString('hex').padEnd(64, '0').slice(0, 64)}`;
 
 function aManifest(names: string): Manifest {
-  const domains = [...names].map((name) => ({
+  const domains = Array.from(names).map((name) => ({
     namespace: 'ns',
     name,
     uid: name,

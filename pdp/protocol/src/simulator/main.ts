@@ -48,7 +48,8 @@ function main(): number {
       ...(variant === undefined ? {} : { variant }),
     });
     if (result.violation !== undefined) {
-      const lines = result.trace.slice(-wholeNumber(values['trace-lines'], 200));
+      const kept = wholeNumber(values['trace-lines'], 200);
+      const lines = result.trace.slice(Math.max(0, result.trace.length - kept));
       process.stdout.write(`${lines.join('\n')}\n\nseed ${seed}: ${result.violation.message}\n`);
       return 1;
     }

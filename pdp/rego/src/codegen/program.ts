@@ -1,5 +1,6 @@
 import type { Term } from '../ast.ts';
 import type { Block, Entrypoint, Group, LocalId, Operand, Plan, RuleBody, Tree } from '../plan/ir.ts';
+import { findDependence, type Dependence } from '../plan/dependence.ts';
 import { BlockWriter, type ProgramNames } from './block.ts';
 import { Pool } from './constants.ts';
 import { quote } from './names.ts';
@@ -26,10 +27,12 @@ class ProgramWriter {
   readonly #replacedData: readonly (readonly string[])[];
   readonly #pool = new Pool();
   readonly #names: ProgramNames;
+  readonly #dependence: Dependence;
 
   constructor(plan: Plan, replacedData: readonly (readonly string[])[]) {
     this.#plan = plan;
     this.#replacedData = replacedData;
+    this.#dependence = findDependence(plan, replacedData);
     const pool = this.#pool;
     this.#names = {
       pool,
@@ -62,10 +65,13 @@ class ProgramWriter {
     out.line(`'use strict';`);
     out.line(`const { ${runtimeNames} } = rt;`);
     for (const line of this.#pool.lines()) out.line(line);
-    out.line('let I, D, M, C, S = 0;');
-    out.line('const stop = () => { throw rt.cancelled(); };');
+    const { hasWith } = this.#dependence;
+    out.line('const C = rt.context;');
+    out.line(`let I, D, ${hasWith ? 'M, ' : ''}E = 0, S = 0;`);
+    out.line('const stop = () => { S = C.more(S); };');
     out.line('const conflict = (site) => { throw rt.conflict(sites[site]); };');
-    this.#frame(out);
+    this.#slots(out);
+    if (hasWith) this.#frame(out);
     const entries = this.#plan.entrypoints.map((e, index) => `[${quote(e.name)}, e_${String(index)}]`).join(', ');
     const text = body.toString() + lazy.toString();
     const end = new Writer();
@@ -76,9 +82,10 @@ class ProgramWriter {
         end.line('sites,');
         end.line('entrypoints,');
         end.line(
-          'begin(input, data, context, steps) { I = input; D = data; C = context; S = steps; M = new Frame(); },',
+          `begin(input, data, steps) { I = input; D = data; S = steps; E++; ${hasWith ? 'M = new Frame(); ' : ''}},`,
         );
-        end.line('end() { I = D = C = M = undefined; },');
+        end.line(`end() { I = D = ${hasWith ? 'M = ' : ''}undefined; return S; },`);
+        end.line('spend(steps) { if ((S -= steps) < 0) stop(); },');
       },
       '};',
     );
@@ -119,9 +126,42 @@ class ProgramWriter {
     return lines;
   }
 
-  /** The memory of one evaluation, and of every `with` inside it. */
+  /**
+   * The memory of what no `with` changes: a variable for the value, and one for the evaluation (a number that only
+   * rises) that computed it, so that an evaluation starts with nothing to clear.
+   */
+  #slots(out: Writer): void {
+    for (const group of this.#plan.groups) {
+      if (this.#isChangeable(group)) continue;
+      const id = String(group.id);
+      if (group.kind !== 'function' && group.constant === undefined) out.line(`let m${id}, e${id} = 0;`);
+      if (group.memoized) out.line(`let c${id}, y${id} = 0;`);
+      for (const count of group.restrictions.keys()) {
+        const name = `${id}_${String(count)}`;
+        out.line(`let c${name}, y${name} = 0;`);
+      }
+    }
+  }
+
+  #isChangeable(group: Group): boolean {
+    return this.#dependence.changeable.has(group.id);
+  }
+
+  /** Statements that keep the value of a document and leave its function. */
+  #keep(group: Group, value: string): string {
+    const id = String(group.id);
+    return this.#isChangeable(group) ? `return M.m${id} = ${value};` : `e${id} = E; return m${id} = ${value};`;
+  }
+
+  /** The statement that declares `cache`: a Map of results by key. `name` is a group, or a group and a number of keys. */
+  #cache(group: Group, name: string): string {
+    if (this.#isChangeable(group)) return `const cache = (M.c${name} ??= new Map());`;
+    return `const cache = y${name} === E ? c${name} : (y${name} = E, c${name} = new Map());`;
+  }
+
+  /** The memory of what some `with` changes: of one evaluation, and of every `with` inside it. */
   #frame(out: Writer): void {
-    const groups = this.#plan.groups;
+    const groups = this.#plan.groups.filter((group) => this.#isChangeable(group));
     out.block('class Frame {', () => {
       out.block('constructor() {', () => {
         for (const group of groups) {
@@ -129,7 +169,7 @@ class ProgramWriter {
           if (group.kind !== 'function' && group.constant === undefined) out.line(`this.m${id} = U;`);
           if (group.replaced) out.line(`this.r${id} = false;`);
           if (group.memoized) out.line(`this.c${id} = undefined;`);
-          for (const count of group.restrictions.keys()) out.line(`this.x${id}_${String(count)} = undefined;`);
+          for (const count of group.restrictions.keys()) out.line(`this.c${id}_${String(count)} = undefined;`);
         }
         this.#plan.replaceable.forEach((_, slot) => {
           out.line(`this.o${String(slot)} = undefined;`);
@@ -166,7 +206,7 @@ class ProgramWriter {
       case 'complete':
         out.block(`function g${id}() {`, () => {
           out.line('if (--S < 0) stop();');
-          this.#value(out, group, (value) => `return M.m${id} = ${value};`);
+          this.#value(out, group, (value) => this.#keep(group, value));
         });
         break;
       case 'function':
@@ -180,15 +220,17 @@ class ProgramWriter {
       case 'object':
         out.block(`function g${id}() {`, () => {
           out.line('if (--S < 0) stop();');
-          this.#parts(out, group, group.rules, (value) => `return M.m${id} = ${value};`);
+          this.#parts(out, group, group.rules, (value) => this.#keep(group, value));
         });
         for (const [count, restriction] of [...group.restrictions].sort(([a], [b]) => a - b)) {
           const name = `${id}_${String(count)}`;
           const keys = restriction.params.map((local) => `l${String(local)}`);
           out.block(`function q${name}(${keys.join(', ')}) {`, () => {
-            out.line(`if (M.m${id} !== U) return M.m${id};`);
+            out.line(
+              this.#isChangeable(group) ? `if (M.m${id} !== U) return M.m${id};` : `if (e${id} === E) return m${id};`,
+            );
             out.line('if (--S < 0) stop();');
-            out.line(`const cache = (M.x${name} ??= new Map());`);
+            out.line(this.#cache(group, name));
             out.line(`const key = keyOf(${keys.length === 1 ? (keys[0] ?? '') : `[${keys.join(', ')}]`});`);
             out.line('const known = cache.get(key);');
             out.line('if (known !== undefined) return known;');
@@ -204,13 +246,17 @@ class ProgramWriter {
       default:
         group.kind satisfies never;
     }
-    out.line(`function d${id}() { const m = M.m${id}; return m === U ? g${id}() : m; }`);
+    out.line(
+      this.#isChangeable(group)
+        ? `function d${id}() { const m = M.m${id}; return m === U ? g${id}() : m; }`
+        : `function d${id}() { return e${id} === E ? m${id} : g${id}(); }`,
+    );
   }
 
   #memo(out: Writer, group: Group, params: string): void {
     const id = String(group.id);
     out.block(`function f${id}(${params}) {`, () => {
-      out.line(`const cache = (M.c${id} ??= new Map());`);
+      out.line(this.#cache(group, id));
       out.line(`const key = ${group.params.length === 1 ? `keyOf(${params})` : `keyOf([${params}])`};`);
       out.line('const known = cache.get(key);');
       out.line('if (known !== undefined || cache.has(key)) return known;');

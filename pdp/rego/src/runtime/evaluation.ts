@@ -8,6 +8,12 @@ import type { Value } from './value.ts';
 /** Loop turns and calls that one evaluation may take unless it says otherwise. */
 export const DEFAULT_MAX_STEPS = 10_000_000;
 
+/** Milliseconds that one evaluation may take unless it says otherwise. */
+export const DEFAULT_MAX_MS = 10_000;
+
+/** Steps between two looks at the clock. */
+export const STEPS_PER_LOOK = 8_192;
+
 /** A place in a policy that an error can point at. */
 export interface Site {
   readonly message: string;
@@ -33,35 +39,73 @@ interface BuiltinFailure {
   site: Site | undefined;
 }
 
-/** What time it is and where random bytes come from, for one evaluation. */
+/** What time it is and where random bytes come from. */
 export interface Surroundings {
   readonly nowNs: () => bigint;
+  /** Milliseconds since whenever: never goes back. */
+  readonly elapsedMs: () => number;
   readonly randomBytes: (count: number) => Uint8Array;
 }
 
 /**
- * One evaluation as generated code and built-ins see it. Generated code calls `at` behind a call that gave nothing, so
- * that the failure which the built-in may have recorded learns its place; calls that succeed pay nothing.
+ * What generated code and built-ins see of an evaluation. One object serves all evaluations of an instance, one after
+ * the other; `begin` starts each. Generated code calls `at` behind a call that gave nothing, so that the failure which
+ * the built-in may have recorded learns its place; calls that succeed pay nothing.
  */
 export class Evaluation implements BuiltinContext {
+  /** Takes steps off the budget; throws where there are none left. Given by the code that counts them. */
+  spend: (steps: number) => void = () => undefined;
+  sites: readonly Site[] = [];
   #cache: Map<string, unknown> | undefined = undefined;
-  readonly #sites: readonly Site[];
-  readonly #failures: BuiltinFailure[] | undefined;
+  #failures: BuiltinFailure[] | undefined = undefined;
+  #now: bigint | undefined = undefined;
+  /** Steps beyond those that generated code has been given. */
+  #reserve = 0;
+  #steps = 0;
+  #maxMs = DEFAULT_MAX_MS;
+  #startMs: number | undefined = undefined;
   readonly #surroundings: Surroundings;
-  readonly #sorted: WeakMap<object, SortedMembers>;
-  #now: bigint | undefined;
+  readonly #sorted = new WeakMap<object, SortedMembers>();
 
-  constructor(
-    sites: readonly Site[],
-    options: EvaluateOptions,
-    surroundings: Surroundings,
-    sorted: WeakMap<object, SortedMembers>,
-  ) {
-    this.#sites = sites;
-    this.#failures = options.strictBuiltinErrors === true ? [] : undefined;
+  constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
-    this.#sorted = sorted;
+  }
+
+  /** Forgets the evaluation before, and gives the steps that the new one may take before it asks for `more`. */
+  begin(options: EvaluateOptions): number {
+    this.#cache = undefined;
+    this.#failures = options.strictBuiltinErrors === true ? [] : undefined;
     this.#now = options.nowNs;
+    this.#maxMs = options.maxMs ?? DEFAULT_MAX_MS;
+    this.#startMs = undefined;
+    const most = options.maxSteps ?? DEFAULT_MAX_STEPS;
+    const steps = options.budget === undefined ? most : Math.min(most, Math.max(0, options.budget.remaining));
+    const first = Math.min(steps, STEPS_PER_LOOK);
+    this.#steps = steps;
+    this.#reserve = steps - first;
+    return first;
+  }
+
+  /** Steps that the evaluation has taken, if `left` is what remains of those given out. */
+  used(left: number): number {
+    return Math.min(this.#steps, this.#steps - this.#reserve - left);
+  }
+
+  /** The next steps; `left` is negative: those taken beyond what was given out. Throws when a budget has run out. */
+  more(left: number): number {
+    const reserve = this.#reserve + left;
+    if (reserve < 0) {
+      this.#reserve = 0;
+      throw new EvaluationFailure('eval_cancel_error', 'the evaluation took more steps than it may');
+    }
+    const now = this.#surroundings.elapsedMs();
+    this.#startMs ??= now;
+    if (now - this.#startMs > this.#maxMs) {
+      throw new EvaluationFailure('eval_cancel_error', 'the evaluation took longer than it may');
+    }
+    const next = Math.min(reserve, STEPS_PER_LOOK);
+    this.#reserve = reserve - next;
+    return next;
   }
 
   get cache(): Map<string, unknown> {
@@ -87,7 +131,7 @@ export class Evaluation implements BuiltinContext {
     for (let index = this.#failures.length - 1; index >= 0; index--) {
       const failure = this.#failures[index];
       if (failure === undefined || failure.site !== undefined) return;
-      failure.site = this.#sites[site];
+      failure.site = this.sites[site];
     }
   }
 

@@ -34,8 +34,11 @@ export type CompileAnswer =
     }
   | CompileFailure;
 
-/** Verifies each bundle against its digest, reads the domains, and compiles them together. */
-export function compileBundles(request: CompileRequest): CompileAnswer {
+/**
+ * Verifies each bundle against its digest, reads the domains, and compiles them together. Programs of `earlier` that did
+ * not change are taken from there.
+ */
+export function compileBundles(request: CompileRequest, earlier?: CompiledSnapshot): CompileAnswer {
   const startedMs = performance.now();
   const heapBefore = process.memoryUsage().heapUsed;
   const domains: DomainModel[] = [];
@@ -47,7 +50,7 @@ export function compileBundles(request: CompileRequest): CompileAnswer {
       return unusableBundle(digest, error);
     }
   }
-  const result = compileSnapshot(domains);
+  const result = compileSnapshot(domains, { earlier });
   if (!result.ok) return doesNotCompile(result.problems);
   return {
     ok: true,

@@ -1,7 +1,13 @@
 import { parentPort } from 'node:worker_threads';
+import type { CompiledSnapshot } from '@edict/engine';
 import { compileBundles, type CompileRequest } from './compile-bundles.ts';
 
-/** Thread entry: one request, one answer, so that a large policy never stalls a decision. */
+/** The last good content: what the next one has in common with it need not be compiled again. */
+let earlier: CompiledSnapshot | undefined;
+
+/** Thread entry: one answer for each request, so that a large policy never stalls a decision. */
 parentPort?.on('message', (request: CompileRequest) => {
-  parentPort?.postMessage(compileBundles(request));
+  const answer = compileBundles(request, earlier);
+  if (answer.ok) earlier = answer.compiled;
+  parentPort?.postMessage(answer);
 });

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { digestOf, generateSigningKey, type Digest, type SignedRevision } from '@edict/bundle';
 import { decide, systemClock } from '@edict/engine';
 import type { RefusalError } from '@edict/protocol';
@@ -17,10 +17,13 @@ import {
   type Published,
 } from '../testing/revisions.ts';
 import { RevisionFiles } from './revision-files.ts';
-import { RevisionLoader, type RevisionLoaderDeps } from './revision-loader.ts';
-import { COMPILE_LIMITS, createSnapshotCompiler } from './snapshot-compiler.ts';
+import { FETCH_CONCURRENCY, RevisionLoader, type RevisionLoaderDeps } from './revision-loader.ts';
+import { SnapshotCompiler } from './snapshot-compiler.ts';
 
 const newFolder = useFolders();
+const compiler = new SnapshotCompiler();
+afterAll(() => compiler.close());
+
 const source = { artifactsUrl: '', ticket: 'ticket' };
 const signal = new AbortController().signal;
 
@@ -38,7 +41,7 @@ async function start(published: Published, over: Partial<RevisionLoaderDeps> = {
       return bytes === undefined ? Promise.reject(new Error(`no ${digest}`)) : Promise.resolve(bytes);
     },
     trustedKeys: () => Promise.resolve(TRUSTED_KEYS),
-    compile: createSnapshotCompiler(),
+    compile: compiler.compile,
     ...over,
   });
   const prepare = async (revision: SignedRevision): Promise<void> => {
@@ -102,7 +105,7 @@ test('after a restart it compiles from disk without fetching', async () => {
     files: await RevisionFiles.open(root, () => undefined),
     fetch: () => Promise.reject(new Error('nothing is to be fetched')),
     trustedKeys: () => Promise.resolve(TRUSTED_KEYS),
-    compile: createSnapshotCompiler(),
+    compile: compiler.compile,
   });
   await loader.compile(published.revision, signal);
   expect(loader.snapshot(published.revision.digest)).toBeDefined();
@@ -161,7 +164,9 @@ test('manifest bytes that are not those of the digest are refused and not stored
 test('a stored manifest that was damaged is fetched again', async () => {
   const { loader, root, fetched, prepare } = await start(good);
   await prepare(good.revision);
-  const [name] = (await readdir(join(root, 'artifacts'))).filter((file) => file.endsWith(good.revision.digest.slice(7)));
+  const [name] = (await readdir(join(root, 'artifacts'))).filter((file) =>
+    file.endsWith(good.revision.digest.slice(7)),
+  );
   await writeFile(join(root, 'artifacts', name ?? ''), '{"damaged":true}');
   expect(await refusalOf(loader.compile(good.revision, signal))).toMatchObject({
     phase: 'Verify',
@@ -175,7 +180,12 @@ test('a stored manifest that was damaged is fetched again', async () => {
 
 test.each([
   ['of another set', publish(1, [craneDomain(1)], { manifest: { setUid: 'other' } }), 'Verify', 'altered-set'],
-  ['that carries tests', publish(1, [craneDomain(1)], { manifest: { tests: [other('b')] } }), 'Test', 'TestsUnsupported'],
+  [
+    'that carries tests',
+    publish(1, [craneDomain(1)], { manifest: { tests: [other('b')] } }),
+    'Test',
+    'TestsUnsupported',
+  ],
 ])('a genuine manifest %s is refused for good', async (_name, published, phase, code) => {
   const { loader } = await start(published);
   const refusal = await refusalOf(loader.manifest(published.revision, source, signal));
@@ -256,7 +266,10 @@ test('Rego that does not compile is refused for good with domain, MRN, line, col
 
 test('a reference that leads nowhere is refused with the entity that has it', async () => {
   const domain = craneDomain(1, { roles: [] });
-  const broken = { ...domain, scopes: [{ mrn: 'mrn:s', name: '', description: '', policy: 'mrn:gone', annotations: [] }] };
+  const broken = {
+    ...domain,
+    scopes: [{ mrn: 'mrn:s', name: '', description: '', policy: 'mrn:gone', annotations: [] }],
+  };
   const published = publish(1, [broken]);
   const { prepare } = await start(published);
   expect(await refusalOf(prepare(published.revision))).toMatchObject({
@@ -267,38 +280,6 @@ test('a reference that leads nowhere is refused with the entity that has it', as
   });
 });
 
-test('a compiler that takes too long, or too much memory, is a failure that may pass, and what was active stays', async () => {
-  const published = publish(1, [craneDomain(5)]);
-  const slow = await start(published, { compile: createSnapshotCompiler({ ...COMPILE_LIMITS, timeoutMs: 1 }) });
-  expect(await refusalOf(slow.prepare(published.revision))).toMatchObject({
-    phase: 'Compile',
-    code: 'CompileTimeout',
-    deterministic: false,
-  });
-  const rules = Array.from({ length: 8_000 }, (_, index) => `r${index} { input.context.tons > ${index} }`);
-  const large = publish(1, [craneDomainWithRego(`package authz\n\ndefault allow = false\n\n${rules.join('\n\n')}\n`)]);
-  const small = await start(large, { compile: createSnapshotCompiler({ ...COMPILE_LIMITS, maxHeapMb: 32 }) });
-  expect(await refusalOf(small.prepare(large.revision))).toMatchObject({
-    phase: 'Resources',
-    code: 'OutOfMemory',
-    deterministic: false,
-  });
-  expect(small.allows(large.revision.digest, 5)).toBeUndefined();
-}, 30_000);
-
-test('work that nobody waits for any more ends at once', async () => {
-  const published = publish(1, [craneDomain(5)]);
-  const { loader } = await start(published);
-  const { bundles } = await loader.manifest(published.revision, source, signal);
-  await loader.bundles(bundles, source, signal);
-  const aborted = AbortSignal.abort();
-  expect(await refusalOf(loader.compile(published.revision, aborted))).toMatchObject({ code: 'Cancelled' });
-  const controller = new AbortController();
-  const compiling = loader.compile(published.revision, controller.signal);
-  controller.abort();
-  expect(await refusalOf(compiling)).toMatchObject({ code: 'Cancelled', deterministic: false });
-});
-
 test('bundles are fetched a few at a time', async () => {
   const domains = Array.from({ length: 9 }, (_, index) => craneDomain(index, { name: `d${index}` }));
   const published = publish(1, domains);
@@ -307,12 +288,14 @@ test('bundles are fetched a few at a time', async () => {
   const { prepare } = await start(published, {
     fetch: async (_source, digest) => {
       most = Math.max(most, ++running);
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setTimeout(resolve, 20));
       running--;
       return published.artifacts.get(digest) ?? new Uint8Array();
     },
-    compile: () => Promise.resolve({ ok: false, phase: 'Compile', code: 'x', deterministic: true, detail: { message: SET } }),
+    compile: () =>
+      Promise.resolve({ ok: false, phase: 'Compile', code: 'x', deterministic: true, detail: { message: SET } }),
   });
   expect(await refusalOf(prepare(published.revision))).toMatchObject({ code: 'x' });
-  expect(most).toBe(4);
+  expect(most).toBeGreaterThan(1);
+  expect(most).toBeLessThanOrEqual(FETCH_CONCURRENCY);
 });

@@ -8,10 +8,12 @@ export interface CompileLimits {
   readonly timeoutMs: number;
   /** Heap of the compiling thread; its memory comes on top of the process's own. */
   readonly maxHeapMb: number;
+  /** A thread without work is ended, and its memory given back, after this long. */
+  readonly idleMs: number;
 }
 
 /** Bounds that hold unless others are given. */
-export const COMPILE_LIMITS: CompileLimits = { timeoutMs: 30_000, maxHeapMb: 512 };
+export const COMPILE_LIMITS: CompileLimits = { timeoutMs: 30_000, maxHeapMb: 512, idleMs: 60_000 };
 
 /** Compiles the bundles of one revision away from the serving thread. Never rejects: failures are answers. */
 export type CompileSnapshot = (request: CompileRequest, signal: AbortSignal) => Promise<CompileAnswer>;
@@ -24,53 +26,115 @@ const workerUrl = new URL(
 
 const MAX_MESSAGE_LENGTH = 1_000;
 
-/** A compiler that starts a thread per revision: revisions are rare, and a thread of its own has its own heap limit. */
-export function createSnapshotCompiler(limits: CompileLimits = COMPILE_LIMITS): CompileSnapshot {
-  return async (request, signal) => {
+/**
+ * Compiles one revision after the other on a thread of its own, which has its own heap limit. The thread is kept for the
+ * next revision, since a fresh one takes many times longer than an edit to compile, but only while it behaves: after a
+ * time-out, a crash or work that was given up the next revision gets a new one.
+ */
+export class SnapshotCompiler {
+  readonly #limits: CompileLimits;
+  #worker: Worker | undefined;
+  #settle: ((answer: CompileAnswer) => void) | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #idle: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(limits: CompileLimits = COMPILE_LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** True while there is a thread. */
+  get hasThread(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  /** See {@link CompileSnapshot}. The time limit counts from when the revision's turn has come. */
+  readonly compile: CompileSnapshot = (request, signal) => {
+    const answer = this.#turn.then(() => this.#compile(request, signal));
+    this.#turn = answer;
+    return answer;
+  };
+
+  /** Ends the thread; work under way is answered as cancelled. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#settle?.(CANCELLED);
+    await this.#turn;
+    await this.#endThread();
+  }
+
+  async #compile(request: CompileRequest, signal: AbortSignal): Promise<CompileAnswer> {
+    if (signal.aborted || this.#closed) return CANCELLED;
+    clearTimeout(this.#idle);
     let worker: Worker;
     try {
-      worker = new Worker(workerUrl, { resourceLimits: { maxOldGenerationSizeMb: limits.maxHeapMb } });
+      worker = this.#worker ??= this.#startThread();
+      worker.ref();
     } catch (error) {
       return crash(error);
     }
-    try {
-      return await answerOf(worker, request, signal, limits.timeoutMs);
-    } finally {
-      await worker.terminate();
+    const { promise, resolve } = Promise.withResolvers<CompileAnswer>();
+    this.#settle = resolve;
+    const onAbort = (): void => resolve(CANCELLED);
+    signal.addEventListener('abort', onAbort);
+    const { timeoutMs } = this.#limits;
+    const timer = setTimeout(() => {
+      resolve(failure('Compile', 'CompileTimeout', `not compiled within ${timeoutMs} ms`));
+    }, timeoutMs);
+    worker.once('message', resolve);
+    worker.postMessage(request);
+    const answer = await promise;
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+    worker.off('message', resolve);
+    this.#settle = undefined;
+    if (isFromThread(answer)) {
+      worker.unref();
+      this.#idle = setTimeout(() => void this.#endThread(), this.#limits.idleMs).unref();
+    } else {
+      await this.#endThread();
     }
-  };
+    return answer;
+  }
+
+  #startThread(): Worker {
+    const worker = new Worker(workerUrl, { resourceLimits: { maxOldGenerationSizeMb: this.#limits.maxHeapMb } });
+    const ended = (error: unknown): void => {
+      if (this.#worker === worker) this.#worker = undefined;
+      this.#settle?.(crash(error));
+    };
+    worker.on('error', ended);
+    worker.on('messageerror', ended);
+    worker.on('exit', (code) => ended(new Error(`its thread ended with code ${code} and no answer`)));
+    return worker;
+  }
+
+  async #endThread(): Promise<void> {
+    clearTimeout(this.#idle);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    // Its end must not be taken for a crash under the next revision.
+    worker?.removeAllListeners();
+    worker?.on('error', () => undefined);
+    await worker?.terminate();
+  }
 }
 
-function answerOf(
-  worker: Worker,
-  request: CompileRequest,
-  signal: AbortSignal,
-  timeoutMs: number,
-): Promise<CompileAnswer> {
-  return new Promise((resolve) => {
-    const settle = (answer: CompileAnswer): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-      resolve(answer);
-    };
-    const onAbort = (): void => settle(failure('Compile', 'Cancelled', 'a newer revision took its place'));
-    const timer = setTimeout(() => {
-      settle(failure('Compile', 'CompileTimeout', `not compiled within ${timeoutMs} ms`));
-    }, timeoutMs);
-    signal.addEventListener('abort', onAbort);
-    worker.once('message', settle);
-    worker.once('messageerror', (error: unknown) => settle(crash(error)));
-    worker.once('error', (error: unknown) => settle(crash(error)));
-    worker.once('exit', (code) => settle(crash(new Error(`its thread ended with code ${code} and no answer`))));
-    if (signal.aborted) onAbort();
-    else worker.postMessage(request);
-  });
+/** Whether the thread itself answered, and so is ready for more. */
+function isFromThread(answer: CompileAnswer): boolean {
+  return answer.ok || !OWN_FAILURES.has(answer);
 }
+
+const OWN_FAILURES = new WeakSet<CompileFailure>();
 
 /** All of these may pass: the same revision is offered again. */
 function failure(phase: CompileFailure['phase'], code: string, message: string): CompileFailure {
-  return { ok: false, phase, code, deterministic: false, detail: { message } };
+  const own: CompileFailure = { ok: false, phase, code, deterministic: false, detail: { message } };
+  OWN_FAILURES.add(own);
+  return own;
 }
+
+const CANCELLED = failure('Compile', 'Cancelled', 'nobody waits for this revision any more');
 
 function crash(error: unknown): CompileFailure {
   const message = `the compiler stopped: ${messageOf(error)}`.slice(0, MAX_MESSAGE_LENGTH);

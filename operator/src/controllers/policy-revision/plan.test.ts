@@ -1,0 +1,113 @@
+import { expect, test } from '@jest/globals';
+import { findCondition, type PolicyRevision, type PolicyRevisionStatus } from '@edict/crds';
+import type { RolloutProgress } from '@edict/protocol';
+import { planRevision, type ObservedRevision } from './plan.ts';
+
+const NOW = 1_700_000_000_000;
+
+function aRevision(n: number, status: PolicyRevisionStatus = {}): PolicyRevision {
+  return {
+    apiVersion: 'edict.dev/v1beta1',
+    kind: 'PolicyRevision',
+    metadata: { name: `s-${String(n)}`, namespace: 'ns', generation: 1 },
+    spec: { set: 's', setUid: 'uid', n } as PolicyRevision['spec'],
+    status,
+  };
+}
+
+function told(revision: number, phase: RolloutProgress['phase'], active = 2): RolloutProgress {
+  return {
+    set: 'ns/s',
+    setUid: 'uid',
+    revision,
+    digest: '',
+    phase,
+    committed: 0,
+    counts: { required: 3, connected: 3, prepared: 3, active, nacked: 0, laggards: 0, missing: 0 },
+    exceptions: [],
+    ready: { status: 'False', reason: 'Progressing', message: '' },
+    ...(phase === 'Completed' ? { completedAt: NOW, convergenceMs: 120.4, skewMs: 7 } : {}),
+  };
+}
+
+const observe = (over: Partial<ObservedRevision>): ObservedRevision => ({
+  revision: aRevision(1),
+  progress: undefined,
+  committedN: 0,
+  writtenAt: 0,
+  intervalMs: 1000,
+  now: NOW,
+  ...over,
+});
+const commit: PolicyRevisionStatus = { waves: [{ index: 0, decision: 'Commit' }] };
+const abort = (cause: string): PolicyRevisionStatus => ({
+  waves: [{ index: 0, decision: 'Abort' }],
+  phase: 'Aborted',
+  cause,
+});
+
+test.each<[string, Partial<ObservedRevision>, string, string, string]>([
+  ['nobody has begun', {}, 'Pending', 'False', 'WaitingForPDP'],
+  ['PDPs prepare it', { progress: told(1, 'Preparing') }, 'Preparing', 'False', 'WaitingForPDP'],
+  ['the decision is being written', { progress: told(1, 'Gating') }, 'Preparing', 'False', 'WaitingForPDP'],
+  [
+    'it is decided',
+    { revision: aRevision(1, commit), progress: told(1, 'Committing') },
+    'Committing',
+    'False',
+    'WaitingForPDP',
+  ],
+  [
+    'it serves everywhere',
+    { revision: aRevision(1, commit), progress: told(1, 'Completed', 3) },
+    'Completed',
+    'True',
+    'Converged',
+  ],
+  [
+    'a newer one was committed before it served everywhere',
+    { revision: aRevision(1, commit), committedN: 2, progress: told(2, 'Committing') },
+    'Completed',
+    'False',
+    'Superseded',
+  ],
+  [
+    'a PDP refused it',
+    { revision: aRevision(1, abort('Nack: no')), progress: told(1, 'Aborted') },
+    'Aborted',
+    'False',
+    'Nacked',
+  ],
+  ['time was over', { revision: aRevision(1, abort('Timeout: 1 of 3')) }, 'Aborted', 'False', 'DeadlineExceeded'],
+  ['it was superseded', { revision: aRevision(1, abort('Superseded: by 2')) }, 'Aborted', 'False', 'Superseded'],
+])('%s', (_name, over, phase, status, reason) => {
+  const { status: written } = planRevision(observe(over));
+  expect(written).toMatchObject({ phase, observedGeneration: 1 });
+  expect(findCondition(written?.conditions, 'Ready')).toMatchObject({ status, reason });
+});
+
+test('the decision is carried along as it was written', () => {
+  const { status } = planRevision(observe({ revision: aRevision(1, commit), progress: told(1, 'Completed', 3) }));
+  expect(status).toMatchObject({ ...commit, activeCount: '3/3', convergenceMilliseconds: 120, skewMilliseconds: 7 });
+});
+
+test('a closed rollout is history: later figures do not change it', () => {
+  const { status } = planRevision(observe({ revision: aRevision(1, commit), progress: told(1, 'Completed', 3) }));
+  expect(planRevision(observe({ revision: aRevision(1, status), progress: told(1, 'Completed', 1) }))).toStrictEqual(
+    {},
+  );
+});
+
+test('figures of a revision that was given up do not claim that anybody serves it', () => {
+  const { status } = planRevision(
+    observe({ revision: aRevision(1, abort('Nack: no')), progress: told(1, 'Aborted', 3) }),
+  );
+  expect(status?.activeCount).toBe('0/3');
+});
+
+test('figures alone wait for their time, a change of phase does not', () => {
+  const { status } = planRevision(observe({ progress: told(1, 'Preparing', 1) }));
+  const again = observe({ revision: aRevision(1, status), progress: told(1, 'Preparing', 2), writtenAt: NOW - 400 });
+  expect(planRevision(again)).toStrictEqual({ requeueAfterMs: 600 });
+  expect(planRevision({ ...again, revision: aRevision(1, { ...status, ...commit }) }).status?.phase).toBe('Committing');
+});

@@ -1,0 +1,88 @@
+import { afterAll, expect, test } from '@jest/globals';
+import type { CompileRequest } from './compile-bundles.ts';
+import { craneDomain, craneDomainWithRego, publish, type Published } from '../testing/revisions.ts';
+import { COMPILE_LIMITS, SnapshotCompiler, type CompileLimits } from './snapshot-compiler.ts';
+
+const compilers: SnapshotCompiler[] = [];
+afterAll(async () => {
+  for (const compiler of compilers) await compiler.close();
+});
+function aCompiler(limits: Partial<CompileLimits> = {}): SnapshotCompiler {
+  const compiler = new SnapshotCompiler({ ...COMPILE_LIMITS, ...limits });
+  compilers.push(compiler);
+  return compiler;
+}
+
+const never = new AbortController().signal;
+
+function requestOf({ manifest, artifacts }: Published): CompileRequest {
+  return {
+    bundles: manifest.domains.map(({ digest }) => ({ digest, gzip: artifacts.get(digest) ?? new Uint8Array() })),
+  };
+}
+
+const good = requestOf(publish(1, [craneDomain(5)]));
+const broken = requestOf(publish(1, [craneDomainWithRego('package authz\n\nallow { x := y }\n')]));
+
+test('a thread compiles revisions one after the other, and a bad one does not end it', async () => {
+  const compiler = aCompiler();
+  const answers = await Promise.all([good, broken, good].map((request) => compiler.compile(request, never)));
+  expect(answers.map(({ ok }) => ok)).toStrictEqual([true, false, true]);
+  expect(answers[1]).toMatchObject({ phase: 'Compile', code: 'rego_unsafe_var_error', detail: { line: 3 } });
+  expect(compiler.hasThread).toBe(true);
+}, 30_000);
+
+test('a thread that takes too long is given up, and the next revision gets a new one', async () => {
+  const limits = { timeoutMs: 1 };
+  const compiler = aCompiler(limits);
+  expect(await compiler.compile(good, never)).toMatchObject({
+    phase: 'Compile',
+    code: 'CompileTimeout',
+    deterministic: false,
+  });
+  expect(compiler.hasThread).toBe(false);
+}, 30_000);
+
+test('a thread that takes too much memory is a failure that may pass, and the process lives on', async () => {
+  const compiler = aCompiler({ maxHeapMb: 40 });
+  const rules = Array.from({ length: 8_000 }, (_, index) => `r${index} { input.context.tons > ${index} }`);
+  const rego = `package authz\n\ndefault allow = false\n\n${rules.join('\n\n')}\n`;
+  const large = requestOf(publish(1, [craneDomainWithRego(rego)]));
+  expect(await compiler.compile(large, never)).toMatchObject({
+    phase: 'Resources',
+    code: 'OutOfMemory',
+    deterministic: false,
+  });
+  expect(await compiler.compile(good, never)).toMatchObject({ ok: true });
+}, 30_000);
+
+test('work that nobody waits for ends at once, before its turn and in it', async () => {
+  const compiler = aCompiler();
+  expect(await compiler.compile(good, AbortSignal.abort())).toMatchObject({ code: 'Cancelled', deterministic: false });
+  expect(compiler.hasThread).toBe(false);
+  const controller = new AbortController();
+  const answers = [compiler.compile(good, controller.signal), compiler.compile(broken, never)];
+  controller.abort();
+  expect((await Promise.all(answers)).map((answer) => !answer.ok && answer.code)).toStrictEqual([
+    'Cancelled',
+    'rego_unsafe_var_error',
+  ]);
+}, 30_000);
+
+test('a thread without work is ended', async () => {
+  const compiler = aCompiler({ idleMs: 1 });
+  await compiler.compile(good, never);
+  while (compiler.hasThread) await new Promise((resolve) => setImmediate(resolve));
+  expect(await compiler.compile(good, never)).toMatchObject({ ok: true });
+}, 30_000);
+
+test('closing answers what is under way, ends the thread and takes no more', async () => {
+  const compiler = aCompiler();
+  const answer = compiler.compile(good, never);
+  await compiler.close();
+  expect([await answer, await compiler.compile(good, never)]).toMatchObject([
+    { code: 'Cancelled' },
+    { code: 'Cancelled' },
+  ]);
+  expect(compiler.hasThread).toBe(false);
+}, 30_000);
