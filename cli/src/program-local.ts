@@ -20,8 +20,15 @@ export function addLocalCommands(program: Command, io: Io): void {
     .option('--fail-on-warning', 'exit with 1 on warnings too')
     .addOption(outputOption())
     .action(
-      async ({ file, failOnWarning = false, output }: { file: string[]; failOnWarning?: boolean; output: OutputFormat }) =>
-        await lint(io, { file, failOnWarning, output }),
+      async ({
+        file,
+        failOnWarning = false,
+        output,
+      }: {
+        file: string[];
+        failOnWarning?: boolean;
+        output: OutputFormat;
+      }) => await lint(io, { file, failOnWarning, output }),
     );
 
   program

@@ -20,7 +20,7 @@ const Suite = z.object({
       z.object({
         name: z.string().default(''),
         description: z.string().optional(),
-        porc: z.unknown(),
+        porc: z.unknown().optional(),
         result: z.object({ allow: z.boolean().default(false) }).default({ allow: false }),
       }),
     )
@@ -56,9 +56,11 @@ export async function testDecisions(io: Io, options: TestDecisionsOptions): Prom
 
 async function readSuite(file: string): Promise<readonly TestCase[]> {
   const bytes = await readBytes(file);
+  const text = bytes.toString();
   let document: unknown;
   try {
-    document = load(bytes.toString(), { filename: file });
+    // An empty file is YAML: it says nothing.
+    document = text.trim() === '' ? undefined : load(text, { filename: file });
   } catch (error) {
     if (error instanceof YAMLException)
       throw new CommandError(`${file}${placeOf(error)}: not valid YAML: ${error.reason}`);

@@ -48,6 +48,9 @@ interface Lease extends KubeObject {
   };
 }
 
+/** How long a replica that stops tries to hand its Lease over. */
+const GIVE_UP_MS = 2000;
+
 /**
  * Leader election by a Lease, as client-go does it: whoever writes itself in by compare-and-swap leads while it renews.
  * Election only saves work: no decision rests on it.
@@ -82,6 +85,14 @@ class LeaseElector implements Elector {
     this.#stopped = true;
     clearTimeout(this.#timer);
     clearInterval(this.#watchdog);
+    // An apiserver that does not answer must not hold the process back: the Lease expires by itself.
+    const { promise: patience, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(resolve, GIVE_UP_MS);
+    await Promise.race([this.#giveUp(), patience]);
+    clearTimeout(timer);
+  };
+
+  async #giveUp(): Promise<void> {
     await this.#turn;
     if (!this.isLeader()) return;
     this.#state = { ...this.#state, heldSinceMs: undefined };
@@ -96,7 +107,7 @@ class LeaseElector implements Elector {
       // It expires by itself then.
       this.#options.logger.info('the lease was not given up', { error: String(error) });
     }
-  };
+  }
 
   async #tryTurn(): Promise<void> {
     try {

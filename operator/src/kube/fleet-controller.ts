@@ -1,3 +1,4 @@
+import type { PolicyDecisionPoint } from '@edict/crds';
 import type { Clock } from '../clock.ts';
 import { createFleetObjects } from '../controllers/policy-decision-point/fleet-objects.ts';
 import { reconcileFleet } from '../controllers/policy-decision-point/reconcile.ts';
@@ -30,8 +31,8 @@ export interface FleetControllerOptions {
 }
 
 export interface FleetController {
-  /** Namespaces that have fleets. */
-  readonly namespaces: () => ReadonlySet<string>;
+  /** Every fleet, from the cache. */
+  readonly fleets: () => readonly PolicyDecisionPoint[];
   readonly stop: () => Promise<void>;
 }
 
@@ -101,7 +102,7 @@ export function startFleetController(options: FleetControllerOptions): FleetCont
     }),
   );
   return {
-    namespaces: () => new Set(fleets.list().map(({ metadata }) => metadata.namespace ?? '')),
+    fleets: () => fleets.list(),
     stop: async () => {
       await queue.stop();
       await Promise.all([fleets.stop(), ...informers.map((informer) => informer.stop())]);

@@ -1,3 +1,4 @@
+import { isDeleting } from '../controllers/world.ts';
 import { createOperator } from '../operator.ts';
 import type { Operator } from '../operator-types.ts';
 import type { Clock } from '../clock.ts';
@@ -12,9 +13,10 @@ import type { KubeObjects } from '../store/kube/kube-objects.ts';
 import type { Store } from '../store/store.ts';
 import type { Registry } from 'prom-client';
 import type { SigningKey } from '@edict/bundle';
+import type { PolicyDecisionPoint, PolicySet } from '@edict/crds';
 import { startFleetController, type FleetController } from './fleet-controller.ts';
 import type { PodDirectory } from './pod-directory.ts';
-import type { TrustPublisher } from './trust-publisher.ts';
+import type { Owner, TrustPublisher } from './trust-publisher.ts';
 
 export interface LeadershipOptions {
   readonly store: Store;
@@ -34,7 +36,7 @@ export interface LeadershipOptions {
   readonly log: OperatorLog;
   readonly clock: Clock;
   /** Makes the publisher once the leader knows which namespaces need trust. */
-  readonly createTrust: (namespaces: () => ReadonlySet<string>) => TrustPublisher;
+  readonly createTrust: (namespaces: () => ReadonlyMap<string, readonly Owner[]>) => TrustPublisher;
 }
 
 /** What only the leader runs: the controllers and distribution. */
@@ -49,11 +51,8 @@ export async function lead(options: LeadershipOptions): Promise<Leadership> {
   const operator = createOperator({ ...options, members: options.pods });
   await operator.start();
   const world = operator.world();
-  const fleetNamespaces = (): ReadonlySet<string> => fleets.namespaces();
-  const trust = options.createTrust(() => {
-    const withSets = world.sets.list().map(({ metadata }) => metadata.namespace ?? '');
-    return new Set([...withSets, ...fleetNamespaces()]);
-  });
+  const fleetsNow = (): readonly PolicyDecisionPoint[] => fleets.fleets();
+  const trust = options.createTrust(() => ownersByNamespace([...world.sets.list(), ...fleetsNow()]));
   const fleets: FleetController = startFleetController({
     ...options,
     world,
@@ -71,4 +70,17 @@ export async function lead(options: LeadershipOptions): Promise<Leadership> {
       await operator.stop();
     },
   };
+}
+
+/** Everything that needs trust material in its namespace, by namespace. What is being deleted needs it no more. */
+function ownersByNamespace(
+  objects: readonly (PolicySet | PolicyDecisionPoint)[],
+): ReadonlyMap<string, readonly Owner[]> {
+  const owners = new Map<string, Owner[]>();
+  for (const { kind, metadata } of objects) {
+    if (isDeleting({ metadata })) continue;
+    const { namespace = '', name, uid = '' } = metadata;
+    owners.set(namespace, [...(owners.get(namespace) ?? []), { kind, name, uid }]);
+  }
+  return owners;
 }

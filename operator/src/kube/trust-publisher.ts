@@ -1,3 +1,4 @@
+import { API_VERSION } from '@edict/crds';
 import type { Logger } from 'winston';
 import type { Clock } from '../clock.ts';
 import { FIELD_MANAGER } from '../controllers/names.ts';
@@ -9,10 +10,17 @@ import { RESOURCES } from '../store/kube/resources.ts';
 export interface TrustPublisherOptions {
   readonly objects: KubeObjects;
   readonly name: string;
-  /** Namespaces that need it now. */
-  readonly namespaces: () => ReadonlySet<string>;
+  /** Namespaces that need it now, each with the objects that need it: when all of these are gone, so is the ConfigMap. */
+  readonly namespaces: () => ReadonlyMap<string, readonly Owner[]>;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** An object that the ConfigMap exists for. */
+export interface Owner {
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
 }
 
 /** What PDPs verify the operator and its revisions with. */
@@ -77,15 +85,14 @@ export function createTrustPublisher(options: TrustPublisherOptions): TrustPubli
   const publishAll = async (): Promise<void> => {
     if (trust === undefined || stopped) return;
     const data = { 'ca.crt': trust.ca, 'keys.json': trust.keys };
-    const text = JSON.stringify(data);
-    for (const namespace of options.namespaces()) {
+    for (const [namespace, owners] of options.namespaces()) {
+      // Kubernetes' garbage collection removes what nobody owns any more, also while the operator is away.
+      const ownerReferences = owners.map((owner) => ({ apiVersion: API_VERSION, ...owner }));
+      const text = JSON.stringify([data, ownerReferences]);
       if (published.get(namespace) === text) continue;
       try {
-        await objects.apply(
-          RESOURCES.ConfigMap,
-          { metadata: { namespace, name, labels: { ...MANAGED_BY } }, data },
-          { fieldManager: FIELD_MANAGER, force: true },
-        );
+        const metadata = { namespace, name, labels: { ...MANAGED_BY }, ownerReferences };
+        await objects.apply(RESOURCES.ConfigMap, { metadata, data }, { fieldManager: FIELD_MANAGER, force: true });
       } catch (error) {
         // The namespace is gone or going: nobody there needs it any more.
         if (isStoreError(error, 'NotFound') || isStoreError(error, 'Forbidden')) continue;

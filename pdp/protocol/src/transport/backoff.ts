@@ -13,7 +13,7 @@ export interface BackoffOptions {
 
 /** Defaults of {@link BackoffOptions}. */
 export const BACKOFF_DEFAULTS: BackoffOptions = {
-  baseMs: 1_000,
+  baseMs: 250,
   maxMs: 30_000,
   healthyMs: 60_000,
   refusedMinMs: 10_000,
@@ -37,8 +37,9 @@ export function nextDial(
   options: BackoffOptions = BACKOFF_DEFAULTS,
 ): readonly [number, BackoffState] {
   const failures = livedMs >= options.healthyMs ? 0 : state.failures;
+  // A peer that says when to come back is alive: what it says counts, and no wait grows from it.
+  if (close.retryAfterMs !== undefined) return [Math.ceil(close.retryAfterMs * (1 + 0.2 * random)), { failures }];
   const next = { failures: failures + 1 };
-  if (close.retryAfterMs !== undefined) return [Math.ceil(close.retryAfterMs * (1 + 0.2 * random)), next];
   if (close.code === 'Unauthenticated') {
     return [Math.floor(options.refusedMinMs + random * (options.refusedMaxMs - options.refusedMinMs)), next];
   }

@@ -8,23 +8,12 @@ const e3 = walk(rt.data, p2);
 const p4 = ["app"];
 const e5 = walk(rt.data, p4);
 const sites = [{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":3,"col":1,"start":13,"end":110}},{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":5,"col":3,"start":44,"end":100}},{"message":"count","location":{"file":"else-chain.rego","row":7,"col":2,"start":75,"end":94}},{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":8,"col":3,"start":101,"end":110}},{"message":"rule data.app.suspended produced conflicting values","location":{"file":"else-chain.rego","row":10,"col":1,"start":112,"end":152}}];
-let I, D, M, C, S = 0;
-const stop = () => { throw rt.cancelled(); };
+const C = rt.context;
+let I, D, E = 0, S = 0;
+const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
-class Frame {
-  constructor() {
-    this.m0 = U;
-    this.m1 = U;
-  }
-  bare() {
-    const n = new Frame();
-    return n;
-  }
-  next() {
-    const n = this.bare();
-    return n;
-  }
-}
+let m0, E0 = 0;
+let m1, E1 = 0;
 function g0() {
   if (--S < 0) stop();
   let v;
@@ -58,9 +47,9 @@ function g0() {
       break C0;
     }
   }
-  return M.m0 = v;
+  E0 = E; return m0 = v;
 }
-function d0() { const m = M.m0; return m === U ? g0() : m; }
+function d0() { return E0 === E ? m0 : g0(); }
 function g1() {
   if (--S < 0) stop();
   let v;
@@ -71,12 +60,12 @@ function g1() {
       const l0 = x0;
       if (l0 === undefined) break B0_0;
       if (!(isMember("suspended", l0))) break B0_0;
-      return M.m1 = true;
+      E1 = E; return m1 = true;
     }
   }
-  return M.m1 = v;
+  E1 = E; return m1 = v;
 }
-function d1() { const m = M.m1; return m === U ? g1() : m; }
+function d1() { return E1 === E ? m1 : g1(); }
 function u0() {
   if (--S < 0) stop();
   const o = {};
@@ -107,6 +96,7 @@ const entrypoints = new Map([["app/level", e_0]]);
 return {
   sites,
   entrypoints,
-  begin(input, data, context, steps) { I = input; D = data; C = context; S = steps; M = new Frame(); },
-  end() { I = D = C = M = undefined; },
+  begin(input, data, steps) { I = input; D = data; S = steps; E++; },
+  end() { I = D = undefined; return S; },
+  spend(steps) { if ((S -= steps) < 0) stop(); },
 };

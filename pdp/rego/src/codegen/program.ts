@@ -134,11 +134,11 @@ class ProgramWriter {
     for (const group of this.#plan.groups) {
       if (this.#isChangeable(group)) continue;
       const id = String(group.id);
-      if (group.kind !== 'function' && group.constant === undefined) out.line(`let m${id}, e${id} = 0;`);
-      if (group.memoized) out.line(`let c${id}, y${id} = 0;`);
+      if (group.kind !== 'function' && group.constant === undefined) out.line(`let m${id}, E${id} = 0;`);
+      if (group.memoized) out.line(`let H${id}, G${id} = 0;`);
       for (const count of group.restrictions.keys()) {
         const name = `${id}_${String(count)}`;
-        out.line(`let c${name}, y${name} = 0;`);
+        out.line(`let H${name}, G${name} = 0;`);
       }
     }
   }
@@ -150,13 +150,13 @@ class ProgramWriter {
   /** Statements that keep the value of a document and leave its function. */
   #keep(group: Group, value: string): string {
     const id = String(group.id);
-    return this.#isChangeable(group) ? `return M.m${id} = ${value};` : `e${id} = E; return m${id} = ${value};`;
+    return this.#isChangeable(group) ? `return M.m${id} = ${value};` : `E${id} = E; return m${id} = ${value};`;
   }
 
   /** The statement that declares `cache`: a Map of results by key. `name` is a group, or a group and a number of keys. */
   #cache(group: Group, name: string): string {
-    if (this.#isChangeable(group)) return `const cache = (M.c${name} ??= new Map());`;
-    return `const cache = y${name} === E ? c${name} : (y${name} = E, c${name} = new Map());`;
+    if (this.#isChangeable(group)) return `const cache = (M.h${name} ??= new Map());`;
+    return `const cache = G${name} === E ? H${name} : (G${name} = E, H${name} = new Map());`;
   }
 
   /** The memory of what some `with` changes: of one evaluation, and of every `with` inside it. */
@@ -168,8 +168,8 @@ class ProgramWriter {
           const id = String(group.id);
           if (group.kind !== 'function' && group.constant === undefined) out.line(`this.m${id} = U;`);
           if (group.replaced) out.line(`this.r${id} = false;`);
-          if (group.memoized) out.line(`this.c${id} = undefined;`);
-          for (const count of group.restrictions.keys()) out.line(`this.c${id}_${String(count)} = undefined;`);
+          if (group.memoized) out.line(`this.h${id} = undefined;`);
+          for (const count of group.restrictions.keys()) out.line(`this.h${id}_${String(count)} = undefined;`);
         }
         this.#plan.replaceable.forEach((_, slot) => {
           out.line(`this.o${String(slot)} = undefined;`);
@@ -227,7 +227,7 @@ class ProgramWriter {
           const keys = restriction.params.map((local) => `l${String(local)}`);
           out.block(`function q${name}(${keys.join(', ')}) {`, () => {
             out.line(
-              this.#isChangeable(group) ? `if (M.m${id} !== U) return M.m${id};` : `if (e${id} === E) return m${id};`,
+              this.#isChangeable(group) ? `if (M.m${id} !== U) return M.m${id};` : `if (E${id} === E) return m${id};`,
             );
             out.line('if (--S < 0) stop();');
             out.line(this.#cache(group, name));
@@ -249,7 +249,7 @@ class ProgramWriter {
     out.line(
       this.#isChangeable(group)
         ? `function d${id}() { const m = M.m${id}; return m === U ? g${id}() : m; }`
-        : `function d${id}() { return e${id} === E ? m${id} : g${id}(); }`,
+        : `function d${id}() { return E${id} === E ? m${id} : g${id}(); }`,
     );
   }
 

@@ -13,22 +13,11 @@ const e9 = walk(rt.data, p8);
 const p10 = ["app"];
 const e11 = walk(rt.data, p10);
 const sites = [{"message":"rule data.app.allow produced conflicting values","location":{"file":"roles.rego","row":5,"col":1,"start":37,"end":149}},{"message":"rule data.app.allow produced conflicting values","location":{"file":"roles.rego","row":11,"col":1,"start":151,"end":180}}];
-let I, D, M, C, S = 0;
-const stop = () => { throw rt.cancelled(); };
+const C = rt.context;
+let I, D, E = 0, S = 0;
+const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
-class Frame {
-  constructor() {
-    this.m0 = U;
-  }
-  bare() {
-    const n = new Frame();
-    return n;
-  }
-  next() {
-    const n = this.bare();
-    return n;
-  }
-}
+let m0, E0 = 0;
 function g0() {
   if (--S < 0) stop();
   let v;
@@ -57,7 +46,7 @@ function g0() {
           const l6 = x4;
           if (l6 === undefined) continue L1;
           if (!(l5 === l6 ? l5 !== undefined : typeof l5 !== 'string' && equals(l5, l6))) continue L1;
-          return M.m0 = true;
+          E0 = E; return m0 = true;
         }
         continue L0;
       }
@@ -71,15 +60,15 @@ function g0() {
       const l7 = x5;
       if (l7 === undefined) break B1_0;
       if (!(l7 === "root")) break B1_0;
-      return M.m0 = true;
+      E0 = E; return m0 = true;
     }
   }
   F: if (v === undefined) {
     v = false;
   }
-  return M.m0 = v;
+  E0 = E; return m0 = v;
 }
-function d0() { const m = M.m0; return m === U ? g0() : m; }
+function d0() { return E0 === E ? m0 : g0(); }
 function u0() {
   if (--S < 0) stop();
   const o = {};
@@ -108,6 +97,7 @@ const entrypoints = new Map([["app/allow", e_0]]);
 return {
   sites,
   entrypoints,
-  begin(input, data, context, steps) { I = input; D = data; C = context; S = steps; M = new Frame(); },
-  end() { I = D = C = M = undefined; },
+  begin(input, data, steps) { I = input; D = data; S = steps; E++; },
+  end() { I = D = undefined; return S; },
+  spend(steps) { if ((S -= steps) < 0) stop(); },
 };

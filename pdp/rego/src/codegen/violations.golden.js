@@ -12,23 +12,12 @@ const e7 = walk(rt.data, p6);
 const p8 = ["app"];
 const e9 = walk(rt.data, p8);
 const sites = [{"message":"sprintf","location":{"file":"violations.rego","row":11,"col":9,"start":207,"end":247}},{"message":"function data.app.exceeds produced conflicting values for the same inputs","location":{"file":"violations.rego","row":5,"col":1,"start":48,"end":96}},{"message":"object keys must be unique","location":{"file":"violations.rego","row":14,"col":1,"start":251,"end":280}}];
-let I, D, M, C, S = 0;
-const stop = () => { throw rt.cancelled(); };
+const C = rt.context;
+let I, D, E = 0, S = 0;
+const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
-class Frame {
-  constructor() {
-    this.m0 = U;
-    this.m3 = U;
-  }
-  bare() {
-    const n = new Frame();
-    return n;
-  }
-  next() {
-    const n = this.bare();
-    return n;
-  }
-}
+let m0, E0 = 0;
+let m3, E3 = 0;
 function g0() {
   if (--S < 0) stop();
   const v = newSet();
@@ -62,9 +51,9 @@ function g0() {
       break B0_0;
     }
   }
-  return M.m0 = v;
+  E0 = E; return m0 = v;
 }
-function d0() { const m = M.m0; return m === U ? g0() : m; }
+function d0() { return E0 === E ? m0 : g0(); }
 function g1(l0, l1) {
   if (--S < 0) stop();
   let v;
@@ -103,9 +92,9 @@ function g3() {
       break B0_0;
     }
   }
-  return M.m3 = v.value();
+  E3 = E; return m3 = v.value();
 }
-function d3() { const m = M.m3; return m === U ? g3() : m; }
+function d3() { return E3 === E ? m3 : g3(); }
 function u0() {
   if (--S < 0) stop();
   const o = {};
@@ -138,6 +127,7 @@ const entrypoints = new Map([["app/deny", e_0]]);
 return {
   sites,
   entrypoints,
-  begin(input, data, context, steps) { I = input; D = data; C = context; S = steps; M = new Frame(); },
-  end() { I = D = C = M = undefined; },
+  begin(input, data, steps) { I = input; D = data; S = steps; E++; },
+  end() { I = D = undefined; return S; },
+  spend(steps) { if ((S -= steps) < 0) stop(); },
 };

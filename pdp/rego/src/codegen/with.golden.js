@@ -7,8 +7,9 @@ const p2 = ["base"];
 const p3 = ["app"];
 const e4 = walk(rt.data, p3);
 const sites = [{"message":"rule data.app.p produced conflicting values","location":{"file":"with.rego","row":5,"col":1,"start":39,"end":135}},{"message":"rule data.app.q produced conflicting values","location":{"file":"with.rego","row":3,"col":1,"start":13,"end":37}},{"message":"plus","location":{"file":"with.rego","row":3,"col":6,"start":18,"end":37}}];
-let I, D, M, C, S = 0;
-const stop = () => { throw rt.cancelled(); };
+const C = rt.context;
+let I, D, M, E = 0, S = 0;
+const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
 class Frame {
   constructor() {
@@ -114,6 +115,7 @@ const entrypoints = new Map([["app/p", e_0]]);
 return {
   sites,
   entrypoints,
-  begin(input, data, context, steps) { I = input; D = data; C = context; S = steps; M = new Frame(); },
-  end() { I = D = C = M = undefined; },
+  begin(input, data, steps) { I = input; D = data; S = steps; E++; M = new Frame(); },
+  end() { I = D = M = undefined; return S; },
+  spend(steps) { if ((S -= steps) < 0) stop(); },
 };

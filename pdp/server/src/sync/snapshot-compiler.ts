@@ -104,7 +104,7 @@ export class SnapshotCompiler {
       this.#settle?.(crash(error));
     };
     worker.on('error', ended);
-    worker.on('messageerror', ended);
+    worker.on('messageerror', (error) => this.#settle?.(crash(error)));
     worker.on('exit', (code) => ended(new Error(`its thread ended with code ${code} and no answer`)));
     return worker;
   }

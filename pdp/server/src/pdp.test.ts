@@ -1,0 +1,255 @@
+import { chmod } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { afterEach, expect, jest, test } from '@jest/globals';
+import { createLogger } from './observability/logger.ts';
+import { startPdp, type Pdp, type PdpOptions } from './pdp.ts';
+import { until } from './testing/conditions.ts';
+import { useFolders } from './testing/folders.ts';
+import { craneDomain, craneDomainWithRego, liftRequest, publish, SET, TRUSTED_KEYS } from './testing/revisions.ts';
+import { TestOperator } from './testing/test-operator.ts';
+
+// Real threads that compile, and real disks.
+jest.setTimeout(60_000);
+
+const newFolder = useFolders();
+const running: { end: () => Promise<void> | void }[] = [];
+afterEach(async () => {
+  for (const part of running.splice(0).reverse()) await part.end();
+});
+
+function anOperator(): TestOperator {
+  const operator = new TestOperator();
+  running.push({ end: () => operator.close() });
+  return operator;
+}
+
+async function aPdp(operator: TestOperator, dataDir: string, over: Partial<PdpOptions> = {}) {
+  const records: string[] = [];
+  const logs: string[] = [];
+  const pdp = await startPdp({
+    host: '127.0.0.1',
+    port: 0,
+    dataDir,
+    maxBodyBytes: 1_000_000,
+    maxSteps: 10_000_000,
+    includeAll: true,
+    requestTimeoutMs: 10_000,
+    auditBufferBytes: 1_000_000,
+    onAuditFull: 'Drop',
+    writeRecords: (bytes, done) => {
+      records.push(...bytes.toString().trim().split('\n'));
+      done(null);
+    },
+    logger: createLogger('info', (line) => logs.push(line)),
+    dial: operator.dial('pdp-0'),
+    fetchArtifact: operator.fetch,
+    trustedKeys: () => Promise.resolve(TRUSTED_KEYS),
+    ...over,
+  });
+  running.push({ end: () => pdp.drain(0, 100) });
+  return { pdp, records, logs };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly revision: number;
+  readonly type: string;
+  readonly text: string;
+}
+
+const agent = new Agent({ keepAlive: true });
+running.push({ end: () => agent.destroy() });
+
+function ask({ url }: Pdp, porc: object): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call = request(
+      `${url}/decision`,
+      { method: 'POST', agent, headers: { 'content-type': 'application/json' } },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (part: string) => (text += part));
+        response.on('end', () => {
+          const type = response.headers['content-type'] ?? '';
+          resolve({
+            status: response.statusCode ?? 0,
+            revision: Number(response.headers['policy-revision']),
+            type,
+            text,
+          });
+        });
+      },
+    );
+    call.on('error', reject).end(JSON.stringify(porc));
+  });
+}
+
+const readiness = async ({ url }: Pdp): Promise<number> => (await fetch(`${url}/readyz`)).status;
+const serving = (pdp: Pdp, n: number) => () => pdp.sets.all.get(SET)?.n === n;
+
+test('without policy it lives, is not ready, and gives no decision', async () => {
+  const { pdp } = await aPdp(anOperator(), await newFolder());
+  const answer = await ask(pdp, liftRequest(1));
+  expect(answer).toMatchObject({ status: 503, type: 'application/problem+json', revision: NaN });
+  expect(JSON.parse(answer.text)).toMatchObject({ type: 'urn:edict:problem:no-policy', status: 503 });
+  const ready = await fetch(`${pdp.url}/readyz`);
+  expect([ready.status, await ready.json()]).toMatchObject([503, { type: 'urn:edict:problem:no-policy' }]);
+  expect((await fetch(`${pdp.url}/healthz`)).status).toBe(200);
+});
+
+test('edits swap under load: no failed request, no answer that was not committed before, none older than one before it', async () => {
+  const operator = anOperator();
+  const { pdp, records } = await aPdp(operator, await newFolder());
+  operator.publish(publish(1, [craneDomain(1)]));
+  await until(serving(pdp, 1));
+  expect(await readiness(pdp)).toBe(200);
+
+  const edits = 12;
+  const answers: (Answer & { readonly at: number; readonly tons: number })[] = [];
+  let stopped = false;
+  const client = async (): Promise<void> => {
+    for (let tons = 1; !stopped; tons = (tons % (edits + 2)) + 1) {
+      const answer = await ask(pdp, liftRequest(tons));
+      answers.push({ ...answer, tons, at: performance.timeOrigin + performance.now() });
+    }
+  };
+  // Each client's own answers have an order; those of different clients overlap.
+  const clients = Array.from({ length: 4 }, client);
+  for (let n = 2; n <= edits; n++) {
+    operator.publish(publish(n, [craneDomain(n)]));
+    await until(serving(pdp, n));
+  }
+  stopped = true;
+  await Promise.all(clients);
+
+  expect(answers.filter(({ status }) => status !== 200)).toStrictEqual([]);
+  expect(answers.filter(({ revision, at }) => !(at >= (operator.decidedAt.get(revision) ?? Infinity)))).toStrictEqual([]);
+  // The content that decided is that of the revision in the header.
+  expect(answers.filter(({ revision, tons, text }) => text !== `{"allow":${tons <= revision}}\n`)).toStrictEqual([]);
+  const revisions = answers.map(({ revision }) => revision);
+  expect(revisions).toStrictEqual(revisions.toSorted((a, b) => a - b));
+  expect(new Set(revisions).size).toBeGreaterThan(1);
+  await until(() => records.length === answers.length);
+  const told = records.map((line) => (JSON.parse(line) as { metadata: { policyRevision: string } }).metadata);
+  expect(told.map(({ policyRevision }) => Number(policyRevision)).toSorted((a, b) => a - b)).toStrictEqual(revisions);
+});
+
+test('a revision that does not compile is refused with its place, and the last good one answers on', async () => {
+  const operator = anOperator();
+  const { pdp } = await aPdp(operator, await newFolder());
+  operator.publish(publish(1, [craneDomain(5)]));
+  await until(serving(pdp, 1));
+  operator.publish(publish(2, [craneDomainWithRego('package authz\n\nallow { x := y }\n')]));
+  const decision = await until(() => operator.decisionOf(SET, 2));
+  expect(decision).toMatchObject({ type: 'Abort', cause: { reason: 'Nack' } });
+  expect(JSON.stringify(decision)).toContain('mrn:harbour:policy:lift:3:9');
+  expect(await ask(pdp, liftRequest(5))).toMatchObject({ status: 200, revision: 1, text: '{"allow":true}\n' });
+  expect(await pdp.metrics.registry.getSingleMetricAsString('pdp_nacks_total')).toContain('phase="Compile"} 1');
+  operator.publish(publish(3, [craneDomain(6)]));
+  await until(serving(pdp, 3));
+});
+
+test('after a restart it serves what was committed before any operator is there, and never what was only staged', async () => {
+  const operator = anOperator();
+  const dataDir = await newFolder();
+  const first = await aPdp(operator, dataDir);
+  operator.publish(publish(1, [craneDomain(5)]));
+  await until(serving(first.pdp, 1));
+  operator.holdDecisions(true);
+  operator.publish(publish(2, [craneDomain(9)]));
+  await until(() => first.pdp.status().sets[0]?.staged?.revision === 2);
+  await first.pdp.drain(0, 100);
+
+  const absent = new TestOperator();
+  absent.close();
+  const again = await aPdp(absent, dataDir, { fetchArtifact: () => Promise.reject(new Error('nothing can be fetched')) });
+  await until(serving(again.pdp, 1));
+  expect(await readiness(again.pdp)).toBe(200);
+  expect(await ask(again.pdp, liftRequest(9))).toMatchObject({ status: 200, revision: 1, text: '{"allow":false}\n' });
+  expect(again.pdp.status()).toMatchObject({
+    ready: true,
+    connected: false,
+    sets: [{ set: SET, state: 'Staged', active: { revision: 1, persisted: true }, staged: { revision: 2 } }],
+  });
+  await again.pdp.drain(0, 100);
+
+  // The operator comes back and decides: the promise that was staged on disk is kept.
+  operator.holdDecisions(false);
+  const third = await aPdp(operator, dataDir);
+  await until(serving(third.pdp, 2));
+  expect(await ask(third.pdp, liftRequest(9))).toMatchObject({ revision: 2, text: '{"allow":true}\n' });
+});
+
+test('a set that is assigned no more is answered for a while, then not; given back, it answers again', async () => {
+  const operator = anOperator();
+  const { pdp } = await aPdp(operator, await newFolder(), { withdrawGraceMs: 200 });
+  operator.publish(publish(1, [craneDomain(5)]));
+  await until(serving(pdp, 1));
+  operator.removeSet(SET);
+  operator.restoreSet(SET);
+  operator.removeSet(SET);
+  expect((await ask(pdp, liftRequest(5))).status).toBe(200);
+  await until(() => pdp.sets.all.size === 0);
+  expect((await ask(pdp, liftRequest(5))).status).toBe(503);
+  expect(await readiness(pdp)).toBe(503);
+  expect(pdp.status().sets).toMatchObject([{ set: SET, state: 'Withdrawn' }]);
+  expect(await pdp.metrics.registry.getSingleMetricAsString('pdp_active_revision')).not.toContain(SET);
+  operator.restoreSet(SET);
+  await until(serving(pdp, 1));
+  expect((await ask(pdp, liftRequest(5))).status).toBe(200);
+});
+
+test('an operator that goes away in the meantime takes no set away', async () => {
+  const operator = anOperator();
+  const { pdp, logs } = await aPdp(operator, await newFolder(), { withdrawGraceMs: 20 });
+  operator.publish(publish(1, [craneDomain(5)]));
+  await until(serving(pdp, 1));
+  operator.removeSet(SET);
+  operator.close();
+  await until(() => logs.some((line) => line.includes('distribution stream ended')));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await ask(pdp, liftRequest(5))).toMatchObject({ status: 200, revision: 1 });
+});
+
+test('what the Beats tell adds up to what was answered', async () => {
+  const operator = anOperator();
+  const { pdp } = await aPdp(operator, await newFolder());
+  operator.publish(publish(1, [craneDomain(5)]));
+  await until(serving(pdp, 1));
+  for (let i = 0; i < 30; i++) await ask(pdp, liftRequest(i % 10));
+  const told = () =>
+    operator.heard.reduce((sum, message) => sum + (message.type === 'Beat' ? message.load.decisions : 0), 0);
+  await until(() => told() >= 30);
+  await until(() => operator.heard.at(-1)?.type === 'Beat');
+  expect(told()).toBe(30);
+});
+
+const asUser = process.getuid?.() === 0 ? test.skip : test;
+asUser('a data folder that cannot be written is told, and the policy is served all the same', async () => {
+  const operator = anOperator();
+  const dataDir = await newFolder();
+  const { pdp } = await aPdp(operator, dataDir);
+  operator.publish(publish(1, [craneDomain(5)]));
+  await until(serving(pdp, 1));
+  await chmod(`${dataDir}/sets`, 0o500);
+  try {
+    operator.publish(publish(2, [craneDomain(6)]));
+    await until(async () => (await pdp.metrics.registry.getSingleMetricAsString('pdp_persist_failures_total')) !== '');
+    expect(await ask(pdp, liftRequest(5))).toMatchObject({ status: 200 });
+  } finally {
+    await chmod(`${dataDir}/sets`, 0o700);
+  }
+});
+
+test('draining: not ready at once, then no new connections; asked again it is the same drain', async () => {
+  const operator = anOperator();
+  const { pdp } = await aPdp(operator, await newFolder());
+  operator.publish(publish(1, [craneDomain(5)]));
+  await until(serving(pdp, 1));
+  const drained = pdp.drain(300, 1000);
+  expect(pdp.drain(0, 0)).toBe(drained);
+  const ready = await fetch(`${pdp.url}/readyz`);
+  expect([ready.status, await ready.json()]).toMatchObject([503, { type: 'urn:edict:problem:draining' }]);
+  expect((await ask(pdp, liftRequest(5))).status).toBe(200);
+  await drained;
+  await expect(ask(pdp, liftRequest(5))).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});
