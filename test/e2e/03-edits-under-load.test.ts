@@ -38,11 +38,13 @@ test('twenty edits in a row under load: no failed decision, no restart, nothing 
   const answers = await load.stop();
   const after = await fleet.pods();
 
+  const decided = await decisionTimes(fleet);
+
   expect(failuresOf(answers)).toEqual([]);
   expect(answers.length).toBeGreaterThan(EDITS * 4);
   expect(after.map((pod) => [pod.metadata.uid, restartsOf(pod)])).toEqual(before.map((pod) => [pod.metadata.uid, 0]));
   expect(findRegressions(answers.filter(({ target }) => target !== service.name))).toEqual([]);
-  expect(findUncommitted(answers, await decisionTimes(fleet))).toEqual([]);
+  expect(findUncommitted(answers, decided)).toEqual([]);
   const wrong = answers.filter(({ revision, allow, porc }) => {
     const { context } = porc as { readonly context: { readonly edit: number } };
     return allow !== context.edit <= (editOf.get(revision ?? 0) ?? Number.NaN);
@@ -60,6 +62,12 @@ test('twenty edits in a row under load: no failed decision, no restart, nothing 
   const reported = rollouts.map(
     ({ revision }) => revisions.find(({ spec }) => spec.n === revision)?.status?.skewMilliseconds ?? 0,
   );
+  const steps = rollouts.map(({ revision, appliedAt }, i) => {
+    const createdAt = Date.parse(revisions.find(({ spec }) => spec.n === revision)?.spec.createdAt ?? '');
+    const decidedAt = decided.get(revision) ?? Number.NaN;
+    const allAt = appliedAt + (served[i]?.all ?? Number.NaN);
+    return { created: createdAt - appliedAt, decided: decidedAt - createdAt, active: allAt - decidedAt };
+  });
   const ms = (value: number): string => `${value.toFixed(0)} ms`;
   const all = served.map((rollout) => rollout.all);
   const ready = rollouts.map(({ appliedAt, readyAt }) => readyAt - appliedAt);
@@ -69,6 +77,11 @@ test('twenty edits in a row under load: no failed decision, no restart, nothing 
     worst: ms(Math.max(...all)),
     'apply to Ready seen, median': ms(median(ready)),
     'worst ': ms(Math.max(...ready)),
+  });
+  printFigures('of which, medians', {
+    'kubectl apply to revision made': ms(median(steps.map(({ created }) => created))),
+    'to prepared by all and decided': ms(median(steps.map(({ decided: took }) => took))),
+    'to served by all': ms(median(steps.map(({ active }) => active))),
   });
   printFigures('between pods', {
     'skew seen by clients, median': ms(median(served.map(({ skew }) => skew))),

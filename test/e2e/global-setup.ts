@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { buildImages } from '../../scripts/images/build-image.ts';
 import { requireAssets } from '../../scripts/kube-assets.ts';
 import { hostArchitecture } from '../support/container-runtime.ts';
@@ -43,7 +42,6 @@ async function prepare(): Promise<void> {
     node: seconds(nodeStarted, importStarted),
     import: seconds(importStarted, installStarted),
     chart: seconds(installStarted, performance.now()),
-    logs: path.join(node.directory, 'logs'),
   });
 }
 

@@ -87,7 +87,7 @@ class LeaseElector implements Elector {
     clearInterval(this.#watchdog);
     // An apiserver that does not answer must not hold the process back: the Lease expires by itself.
     const { promise: patience, resolve } = Promise.withResolvers<undefined>();
-    const timer = setTimeout(resolve, GIVE_UP_MS);
+    const timer = setTimeout(() => resolve(undefined), GIVE_UP_MS);
     await Promise.race([this.#giveUp(), patience]);
     clearTimeout(timer);
   };

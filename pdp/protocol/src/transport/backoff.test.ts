@@ -8,13 +8,13 @@ import { aDigest, aRevision } from '../testing/builders.ts';
 
 const lost = { code: 'Unavailable' as const, reason: '' };
 
-test('waits are anything up to a ceiling that doubles from 1 s to 30 s', () => {
+test('waits are anything up to a ceiling that doubles from a quarter of a second to 30 s', () => {
   const ceilings: number[] = [];
   let state = { failures: 0 };
   for (let failures = 0; failures < 8; failures += 1) {
     const [delay, next] = nextDial(state, lost, 0, 0.999_999);
     expect(nextDial(state, lost, 0, 0)[0]).toBe(0);
-    ceilings.push(delay / 1000);
+    ceilings.push(Math.ceil(delay / 10) / 100);
     state = next;
   }
   expect(ceilings).toEqual([0.25, 0.5, 1, 2, 4, 8, 16, 30]);

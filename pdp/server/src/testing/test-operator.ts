@@ -52,7 +52,10 @@ export class TestOperator {
 
   /** How a PDP of that name reaches this operator. */
   dial(nodeId: string): Dial<PdpMessage, OperatorMessage> {
-    return dialInMemory({ nodeId, podName: nodeId, namespace: 'harbour', serviceAccount: 'pdp', sets: [SET] }, this.#accept);
+    return dialInMemory(
+      { nodeId, podName: nodeId, namespace: 'harbour', serviceAccount: 'pdp', sets: [SET] },
+      this.#accept,
+    );
   }
 
   readonly fetch: FetchArtifact = (_source, digest) => {
@@ -144,7 +147,8 @@ export class TestOperator {
     if (record === undefined) return;
     const committed = record.revisions.findLast(({ decision }) => decision?.type === 'Commit')?.revision;
     const last = record.revisions.at(-1);
-    const aborted = last?.decision?.type === 'Abort' ? { revision: last.revision, cause: last.decision.cause } : undefined;
+    const aborted =
+      last?.decision?.type === 'Abort' ? { revision: last.revision, cause: last.decision.cause } : undefined;
     this.#step({
       type: 'observed',
       observation: {
