@@ -20,7 +20,12 @@ test('tar lists what was written: types, modes, owners, sizes, times, long paths
     const archive = path.join(directory, 'it.tar');
     await writeFile(archive, writeTar(ENTRIES));
     const listed = await runCommand('tar', ['--utc', '--numeric-owner', '--full-time', '-tvf', archive]);
-    expect(listed.trim().split('\n').map((line) => line.replaceAll(/\s+/g, ' '))).toEqual([
+    expect(
+      listed
+        .trim()
+        .split('\n')
+        .map((line) => line.replaceAll(/\s+/g, ' ')),
+    ).toEqual([
       'drwxr-xr-x 0/0 0 1970-01-01 00:00:00 a/',
       '-rwxr-xr-x 0/0 1024 1970-01-01 00:00:00 a/program',
       '-rw-r--r-- 0/0 3 1970-01-01 00:00:00 b',

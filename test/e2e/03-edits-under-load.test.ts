@@ -1,22 +1,27 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createClusterClient, epochMs } from '../support/cluster-client.ts';
+import { createClusterClient, epochMs, type ClusterClient } from '../support/cluster-client.ts';
 import { median, printFigures, quantile } from '../support/figures.ts';
-import { failuresOf, startLoad } from '../support/load-generator.ts';
+import { ask, failuresOf, startLoad } from '../support/load-generator.ts';
 import { editQuestion } from '../support/policy-fixture.ts';
 import { findRegressions, findUncommitted, firstServed } from '../support/serving-order.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { decisionTimes } from './decision-times.ts';
 import { readEnvironment } from './environment.ts';
 import { createFleet, podTarget, type Fleet } from './fleet.ts';
 import { restartsOf } from './objects.ts';
+import { refusalsByRights } from './operator-pods.ts';
 
 const EDITS = 20;
 /** Questions a second to each of the pods and to the Service. */
 const RATE = 40;
 
+const environment = readEnvironment();
+let cluster: ClusterClient;
 let fleet: Fleet;
 
 beforeAll(async () => {
-  fleet = await createFleet(await createClusterClient(readEnvironment().kubeconfig), 'edits-under-load', 3);
+  cluster = await createClusterClient(environment.kubeconfig);
+  fleet = await createFleet(cluster, 'edits-under-load', 3);
 });
 afterAll(() => fleet.remove());
 
@@ -24,6 +29,8 @@ test('twenty edits in a row under load: no failed decision, no restart, nothing 
   const editOf = new Map([[await fleet.rollOutEdit(1), 1]]);
   const before = await fleet.waitForReadyPods(3);
   const service = await fleet.serviceTarget();
+  // kube-proxy learns of ready pods a moment after they are ready; until then the Service leads nowhere.
+  await waitFor('the Service to lead to the pods', async () => (await ask(service, editQuestion(1))).status === 200);
 
   let asked = 0;
   // Every question about an edit between the first and the last: what is answered shows which content answered.
@@ -91,4 +98,8 @@ test('twenty edits in a row under load: no failed decision, no restart, nothing 
     'decision latency p50': `${median(latency).toFixed(1)} ms`,
     p99: `${quantile(latency, 0.99).toFixed(1)} ms`,
   });
+});
+
+test('in all of this the operator lacked no right that the chart should have given it', async () => {
+  expect(await refusalsByRights(cluster, environment)).toEqual([]);
 });

@@ -8,7 +8,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { readEnvironment } from './environment.ts';
 import { createFleet, DOMAIN_NAME, FLEET_NAME, podTarget, type Fleet } from './fleet.ts';
 import { EDICT } from './objects.ts';
-import { pidOf } from './operator-pods.ts';
+import { pidOf, refusalsByRights } from './operator-pods.ts';
 
 const environment = readEnvironment();
 let cluster: ClusterClient;
@@ -94,6 +94,10 @@ test('a namespace with a whole fleet in it goes at once', async () => {
   await doomed.remove();
   printFigures('namespace deleted', { took: seconds(started) });
   expect(await cluster.get({ apiVersion: 'v1', kind: 'Namespace', name: doomed.namespace })).toBeUndefined();
+});
+
+test('in all of this the operator lacked no right that the chart should have given it', async () => {
+  expect(await refusalsByRights(cluster, environment)).toEqual([]);
 });
 
 /** What a namespace holds beyond what Kubernetes itself puts into every one. */

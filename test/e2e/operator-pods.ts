@@ -38,3 +38,14 @@ export function pidOf(environment: Environment, pod: Pod): Promise<number> {
 export async function killPod(environment: Environment, pod: Pod): Promise<void> {
   signalProcess(await pidOf(environment, pod), 'SIGKILL');
 }
+
+/** Lines of the operator's logs, of all its pods, in which the API server refused it for want of a right. */
+export async function refusalsByRights(cluster: ClusterClient, environment: Environment): Promise<readonly string[]> {
+  const pods = await operatorPods(cluster, environment);
+  const logs = await Promise.all(
+    pods.map(({ metadata }) => cluster.kubectl('-n', environment.operatorNamespace, 'logs', metadata.name)),
+  );
+  return logs.flatMap((log) =>
+    log.split('\n').filter((line) => /User .{0,4}system:serviceaccount:.* cannot /.test(line)),
+  );
+}

@@ -16,7 +16,7 @@ test.each([
   const { code, stdout, stderr } = await runEdict(['decide', '-b', folder.path('domain.yaml')], { stdin });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout.split('\n')[0]).toBe(decision);
-  expect(stdout).toMatch(/^ {2}SYSTEM\s+(GRANT|DENY)\s+mrn:iam:policy:gate/m);
+  expect(stdout).toMatch(/^ {2}SYSTEM\s+(GRANT|DENY)\s.*by mrn:iam:policy:gate$/m);
 });
 
 test('JSON carries the access record', async () => {

@@ -13,6 +13,7 @@ import {
 import { createLogger, writeDescriptor, type Pdp, type WriteBytes } from '@edict/server';
 import { Registry } from 'prom-client';
 import { CommandError, messageOf, type Io } from '../io.ts';
+import { placesOf } from '../up/domain-places.ts';
 import { startLocalApi } from '../up/local-api.ts';
 import { localMembers, localPdpName, startLocalPdp } from '../up/local-pdps.ts';
 import { loadSigningKey } from '../up/signing-key.ts';
@@ -58,7 +59,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
     signingKey,
     identity: 'edict-up',
     log: logger,
-    events: eventsTo(io, (text) => logger.info(text)),
+    events: eventsTo(io, folder, (text) => logger.info(text)),
     registry,
     members: localMembers(NAMESPACE, options.pdps),
   });
@@ -68,7 +69,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const records = await openRecords(options.records);
   parts.defer(records.close);
   // Taken before the PDPs' ports: who asks this API is told of PDPs that are on their way.
-  const api = await startLocalApi({ host: HOST, port: options.apiPort, store, operator, registry });
+  const api = await startLocalApi({ host: HOST, port: options.apiPort, folder, store, operator, registry });
   parts.defer(api.close);
   const pdps: Pdp[] = [];
   parts.defer(async () => {
@@ -105,13 +106,20 @@ async function openStore(io: Io, folder: string, state: string): Promise<FolderS
   }
 }
 
-/** Events as `kubectl get events` would show them: warnings always, the rest to the log. */
-function eventsTo(io: Io, info: (text: string) => void): EventSink {
+/** Events as `kubectl get events` would show them: warnings always, the rest to the log. Refusals name lines of files. */
+function eventsTo(io: Io, folder: string, info: (text: string) => void): EventSink {
   return {
     emit: ({ type, reason, message, regarding }) => {
-      const text = `${regarding.kind} ${regarding.name}: ${reason}: ${message}`;
-      if (type === 'Warning') io.stderr(`${text}\n`);
-      else info(text);
+      const text = `${regarding.kind} ${regarding.name}: ${reason}`;
+      const warn = (why: string): void => io.stderr(`${text}: ${why}\n`);
+      if (type !== 'Warning') info(`${text}: ${message}`);
+      else if (reason !== 'Refused' || regarding.kind !== 'PolicyDomain') warn(message);
+      else {
+        placesOf(folder, regarding.name).then(
+          (places) => warn(places.length === 0 ? message : places.join('\n  ')),
+          (error: unknown) => warn(`${message} (the files cannot be read: ${messageOf(error)})`),
+        );
+      }
     },
   };
 }

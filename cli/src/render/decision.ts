@@ -11,8 +11,9 @@ export function printDecision(io: Io, { allow, record }: Decision, output: Outpu
     return;
   }
   io.stdout(`${allow ? 'GRANT' : 'DENY'}\n`);
-  for (const { phase, id, decision, reasonCode, reason } of record?.references ?? []) {
+  for (const { phase, id, policy, decision, reasonCode, reason } of record?.references ?? []) {
+    const subject = [id, policy === undefined ? '' : `by ${policy.mrn}`].filter((part) => part !== '').join('  ');
     const why = reasonCode === 'POLICY_OUTCOME' ? '' : `  ${reasonCode}${reason === '' ? '' : `: ${reason}`}`;
-    io.stdout(`  ${phase.padEnd(9)}${decision.padEnd(6)}${id}${why}\n`);
+    io.stdout(`${`  ${phase.padEnd(9)}${decision.padEnd(6)}${subject}${why}`.trimEnd()}\n`);
   }
 }

@@ -1,13 +1,17 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { findCondition } from '@edict/crds';
 import { formatFolderProblem, isStoreError, type FolderStore, type Operator } from '@edict/operator';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
 import { CommandError, messageOf } from '../io.ts';
+import { placesOf } from './domain-places.ts';
 
 export interface LocalApiOptions {
   readonly host: string;
   readonly port: number;
+  /** The folder that the store reads. */
+  readonly folder: string;
   readonly store: FolderStore;
   readonly operator: Operator;
   readonly registry: Registry;
@@ -60,7 +64,8 @@ export async function startLocalApi(options: LocalApiOptions): Promise<LocalApi>
   };
 }
 
-async function answer(request: IncomingMessage, { store, operator, registry }: LocalApiOptions): Promise<Answer> {
+async function answer(request: IncomingMessage, options: LocalApiOptions): Promise<Answer> {
+  const { store, operator, registry } = options;
   if (!isLoopback(request.headers.host)) return text(403, 'this API answers to this machine alone\n');
   const path = (request.url ?? '/').split('?')[0] ?? '/';
   const set = /^\/v1\/policysets\/([^/]+)\/([^/]+)$/.exec(path);
@@ -78,7 +83,7 @@ async function answer(request: IncomingMessage, { store, operator, registry }: L
       return json(await store.list('PolicyRevision'));
     case '/v1/problems':
       await store.rescan();
-      return json(store.problems().map(formatFolderProblem));
+      return json(await problemsOf(options));
     case '/v1/pdps':
       return json(operator.distributor().pdps());
     case '/metrics':
@@ -86,6 +91,14 @@ async function answer(request: IncomingMessage, { store, operator, registry }: L
     default:
       return text(404, 'not found\n');
   }
+}
+
+/** What is wrong with files: those that are no objects yet, and those whose newest form is refused. */
+async function problemsOf({ folder, store }: LocalApiOptions): Promise<readonly string[]> {
+  const domains = await store.list('PolicyDomain');
+  const refused = domains.filter(({ status }) => findCondition(status?.conditions, 'Accepted')?.status === 'False');
+  const places = await Promise.all(refused.map(({ metadata }) => placesOf(folder, metadata.name)));
+  return [...store.problems().map(formatFolderProblem), ...places.flat()];
 }
 
 /** A page in a browser reaches this port too, under a name that it made point here; it cannot change what it sends as Host. */

@@ -12,10 +12,12 @@ import type { Value } from './runtime/value.ts';
 /** What the code of a program returns when it is given its runtime. */
 interface Machine {
   readonly sites: readonly Site[];
-  readonly entrypoints: ReadonlyMap<string, () => Value>;
-  readonly begin: (input: Value, data: Value, steps: number) => void;
-  /** Gives the steps that are left of those given out. */
-  readonly end: () => number;
+  /** Each evaluates one document, with so many steps to begin with. */
+  readonly entrypoints: ReadonlyMap<string, (input: Value, data: Value, steps: number) => Value>;
+  /** Forgets input and data; needed only where an entry point threw. */
+  readonly end: () => void;
+  /** What is left of the steps given out. */
+  readonly left: () => number;
   readonly spend: (steps: number) => void;
 }
 
@@ -67,7 +69,6 @@ export class Runner {
   /** The value of an entry point; see also `failure`. */
   run(entrypoint: string, input: Value, how: EvaluateOptions): Value {
     const machine = this.#machine;
-    this.failure = undefined;
     const enter = machine.entrypoints.get(entrypoint);
     if (enter === undefined) {
       this.failure = { kind: 'error', code: 'eval_internal_error', message: `not an entry point: ${entrypoint}` };
@@ -77,17 +78,18 @@ export class Runner {
     let value: Value;
     let failure: Failure | undefined;
     try {
-      machine.begin(input, this.#data, evaluation.begin(how));
-      value = enter();
+      value = enter(input, this.#data, evaluation.begin(how));
       if (typeof value === 'object' || typeof value === 'string') checkOutput(value, how);
     } catch (error) {
+      machine.end();
       value = undefined;
       failure = failureOf(error, machine.sites);
     }
-    const left = machine.end();
-    if (how.budget !== undefined) how.budget.remaining -= evaluation.used(left);
+    if (how.budget !== undefined) how.budget.remaining -= evaluation.used(machine.left());
     // OPA reports the first failure of a built-in even over a conflict; a budget that ran out stays what it is.
-    if (failure === undefined || failure.code === 'eval_conflict_error') failure = evaluation.firstFailure() ?? failure;
+    if (how.strictBuiltinErrors === true && (failure === undefined || failure.code === 'eval_conflict_error')) {
+      failure = evaluation.firstFailure() ?? failure;
+    }
     this.failure = failure;
     return value;
   }

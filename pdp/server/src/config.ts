@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { HTTP_DEFAULTS } from './http/http-edge.ts';
+import { COMPILE_LIMITS } from './sync/snapshot-compiler.ts';
 
 /** A whole number in digits: `Number` alone would take an empty text for 0, and `1e3` or `0x10` besides. */
 const whole = (min: number, max: number) =>
@@ -43,22 +45,22 @@ const Environment = z.object({
     .string()
     .default('')
     .meta({ description: 'Pod UID; for logs. The operator takes it from the token.' }),
-  EDICT_PDP_MAX_BODY_BYTES: Bytes.default(8_388_608).meta({ description: 'Largest request body.' }),
+  EDICT_PDP_MAX_BODY_BYTES: Bytes.default(HTTP_DEFAULTS.maxBodyBytes).meta({ description: 'Largest request body.' }),
   EDICT_PDP_MAX_STEPS: whole(1000, 1_000_000_000)
-    .default(10_000_000)
+    .default(HTTP_DEFAULTS.maxSteps)
     .meta({ description: 'Evaluation steps that one policy may take.' }),
   EDICT_PDP_INCLUDE_ALL: z
     .enum(['true', 'false'])
     .default('true')
     .meta({ description: 'Evaluate and record every phase, also when an earlier one has decided.' }),
   EDICT_PDP_REQUEST_TIMEOUT_MS: whole(100, 3_600_000)
-    .default(10_000)
+    .default(HTTP_DEFAULTS.requestTimeoutMs)
     .meta({ description: 'Time for a client to send its request.' }),
   EDICT_PDP_COMPILE_TIMEOUT_MS: whole(100, 3_600_000)
-    .default(30_000)
+    .default(COMPILE_LIMITS.timeoutMs)
     .meta({ description: 'Time that compiling one revision may take.' }),
   EDICT_PDP_COMPILE_MAX_HEAP_MB: whole(64, 65_536)
-    .default(512)
+    .default(COMPILE_LIMITS.maxHeapMb)
     .meta({ description: 'Heap of the thread that compiles a revision, beside the memory of the process.' }),
   EDICT_PDP_DRAIN_DELAY_MS: Milliseconds.default(2000).meta({
     description: 'After SIGTERM: time to go on serving while load balancers notice.',

@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { isNativeError } from 'node:util/types';
-import { systemClock } from '@edict/engine';
 import {
   createPdpClient,
   PDP_DEFAULTS,
   setStateOf,
-  systemClock as protocolClock,
+  systemClock,
   type Dial,
   type OperatorMessage,
   type PdpClient,
@@ -16,10 +14,9 @@ import {
 import type { Logger } from 'winston';
 import { ActiveSets } from './active-sets.ts';
 import { LineWriter, type WriteBytes } from './audit/line-writer.ts';
-import { createDecisionHandler } from './http/decision-handler.ts';
-import { listen, type Listener } from './http/listener.ts';
-import { OPEN_API } from './http/open-api.ts';
-import { createRouter, type Readiness } from './http/router.ts';
+import { createHttpEdge, readinessOf } from './http/http-edge.ts';
+import type { Listener } from './http/listener.ts';
+import type { Readiness } from './http/router.ts';
 import { BeatLoad } from './observability/beat-load.ts';
 import { LoadMeter } from './observability/load-meter.ts';
 import { createMetrics, type PdpMetrics } from './observability/metrics.ts';
@@ -90,6 +87,8 @@ export interface PdpStatus {
 /** How often the load that Beats tell is measured. */
 const LOAD_INTERVAL_MS = 500;
 
+const DRAINING: Readiness = { ready: false, problem: 'draining', detail: 'The process is shutting down.' };
+
 /** At the end, records that nobody reads are waited for this long and no longer. */
 const RECORDS_DRAIN_MS = 2_000;
 
@@ -136,11 +135,11 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       metrics,
       logger,
       state: () => client.state(),
-      clock: protocolClock,
+      clock: systemClock,
       withdrawGraceMs: options.withdrawGraceMs ?? WITHDRAW_GRACE_MS,
     }),
     dial: options.dial,
-    clock: protocolClock,
+    clock: systemClock,
     random: () => Math.random(),
     log: logger,
     onState: (state) => {
@@ -151,38 +150,19 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       client.reportLoad(load.measure());
     },
   });
+  const status = (): PdpStatus => statusOf(client.state(), sets, draining !== undefined);
+  const { listener } = await createHttpEdge({
+    ...options,
+    sets,
+    metrics,
+    meter,
+    audit,
+    readiness: () => (draining === undefined ? readinessOf(sets) : DRAINING),
+    status,
+    onError: (error) => logger.error('request failed', { error: stackOf(error) }),
+  });
   const measuring = setInterval(() => client.reportLoad(load.measure()), LOAD_INTERVAL_MS);
   measuring.unref();
-
-  const status = (): PdpStatus => statusOf(client.state(), sets, draining !== undefined);
-  const listener = await listen({
-    host: options.host,
-    port: options.port,
-    maxBodyBytes: options.maxBodyBytes,
-    requestTimeoutMs: options.requestTimeoutMs,
-    onRefused: (problem) => metrics.refused.inc({ problem }),
-    onError: (error) => {
-      metrics.failures.inc();
-      logger.error('request failed', { error: stackOf(error) });
-    },
-    handle: createRouter({
-      decision: createDecisionHandler({
-        sets,
-        audit,
-        onAuditFull: options.onAuditFull,
-        metrics,
-        meter,
-        clock: systemClock,
-        newId: randomUUID,
-        includeAll: options.includeAll,
-        maxSteps: options.maxSteps,
-      }),
-      readiness: () => readinessOf(sets, draining !== undefined),
-      status,
-      metrics: async () => ({ text: await metrics.registry.metrics(), contentType: metrics.registry.contentType }),
-      openApi: OPEN_API,
-    }),
-  });
   client.start();
   const url = urlOf(listener);
   logger.info('listening', { url, dataDir: options.dataDir, storedSets: records.size });
@@ -220,15 +200,9 @@ function trackConnection(metrics: PdpMetrics): (state: PdpState) => void {
   };
 }
 
-function readinessOf(sets: ActiveSets, draining: boolean): Readiness {
-  if (draining) return { ready: false, problem: 'draining', detail: 'The process is shutting down.' };
-  if (sets.all.size === 0) return { ready: false, problem: 'no-policy', detail: 'No policy is active yet.' };
-  return { ready: true };
-}
-
 function statusOf({ connection, sets }: PdpState, active: ActiveSets, draining: boolean): PdpStatus {
   return {
-    ready: readinessOf(active, draining).ready,
+    ready: !draining && readinessOf(active).ready,
     connected: connection === 'Up',
     engine: `${ENGINE.name}/${ENGINE.version}`,
     sets: [...sets.values()].map((machine) => {

@@ -2,6 +2,7 @@ import type { Block, LocalId, Operand, Override, Step } from '../plan/ir.ts';
 import { primitive, type Pool } from './constants.ts';
 import { comparisons, inline, isCondition, type BuiltinOperand } from './builtin-calls.ts';
 import { isBase, isDefined, plainChain } from './operand-shapes.ts';
+import { findProbe, type Probe } from './probe.ts';
 import type { Mark, Writer } from './writer.ts';
 
 /** What a block does where it fails or comes to its end: statements of JavaScript that leave it. */
@@ -40,6 +41,9 @@ export interface ProgramNames {
   /** Statements that put replaced documents into the frame. */
   readonly overrideData: (path: readonly string[], value: string) => readonly string[];
 }
+
+/** Of terms that stand nowhere in a policy. */
+const nowhere = { file: '', row: 0, col: 0, start: 0, end: 0 };
 
 /** Writes the blocks of one generated function. */
 export class BlockWriter {
@@ -367,10 +371,67 @@ export class BlockWriter {
   #scan(step: Extract<Step, { readonly kind: 'scan' }>, exits: Exits): void {
     const label = this.label('L');
     const out = this.#out;
-    this.#loop(step, label, exits.ordered, () => {
+    const write = (): void => {
       this.block(step.body, { ...exits, fail: `continue ${label};` });
-    });
+    };
+    const probe = this.#isIndexed(step.over)
+      ? findProbe(step, (name) => this.#names.builtinSlot(name) !== undefined)
+      : undefined;
+    if (probe === undefined) this.#loop(step, label, exits.ordered, write);
+    else this.#indexedLoop(step, probe, label, write);
     out.line(exits.fail);
+  }
+
+  /** True for collections that never change, or that can be told from those that do. */
+  #isIndexed(over: Operand): boolean {
+    return over.kind === 'base' || this.#isBaseDocument(over);
+  }
+
+  /**
+   * A loop over the members of a base document for which an equation holds, by an index that is made when the data is
+   * loaded, or at the first use where the document is only known then. Small documents have none.
+   */
+  #indexedLoop(step: Extract<Step, { readonly kind: 'scan' }>, probe: Probe, label: string, write: () => void): void {
+    const out = this.#out;
+    const { pool } = this.#names;
+    const mark = out.mark();
+    const n = label.slice(1);
+    const over = this.#atom(step.over);
+    const path = pool.constant({ kind: 'array', items: probe.path, location: nowhere });
+    const keyUsed = step.key !== undefined && this.#used.has(step.key);
+    if (step.over.kind !== 'base') {
+      if (keyUsed) out.line(`const c${n} = C.dataKeys(${over});`);
+      out.line(`const a${n} = C.dataValues(${over}), j${n} = C.dataIndex(${over}, a${n}, ${path});`);
+    } else {
+      const members = pool.members(step.over.path, path);
+      if (this.#names.isFixedBase(step.over.path)) {
+        if (keyUsed) out.line(`const c${n} = ${members.keys};`);
+        out.line(`const a${n} = ${members.values}, j${n} = ${members.index};`);
+      } else {
+        // What no `with` has replaced is still the document that was loaded.
+        const loaded = `${over} === ${members.document}`;
+        if (keyUsed) out.line(`const c${n} = ${loaded} ? ${members.keys} : keysOf(${over});`);
+        out.line(`const a${n} = ${loaded} ? ${members.values} : valuesOf(${over});`);
+        out.line(`const j${n} = ${loaded} ? ${members.index} : undefined;`);
+      }
+    }
+    out.line(`let h${n};`);
+    out.block(`if (j${n} !== undefined) {`, () => {
+      out.line(`h${n} = probe(j${n}, ${this.operand(probe.value)});`);
+    });
+    out.line(`const n${n} = h${n} === undefined ? a${n}.length : h${n}.length;`);
+    out.line(`if ((S -= n${n}) < 0) stop();`);
+    out.block(`${label}: for (let i${n} = 0; i${n} < n${n}; i${n}++) {`, () => {
+      out.line(`const w${n} = h${n} === undefined ? i${n} : h${n}[i${n}];`);
+      if (keyUsed) out.line(`const l${String(step.key)} = c${n} === undefined ? w${n} : c${n}[w${n}];`);
+      if (step.value !== undefined && this.#used.has(step.value)) {
+        out.line(`const l${String(step.value)} = a${n}[w${n}];`);
+      }
+      this.#loops.push(mark);
+      for (const local of [step.key, step.value]) if (local !== undefined) this.#stands(local);
+      write();
+      this.#loops.pop();
+    });
   }
 
   /** A loop over the members of a collection, in Rego order; nothing for what is no collection. */

@@ -9,6 +9,14 @@ export interface Site {
   readonly location: Location;
 }
 
+/** Names of what an index over a base document needs. */
+export interface MemberNames {
+  readonly document: string;
+  readonly keys: string;
+  readonly values: string;
+  readonly index: string;
+}
+
 /** What generated code refers to by number: constants, paths, built-ins, sites. Equal entries share a number. */
 export class Pool {
   readonly #declarations: string[] = [];
@@ -36,6 +44,18 @@ export class Pool {
   /** The name of the index over a base document's members: undefined at run time if the document is small. */
   index(document: string): string {
     return this.#declare('j', `rt.index(${document})`);
+  }
+
+  /** The names of a base document, its keys and values in Rego order, and its index of what stands at a path. */
+  members(path: readonly string[], of: string): MemberNames {
+    const document = this.base(path);
+    const values = this.#declare('a', `C.dataValues(${document})`);
+    return {
+      document,
+      keys: this.#declare('a', `C.dataKeys(${document})`),
+      values,
+      index: this.#declare('j', `C.dataIndex(${document}, ${values}, ${of})`),
+    };
   }
 
   /** The name of a built-in's function. */

@@ -10,7 +10,7 @@ import { Writer } from './writer.ts';
 /** What generated code takes from its runtime argument. */
 const runtimeNames =
   'U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, ' +
-  'newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk';
+  'newObject, newParts, newSet, probe, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk';
 
 export interface GeneratedProgram {
   readonly code: string;
@@ -64,15 +64,16 @@ class ProgramWriter {
     const out = new Writer();
     out.line(`'use strict';`);
     out.line(`const { ${runtimeNames} } = rt;`);
+    out.line('const C = rt.context;');
     for (const line of this.#pool.lines()) out.line(line);
     const { hasWith } = this.#dependence;
-    out.line('const C = rt.context;');
     out.line(`let I, D, ${hasWith ? 'M, ' : ''}E = 0, S = 0;`);
     out.line('const stop = () => { S = C.more(S); };');
     out.line('const conflict = (site) => { throw rt.conflict(sites[site]); };');
+    out.line(`const end = () => { I = D = ${hasWith ? 'M = ' : ''}undefined; };`);
     this.#slots(out);
     if (hasWith) this.#frame(out);
-    const entries = this.#plan.entrypoints.map((e, index) => `[${quote(e.name)}, e_${String(index)}]`).join(', ');
+    const entries = this.#plan.entrypoints.map((e, index) => `[${quote(e.name)}, start_${String(index)}]`).join(', ');
     const text = body.toString() + lazy.toString();
     const end = new Writer();
     end.line(`const entrypoints = new Map([${entries}]);`);
@@ -81,10 +82,8 @@ class ProgramWriter {
       () => {
         end.line('sites,');
         end.line('entrypoints,');
-        end.line(
-          `begin(input, data, steps) { I = input; D = data; S = steps; E++; ${hasWith ? 'M = new Frame(); ' : ''}},`,
-        );
-        end.line(`end() { I = D = ${hasWith ? 'M = ' : ''}undefined; return S; },`);
+        end.line('end,');
+        end.line('left() { return S; },');
         end.line('spend(steps) { if ((S -= steps) < 0) stop(); },');
       },
       '};',
@@ -419,12 +418,13 @@ class ProgramWriter {
     }
   }
 
+  /** An entry point: `start_…` begins an evaluation, and forgets its input where that does not throw. */
   #entrypoint(out: Writer, entrypoint: Entrypoint): void {
-    const index = this.#plan.entrypoints.indexOf(entrypoint);
+    const index = String(this.#plan.entrypoints.indexOf(entrypoint));
     const used = new Set<LocalId>();
     usedLocals(entrypoint.block, used);
     const blocks = new BlockWriter(out, this.#names, used);
-    out.block(`function e_${String(index)}() {`, () => {
+    out.block(`function e_${index}() {`, () => {
       blocks.block(entrypoint.block, {
         fail: 'return undefined;',
         succeed: '',
@@ -433,6 +433,12 @@ class ProgramWriter {
           w.line(`return ${value};`);
         },
       });
+    });
+    out.block(`function start_${index}(input, data, steps) {`, () => {
+      out.line(`I = input; D = data; S = steps; E++;${this.#dependence.hasWith ? ' M = new Frame();' : ''}`);
+      out.line(`const v = e_${index}();`);
+      out.line('end();');
+      out.line('return v;');
     });
   }
 }

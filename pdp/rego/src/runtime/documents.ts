@@ -5,6 +5,7 @@ import {
   getMember,
   isObject,
   isPlainObject,
+  keyOf,
   keysOf as objectKeysOf,
   RegoObject,
   RegoSet,
@@ -44,7 +45,7 @@ export const put = (object: ObjectValue, key: Value, value: Value, site: number)
 };
 
 /** The value that an object under construction has at a path below it; undefined where the path ends early. */
-export const walk = (value: Value, path: readonly string[]): Value => {
+export const walk = (value: Value, path: readonly Value[]): Value => {
   let at: Value = value;
   for (let index = 0; index < path.length && at !== undefined; index++) at = getIndex(at, path[index]);
   return at;
@@ -232,3 +233,30 @@ export const add = (collection: Value[] | RegoSet, value: Value): void => {
   if (Array.isArray(collection)) collection.push(value);
   else collection.add(value);
 };
+
+/** Positions of members by what stands at a certain place in them. */
+export type MemberIndex = ReadonlyMap<unknown, readonly number[]>;
+
+/** Collections with fewer members are gone through faster than looked up. */
+const SMALL_COLLECTION = 16;
+
+/** Makes the index of members by the value at `path` below each; undefined for small collections, and where none has one. */
+export const indexMembers = (values: readonly Value[], path: readonly Value[]): MemberIndex | undefined => {
+  if (values.length < SMALL_COLLECTION) return undefined;
+  const positions = new Map<unknown, number[]>();
+  values.forEach((value, position) => {
+    const part = walk(value, path);
+    if (part === undefined) return;
+    const key = keyOf(part);
+    const known = positions.get(key);
+    if (known === undefined) positions.set(key, [position]);
+    else known.push(position);
+  });
+  return positions.size === 0 ? undefined : positions;
+};
+
+const nowhere: readonly number[] = [];
+
+/** The positions of the members that an index has for a value. */
+export const probe = (members: MemberIndex, value: Value): readonly number[] =>
+  value === undefined ? nowhere : (members.get(keyOf(value)) ?? nowhere);

@@ -1,7 +1,7 @@
 import type { EvaluationErrorCode, EvaluateOptions, Outcome } from '../api.ts';
 import type { Location } from '../diagnostics.ts';
 import type { Builtin, BuiltinContext, BuiltinErrorCode } from './builtins/builtin.ts';
-import { keysOf, valuesOf } from './documents.ts';
+import { indexMembers, keysOf, valuesOf, type MemberIndex } from './documents.ts';
 import { isObject } from './value.ts';
 import type { Value } from './value.ts';
 
@@ -66,6 +66,7 @@ export class Evaluation implements BuiltinContext {
   #startMs: number | undefined = undefined;
   readonly #surroundings: Surroundings;
   readonly #sorted = new WeakMap<object, SortedMembers>();
+  readonly #indexes = new WeakMap<object, Map<readonly Value[], MemberIndex | undefined>>();
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
@@ -137,7 +138,8 @@ export class Evaluation implements BuiltinContext {
 
   /** The first failure of a built-in, if failures count. */
   firstFailure(): Extract<Outcome, { readonly kind: 'error' }> | undefined {
-    const [first] = this.#failures ?? [];
+    if (this.#failures === undefined) return undefined;
+    const [first] = this.#failures;
     if (first === undefined) return undefined;
     const name = first.site === undefined ? '' : `${first.site.message}: `;
     const outcome = { kind: 'error', code: first.code, message: name + first.message() } as const;
@@ -154,6 +156,23 @@ export class Evaluation implements BuiltinContext {
   dataKeys(value: Value): readonly Value[] | undefined {
     if (Array.isArray(value)) return undefined;
     return this.#sortedMembers(value)?.keys ?? keysOf(value);
+  }
+
+  /** The index of a base document's members by what stands at `path`; `values` are those of {@link dataValues}. */
+  dataIndex(document: Value, values: readonly Value[], path: readonly Value[]): MemberIndex | undefined {
+    if (typeof document !== 'object' || document === null) return undefined;
+    let known = this.#indexes.get(document);
+    if (known === undefined) {
+      known = new Map();
+      this.#indexes.set(document, known);
+    }
+    // Paths are constants of the program, one for each text.
+    let index = known.get(path);
+    if (index === undefined && !known.has(path)) {
+      index = indexMembers(values, path);
+      known.set(path, index);
+    }
+    return index;
   }
 
   #sortedMembers(value: Value): SortedMembers | undefined {

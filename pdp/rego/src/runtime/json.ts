@@ -22,12 +22,23 @@ export type JsonResult =
  */
 const RISKY = /(?:^|[[,:\s])-?(?:[\d.]{16}|\d+(?:\.\d+)?[eE]|\d+\.\d*0(?![\d.])|0\.0{6})|-0(?![.\d])|\\u[dD][89a-fA-F]/;
 
+/** The numbers among these behind a bracket, comma, colon or space, which regular expressions find many times faster. */
+const RISKY_MEMBER =
+  /[[,:\s](?:-0(?![.\d])|-?\d(?:[\d.]{15}|\d*(?:\.\d+)?[eE]|\d*\.\d*0(?![\d.])|\.0{6}))/;
+
+/** True unless `JSON.parse` keeps all that the text says. A text that starts with a bracket has no number in front. */
+function isRisky(text: string): boolean {
+  const start = text.charCodeAt(0);
+  if (start !== 0x7b && start !== 0x5b) return RISKY.test(text);
+  return RISKY_MEMBER.test(text) || (text.includes('\\u') && RISKY.test(text));
+}
+
 /**
  * Reads a JSON text as a Rego value, keeping the text of every number. A text that is no JSON gives its first problem
  * with Go's message for it; so does a number beyond the exponents that Rego computes with.
  */
 export function parseJson(text: string): JsonResult {
-  if (!RISKY.test(text)) {
+  if (!isRisky(text)) {
     try {
       return { ok: true, value: JSON.parse(text) as Value };
     } catch {

@@ -19,27 +19,31 @@ function stalled() {
   });
   return { writer, written, ends, errors, dropped: () => dropped };
 }
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+/** Waits for the n-th write to begin. */
+async function begun(written: readonly string[], n: number): Promise<void> {
+  while (written.length < n) await new Promise((resolve) => setTimeout(resolve, 1));
+}
 
-test('lines that come while a write is under way go out together in the next', async () => {
+test('lines that come one after the other, or while a write is under way, go out together', async () => {
   const { writer, written, ends } = stalled();
   writer.offer('a');
-  await turn();
   writer.offer('b');
+  await begun(written, 1);
   writer.offer('c');
-  expect(written).toStrictEqual(['a\n']);
-  ends[0]?.(null);
-  expect(written).toStrictEqual(['a\n', 'b\nc\n']);
+  writer.offer('d');
   const drained = writer.drained(10_000);
+  expect(written).toStrictEqual(['a\nb\n']);
+  ends[0]?.(null);
+  expect(written).toStrictEqual(['a\nb\n', 'c\nd\n']);
   ends[1]?.(null);
   expect(await drained).toBe(true);
   expect(writer.bufferedBytes).toBe(0);
 });
 
 test('a reader that stalls fills the buffer; then lines are dropped and counted, and the caller goes on', async () => {
-  const { writer, dropped, ends } = stalled();
+  const { writer, written, dropped, ends } = stalled();
   expect(writer.offer('0123456789')).toBe(true);
-  await turn();
+  await begun(written, 1);
   expect(writer.hasRoom).toBe(false);
   expect(writer.offer('x')).toBe(false);
   expect(dropped()).toBe(1);
@@ -51,13 +55,14 @@ test('lines whose write failed are kept and written again, on a line of their ow
   const { writer, written, ends, errors, dropped } = stalled();
   writer.offer('a');
   writer.offer('b');
-  await turn();
+  await begun(written, 1);
   ends[0]?.(new Error('ENOSPC'));
   writer.offer('c');
-  while (written.length < 2) await turn();
+  await begun(written, 2);
   ends[1]?.(new Error('ENOSPC'));
-  while (written.length < 3) await turn();
+  await begun(written, 3);
   ends[2]?.(null);
+  await begun(written, 4);
   expect(written).toStrictEqual(['a\nb\n', '\na\nb\n', '\na\nb\n', 'c\n']);
   expect([errors, dropped()]).toStrictEqual([['ENOSPC'], 0]);
   ends[3]?.(new Error('EIO'));
@@ -65,9 +70,9 @@ test('lines whose write failed are kept and written again, on a line of their ow
 });
 
 test('while writes fail the buffer fills, and then nothing more is taken', async () => {
-  const { writer, ends, dropped } = stalled();
+  const { writer, written, ends, dropped } = stalled();
   writer.offer('0123');
-  await turn();
+  await begun(written, 1);
   ends[0]?.(new Error('ENOSPC'));
   expect([writer.offer('4567'), writer.hasRoom, writer.offer('x')]).toStrictEqual([true, false, false]);
   expect(dropped()).toBe(1);

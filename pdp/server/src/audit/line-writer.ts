@@ -16,6 +16,11 @@ export interface LineWriterOptions {
 /** Default of {@link LineWriterOptions.retryMs}. */
 export const WRITE_RETRY_MS = 1_000;
 
+/** Lines wait this long for others to go out with: each write costs many times what a line does. */
+const BATCH_MS = 5;
+/** So much goes out without waiting for more. */
+const BATCH_BYTES = 65_536;
+
 const NEWLINE = Buffer.from('\n');
 
 /**
@@ -29,7 +34,7 @@ export class LineWriter {
   #buffered = 0;
   #writing = false;
   #failing = false;
-  #scheduled = false;
+  #timer: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
 
   constructor(options: LineWriterOptions) {
@@ -54,10 +59,7 @@ export class LineWriter {
     }
     this.#lines.push(line);
     this.#buffered += line.length + 1;
-    if (!this.#scheduled && !this.#writing) {
-      this.#scheduled = true;
-      setImmediate(() => this.#flush());
-    }
+    if (!this.#writing) this.#schedule();
     return true;
   }
 
@@ -70,16 +72,18 @@ export class LineWriter {
         clearTimeout(timer);
         resolve(true);
       });
+      if (!this.#writing) this.#flush();
     });
   }
 
+  #schedule(): void {
+    if (this.#buffered >= BATCH_BYTES) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS);
+  }
+
   #flush(): void {
-    this.#scheduled = false;
-    if (this.#writing) return;
-    if (this.#lines.length === 0) {
-      for (const resolve of this.#idle.splice(0)) resolve();
-      return;
-    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const bytes = Buffer.from(`${this.#lines.join('\n')}\n`);
     const taken = this.#buffered;
     this.#lines = [];
@@ -100,7 +104,9 @@ export class LineWriter {
       this.#failing = false;
       this.#writing = false;
       this.#buffered -= taken;
-      this.#flush();
+      if (this.#lines.length === 0) for (const resolve of this.#idle.splice(0)) resolve();
+      else if (this.#idle.length > 0) this.#flush();
+      else this.#schedule();
     });
   }
 }

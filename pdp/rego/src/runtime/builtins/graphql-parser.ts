@@ -165,7 +165,7 @@ export class GraphqlParser {
       case '$':
         if (isConst) throw this.unexpected();
         this.next();
-        return valueNode(token.position, 'Variable', this.name(), [], comment);
+        return valueNode(token.position, 'Variable', this.name(), [], undefined);
       case 'Int':
       case 'Float':
       case 'String':

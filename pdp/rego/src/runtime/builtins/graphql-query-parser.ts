@@ -20,7 +20,8 @@ function parseOperation(parser: GraphqlParser): GraphqlNode {
   const { kind, position } = parser.peek();
   const { comment } = parser;
   if (kind === '{') {
-    return makeNode(position, { Operation: 'query', Name: '', SelectionSet: parseSelections(parser), Comment: comment });
+    // gqlparser forgets the comment of the short form.
+    return makeNode(position, { Operation: 'query', Name: '', SelectionSet: parseSelections(parser) });
   }
   const operation = parser.name();
   const name = parser.peek().kind === 'Name' ? parser.name() : '';

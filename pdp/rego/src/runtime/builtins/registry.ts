@@ -7,6 +7,7 @@ import type { Builtin, BuiltinFamily } from './builtin.ts';
 import { encodings } from './encodings.ts';
 import { formatting } from './sprintf.ts';
 import { globs } from './globs.ts';
+import { graphql } from './graphql.ts';
 import { graphs } from './graphs.ts';
 import { hashes } from './hashes.ts';
 import { http } from './http.ts';
@@ -40,6 +41,7 @@ const families: readonly BuiltinFamily[] = [
   encodings,
   formatting,
   globs,
+  graphql,
   graphs,
   hashes,
   http,

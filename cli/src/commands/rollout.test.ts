@@ -1,0 +1,282 @@
+import type { PolicyDomain, PolicyRevision, PolicySet } from '@edict/crds';
+import { expect, test } from '@jest/globals';
+import type { Fleet } from '../fleet/fleet.ts';
+import { CommandError, type Io } from '../io.ts';
+import { aCondition, aDomain, aRevision, aSet } from '../testing/objects.ts';
+import { rolloutHistory } from './rollout-history.ts';
+import { rolloutStatus, type RolloutStatusOptions } from './rollout-status.ts';
+import { rolloutUndo, type RolloutUndoOptions } from './rollout-undo.ts';
+
+interface World {
+  readonly sets?: readonly PolicySet[];
+  readonly revisions?: readonly PolicyRevision[];
+  readonly domains?: readonly PolicyDomain[];
+  readonly problems?: readonly string[];
+}
+
+/** A fleet whose world is another one at each look; the last one stays. */
+function fleetOf(...worlds: readonly World[]): Fleet & { readonly undone: readonly (number | null)[] } {
+  let looks = 0;
+  const undone: (number | null)[] = [];
+  const now = (): World => worlds[Math.min(Math.max(0, looks - 1), worlds.length - 1)] ?? {};
+  return {
+    namespace: 'default',
+    // Every look begins with the sets.
+    sets: () => (looks++, Promise.resolve(now().sets ?? [])),
+    revisions: () => Promise.resolve(now().revisions ?? []),
+    domains: () => Promise.resolve(now().domains ?? []),
+    problems: () => Promise.resolve(now().problems ?? []),
+    pdps: () => Promise.resolve([]),
+    rollBack: (_set, to) => Promise.resolve(void undone.push(to)),
+    close: () => Promise.resolve(),
+    undone,
+  };
+}
+
+interface Told {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly error: CommandError | undefined;
+}
+
+async function told(work: (io: Io) => Promise<void>, over: Partial<Io> = {}): Promise<Told> {
+  let stdout = '';
+  let stderr = '';
+  const io: Io = {
+    stdout: (text) => void (stdout += text),
+    stderr: (text) => void (stderr += text),
+    stdin: () => Promise.resolve(Buffer.alloc(0)),
+    isTerminal: false,
+    columns: 120,
+    interrupted: () => new AbortController().signal,
+    ...over,
+  };
+  let error: CommandError | undefined;
+  try {
+    await work(io);
+  } catch (thrown) {
+    if (!(thrown instanceof CommandError)) throw thrown;
+    error = thrown;
+  }
+  return { stdout, stderr, error };
+}
+
+const status = (fleet: Fleet, options: Partial<RolloutStatusOptions> = {}, over: Partial<Io> = {}): Promise<Told> =>
+  told(
+    (io) => rolloutStatus(io, fleet, { watch: true, timeoutMs: 60_000, output: 'text', pollMs: 1, ...options }),
+    over,
+  );
+
+const none = { required: 3, connected: 3, prepared: 0, active: 3, nacked: 0, laggards: 0, missing: 0 };
+const preparing: World = {
+  sets: [aSet({ desiredRevision: 2, pdps: { ...none, prepared: 1 }, conditions: [aCondition('Ready', 'False')] })],
+  revisions: [aRevision(1), aRevision(2, { phase: 'Preparing' })],
+  domains: [aDomain()],
+};
+const completed: World = {
+  sets: [aSet({ desiredRevision: 2, committedRevision: 2 })],
+  revisions: [aRevision(1), aRevision(2)],
+  domains: [aDomain()],
+};
+const message = 'pdp-3: step limit\nof policy mrn:x';
+const nacked: World = {
+  sets: [
+    aSet({
+      desiredRevision: 2,
+      pdps: { ...none, prepared: 2, nacked: 1 },
+      exceptions: [{ node: 'default/pdp-3', state: 'Nacked', reason: 'step limit' }],
+      conditions: [aCondition('Ready', 'False'), aCondition('Stalled', 'True', { reason: 'Nacked', message })],
+    }),
+  ],
+  revisions: [
+    aRevision(1),
+    aRevision(2, { phase: 'Aborted', waves: [{ index: 0, decision: 'Abort' }], cause: message }),
+  ],
+  domains: [aDomain()],
+};
+
+test('in a pipe each change is a line, and a rollout that is over ends with 0', async () => {
+  expect(await status(fleetOf(preparing, preparing, completed))).toEqual({
+    stdout:
+      'default@2  Preparing  prepared 1/3, active 0/3  waiting\ndefault@2  Completed  prepared 3/3, active 3/3  Converged\n',
+    stderr: '',
+    error: undefined,
+  });
+});
+
+test('on a terminal the bar is drawn over itself', async () => {
+  const { stdout } = await status(fleetOf(preparing, completed), {}, { isTerminal: true });
+  const [first, second] = stdout.split('\r');
+  expect(first).toMatch(/^\[#{6}\.{34}\] default@2 {2}Preparing .*\u001B\[K$/);
+  expect(second).toMatch(/^\[#{40}\] default@2 {2}Completed .*\u001B\[K\n$/);
+});
+
+test('on a terminal two sets are two lines that stay where they are', async () => {
+  const other = { ...aSet(), metadata: { ...aSet().metadata, name: 'other', uid: 'uid-other' } };
+  const both = (world: World): World => ({ ...world, sets: [...(world.sets ?? []), other] });
+  const { stdout } = await status(
+    fleetOf(both(preparing), both(completed)),
+    { watch: true, timeoutMs: 1 },
+    { isTerminal: true },
+  );
+  expect(stdout).toContain('\r\u001B[1A[');
+});
+
+test('a failed rollout ends with 1 and says why, and who', async () => {
+  const { stdout, stderr, error } = await status(fleetOf(nacked));
+  expect(stdout).toBe('default@2  Aborted  prepared 2/3, active 0/3, refused by 1  Nacked\n');
+  expect(stderr).toBe(`default: ${message}\n  default/pdp-3 Nacked: step limit\n`);
+  expect(error).toMatchObject({ exitCode: 1, message: '' });
+});
+
+test('a file that is no YAML ends with 1, though what it said before serves', async () => {
+  const { stderr, error } = await status(fleetOf({ ...completed, problems: ['shop.yaml:3:1: bad indentation'] }));
+  expect(stderr).toBe('shop.yaml:3:1: bad indentation\n');
+  expect(error?.exitCode).toBe(1);
+});
+
+test('time is up: exit code 1, and what it waits for', async () => {
+  const { error } = await status(fleetOf(preparing), { timeoutMs: 5 });
+  expect(error).toMatchObject({ exitCode: 1 });
+  expect(error?.message).toMatch(/^timed out waiting for default/);
+});
+
+test('interrupted: 130, with the line finished', async () => {
+  const { error, stdout } = await status(
+    fleetOf(preparing),
+    {},
+    { interrupted: () => AbortSignal.abort(), isTerminal: true },
+  );
+  expect(error).toMatchObject({ exitCode: 130, message: 'interrupted' });
+  expect(stdout).toMatch(/\n$/);
+});
+
+test('without watching it says where things stand and ends with 0', async () => {
+  expect(await status(fleetOf(preparing), { watch: false })).toMatchObject({
+    stdout: expect.stringMatching(/waiting/),
+    error: undefined,
+  });
+});
+
+test('JSON is one document, at the end', async () => {
+  const all = await status(fleetOf(preparing, completed), { output: 'json' });
+  expect(JSON.parse(all.stdout)).toMatchObject([{ set: 'default', revision: 2, phase: 'Completed', done: true }]);
+  const one = await status(fleetOf(completed), { output: 'json', set: 'default' });
+  expect(JSON.parse(one.stdout)).toMatchObject({ set: 'default', done: true });
+  const late = await status(fleetOf(preparing), { output: 'json', timeoutMs: 1 });
+  expect(JSON.parse(late.stdout)).toMatchObject([{ done: false }]);
+  expect(late.error?.exitCode).toBe(1);
+});
+
+test('a first domain may still be waiting for its set', async () => {
+  expect((await status(fleetOf({ domains: [aDomain()] }, completed))).error).toBeUndefined();
+});
+
+test.each([
+  ['no sets at all', {}, {}, 'no policy sets in namespace default'],
+  ['no set of that name', completed, { set: 'zzz' }, 'no policy set named zzz in namespace default'],
+])('%s is an error', async (_what, world, options, expected) => {
+  expect((await status(fleetOf(world), options)).error?.message).toBe(expected);
+});
+
+const columns = (line: string | undefined): readonly string[] => (line ?? '').split(/ {3,}/);
+
+test('history is a table, newest first, and marks what serves', async () => {
+  const rolledBack = aRevision(3, {}, { reason: 'Rollback', rollbackOf: 1 });
+  const world = {
+    ...nacked,
+    sets: [aSet({ committedRevision: 3, desiredRevision: 3 })],
+    revisions: [...(nacked.revisions ?? []), rolledBack],
+  };
+  const { stdout } = await told((io) => rolloutHistory(io, fleetOf(world), undefined, 'text'));
+  const [header, third, second, first] = stdout.split('\n');
+  expect(columns(header)).toEqual(['REVISION', 'PHASE', 'REASON', 'PREPARED', 'ACTIVE', 'AGE', 'DIGEST', 'CAUSE']);
+  expect(columns(third).slice(0, 3)).toEqual(['3 *', 'Completed', 'Rollback to 1']);
+  expect(columns(second).at(-1)).toBe('pdp-3: step limit');
+  expect(columns(first).slice(0, 3)).toEqual(['1', 'Completed', 'Spec']);
+});
+
+test('history as JSON has the manifest as JSON', async () => {
+  const { stdout } = await told((io) => rolloutHistory(io, fleetOf(completed), 'default', 'json'));
+  expect(JSON.parse(stdout)).toMatchObject([
+    { n: 2, manifest: { domains: [] }, status: { phase: 'Completed' } },
+    { n: 1 },
+  ]);
+});
+
+test('revisions of a deleted set of the same name are not its history', async () => {
+  const stranger = aRevision(9, {}, { setUid: 'another' });
+  const { stdout } = await told((io) =>
+    rolloutHistory(io, fleetOf({ ...completed, revisions: [stranger, aRevision(1)] }), 'default', 'json'),
+  );
+  expect(JSON.parse(stdout)).toMatchObject([{ n: 1 }]);
+});
+
+const undo = async (world: World, options: Partial<RolloutUndoOptions> = {}) => {
+  const fleet = fleetOf(world);
+  const outcome = await told((io) =>
+    rolloutUndo(io, fleet, { clear: false, output: 'text', program: 'edict', ...options }),
+  );
+  return { ...outcome, undone: fleet.undone };
+};
+const at = (n: number, ...revisions: readonly PolicyRevision[]): World => ({
+  sets: [aSet({ committedRevision: n })],
+  revisions,
+});
+
+test.each([
+  ['the committed revision before', at(2, aRevision(1), aRevision(2)), 1],
+  [
+    'not one that was given up',
+    at(3, aRevision(1), aRevision(2, { waves: [{ index: 0, decision: 'Abort' }] }), aRevision(3)),
+    1,
+  ],
+  ['not one that never was decided', at(3, aRevision(1), aRevision(2, { waves: [] }), aRevision(3)), 1],
+  [
+    'not one with the same content',
+    at(3, aRevision(1), aRevision(2, {}, { digest: aRevision(3).spec.digest }), aRevision(3)),
+    1,
+  ],
+  ['not one that withdrew everything', at(3, aRevision(1), aRevision(2, {}, { reason: 'Withdraw' }), aRevision(3)), 1],
+])('undo goes back to %s', async (_what, world, expected) => {
+  expect(await undo(world)).toMatchObject({
+    undone: [expected],
+    stdout: `default goes back to the content of revision ${expected}; watch it: edict rollout status default\n`,
+  });
+});
+
+test('undo goes to the revision that is asked for, or ends an undo', async () => {
+  const world = at(3, aRevision(1), aRevision(2), aRevision(3));
+  expect((await undo(world, { toRevision: 1 })).undone).toEqual([1]);
+  expect(await undo(world, { clear: true, output: 'json' })).toMatchObject({
+    undone: [null],
+    stdout: expect.stringMatching(/"rollbackTo": null/),
+  });
+});
+
+test.each([
+  [
+    'a first revision',
+    at(1, aRevision(1)),
+    {},
+    'default has no earlier committed revision; see edict rollout history default',
+  ],
+  [
+    'a revision that is not there',
+    at(1, aRevision(1)),
+    { toRevision: 7 },
+    'default has no revision 7; see edict rollout history default',
+  ],
+  [
+    'a revision that was given up',
+    at(1, aRevision(1), aRevision(2, { waves: [] })),
+    { toRevision: 2 },
+    'revision 2 was never committed; see edict rollout history default',
+  ],
+  ['one of several sets', { sets: [aSet(), aSet({}, 'other')] }, {}, 'name one of the sets: default, other'],
+  ['a set that is not there', at(1, aRevision(1)), { set: 'zzz' }, 'no policy set named zzz in namespace default'],
+])('undo of %s is refused, and nothing changes', async (_what, world, options, expected) => {
+  const { error, undone } = await undo(world, options);
+  expect(error?.message).toBe(expected);
+  expect(undone).toEqual([]);
+});
