@@ -59,7 +59,7 @@ test.each([
   [
     ['lint', '-f', 'x', '--fail-on-warnin'],
     1,
-    'error: unknown option \'--flie\'\n(Did you mean --fail-on-warning?)\n(see "edict lint --help")\n',
+    'error: unknown option \'--fail-on-warnin\'\n(Did you mean --fail-on-warning?)\n(see "edict lint --help")\n',
   ],
   [['lint'], 1, 'error: required option \'-f, --file <files...>\' not specified\n(see "edict lint --help")\n'],
   [['up', '--port', '70000'], 1, /It is a port from 0 to 65535\./],

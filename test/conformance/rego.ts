@@ -1,7 +1,7 @@
 /**
  * Runs OPA's conformance cases through our compiler.
  *
- *   node test/conformance/rego.ts [--cases DIR] [--category NAME] [--grep TEXT] [--list N]
+ *   node test/conformance/rego.ts [--cases DIR] [--category NAME] [--grep TEXT] [--list N] [--known FILE]
  *
  * DIR holds files `<category>.json` of `{kind, rego_version, category, cases}`. A category may be given as
  * `NAME`, `v0.NAME` or `compile.NAME`. Prints `N passed, N failed` and the first failures; exits with 1 if anything failed.
@@ -19,6 +19,8 @@ const { values: options } = parseArgs({
     grep: { type: 'string', default: '' },
     list: { type: 'string', default: '20' },
     summary: { type: 'boolean', default: false },
+    /** Ids of cases that still fail, one a line: they count for nothing, but one that passes fails until it is taken out. */
+    known: { type: 'string' },
   },
 });
 const dir = resolve(options.cases);
@@ -34,7 +36,19 @@ else {
   process.exitCode = 1;
 }
 
+function readKnown(file: string | undefined): ReadonlySet<string> {
+  if (file === undefined) return new Set();
+  return new Set(
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '' && !line.startsWith('#')),
+  );
+}
+
 function run(): void {
+  const known = readKnown(options.known);
+  let stillFailing = 0;
   let passed = 0;
   let failed = 0;
   const byCategory = new Map<string, number>();
@@ -44,7 +58,14 @@ function run(): void {
     if (options.category !== undefined && category !== options.category) continue;
     for (const one of readCases(join(dir, file))) {
       if (!`${one.case_id} ${one.note}`.includes(options.grep)) continue;
-      const problem = judge(one);
+      const found = judge(one);
+      if (found !== undefined && known.has(one.case_id)) {
+        stillFailing++;
+        console.log(`known to fail: ${one.case_id} (${one.note})`);
+        continue;
+      }
+      const problem =
+        found === undefined && known.has(one.case_id) ? `passes now: take it out of ${options.known ?? ''}` : found;
       if (problem === undefined) passed++;
       else {
         failed++;
@@ -54,6 +75,7 @@ function run(): void {
     }
   }
   if (options.summary) for (const [category, count] of byCategory) console.log(`${category}: ${String(count)}`);
+  if (stillFailing > 0) console.log(`${String(stillFailing)} known to fail`);
   console.log(`${String(passed)} passed, ${String(failed)} failed`);
   if (failed > 0) process.exitCode = 1;
 }

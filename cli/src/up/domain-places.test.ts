@@ -16,7 +16,9 @@ test('a problem is where its author wrote it, whatever is wrong elsewhere', asyn
   expect(await placesOf(root, 'shop')).toEqual([
     expect.stringMatching(/^shop\.yaml:13:\d+: \[policy mrn:iam:policy:gate\] /),
   ]);
-  expect(await placesOf(root, 'other')).toEqual([expect.stringMatching(/^more\/other\.yaml:13:\d+: /)]);
+  const other = await placesOf(root, 'other');
+  expect(other).not.toEqual([]);
+  for (const line of other) expect(line).toMatch(/^more\/other\.yaml:13:\d+: /);
   expect(await placesOf(root, 'third')).toEqual([]);
 });
 

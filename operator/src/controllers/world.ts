@@ -52,6 +52,8 @@ export function bundleOf(world: World, namespace: string, digest: string): Polic
 }
 
 /** True for an object that is being deleted. */
-export function isDeleting(object: { readonly metadata: { readonly deletionTimestamp?: string | undefined } }): boolean {
+export function isDeleting(object: {
+  readonly metadata: { readonly deletionTimestamp?: string | undefined };
+}): boolean {
   return object.metadata.deletionTimestamp !== undefined;
 }

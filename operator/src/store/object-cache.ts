@@ -92,7 +92,8 @@ export class ObjectCache<K extends KindName> {
       },
       stop: async () => {
         this.#isStopped = true;
-        if (!this.#isSynced) this.#ready.reject(new StoreError('Unavailable', 'the watch was stopped before it synced'));
+        if (!this.#isSynced)
+          this.#ready.reject(new StoreError('Unavailable', 'the watch was stopped before it synced'));
         await onStop();
       },
     };

@@ -31,7 +31,11 @@ function newSet(namespace: string, name: string): NewObject<'PolicySet'> {
   return { apiVersion: API_VERSION, kind: 'PolicySet', metadata: { namespace, name }, spec: PolicySetSpec.parse({}) };
 }
 
-function newDomain(namespace: string, name: string, labels?: Readonly<Record<string, string>>): NewObject<'PolicyDomain'> {
+function newDomain(
+  namespace: string,
+  name: string,
+  labels?: Readonly<Record<string, string>>,
+): NewObject<'PolicyDomain'> {
   return {
     apiVersion: API_VERSION,
     kind: 'PolicyDomain',
@@ -108,7 +112,9 @@ export function describeStoreContract({ test, expect, eventually }: ContractRunn
   test('of two updates of one version the second conflicts, and nothing of it is kept', async () => {
     const object = await store().create(newSet(subject.namespace(), 'contended'));
     await store().update<'PolicySet'>({ ...object, spec: { ...object.spec, paused: true } });
-    expect(await codeOf(store().update<'PolicySet'>({ ...object, spec: { ...object.spec, minReady: 7 } }))).toBe('Conflict');
+    expect(await codeOf(store().update<'PolicySet'>({ ...object, spec: { ...object.spec, minReady: 7 } }))).toBe(
+      'Conflict',
+    );
     expect((await got('PolicySet', 'contended')).spec).toMatchObject({ paused: true, minReady: 1 });
   });
 
@@ -134,7 +140,11 @@ export function describeStoreContract({ test, expect, eventually }: ContractRunn
       status: { observedGeneration: 1, desiredRevision: 3 },
     });
     expect(reported.spec.paused).toBe(false);
-    const edited = await store().update<'PolicySet'>({ ...reported, status: {}, spec: { ...reported.spec, paused: true } });
+    const edited = await store().update<'PolicySet'>({
+      ...reported,
+      status: {},
+      spec: { ...reported.spec, paused: true },
+    });
     expect(edited.status).toMatchObject({ desiredRevision: 3 });
   });
 
@@ -163,7 +173,10 @@ export function describeStoreContract({ test, expect, eventually }: ContractRunn
 
   test('a finalizer holds a deletion back, and its removal completes it', async () => {
     const object = await store().create(newSet(subject.namespace(), 'finalized'));
-    await store().update<'PolicySet'>({ ...object, metadata: { ...object.metadata, finalizers: ['edict.dev/withdraw'] } });
+    await store().update<'PolicySet'>({
+      ...object,
+      metadata: { ...object.metadata, finalizers: ['edict.dev/withdraw'] },
+    });
     await store().delete('PolicySet', key('finalized'));
     const held = await got('PolicySet', 'finalized');
     expect(typeof held.metadata.deletionTimestamp).toBe('string');
@@ -186,7 +199,10 @@ export function describeStoreContract({ test, expect, eventually }: ContractRunn
       { fieldManager: 'one' },
     );
     expect(first.spec).toMatchObject({ paused: true, minReady: 1 });
-    await store().apply<'PolicySet'>({ ...base, metadata: { namespace, name, labels: { c: '2' } } }, { fieldManager: 'two' });
+    await store().apply<'PolicySet'>(
+      { ...base, metadata: { namespace, name, labels: { c: '2' } } },
+      { fieldManager: 'two' },
+    );
     const last = await store().apply<'PolicySet'>(
       { ...base, metadata: { namespace, name, labels: { a: '1' } }, spec: { paused: true } },
       { fieldManager: 'one' },

@@ -69,8 +69,7 @@ export interface DeleteOptions {
  * and repeat them: it promises that the last state of every object arrives, never that every step does.
  */
 export type WatchEvent<K extends KindName> =
-  | { readonly type: 'changed'; readonly object: KindMap[K] }
-  | { readonly type: 'deleted'; readonly object: KindMap[K] };
+  { readonly type: 'changed'; readonly object: KindMap[K] } | { readonly type: 'deleted'; readonly object: KindMap[K] };
 
 /** A running watch and the cache that it keeps. */
 export interface Watcher<K extends KindName> {

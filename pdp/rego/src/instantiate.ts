@@ -1,7 +1,7 @@
 import type { EvaluateOptions, Instance, InstanceOptions, Outcome, Program } from './api.ts';
 import { builtins, type Builtin } from './runtime/builtins/registry.ts';
 import * as documents from './runtime/documents.ts';
-import { Evaluation, EvaluationFailure, findBuiltin } from './runtime/evaluation.ts';
+import { Evaluation, EvaluationFailure, findBuiltin, usualOptions } from './runtime/evaluation.ts';
 import type { Site, Surroundings } from './runtime/evaluation.ts';
 import { checkOutput } from './runtime/output.ts';
 import { numberFromText } from './runtime/number.ts';
@@ -32,15 +32,13 @@ const platform: Surroundings = {
 export const instantiate = (program: Program, options: InstanceOptions = {}): Instance => {
   const runner = new Runner(program, options);
   return {
-    evaluate: (entrypoint, input, how = usual) => {
+    evaluate: (entrypoint, input, how = usualOptions) => {
       const value = runner.run(entrypoint, input, how);
       if (runner.failure !== undefined) return runner.failure;
       return value === undefined ? { kind: 'undefined' } : { kind: 'value', value };
     },
   };
 };
-
-const usual: EvaluateOptions = {};
 
 /** The kind of an {@link Outcome} that is an error. */
 export type Failure = Extract<Outcome, { readonly kind: 'error' }>;

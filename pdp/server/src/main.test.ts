@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, jest, test } from '@jest/globals';
@@ -28,7 +28,7 @@ afterEach(() => {
 /** Starts the process; nobody reads its standard output unless asked to. */
 function run(env: Environment, options: { readonly args?: readonly string[]; readonly readStdout?: boolean } = {}) {
   const child = spawn(process.execPath, [MAIN, ...(options.args ?? [])], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push({ kill: () => child.kill('SIGKILL') });
@@ -70,7 +70,6 @@ async function anEnvironment(limit: number): Promise<Environment> {
 }
 
 async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -1,4 +1,3 @@
-import { isNativeError } from 'node:util/types';
 import {
   createPdpClient,
   PDP_DEFAULTS,
@@ -236,5 +235,5 @@ function urlOf({ address }: Listener): string {
 
 /** A bug's stack is what finds it; the client sees none of it. */
 function stackOf(error: unknown): string {
-  return isNativeError(error) ? (error.stack ?? error.message) : String(error);
+  return typeof error === 'object' && error !== null && 'stack' in error ? String(error.stack) : String(error);
 }

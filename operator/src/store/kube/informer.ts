@@ -196,7 +196,8 @@ async function* linesOf(stream: IncomingMessage): AsyncGenerator<string> {
   for await (const chunk of stream as AsyncIterable<string>) {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
-    if (rest.length > MAX_LINE_LENGTH) throw new Error(`a line of the watch is longer than ${MAX_LINE_LENGTH} characters`);
+    if (rest.length > MAX_LINE_LENGTH)
+      throw new Error(`a line of the watch is longer than ${MAX_LINE_LENGTH} characters`);
     for (const line of lines) if (line.trim() !== '') yield line;
   }
 }

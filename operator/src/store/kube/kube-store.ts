@@ -96,7 +96,10 @@ export function createKubeStore(options: KubeStoreOptions): Store {
     update: (object) => replace(object),
     updateStatus: (object) => replace(object, 'status'),
     apply: async (object, applyOptions) =>
-      remember(object.kind, await objects.apply(resourceOf(object.kind), { ...object, metadata: { ...object.metadata } }, applyOptions)),
+      remember(
+        object.kind,
+        await objects.apply(resourceOf(object.kind), { ...object, metadata: { ...object.metadata } }, applyOptions),
+      ),
     delete: async (kind, key, preconditions = {}) => {
       const isFound = await objects.delete(resourceOf(kind), key, preconditions);
       if (!isFound) throw new StoreError('NotFound', `${kind} ${key.namespace}/${key.name} does not exist`);

@@ -493,7 +493,7 @@ export class BlockWriter {
   #scanNames(cached: boolean, ordered: boolean): readonly [keys: string, values: string] {
     if (cached) return ['C.dataKeys', 'C.dataValues'];
     if (ordered) return ['keysOf', 'valuesOf'];
-    return this.#loops.length > 0 ? ['sameKeysOf', 'sameValuesOf'] : ['anyKeysOf', 'anyValuesOf'];
+    return ['anyKeysOf', 'anyValuesOf'];
   }
 
   #either(blocks: readonly Block[], exits: Exits): void {

@@ -10,7 +10,7 @@ import { Writer } from './writer.ts';
 /** What generated code takes from its runtime argument. */
 const runtimeNames =
   'U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, ' +
-  'newObject, newParts, newSet, probe, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk';
+  'newObject, newParts, newSet, probe, put, setPath, sizeOf, stepInto, valuesOf, walk';
 
 export interface GeneratedProgram {
   readonly code: string;

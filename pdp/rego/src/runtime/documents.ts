@@ -183,25 +183,17 @@ export const keysOf = (value: Value): readonly Value[] | undefined => {
   return isObject(value) ? objectKeysOf(value) : noMembers;
 };
 
-/** {@link anyValuesOf} for what is looked through again and again: a set keeps its members sorted, an array costs a copy. */
-export const sameValuesOf = (value: Value): readonly Value[] =>
-  value instanceof RegoSet ? value.values() : anyValuesOf(value);
-
-/** {@link keysOf} in the order of {@link sameValuesOf}. */
-export const sameKeysOf = (value: Value): readonly Value[] | undefined =>
-  value instanceof RegoSet ? value.values() : anyKeysOf(value);
-
 /** {@link valuesOf} in any order, the same as that of {@link anyKeysOf}. */
 export const anyValuesOf = (value: Value): readonly Value[] => {
   if (Array.isArray(value)) return value as readonly Value[];
-  if (value instanceof RegoSet) return [...value];
+  if (value instanceof RegoSet) return value.members();
   return value !== undefined && isPlainObject(value) ? Object.values(value) : valuesOf(value);
 };
 
 /** {@link keysOf} in any order. */
 export const anyKeysOf = (value: Value): readonly Value[] | undefined => {
   if (Array.isArray(value)) return undefined;
-  if (value instanceof RegoSet) return [...value];
+  if (value instanceof RegoSet) return value.members();
   return value !== undefined && isPlainObject(value) ? Object.keys(value) : keysOf(value);
 };
 

@@ -14,6 +14,9 @@ export const DEFAULT_MAX_MS = 10_000;
 /** Steps between two looks at the clock. */
 export const STEPS_PER_LOOK = 8_192;
 
+/** What an evaluation that says nothing runs under. */
+export const usualOptions: EvaluateOptions = {};
+
 /** A place in a policy that an error can point at. */
 export interface Site {
   readonly message: string;
@@ -75,10 +78,17 @@ export class Evaluation implements BuiltinContext {
   /** Forgets the evaluation before, and gives the steps that the new one may take before it asks for `more`. */
   begin(options: EvaluateOptions): number {
     this.#cache = undefined;
+    this.#startMs = undefined;
+    if (options === usualOptions) {
+      this.#failures = undefined;
+      this.#now = undefined;
+      this.#maxMs = DEFAULT_MAX_MS;
+      this.#reserve = DEFAULT_MAX_STEPS - STEPS_PER_LOOK;
+      return STEPS_PER_LOOK;
+    }
     this.#failures = options.strictBuiltinErrors === true ? [] : undefined;
     this.#now = options.nowNs;
     this.#maxMs = options.maxMs ?? DEFAULT_MAX_MS;
-    this.#startMs = undefined;
     const most = options.maxSteps ?? DEFAULT_MAX_STEPS;
     const steps = options.budget === undefined ? most : Math.min(most, Math.max(0, options.budget.remaining));
     const first = Math.min(steps, STEPS_PER_LOOK);

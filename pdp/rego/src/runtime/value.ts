@@ -20,12 +20,17 @@ export type PlainObject = Readonly<Record<string, Value>>;
 /** Any Rego object. */
 export type ObjectValue = PlainObject | RegoObject;
 
+/** Sets with more members than this look them up by key. */
+const SMALL_SET = 8;
+
 /**
  * A Rego set: values without duplicates, by Rego equality (the first of equal values stays). Build it with `add`, then
  * treat it as immutable. Iterating it gives insertion order; `values()` gives Rego order.
  */
 export class RegoSet implements Iterable<Value> {
-  readonly #members = new Map<unknown, Value>();
+  readonly #members: Value[] = [];
+  /** The members by key; small sets have none, for comparing few members is faster. */
+  #byKey: Map<unknown, Value> | undefined = undefined;
   #sorted: readonly Value[] | undefined = undefined;
   #key: string | undefined = undefined;
 
@@ -35,14 +40,24 @@ export class RegoSet implements Iterable<Value> {
 
   /** Number of members. */
   get size(): number {
-    return this.#members.size;
+    return this.#members.length;
   }
 
   /** Adds a member unless an equal one is there. Only for whoever is building the set. */
   add(value: Value): this {
-    const key = keyOf(value);
-    if (!this.#members.has(key)) {
-      this.#members.set(key, value);
+    const members = this.#members;
+    const byKey = this.#byKey;
+    if (byKey === undefined) {
+      if (this.#find(value) >= 0) return this;
+      members.push(value);
+      if (members.length > SMALL_SET) this.#byKey = new Map(members.map((member) => [keyOf(member), member] as const));
+    } else {
+      const key = keyOf(value);
+      if (byKey.has(key)) return this;
+      byKey.set(key, value);
+      members.push(value);
+    }
+    if (this.#sorted !== undefined || this.#key !== undefined) {
       this.#sorted = undefined;
       this.#key = undefined;
     }
@@ -51,22 +66,38 @@ export class RegoSet implements Iterable<Value> {
 
   /** Tells whether an equal value is a member. */
   has(value: Value): boolean {
-    return this.#members.has(keyOf(value));
+    return this.#byKey === undefined ? this.#find(value) >= 0 : this.#byKey.has(keyOf(value));
   }
 
   /** The member equal to `value` (1 for 1.0 if 1 was added), or undefined. */
   get(value: Value): Value | undefined {
-    return this.#members.get(keyOf(value));
+    return this.#byKey === undefined ? this.#members[this.#find(value)] : this.#byKey.get(keyOf(value));
+  }
+
+  /** Position of an equal member, or -1. */
+  #find(value: Value): number {
+    const members = this.#members;
+    if (typeof value === 'string') {
+      for (let index = 0; index < members.length; index++) if (members[index] === value) return index;
+      return -1;
+    }
+    for (let index = 0; index < members.length; index++) if (equals(members[index], value)) return index;
+    return -1;
+  }
+
+  /** The members in insertion order; not to be changed, and only to be used while nothing is added. */
+  members(): readonly Value[] {
+    return this.#members;
   }
 
   /** The members in Rego order; sorted on first use and kept. */
   values(): readonly Value[] {
-    this.#sorted ??= sortValues([...this.#members.values()]);
+    this.#sorted ??= this.#members.length < 2 ? this.#members : sortValues([...this.#members]);
     return this.#sorted;
   }
 
   /** The members in insertion order: for whoever does not care about order. */
-  [Symbol.iterator](): MapIterator<Value> {
+  [Symbol.iterator](): ArrayIterator<Value> {
     return this.#members.values();
   }
 

@@ -5,6 +5,12 @@ import { decodeUtf8, encodeUtf8 } from './utf8.ts';
 /** The parts of a URI; absent ones are empty. */
 export interface Uri {
   readonly scheme: string;
+  /** What follows the scheme, where that does not start with a slash. */
+  readonly opaque: string;
+  /** Somebody is named before the host. */
+  readonly hasUser: boolean;
+  /** With brackets and port. */
+  readonly host: string;
   readonly hostname: string;
   readonly port: string;
   /** Decoded. */
@@ -42,7 +48,18 @@ function parse(text: string): Uri {
 function parseMain(text: string): Uri {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\0-\x1f\x7f]/.test(text)) throw new UriProblem('net/url: invalid control character in URL');
-  const empty: Uri = { scheme: '', hostname: '', port: '', path: '', rawPath: '', query: '', fragment: '' };
+  const empty: Uri = {
+    scheme: '',
+    opaque: '',
+    hasUser: false,
+    host: '',
+    hostname: '',
+    port: '',
+    path: '',
+    rawPath: '',
+    query: '',
+    fragment: '',
+  };
   if (text === '*') return { ...empty, path: '*', rawPath: '*' };
   if (text.startsWith(':')) throw new UriProblem('missing protocol scheme');
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1] ?? '';
@@ -53,21 +70,23 @@ function parseMain(text: string): Uri {
   const base = { ...empty, scheme: scheme.toLowerCase(), query };
   if (!rest.startsWith('/')) {
     // Rootless with a scheme is opaque: mailto:somebody.
-    if (scheme !== '') return base;
+    if (scheme !== '') return { ...base, opaque: rest };
     if ((rest.split('/', 1)[0] ?? '').includes(':')) {
       throw new UriProblem('first path segment in URL cannot contain colon');
     }
   }
   let host = '';
+  let hasUser = false;
   if (rest.startsWith('//') && (scheme !== '' || !rest.startsWith('///'))) {
     const slash = rest.indexOf('/', 2);
     const authority = slash < 0 ? rest.slice(2) : rest.slice(2, slash);
     rest = slash < 0 ? '' : rest.slice(slash);
+    hasUser = authority.includes('@');
     host = parseAuthority(base.scheme, authority);
   }
   const path = unescape(rest);
   const rawPath = escapePath(path) === rest ? path : rest;
-  return { ...base, ...splitHostPort(host), path, rawPath };
+  return { ...base, hasUser, host, ...splitHostPort(host), path, rawPath };
 }
 
 function parseAuthority(scheme: string, authority: string): string {
