@@ -27,7 +27,7 @@ function runCheck(name: string, command: readonly string[]): void {
 function runJest(name: string, config: string): void {
   const output = path.join(scratch, `${name}.json`);
   const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
-  const status = run(name, ['node', ...jest, '-c', config, '--ci', '--json', `--outputFile=${output}`]);
+  const status = run(name, [process.execPath, ...jest, '-c', config, '--ci', '--json', `--outputFile=${output}`]);
   const counts = readCounts(output);
   record(name, status !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts);
 }

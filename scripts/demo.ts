@@ -92,7 +92,11 @@ async function demonstrate(up: ChildProcess, { policies, server, once }: Demo): 
   console.log(`\n1. starting the operator and ${PDPS} PDPs in one process`);
   const urls = await listening(up);
   console.log('   PDPs have no policy yet, so they answer 503 and never a decision:');
-  for (const url of urls) console.log(`   ${url}  ${(await ask(url, requests[0]?.porc)).summary}`);
+  for (const url of urls) {
+    const { status, summary } = await ask(url, requests[0]?.porc);
+    console.log(`   ${url}  ${summary}`);
+    if (status !== 503) return 1;
+  }
 
   console.log(`\n2. applying ${relative(root, example)} (a copy in ${policies})`);
   await copyFile(example, join(policies, 'payments.yaml'));
@@ -136,19 +140,23 @@ async function listening(up: ChildProcess): Promise<readonly string[]> {
   });
 }
 
-async function ask(
-  url: string,
-  porc: unknown,
-): Promise<{ readonly allow: boolean | undefined; readonly summary: string }> {
+interface Asked {
+  readonly status: number;
+  readonly allow: boolean | undefined;
+  readonly summary: string;
+}
+
+async function ask(url: string, porc: unknown): Promise<Asked> {
   const response = await fetch(`${url}/decision`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(porc),
   });
   const body = (await response.json()) as { readonly allow?: boolean; readonly title?: string };
-  if (body.allow === undefined) return { allow: undefined, summary: `${response.status} ${body.title ?? ''}` };
+  const { status } = response;
+  if (body.allow === undefined) return { status, allow: undefined, summary: `${status} ${body.title ?? ''}` };
   const by = `${response.headers.get('policy-set') ?? ''}@${response.headers.get('policy-revision') ?? ''}`;
-  return { allow: body.allow, summary: `${body.allow ? 'GRANT' : 'DENY '}  by ${by}` };
+  return { status, allow: body.allow, summary: `${body.allow ? 'GRANT' : 'DENY '}  by ${by}` };
 }
 
 async function edict(args: readonly string[]): Promise<number> {

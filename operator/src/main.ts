@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger, format, transports, type Logger } from 'winston';
-import { serveArtifacts, serveGrpc, watchCertificate } from '@edict/protocol';
 import { judge } from './admission/judge.ts';
 import { startWebhookServer } from './admission/webhook-server.ts';
 import { createCertificateManager, type ServingCertificates } from './certificates/certificate-manager.ts';
 import { systemClock } from './clock.ts';
 import { createWorkerChecker } from './compile/worker-checker.ts';
 import { describeConfig, loadConfig, type Config } from './config.ts';
-import { createAuthenticator, createDistributionMetrics, NOT_LEADER_RETRY_MS } from './distribution/index.ts';
+import { createDistributionMetrics, createDistributionServer } from './distribution/index.ts';
 import { createElector } from './election/elector.ts';
 import { createKubeEventSink } from './kube/event-sink.ts';
 import { lead, type Leadership } from './kube/leadership.ts';
@@ -107,32 +106,19 @@ async function run(config: Config): Promise<void> {
     random: Math.random,
     onRestart: (cause, error, retryInMs) => onRestart('Pod', cause, error, retryInMs),
   });
-  const certificate = watchCertificate(() => ({ cert: current.certificate, key: current.privateKey }), clock);
-  const streams = await serveGrpc({
+  const distribution = await createDistributionServer({
     host,
-    port: config.EDICT_OPERATOR_DISTRIBUTION_PORT,
-    certificate,
-    authenticate: createAuthenticator({
-      reviewToken: createTokenReviewer(client, pods),
-      clock,
-      metrics: distributionMetrics,
-    }),
-    acceptor: () => leadership?.operator.distributor().accept,
-    notLeaderRetryMs: () => NOT_LEADER_RETRY_MS * (1 + Math.random()),
-    log: logger,
-  });
-  const artifacts = await serveArtifacts({
-    host,
-    port: config.EDICT_OPERATOR_BUNDLES_PORT,
-    certificate,
-    store: {
-      getManifest: async (digest, signal) => await leadership?.operator.backend().getManifest(digest, signal),
-      getBundle: async (digest, signal) => await leadership?.operator.backend().getBundle(digest, signal),
-    },
+    streamPort: config.EDICT_OPERATOR_DISTRIBUTION_PORT,
+    artifactsPort: config.EDICT_OPERATOR_BUNDLES_PORT,
+    tls: () => ({ cert: current.certificate, key: current.privateKey }),
+    reviewToken: createTokenReviewer(client, pods),
     ticketKey,
+    leading: () =>
+      leadership && { accept: leadership.operator.distributor().accept, artifacts: leadership.operator.backend() },
     clock,
+    random: Math.random,
     log: logger,
-    onRequest: distributionMetrics.artifact,
+    metrics: distributionMetrics,
   });
   const status = await startStatusServer({
     host,
@@ -152,7 +138,7 @@ async function run(config: Config): Promise<void> {
       checker,
       signingKey: signing.current,
       identity: config.EDICT_OPERATOR_POD_NAME,
-      artifactsUrl: `https://${bracketed(config.EDICT_OPERATOR_POD_IP)}:${artifacts.port}`,
+      artifactsUrl: `https://${bracketed(config.EDICT_OPERATOR_POD_IP)}:${distribution.artifactsPort}`,
       ticketKey,
       defaults: {
         image: config.EDICT_OPERATOR_PDP_IMAGE,
@@ -204,7 +190,7 @@ async function run(config: Config): Promise<void> {
     await elector.stop();
     certificates.stop();
     webhookTrust?.stop();
-    await Promise.all([streams.close(), artifacts.close(), webhook.close(), pods.stop(), checker.close()]);
+    await Promise.all([distribution.close(), webhook.close(), pods.stop(), checker.close()]);
     await store.close();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

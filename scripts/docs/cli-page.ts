@@ -1,4 +1,8 @@
-import type { Argument, Command, Option } from 'commander';
+import type { createProgram } from '../../cli/src/program.ts';
+
+type Command = ReturnType<typeof createProgram>;
+type Argument = Command['registeredArguments'][number];
+type Option = Command['options'][number];
 
 const HEAD = `# The command line
 
@@ -55,10 +59,15 @@ function sections(command: Command, parent: string): readonly string[] {
     ...command.options.map((option) => row(option.flags, option)),
   ];
   const table = rows.length === 0 ? '' : `\n| option | meaning |\n|---|---|\n${rows.join('')}`;
-  return [`\n### ${path}\n\n\`${usage.filter((part) => part !== '').join(' ')}\`\n\n${command.description()}\n${table}`];
+  return [
+    `\n### ${path}\n\n\`${usage.filter((part) => part !== '').join(' ')}\`\n\n${command.description()}\n${table}`,
+  ];
 }
 
-function row(name: string, { description, argChoices, defaultValue, defaultValueDescription, ...rest }: Argument | Option): string {
+function row(
+  name: string,
+  { description, argChoices, defaultValue, defaultValueDescription, ...rest }: Argument | Option,
+): string {
   const required = 'mandatory' in rest && rest.mandatory && defaultValue === undefined ? ' Required.' : '';
   const choices = argChoices === undefined ? '' : ` One of ${argChoices.map((choice) => `\`${choice}\``).join(', ')}.`;
   const byDefault = defaultValueDescription ?? (defaultValue as string | number | undefined);

@@ -5,7 +5,9 @@ import { expect, test } from '@jest/globals';
 import { generatedPages } from './pages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md'));
+const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.md'),
+);
 const read = (file: string): string => readFileSync(join(root, 'docs', file), 'utf8');
 
 test.each([...generatedPages()])('docs/%s is what "npm run generate" makes', (file, text) => {
@@ -34,7 +36,9 @@ test('the life of a policy links every step to its code', () => {
 
 test.each(['getting-started.md', 'life-of-a-policy.md'])('commands of docs/%s are commands that there are', (page) => {
   const reference = read('cli.md');
-  const commands = [...read(page).matchAll(/(?:edict|edict --) ((?:rollout|test) [a-z]+|[a-z]+)(?= |`|$)/gm)].map(([, words]) => words ?? '');
+  const commands = [...read(page).matchAll(/(?:edict|edict --) ((?:rollout|test) [a-z]+|[a-z]+)(?= |`|$)/gm)].map(
+    ([, words]) => words ?? '',
+  );
   expect(commands).not.toEqual([]);
   for (const words of commands) expect(reference).toContain(`### edict ${words}\n`);
 });

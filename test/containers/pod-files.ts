@@ -1,5 +1,4 @@
-import { chmod, chown, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chown, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RUNTIME_USER } from '../../scripts/images/runtime-layer.ts';
 import type { AnyObject, ClusterClient } from '../support/cluster-client.ts';
@@ -66,10 +65,9 @@ export function environmentOf(pod: StoredPod): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
-/** Writes what the kubelet would mount (tokens, ConfigMaps, empty directories) and says where it belongs. */
-export async function mountsOf(cluster: ClusterClient, pod: StoredPod): Promise<readonly Mount[]> {
-  const root = await mkdtemp(path.join(tmpdir(), 'edict-pod-'));
-  await chmod(root, 0o755);
+/** Writes what the kubelet would mount (tokens, ConfigMaps, empty directories) below `root`, and says where it belongs. */
+export async function mountsOf(cluster: ClusterClient, pod: StoredPod, root: string): Promise<readonly Mount[]> {
+  await mkdir(root, { recursive: true });
   const mounts: Mount[] = [];
   for (const { name, mountPath, readOnly } of pod.spec.containers[0]?.volumeMounts ?? []) {
     const volume = pod.spec.volumes?.find((candidate) => candidate.name === name);

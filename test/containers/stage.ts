@@ -1,6 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { loadAll } from 'js-yaml';
@@ -57,7 +56,8 @@ export async function startStage(): Promise<Stage> {
       dockerHost,
       operator,
       startPdp: async (namespace, name) => {
-        const pdp = await startPdp(cluster, operator, namespace, name);
+        const files = path.join(controlPlane.directory, 'pods', name);
+        const pdp = await startPdp(cluster, operator, namespace, name, files);
         containers.push(pdp);
         return pdp;
       },
@@ -111,8 +111,9 @@ async function startOperator(
   { spec }: Deployment,
 ): Promise<StartedTestContainer> {
   const account = spec.template.spec.serviceAccountName ?? '';
-  const files = await mkdtemp(path.join(tmpdir(), 'edict-account-'));
-  await chmod(files, 0o755);
+  // Below the control plane's state, which goes when it stops.
+  const files = path.join(controlPlane.directory, 'operator-account');
+  await mkdir(files);
   await writeFile(path.join(files, 'token'), (await cluster.kubectl('-n', SYSTEM, 'create', 'token', account)).trim());
   await writeFile(path.join(files, 'namespace'), SYSTEM);
   await copyFile(path.join(controlPlane.directory, 'pki/ca.crt'), path.join(files, 'ca.crt'));
@@ -142,6 +143,7 @@ async function startPdp(
   operator: StartedTestContainer,
   namespace: string,
   name: string,
+  files: string,
 ): Promise<StartedTestContainer> {
   const deployment = await waitFor('the operator to make the Deployment', () =>
     cluster.get<Deployment>({ apiVersion: 'apps/v1', kind: 'Deployment', namespace, name: 'main' }),
@@ -153,7 +155,7 @@ async function startPdp(
   if (pod === undefined) throw new Error(`pod ${name} was not stored`);
   const environment = environmentOf({ ...pod, spec });
   const operatorName = (environment['EDICT_PDP_OPERATOR_ADDRESS'] ?? '').replace(/:\d+$/, '');
-  const mounts = await mountsOf(cluster, { ...pod, spec });
+  const mounts = await mountsOf(cluster, { ...pod, spec }, files);
   return new ReadOnlyContainer('edict-pdp:containers')
     .withEnvironment(environment)
     .withBindMounts([...mounts])

@@ -85,8 +85,11 @@ function conclude(io: Io, { views, problems }: Sight, { output }: RolloutStatusO
   if (output === 'text') {
     for (const { exceptions, message, set, refused } of failed) {
       if (refused.length === 0) io.stderr(`${set}: ${message}\n`);
-      for (const one of refused)
-        io.stderr(`${set}: ${one.domain} is refused, what it said before serves on:\n  ${one.message}\n`);
+      for (const { domain, message: why } of refused) {
+        // Where files have lines, the lines below say why, and where.
+        const reason = problems.length === 0 ? `:\n  ${why}` : '';
+        io.stderr(`${set}: ${domain} is refused, what it said before serves on${reason}\n`);
+      }
       for (const exception of exceptions) io.stderr(`  ${exception}\n`);
     }
   }

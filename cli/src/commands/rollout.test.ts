@@ -129,6 +129,14 @@ test('a failed rollout ends with 1 and says why, and who', async () => {
   expect(error).toMatchObject({ exitCode: 1, message: '' });
 });
 
+test('a refused domain ends with 1 and says why', async () => {
+  const accepted = aCondition('Accepted', 'False', { reason: 'Invalid', message: 'line 3: no' });
+  const invalid = aDomain({ status: { observedGeneration: 1, conditions: [accepted] } });
+  const { stderr, error } = await status(fleetOf({ ...completed, domains: [invalid] }));
+  expect(stderr).toBe('default: shop is refused, what it said before serves on:\n  line 3: no\n');
+  expect(error?.exitCode).toBe(1);
+});
+
 test('a file that is no YAML ends with 1, though what it said before serves', async () => {
   const { stderr, error } = await status(fleetOf({ ...completed, problems: ['shop.yaml:3:1: bad indentation'] }));
   expect(stderr).toBe('shop.yaml:3:1: bad indentation\n');

@@ -69,5 +69,5 @@ export function aDomain(over: Partial<PolicyDomain> = {}): PolicyDomain {
     spec: {},
     status: { observedGeneration: 1, conditions: [aCondition('Accepted', 'True'), aCondition('Ready', 'True')] },
     ...over,
-  } as PolicyDomain;
+  };
 }

@@ -21,6 +21,7 @@ import {
 } from '@edict/protocol';
 import { MemoryBackend } from './memory-backend.ts';
 import { createDistributionMetrics } from './metrics.ts';
+import { createDistributor, type Distributor } from './distributor.ts';
 import { createDistributionServer, type DistributionServer } from './server.ts';
 
 const SET = 'default/payments';
@@ -59,8 +60,20 @@ afterEach(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** A replica of an operator: the server, and the distributor that it has while it leads. */
+interface Replica extends DistributionServer {
+  readonly lead: () => void;
+  readonly follow: () => void;
+  readonly distributor: () => Distributor | undefined;
+  readonly progress: (set: string) => ReturnType<Distributor['progress']>;
+  readonly pdps: () => ReturnType<Distributor['pdps']>;
+}
+
 /** Tokens are `good-<n>`, for the pod of that number. */
-async function startServer(backend: MemoryBackend): Promise<DistributionServer> {
+async function startServer(backend: MemoryBackend): Promise<Replica> {
+  const metrics = createDistributionMetrics(new Registry());
+  const ticketKey = new Uint8Array(32).fill(3);
+  let distributor: Distributor | undefined;
   const server = await createDistributionServer({
     host: '127.0.0.1',
     streamPort: 0,
@@ -77,18 +90,43 @@ async function startServer(backend: MemoryBackend): Promise<DistributionServer> 
         sets: [SET],
       });
     },
-    backend,
-    replica: 'operator-0',
-    artifactsUrl: '',
-    ticketKey: new Uint8Array(32).fill(3),
+    ticketKey,
+    leading: () => distributor && { accept: distributor.accept, artifacts: backend },
     clock: systemClock,
     random: Math.random,
     log,
-    metrics: createDistributionMetrics(new Registry()),
-    tuning: { settleMs: 0, spreadMs: 20 },
+    metrics,
   });
-  running.push({ close: () => server.close() });
-  return server;
+  const follow = () => {
+    distributor?.close();
+    distributor = undefined;
+  };
+  running.push({
+    close: async () => {
+      follow();
+      await server.close();
+    },
+  });
+  return {
+    ...server,
+    lead: () => {
+      distributor ??= createDistributor({
+        backend,
+        replica: 'operator-0',
+        artifactsUrl: '',
+        ticketKey,
+        clock: systemClock,
+        random: Math.random,
+        log,
+        metrics,
+        tuning: { settleMs: 0, spreadMs: 20 },
+      });
+    },
+    follow,
+    distributor: () => distributor,
+    progress: (set) => distributor?.progress(set),
+    pdps: () => distributor?.pdps() ?? [],
+  };
 }
 
 interface TestPdp {
@@ -97,7 +135,7 @@ interface TestPdp {
   readonly held: ReadonlyMap<Digest, Uint8Array>;
 }
 
-async function startPdp(server: DistributionServer, index: number, token = `good-${index}`): Promise<TestPdp> {
+async function startPdp(server: Replica, index: number, token = `good-${index}`): Promise<TestPdp> {
   const tokenFile = join(folder, `token-${index}`);
   await writeFile(tokenFile, token);
   const caFile = join(folder, 'ca.pem');
@@ -185,7 +223,7 @@ test('a replica that does not lead takes nobody; when it leads, the PDPs come an
   publish(backend, 'a');
   const pdp = await startPdp(server, 0);
   expect(server.pdps()).toEqual([]);
-  expect(server.accept()).toBeUndefined();
+  expect(server.distributor()).toBeUndefined();
   server.lead();
   await until(() => pdp.served() === 1);
   server.follow();

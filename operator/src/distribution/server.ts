@@ -3,21 +3,25 @@ import {
   serveGrpc,
   watchCertificate,
   type AcceptStream,
+  type ArtifactStore,
   type Certificate,
-  type PdpListing,
-  type RolloutProgress,
-  type SetKey,
+  type Clock,
+  type Log,
 } from '@edict/protocol';
 import { createAuthenticator, type ReviewToken } from './authenticator.ts';
-import { createDistributor, type Distributor, type DistributorOptions } from './distributor.ts';
+import type { DistributionMetrics } from './metrics.ts';
 
 /** PDPs that find a replica which does not lead come back after this, plus as much again at random. */
 export const NOT_LEADER_RETRY_MS = 1_000;
-/** How long a closing leader lets its PDPs leave in order. */
-export const DRAIN_MAX_MS = 5_000;
+
+/** What a leading replica serves with. */
+export interface LeadingReplica {
+  readonly accept: AcceptStream;
+  readonly artifacts: ArtifactStore;
+}
 
 /** What a distribution server is made of. */
-export interface DistributionServerOptions extends DistributorOptions {
+export interface DistributionServerOptions {
   /** Address to listen on. */
   readonly host: string;
   /** Port of the streams; 0 for any. */
@@ -28,38 +32,38 @@ export interface DistributionServerOptions extends DistributorOptions {
   readonly tls: () => Certificate;
   /** Who sends a token; its answers are remembered and its calls bounded here. */
   readonly reviewToken: ReviewToken;
+  /** Key under the tickets that artifacts are fetched with. */
+  readonly ticketKey: Uint8Array;
+  /** Undefined while this replica does not lead: streams are told to come back, artifacts are missing. */
+  readonly leading: () => LeadingReplica | undefined;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly metrics: DistributionMetrics;
 }
 
-/** A replica's distribution server. */
+/** A replica's doors for PDPs. They are there whether it leads or not. */
 export interface DistributionServer {
   readonly streamPort: number;
   readonly artifactsPort: number;
-  /** This replica leads from now on: it takes streams and decides. */
-  readonly lead: () => void;
-  /** It no longer does: streams are closed, later ones are told to come back. Artifacts are served on. */
-  readonly follow: () => void;
-  /** While it leads: counts of a set. */
-  readonly progress: (set: SetKey) => RolloutProgress | undefined;
-  /** While it leads: every PDP that it knows of. */
-  readonly pdps: () => readonly PdpListing[];
-  /** Takes streams from inside this process as well (all-in-one), while it leads. */
-  readonly accept: () => AcceptStream | undefined;
-  /** Sends PDPs elsewhere, then closes everything. */
+  /** Ends every connection and both listening sockets. */
   readonly close: () => Promise<void>;
 }
 
-/** Listens for streams and for requests of artifacts. Takes no stream before {@link DistributionServer.lead}. */
+/** Listens for streams (gRPC over TLS) and for requests of artifacts (HTTPS). */
 export async function createDistributionServer(options: DistributionServerOptions): Promise<DistributionServer> {
-  const { host, clock, log, metrics, backend, random } = options;
+  const { host, clock, log, metrics, random, leading, ticketKey } = options;
   const certificate = watchCertificate(options.tls, clock);
-  const authenticate = createAuthenticator({ reviewToken: options.reviewToken, clock, metrics });
-  let distributor: Distributor | undefined;
   const artifacts = await serveArtifacts({
     host,
     port: options.artifactsPort,
     certificate,
-    store: backend,
-    ticketKey: options.ticketKey,
+    store: {
+      getManifest: async (digest, signal) => await leading()?.artifacts.getManifest(digest, signal),
+      getBundle: async (digest, signal) => await leading()?.artifacts.getBundle(digest, signal),
+    },
+    ticketKey,
     clock,
     log,
     onRequest: metrics.artifact,
@@ -68,28 +72,15 @@ export async function createDistributionServer(options: DistributionServerOption
     host,
     port: options.streamPort,
     certificate,
-    authenticate,
-    acceptor: () => distributor?.accept,
+    authenticate: createAuthenticator({ reviewToken: options.reviewToken, clock, metrics }),
+    acceptor: () => leading()?.accept,
     notLeaderRetryMs: () => NOT_LEADER_RETRY_MS * (1 + random()),
     log,
   });
-  const follow = (): void => {
-    distributor?.close();
-    distributor = undefined;
-  };
   return {
     streamPort: streams.port,
     artifactsPort: artifacts.port,
-    lead: () => {
-      distributor ??= createDistributor(options);
-    },
-    follow,
-    progress: (set) => distributor?.progress(set),
-    pdps: () => distributor?.pdps() ?? [],
-    accept: () => distributor?.accept,
     close: async () => {
-      await distributor?.drain('the operator is shutting down', DRAIN_MAX_MS);
-      follow();
       certificate.close();
       await Promise.all([streams.close(), artifacts.close()]);
     },

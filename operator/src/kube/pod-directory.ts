@@ -14,6 +14,8 @@ export interface PodFacts {
   readonly name: string;
   readonly serviceAccount: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Its containers have been started: before that nobody waits for it. */
+  readonly isRunning: boolean;
 }
 
 interface Pod extends KubeObject {
@@ -70,8 +72,8 @@ export function startPodDirectory(options: PodDirectoryOptions): PodDirectory {
     membersOf: ({ metadata, spec }: PolicySet) => {
       if (!synced) return undefined;
       const members = new Map<NodeId, string>();
-      for (const { uid, namespace, name, labels } of pods.values()) {
-        if (namespace === metadata.namespace && selectorMatches(spec.pdps.selector, labels)) {
+      for (const { uid, namespace, name, labels, isRunning } of pods.values()) {
+        if (isRunning && namespace === metadata.namespace && selectorMatches(spec.pdps.selector, labels)) {
           members.set(uid, `${namespace}/${name}`);
         }
       }
@@ -94,12 +96,13 @@ function isLive({ metadata, status }: Pod): boolean {
   return metadata.deletionTimestamp === undefined && status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
 }
 
-function factsOf({ metadata, spec }: Pod): PodFacts {
+function factsOf({ metadata, spec, status }: Pod): PodFacts {
   return {
     uid: metadata.uid ?? '',
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     serviceAccount: spec?.serviceAccountName ?? 'default',
     labels: metadata.labels ?? {},
+    isRunning: status?.phase === 'Running',
   };
 }

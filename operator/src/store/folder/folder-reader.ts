@@ -13,7 +13,7 @@ export interface FileContent {
 }
 
 interface KnownFile extends FileContent {
-  /** Of the file and of what it refers to: time, size and inode. */
+  /** Of the file and of what it refers to, from before they were read: time, size and inode. `UNSETTLED`: read again. */
   readonly fingerprint: string;
   readonly problems: readonly FolderProblem[];
   /** Other files that its text was taken from. */
@@ -21,6 +21,11 @@ interface KnownFile extends FileContent {
 }
 
 const YAML_FILE = /\.(ya?ml|json)$/;
+
+/** A file whose state cannot be told from a later one: it is read again at the next look. */
+const UNSETTLED = '';
+/** File systems keep coarse times: of a file written this recently, another write may leave the same time and size. */
+const COARSE_TIME_MS = 50;
 
 /** Reads a folder again and again, and only what changed in it. */
 export class FolderReader {
@@ -66,7 +71,7 @@ export class FolderReader {
   async #readOne(file: string, before: KnownFile | undefined): Promise<KnownFile> {
     const sources = before?.sources ?? [];
     const fingerprint = await this.#fingerprint([file, ...sources]);
-    if (before?.fingerprint === fingerprint) return before;
+    if (before?.fingerprint === fingerprint && fingerprint !== UNSETTLED) return before;
     let text: string;
     try {
       text = await readFile(join(this.#folder, file), 'utf8');
@@ -75,11 +80,18 @@ export class FolderReader {
       return { file, fingerprint, sources, objects: before?.objects ?? [], problems: [{ file, message }] };
     }
     const result = readFileObjects({ folder: this.#folder, file, text, namespace: this.#namespace });
-    // The set of sources may be new: the fingerprint is taken over what was read just now.
-    const now = await this.#fingerprint([file, ...result.sources]);
+    // The fingerprint is from before the reading, so that a write in between is seen the next time. Of sources that were not
+    // known then there is none.
+    const isComplete = isDeepStrictEqual(result.sources, sources);
     // A broken file changes nothing: neither its whole documents nor the absence of others can be trusted.
     const objects = result.problems.length === 0 ? result.objects : (before?.objects ?? []);
-    return { file, objects, problems: result.problems, sources: result.sources, fingerprint: now };
+    return {
+      file,
+      objects,
+      problems: result.problems,
+      sources: result.sources,
+      fingerprint: isComplete ? fingerprint : UNSETTLED,
+    };
   }
 
   async #fingerprint(files: readonly string[]): Promise<string> {
@@ -87,13 +99,14 @@ export class FolderReader {
       files.map(async (file) => {
         try {
           const { mtimeMs, size, ino } = await stat(join(this.#folder, file));
+          if (Date.now() - mtimeMs < COARSE_TIME_MS) return undefined;
           return `${file}:${mtimeMs}:${size}:${ino}`;
         } catch (error) {
           return `${file}:${(error as NodeJS.ErrnoException).code ?? 'unreadable'}`;
         }
       }),
     );
-    return parts.join('|');
+    return parts.includes(undefined) ? UNSETTLED : parts.join('|');
   }
 }
 

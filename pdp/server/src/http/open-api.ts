@@ -41,16 +41,16 @@ paths:
                 type: object
                 required: [allow]
                 properties: {allow: {type: boolean}}
-        '400': {description: The body is not a PORC., content: {application/json: {schema: {$ref: '#/components/schemas/Message'}}}}
+        '400': {description: 'The body is not a PORC, a parameter is wrong, or several sets are served and none is named.', content: {application/json: {schema: {$ref: '#/components/schemas/Message'}}, application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}}
         '413': {description: The body is too large., content: {application/json: {schema: {$ref: '#/components/schemas/Message'}}}}
         '415': {description: The content type is not taken., content: {application/json: {schema: {$ref: '#/components/schemas/Message'}}}}
-        '503': {description: There is no policy; this is not a decision., content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}}
+        '503': {description: 'There is no policy, or no decision can be given now. This is not a deny.', content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}}
   /healthz:
     get: {summary: The process lives, responses: {'200': {description: It does.}}}
   /readyz:
     get:
       summary: An active policy is there
-      responses: {'200': {description: Decisions are given.}, '503': {description: No active policy or draining.}}
+      responses: {'200': {description: Decisions are given.}, '503': {description: No active policy or draining., content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}}}
   /v1/status:
     get: {summary: What is active and staged, responses: {'200': {description: Status., content: {application/json: {schema: {type: object}}}}}}
   /metrics:

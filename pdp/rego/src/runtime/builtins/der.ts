@@ -18,6 +18,9 @@ export const TAG = {
   set: 0x31,
 } as const;
 
+/** Longest encoding of one number of an object identifier: more than a UUID needs. */
+export const MAX_ARC_BYTES = 20;
+
 /** One element. */
 export interface DerElement {
   readonly tag: number;
@@ -131,12 +134,13 @@ export function readObjectIdentifier(content: Buffer, what: string): string {
   if (last === undefined || last >= 0x80) throw new DerProblem(what);
   const arcs: bigint[] = [];
   let arc = 0n;
-  let isStart = true;
+  let length = 0;
   for (const byte of content) {
-    if (isStart && byte === 0x80) throw new DerProblem(what);
+    length++;
+    if (length > MAX_ARC_BYTES || (length === 1 && byte === 0x80)) throw new DerProblem(what);
     arc = (arc << 7n) | BigInt(byte & 0x7f);
-    isStart = byte < 0x80;
-    if (!isStart) continue;
+    if (byte >= 0x80) continue;
+    length = 0;
     if (arcs.length === 0) {
       const root = arc < 40n ? 0n : arc < 80n ? 1n : 2n;
       arcs.push(root, arc - root * 40n);

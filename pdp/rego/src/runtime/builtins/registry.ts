@@ -28,6 +28,7 @@ import { types } from './types.ts';
 import { units } from './units.ts';
 import { uris } from './uris.ts';
 import { uuids } from './uuids.ts';
+import { x509 } from './x509.ts';
 import { yaml } from './yaml.ts';
 
 export type { Builtin, BuiltinContext, BuiltinErrorCode } from './builtin.ts';
@@ -62,6 +63,7 @@ const families: readonly BuiltinFamily[] = [
   units,
   uris,
   uuids,
+  x509,
   yaml,
 ];
 
