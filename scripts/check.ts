@@ -6,7 +6,7 @@ const checks: readonly (readonly [name: string, command: string])[] = [
   ['lint', 'eslint . --max-warnings 0'],
   [
     'dependency direction',
-    'depcruise --config .dependency-cruiser.cjs --log-level error crds pdp operator cli test scripts',
+    'depcruise --config .dependency-cruiser.cjs --output-type err crds pdp operator cli test scripts',
   ],
   ['dead code', 'knip'],
   ['format', 'prettier --check --log-level warn .'],

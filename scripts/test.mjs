@@ -7,7 +7,8 @@ import { join, resolve } from 'node:path';
 import { install, pinnedEnvironment, root } from './bootstrap.mjs';
 
 const USAGE = `npm test -- [--only NAME]... [--list]
-  Suites: unit (with properties and simulation), conformance-porc, conformance-rego, integration.
+  Suites: unit (with properties and simulation), conformance-porc,
+  conformance-http, conformance-rego, integration.
   Conformance cases are read from ../shared/conformance or EDICT_CONFORMANCE_DIR.`;
 
 const args = process.argv.slice(2);
@@ -33,6 +34,11 @@ const suites = [
     name: 'conformance-porc',
     needs: join(conformance, 'porc'),
     command: ['node', 'test/conformance/porc.ts', '--records', '--cases', join(conformance, 'porc')],
+  },
+  {
+    name: 'conformance-http',
+    needs: join(conformance, 'porc'),
+    command: ['node', 'test/conformance/porc-http.ts', '--cases', join(conformance, 'porc')],
   },
   {
     name: 'conformance-rego',

@@ -1,4 +1,4 @@
-import { createPrivateKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { numberFromBigInt } from '../number.ts';
 import type { Value } from '../value.ts';
 import { bytesToBigInt } from './der.ts';
@@ -13,6 +13,8 @@ const ENCODINGS: Readonly<Record<string, KeyEncoding>> = {
   'PRIVATE KEY': 'pkcs8',
   'EC PRIVATE KEY': 'sec1',
 };
+
+type Jwk = ReturnType<typeof exportJwk>;
 
 /** How many keys one text may hold. */
 export const MAX_PRIVATE_KEYS = 1000;
@@ -39,7 +41,7 @@ export function readPrivateKey(bytes: Buffer, encoding: KeyEncoding): Attempt<Ke
 
 /** A private key as a JWK. */
 export function privateJwk(key: KeyObject): Attempt<Value> {
-  const jwk = attempt(() => key.export({ format: 'jwk' }));
+  const jwk = attempt(() => exportJwk(key));
   if (!jwk.ok) return jwk;
   const members = Object.entries(jwk.value).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
   return { ok: true, value: Object.fromEntries(members) };
@@ -47,7 +49,7 @@ export function privateJwk(key: KeyObject): Attempt<Value> {
 
 /** A private key as Go's JSON of it. */
 export function privateKeyValue(key: KeyObject): Attempt<Value> {
-  const jwk = attempt(() => key.export({ format: 'jwk' }));
+  const jwk = attempt(() => exportJwk(key));
   if (!jwk.ok) return jwk;
   switch (jwk.value.kty) {
     case 'RSA':
@@ -63,7 +65,11 @@ export function privateKeyValue(key: KeyObject): Attempt<Value> {
   }
 }
 
-function rsaValue(jwk: JsonWebKey): Value {
+function exportJwk(key: KeyObject) {
+  return key.export({ format: 'jwk' });
+}
+
+function rsaValue(jwk: Jwk): Value {
   return {
     N: toNumber(jwk.n),
     E: toNumber(jwk.e),
