@@ -10,7 +10,7 @@ export type RevisionReason = 'Spec' | 'Rollback' | 'Withdraw';
 
 /** One numbered state of a PolicySet. `n` only ever rises; a rollback is a new number with an old digest. */
 export interface Revision {
-  /** `namespace/name` of the PolicySet, for people; the signature covers `setUid`. */
+  /** `namespace/name` of the PolicySet. */
   readonly set: string;
   readonly setUid: string;
   readonly n: number;
@@ -78,7 +78,7 @@ export function keyIdOf(pem: string): string {
 }
 
 /**
- * Signs a revision: the signature covers the set's UID, `n`, the digest, the parent, the reason and the time, so
+ * Signs a revision: the signature covers the set's name and UID, `n`, the digest, the parent, the reason and the time, so
  * that an old revision cannot be passed off as the newest one.
  * @throws SignatureError `bad-key`
  */
@@ -136,8 +136,8 @@ export function verifyRevision(
 }
 
 /** The bytes under the signature. They begin with a word of their own, so that no other signed JSON can stand in. */
-function signedBytes({ setUid, n, digest, parent, reason, createdAt }: Revision): Uint8Array {
-  const text = canonicalJson({ setUid, n, digest, parent, reason, createdAt });
+function signedBytes({ set, setUid, n, digest, parent, reason, createdAt }: Revision): Uint8Array {
+  const text = canonicalJson({ set, setUid, n, digest, parent, reason, createdAt });
   return new TextEncoder().encode(`edict.dev/revision/v1\n${text}`);
 }
 
