@@ -102,11 +102,7 @@ function readInput(text: Buffer): Value {
   return parsed.value;
 }
 
-function handWritten(
-  functions: HandModule['direct'],
-  policy: BenchPolicy,
-  form: string,
-): (input: unknown) => unknown {
+function handWritten(functions: HandModule['direct'], policy: BenchPolicy, form: string): (input: unknown) => unknown {
   const make = functions[policy.name];
   if (make === undefined) throw new Error(`${options.hand} has no ${form} function for ${policy.name}`);
   return make(policy.readData());
@@ -169,9 +165,7 @@ function printTables(rows: readonly Row[], peers: readonly Peer[]): void {
   console.log(
     `from JSON bytes: geomean=${geometricMean(fromJson).toFixed(2)} worst=${Math.max(...fromJson).toFixed(2)} times JSON.parse and hand-written`,
   );
-  console.log(
-    `geomean=${geometricMean(ratios).toFixed(2)} worst=${Math.max(...ratios).toFixed(2)} times hand-written`,
-  );
+  console.log(`geomean=${geometricMean(ratios).toFixed(2)} worst=${Math.max(...ratios).toFixed(2)} times hand-written`);
 }
 
 function ratio(ns: ReadonlyMap<string, number>, name: string, to: string): number {
@@ -183,5 +177,7 @@ function geometricMean(numbers: readonly number[]): number {
 }
 
 function line(cells: readonly string[]): string {
-  return cells.map((cell, index) => (index === 0 ? cell.padEnd(12) : cell.padStart(Math.max(9, cell.length + 1)))).join(' ');
+  return cells
+    .map((cell, index) => (index === 0 ? cell.padEnd(12) : cell.padStart(Math.max(9, cell.length + 1))))
+    .join(' ');
 }

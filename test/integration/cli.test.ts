@@ -100,7 +100,13 @@ test('a revision that a PDP refuses ends the command with 1, and says who and wh
   await kubectlEdict('rollout', 'status', '-n', namespace);
   for (const { client } of pdps) await client.close();
   pdps = [0, 1].map((index) =>
-    connectPdp(operator, `${namespace}/default`, index, index === 1 ? { refuse: () => 'too many steps' } : {}, namespace),
+    connectPdp(
+      operator,
+      `${namespace}/default`,
+      index,
+      index === 1 ? { refuse: () => 'too many steps' } : {},
+      namespace,
+    ),
   );
   await waitFor('both PDPs to be back', async () => {
     const set = await cluster.store.get('PolicySet', { namespace, name: 'default' });

@@ -93,12 +93,7 @@ export class Runner {
   }
 }
 
-const load = (
-  program: Program,
-  data: Value,
-  available: ReadonlyMap<string, Builtin>,
-  context: Evaluation,
-): Machine => {
+const load = (program: Program, data: Value, available: ReadonlyMap<string, Builtin>, context: Evaluation): Machine => {
   const runtime = {
     ...documents,
     U: Symbol('not evaluated'),

@@ -29,7 +29,7 @@ export interface RenderedObject {
 export type RenderedKind = 'ServiceAccount' | 'Deployment' | 'Service' | 'PodDisruptionBudget' | 'NetworkPolicy';
 
 /** Label that names the fleet on everything made for it. */
-export const FLEET_LABEL = 'edict.dev/pdp';
+const FLEET_LABEL = 'edict.dev/pdp';
 /** What owned objects are watched by. */
 export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'edict-operator' } as const;
 /** Audience of the token that a PDP proves itself with. */

@@ -18,7 +18,7 @@ interface Section {
 }
 
 /** The sections of a domain, in the order in which problems are reported. */
-export const sections: readonly Section[] = [
+const sections: readonly Section[] = [
   { kind: 'library', path: 'libraries', entities: ({ domain }) => domain.libraries },
   { kind: 'policy', path: 'policies', entities: ({ domain }) => domain.policies },
   { kind: 'role', path: 'roles', entities: ({ domain }) => domain.roles },

@@ -3,6 +3,7 @@ import { primitive, type Pool } from './constants.ts';
 import { comparisons, inline, isCondition, type BuiltinOperand } from './builtin-calls.ts';
 import { isBase, isDefined, plainChain } from './operand-shapes.ts';
 import { findProbe, type Probe } from './probe.ts';
+import { hasUniqueKeys } from './unique-keys.ts';
 import type { Mark, Writer } from './writer.ts';
 
 /** What a block does where it fails or comes to its end: statements of JavaScript that leave it. */
@@ -56,6 +57,8 @@ export class BlockWriter {
   readonly #loops: Mark[] = [];
   /** In how many `with`s what is being written stands: they change what the input is. */
   #withs = 0;
+  /** Sets under construction that never get a member twice. */
+  readonly #unique = new Set<LocalId>();
   /** In how many loops a local stands; parameters stand in none. */
   readonly #depths = new Map<LocalId, number>();
 
@@ -134,7 +137,7 @@ export class BlockWriter {
         const value = this.operand(step.value);
         if (step.key !== undefined) {
           out.line(`${local} = put(${local}, ${this.operand(step.key)}, ${value}, ${local}s);`);
-        } else out.line(`add(${local}, ${value});`);
+        } else out.line(`${this.#unique.has(step.local) ? 'addNew' : 'add'}(${local}, ${value});`);
         return;
       }
       case 'result':
@@ -534,6 +537,7 @@ export class BlockWriter {
       out.line(`let ${local} = {};`);
       out.line(`const ${local}s = ${String(site)};`);
     } else out.line(`const ${local} = ${step.into === 'array' ? '[]' : 'newSet()'};`);
+    if (step.into === 'set' && hasUniqueKeys(step.body)) this.#unique.add(step.local);
     out.block(`${label}: {`, () => {
       this.block(step.body, { fail: `break ${label};`, succeed: '', ordered: step.into === 'array' });
     });

@@ -2,6 +2,7 @@ import type { Term } from '../ast.ts';
 import type { Block, Entrypoint, Group, LocalId, Operand, Plan, RuleBody, Tree } from '../plan/ir.ts';
 import { findDependence, type Dependence } from '../plan/dependence.ts';
 import { BlockWriter, type ProgramNames } from './block.ts';
+import { hasUniqueKeys } from './unique-keys.ts';
 import { Pool } from './constants.ts';
 import { quote } from './names.ts';
 import { usedLocals } from './used-locals.ts';
@@ -9,7 +10,7 @@ import { Writer } from './writer.ts';
 
 /** What generated code takes from its runtime argument. */
 const runtimeNames =
-  'U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, ' +
+  'U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, ' +
   'newObject, newParts, newSet, probe, put, setPath, sizeOf, stepInto, valuesOf, walk';
 
 export interface GeneratedProgram {
@@ -339,6 +340,8 @@ class ProgramWriter {
     const flat = rules
       .flat()
       .every((body) => partsOf(body.block).every((p) => p.path.length === 1 && p.leaf === 'value'));
+    const isUnique =
+      rules.length === 1 && rules.flat().length === 1 && rules.flat().every((body) => hasUniqueKeys(body.block));
     const start = group.kind === 'set' ? 'newSet()' : flat ? '{}' : 'newParts()';
     out.line(`${flat && group.kind === 'object' ? 'let' : 'const'} v = ${start};`);
     rules.forEach((chain, index) => {
@@ -354,7 +357,7 @@ class ProgramWriter {
               succeed: '',
               ordered: false,
               part: (w, step, path, value) => {
-                if (group.kind === 'set') w.line(`add(v, ${value});`);
+                if (group.kind === 'set') w.line(`${isUnique ? 'addNew' : 'add'}(v, ${value});`);
                 else {
                   const site = this.#pool.site({ message: 'object keys must be unique', location: step.location });
                   if (flat) w.line(`v = put(v, ${path[0] ?? ''}, ${value}, ${String(site)});`);

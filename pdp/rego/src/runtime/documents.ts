@@ -220,6 +220,12 @@ export const sizeOf = (value: Value): number => {
   return value instanceof RegoObject ? value.size : Object.keys(value).length;
 };
 
+/** {@link add} for a member that is known not to be there. */
+export const addNew = (collection: Value[] | RegoSet, value: Value): void => {
+  if (Array.isArray(collection)) collection.push(value);
+  else collection.addNew(value);
+};
+
 /** Adds a member to an array or a set under construction. */
 export const add = (collection: Value[] | RegoSet, value: Value): void => {
   if (Array.isArray(collection)) collection.push(value);

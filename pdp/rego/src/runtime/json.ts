@@ -23,8 +23,7 @@ export type JsonResult =
 const RISKY = /(?:^|[[,:\s])-?(?:[\d.]{16}|\d+(?:\.\d+)?[eE]|\d+\.\d*0(?![\d.])|0\.0{6})|-0(?![.\d])|\\u[dD][89a-fA-F]/;
 
 /** The numbers among these behind a bracket, comma, colon or space, which regular expressions find many times faster. */
-const RISKY_MEMBER =
-  /[[,:\s](?:-0(?![.\d])|-?\d(?:[\d.]{15}|\d*(?:\.\d+)?[eE]|\d*\.\d*0(?![\d.])|\.0{6}))/;
+const RISKY_MEMBER = /[[,:\s](?:-0(?![.\d])|-?\d(?:[\d.]{15}|\d*(?:\.\d+)?[eE]|\d*\.\d*0(?![\d.])|\.0{6}))/;
 
 /** True unless `JSON.parse` keeps all that the text says. A text that starts with a bracket has no number in front. */
 function isRisky(text: string): boolean {

@@ -45,18 +45,13 @@ export class RegoSet implements Iterable<Value> {
 
   /** Adds a member unless an equal one is there. Only for whoever is building the set. */
   add(value: Value): this {
-    const members = this.#members;
-    const byKey = this.#byKey;
-    if (byKey === undefined) {
-      if (this.#find(value) >= 0) return this;
-      members.push(value);
-      if (members.length > SMALL_SET) this.#byKey = new Map(members.map((member) => [keyOf(member), member] as const));
-    } else {
-      const key = keyOf(value);
-      if (byKey.has(key)) return this;
-      byKey.set(key, value);
-      members.push(value);
-    }
+    return this.has(value) ? this : this.addNew(value);
+  }
+
+  /** Adds a member that is known not to be there. Only for whoever is building the set. */
+  addNew(value: Value): this {
+    this.#members.push(value);
+    this.#byKey?.set(keyOf(value), value);
     if (this.#sorted !== undefined || this.#key !== undefined) {
       this.#sorted = undefined;
       this.#key = undefined;
@@ -66,12 +61,20 @@ export class RegoSet implements Iterable<Value> {
 
   /** Tells whether an equal value is a member. */
   has(value: Value): boolean {
-    return this.#byKey === undefined ? this.#find(value) >= 0 : this.#byKey.has(keyOf(value));
+    return this.#byKey === undefined && this.#members.length <= SMALL_SET
+      ? this.#find(value) >= 0
+      : this.#keyed().has(keyOf(value));
   }
 
   /** The member equal to `value` (1 for 1.0 if 1 was added), or undefined. */
   get(value: Value): Value | undefined {
-    return this.#byKey === undefined ? this.#members[this.#find(value)] : this.#byKey.get(keyOf(value));
+    return this.#byKey === undefined && this.#members.length <= SMALL_SET
+      ? this.#members[this.#find(value)]
+      : this.#keyed().get(keyOf(value));
+  }
+
+  #keyed(): Map<unknown, Value> {
+    return (this.#byKey ??= new Map(this.#members.map((member) => [keyOf(member), member] as const)));
   }
 
   /** Position of an equal member, or -1. */

@@ -65,7 +65,7 @@ export const arrayOf = (of: Type): ArrayType => ({ kind: 'array', items: [], res
 
 export const setOf = (of: Type | undefined): SetType => ({ kind: 'set', of });
 
-export const objectOf = (key: Type, value: Type): ObjectType => ({
+const objectOf = (key: Type, value: Type): ObjectType => ({
   kind: 'object',
   properties: new Map(),
   rest: { key, value },

@@ -65,7 +65,13 @@ const PSS_HASHES: ReadonlyMap<string, { readonly algorithm: SignatureAlgorithm; 
   ],
 ]);
 
-const CURVES: ReadonlySet<string> = new Set(['1.3.132.0.33', '1.2.840.10045.3.1.7', '1.3.132.0.34', '1.3.132.0.35']);
+/** Curves with the bytes of a coordinate. */
+const CURVES: ReadonlyMap<string, { readonly name: string; readonly size: number }> = new Map([
+  ['1.3.132.0.33', { name: 'P224', size: 28 }],
+  ['1.2.840.10045.3.1.7', { name: 'P256', size: 32 }],
+  ['1.3.132.0.34', { name: 'P384', size: 48 }],
+  ['1.3.132.0.35', { name: 'P521', size: 66 }],
+]);
 
 /** Reads the content of an AlgorithmIdentifier of a signature. */
 export function parseSignatureAlgorithm(content: Buffer): SignatureAlgorithm {
@@ -106,7 +112,7 @@ export function parsePublicKey(raw: Buffer): CertificateKey {
   const identifier = parseAlgorithm(info.enter(TAG.sequence, 'x509: malformed public key algorithm identifier'));
   const { bytes, unused } = info.bitString('x509: malformed subjectPublicKey');
   if (unused !== 0) throw new DerProblem('x509: malformed subjectPublicKey');
-  const { algorithm, value } = readKey(identifier, bytes);
+  const { algorithm, value, curve } = readKey(identifier, bytes);
   let loaded: { readonly key: KeyObject | undefined } | undefined;
   const load = (): KeyObject | undefined => {
     if (loaded === undefined) {
@@ -115,17 +121,23 @@ export function parsePublicKey(raw: Buffer): CertificateKey {
     }
     return loaded.key;
   };
-  if (algorithm === KEY_ALGORITHM.ecdsa && load() === undefined) throw new DerProblem('x509: invalid ECDSA public key');
+  if (curve !== undefined && load() === undefined) throw new DerProblem(`${curve} point not on curve`);
   return { algorithm, value, raw, load };
 }
 
-function readKey({ type, parameters }: Algorithm, bytes: Buffer): { readonly algorithm: number; readonly value: Value } {
+interface KeyFacts {
+  readonly algorithm: number;
+  readonly value: Value;
+  readonly curve?: string;
+}
+
+function readKey({ type, parameters }: Algorithm, bytes: Buffer): KeyFacts {
   switch (type) {
     case '1.2.840.113549.1.1.1':
       if (parameters?.toString('hex') !== '0500') throw new DerProblem('x509: RSA key missing NULL parameters');
       return { algorithm: KEY_ALGORITHM.rsa, value: readRsaKey(bytes) };
     case '1.2.840.10045.2.1':
-      return { algorithm: KEY_ALGORITHM.ecdsa, value: readEcKey(parameters, bytes) };
+      return readEcKey(parameters, bytes);
     case '1.3.101.112':
       if (parameters !== undefined) throw new DerProblem('x509: Ed25519 key encoded with illegal parameters');
       if (bytes.length !== 32) throw new DerProblem('x509: wrong Ed25519 public key size');
@@ -146,16 +158,16 @@ function readRsaKey(bytes: Buffer): Value {
   return { N: numberFromBigInt(modulus), E: numberFromBigInt(exponent) };
 }
 
-function readEcKey(parameters: Buffer | undefined, bytes: Buffer): Value {
-  const curve = new DerReader(parameters ?? Buffer.alloc(0)).objectIdentifier('x509: invalid ECDSA parameters');
-  if (!CURVES.has(curve)) throw new DerProblem('x509: unsupported elliptic curve');
-  const size = (bytes.length - 1) / 2;
-  if (bytes[0] !== 4 || !Number.isInteger(size)) throw new DerProblem('x509: invalid ECDSA public key');
-  return {
-    Curve: {},
-    X: numberFromBigInt(bytesToBigInt(bytes.subarray(1, 1 + size))),
-    Y: numberFromBigInt(bytesToBigInt(bytes.subarray(1 + size))),
-  };
+function readEcKey(parameters: Buffer | undefined, bytes: Buffer): KeyFacts {
+  const id = new DerReader(parameters ?? Buffer.alloc(0)).objectIdentifier('x509: invalid ECDSA parameters');
+  const curve = CURVES.get(id);
+  if (curve === undefined) throw new DerProblem('x509: unsupported elliptic curve');
+  const { name, size } = curve;
+  if (bytes[0] !== 4 || bytes.length !== 1 + 2 * size) throw new DerProblem('ecdsa: invalid uncompressed public key');
+  const x = bytesToBigInt(bytes.subarray(1, 1 + size));
+  const y = bytesToBigInt(bytes.subarray(1 + size));
+  const value = { Curve: {}, X: numberFromBigInt(x), Y: numberFromBigInt(y) };
+  return { algorithm: KEY_ALGORITHM.ecdsa, value, curve: name };
 }
 
 function readDsaKey(parameters: Buffer | undefined, bytes: Buffer): Value {

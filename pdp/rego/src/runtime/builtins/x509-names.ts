@@ -130,7 +130,8 @@ export function parseAlternativeNames(value: Buffer): AlternativeNames {
 function parseNameUri(text: string): CertificateUri {
   const parts = parseUri(text);
   if (typeof parts === 'string') {
-    throw new DerProblem(`x509: cannot parse URI ${quoteText(text)}: parse ${quoteText(text)}: ${parts}`);
+    const main = text.split('#', 1)[0] ?? '';
+    throw new DerProblem(`x509: cannot parse URI ${quoteText(text)}: parse ${quoteText(main)}: ${parts}`);
   }
   if (!isDomainName(parts.host)) throw new DerProblem(`x509: cannot parse URI ${quoteText(text)}: invalid domain`);
   return { text, parts };
