@@ -11,25 +11,6 @@ export interface Subject {
   readonly id: string;
 }
 
-interface Section {
-  readonly kind: EntityKind;
-  readonly path: string;
-  readonly entities: (sourced: SourcedDomain) => readonly { readonly mrn?: string; readonly name: string }[];
-}
-
-/** The sections of a domain, in the order in which problems are reported. */
-const sections: readonly Section[] = [
-  { kind: 'library', path: 'libraries', entities: ({ domain }) => domain.libraries },
-  { kind: 'policy', path: 'policies', entities: ({ domain }) => domain.policies },
-  { kind: 'role', path: 'roles', entities: ({ domain }) => domain.roles },
-  { kind: 'group', path: 'groups', entities: ({ domain }) => domain.groups },
-  { kind: 'resource-group', path: 'resourceGroups', entities: ({ domain }) => domain.resourceGroups },
-  { kind: 'resource', path: 'resources', entities: ({ domain }) => domain.resources },
-  { kind: 'scope', path: 'scopes', entities: ({ domain }) => domain.scopes },
-  { kind: 'operation', path: 'operations', entities: ({ domain }) => domain.operations },
-  { kind: 'mapper', path: 'mappers', entities: ({ domain }) => domain.mappers },
-];
-
 /** The subject at `path/index`. */
 export function subjectAt(
   sourced: SourcedDomain,
