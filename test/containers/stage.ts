@@ -156,7 +156,7 @@ async function startPdp(
   const environment = environmentOf({ ...pod, spec });
   const operatorName = (environment['EDICT_PDP_OPERATOR_ADDRESS'] ?? '').replace(/:\d+$/, '');
   const mounts = await mountsOf(cluster, { ...pod, spec }, files);
-  return new ReadOnlyContainer('edict-pdp:containers')
+  const container = await new ReadOnlyContainer('edict-pdp:containers')
     .withEnvironment(environment)
     .withBindMounts([...mounts])
     .withExtraHosts([{ host: operatorName, ipAddress: operator.getIpAddress('bridge') }])
@@ -165,6 +165,10 @@ async function startPdp(
     .withStartupTimeout(60_000)
     .withLogConsumer(keepLog(path.join(LOG_DIRECTORY, `${name}.log`)))
     .start();
+  // What the kubelet would report: no rollout waits for a pod that does not run.
+  const running = JSON.stringify({ status: { phase: 'Running' } });
+  await cluster.kubectl('-n', namespace, 'patch', 'pod', name, '--subresource=status', '--type=merge', '-p', running);
+  return container;
 }
 
 /** Where the output of every container goes, for reading after a failure. */

@@ -57,7 +57,7 @@ export class Evaluation {
     this.#input = input;
     this.#limits = limits;
     this.#clock = clock;
-    this.#options = { maxSteps: limits.maxSteps };
+    this.#options = { maxSteps: limits.maxSteps, budget: { remaining: limits.maxSteps } };
   }
 
   /** What the policy answers; never throws. */

@@ -1,4 +1,5 @@
-import type { NodeId, RevisionId } from '../identifiers.ts';
+import type { Digest, NodeId, RevisionId } from '../identifiers.ts';
+import { REFUSED_DIGESTS_MAX } from '../limits.ts';
 import type { BeatSet, HelloSet, Nack, SetState } from '../messages.ts';
 
 /** What a PDP said about the revision that it serves or has staged; a Beat leaves the digest out. */
@@ -31,6 +32,8 @@ export interface NodeView {
   /** The undecided revision that it said Prepared for on this replica. */
   prepared: RevisionId | undefined;
   nack: NodeNack | undefined;
+  /** Contents that its engine refused for good, newest last. Each stays refused, whatever is refused after it. */
+  refused: readonly Digest[];
   /** Name of the last announcement, and when it was sent. */
   sent: { readonly key: string; readonly at: number } | undefined;
   retries: number;
@@ -52,6 +55,7 @@ export function unseenNode(nodeId: NodeId, name: string, now: number): NodeView 
     staged: undefined,
     prepared: undefined,
     nack: undefined,
+    refused: [],
     sent: undefined,
     retries: 0,
     retryAt: 0,
@@ -61,6 +65,8 @@ export function unseenNode(nodeId: NodeId, name: string, now: number): NodeView 
 
 /** Takes over what a Hello says: a new stream, so whatever was sent before may be lost. */
 export function takeHello(node: NodeView, hello: HelloSet | undefined, engineVersion: string): void {
+  // Another engine may take what this one refused.
+  if (node.engineVersion !== engineVersion) node.refused = [];
   node.engineVersion = engineVersion;
   node.active = hello?.active;
   node.staged = hello?.staged;
@@ -90,12 +96,17 @@ export function isAhead(node: NodeView, revision: RevisionId): boolean {
   return node.active !== undefined && node.active.setUid === revision.setUid && node.active.n > revision.n;
 }
 
+/** Remembers that the PDP's engine refused `digest` for good; of many, the newest are remembered. */
+export function noteRefused(node: NodeView, digest: Digest): void {
+  node.refused = [...node.refused.filter((other) => other !== digest), digest].slice(-REFUSED_DIGESTS_MAX);
+}
+
+/** Forgets a refusal: the PDP has taken the content after all. */
+export function noteTaken(node: NodeView, digest: Digest): void {
+  if (node.refused.includes(digest)) node.refused = node.refused.filter((other) => other !== digest);
+}
+
 /** True if offering `revision` again cannot help: the same content was refused for good by the same engine. */
 export function refusesForGood(node: NodeView, revision: RevisionId): boolean {
-  const { nack } = node;
-  return (
-    nack?.deterministic === true &&
-    nack.revision.digest === revision.digest &&
-    nack.engineVersion === node.engineVersion
-  );
+  return node.refused.includes(revision.digest);
 }

@@ -289,6 +289,17 @@ describe('NACKs', () => {
     expect(driver.said()).toEqual(['Prepare 2 -> a', 'Prepare 2 -> b']);
   });
 
+  test('a PDP that refuses the committed revision and the open one is left alone: one refusal does not hide the other', () => {
+    const driver = completed(1);
+    driver.connect('b').nack('b', aRevision(1), true);
+    driver.observe({ undecided: [aRevision(2)] });
+    driver.said();
+    driver.nack('b', aRevision(2), true);
+    expect(driver.decisions.at(-1)).toMatchObject({ revision: { n: 2 }, decision: { type: 'Abort' } });
+    const offered = driver.answer('written').wait(30_000).said();
+    expect(offered.filter((text) => text.endsWith('-> b') && !text.startsWith('Abort'))).toEqual([]);
+  });
+
   test('a newer engine is offered what the older one refused', () => {
     const driver = completed(1);
     driver.connect('b').nack('b', aRevision(1), true).disconnect('b');

@@ -5,7 +5,17 @@ import { describeNack } from '../nack.ts';
 import { announcementFor, announcementKey, mayRepeat, type AnnounceContext } from './announce.ts';
 import { evaluateGate, refusalText } from './gate.ts';
 import type { Instant } from './instant.ts';
-import { isAhead, refusesForGood, serves, takeBeat, takeHello, unseenNode, type NodeView } from './node.ts';
+import {
+  isAhead,
+  noteRefused,
+  noteTaken,
+  refusesForGood,
+  serves,
+  takeBeat,
+  takeHello,
+  unseenNode,
+  type NodeView,
+} from './node.ts';
 import type { AbortCause, Decision, OperatorTuning, SetObservation } from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
 import { summarize, type OpenRollout, type RolloutView } from './summary.ts';
@@ -114,6 +124,7 @@ export class SetRollout {
       case 'Prepared':
         node.prepared = message.revision;
         node.staged = message.revision;
+        noteTaken(node, message.revision.digest);
         if (isSameRevision(node.nack?.revision, message.revision)) node.nack = undefined;
         break;
       case 'Active':
@@ -203,6 +214,7 @@ export class SetRollout {
     for (const node of this.#nodes.values()) {
       node.prepared = undefined;
       node.nack = undefined;
+      node.refused = [];
       node.sent = undefined;
       node.laggard = false;
     }
@@ -238,6 +250,7 @@ export class SetRollout {
   #takeActive(node: NodeView, message: Active, now: Instant): void {
     node.active = message.revision;
     node.state = 'Active';
+    noteTaken(node, message.revision.digest);
     if (node.nack !== undefined && node.nack.revision.n <= message.revision.n) node.nack = undefined;
     node.retries = 0;
     node.retryAt = 0;
@@ -257,6 +270,7 @@ export class SetRollout {
     node.nack = { revision, phase, code, deterministic, text: describeNack(message), engineVersion };
     if (isSameRevision(node.prepared, revision)) node.prepared = undefined;
     if (deterministic) {
+      noteRefused(node, revision.digest);
       this.#noteRefusal(node);
       return;
     }

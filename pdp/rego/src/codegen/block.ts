@@ -404,23 +404,23 @@ export class BlockWriter {
     const keyUsed = step.key !== undefined && this.#used.has(step.key);
     if (step.over.kind !== 'base') {
       if (keyUsed) out.line(`const c${n} = C.dataKeys(${over});`);
-      out.line(`const a${n} = C.dataValues(${over}), j${n} = C.dataIndex(${over}, a${n}, ${path});`);
+      out.line(`const a${n} = C.dataValues(${over}), ix${n} = C.dataIndex(${over}, a${n}, ${path});`);
     } else {
       const members = pool.members(step.over.path, path);
       if (this.#names.isFixedBase(step.over.path)) {
         if (keyUsed) out.line(`const c${n} = ${members.keys};`);
-        out.line(`const a${n} = ${members.values}, j${n} = ${members.index};`);
+        out.line(`const a${n} = ${members.values}, ix${n} = ${members.index};`);
       } else {
         // What no `with` has replaced is still the document that was loaded.
         const loaded = `${over} === ${members.document}`;
         if (keyUsed) out.line(`const c${n} = ${loaded} ? ${members.keys} : keysOf(${over});`);
         out.line(`const a${n} = ${loaded} ? ${members.values} : valuesOf(${over});`);
-        out.line(`const j${n} = ${loaded} ? ${members.index} : undefined;`);
+        out.line(`const ix${n} = ${loaded} ? ${members.index} : undefined;`);
       }
     }
     out.line(`let h${n};`);
-    out.block(`if (j${n} !== undefined) {`, () => {
-      out.line(`h${n} = probe(j${n}, ${this.operand(probe.value)});`);
+    out.block(`if (ix${n} !== undefined) {`, () => {
+      out.line(`h${n} = probe(ix${n}, ${this.operand(probe.value)});`);
     });
     out.line(`const n${n} = h${n} === undefined ? a${n}.length : h${n}.length;`);
     out.line(`if ((S -= n${n}) < 0) stop();`);

@@ -43,18 +43,18 @@ export class Pool {
 
   /** The name of the index over a base document's members: undefined at run time if the document is small. */
   index(document: string): string {
-    return this.#declare('j', `rt.index(${document})`);
+    return this.#declare('J', `rt.index(${document})`);
   }
 
   /** The names of a base document, its keys and values in Rego order, and its index of what stands at a path. */
   members(path: readonly string[], of: string): MemberNames {
     const document = this.base(path);
-    const values = this.#declare('a', `C.dataValues(${document})`);
+    const values = this.#declare('V', `C.dataValues(${document})`);
     return {
       document,
-      keys: this.#declare('a', `C.dataKeys(${document})`),
+      keys: this.#declare('V', `C.dataKeys(${document})`),
       values,
-      index: this.#declare('j', `C.dataIndex(${document}, ${values}, ${of})`),
+      index: this.#declare('J', `C.dataIndex(${document}, ${values}, ${of})`),
     };
   }
 

@@ -1,5 +1,6 @@
 'use strict';
-const { U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const { U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const C = rt.context;
 const b0 = rt.builtin("count");
 const p0 = ["admin"];
 const p1 = ["groups"];
@@ -8,10 +9,10 @@ const e3 = walk(rt.data, p2);
 const p4 = ["app"];
 const e5 = walk(rt.data, p4);
 const sites = [{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":3,"col":1,"start":13,"end":110}},{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":5,"col":3,"start":44,"end":100}},{"message":"count","location":{"file":"else-chain.rego","row":7,"col":2,"start":75,"end":94}},{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":8,"col":3,"start":101,"end":110}},{"message":"rule data.app.suspended produced conflicting values","location":{"file":"else-chain.rego","row":10,"col":1,"start":112,"end":152}}];
-const C = rt.context;
 let I, D, E = 0, S = 0;
 const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
+const end = () => { I = D = undefined; };
 let m0, E0 = 0;
 let m1, E1 = 0;
 function g0() {
@@ -90,13 +91,19 @@ function e_0() {
   if (l0 === undefined) return undefined;
   return l0;
 }
+function start_0(input, data, steps) {
+  I = input; D = data; S = steps; E++;
+  const v = e_0();
+  end();
+  return v;
+}
 const n1 = { extent: t1, children: new Map([["level", d0], ["suspended", d1]]) };
 const n0 = { extent: t0, children: new Map([["app", n1]]) };
-const entrypoints = new Map([["app/level", e_0]]);
+const entrypoints = new Map([["app/level", start_0]]);
 return {
   sites,
   entrypoints,
-  begin(input, data, steps) { I = input; D = data; S = steps; E++; },
-  end() { I = D = undefined; return S; },
+  end,
+  left() { return S; },
   spend(steps) { if ((S -= steps) < 0) stop(); },
 };

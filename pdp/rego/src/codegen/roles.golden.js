@@ -1,5 +1,6 @@
 'use strict';
-const { U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const { U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const C = rt.context;
 const p0 = ["user"];
 const p1 = ["roles"];
 const e2 = walk(rt.data, p1);
@@ -7,16 +8,16 @@ const j3 = rt.index(e2);
 const p4 = ["grants"];
 const e5 = walk(rt.data, p4);
 const j6 = rt.index(e5);
-const p7 = ["action"];
+const k7 = ["action"];
 const p8 = [];
 const e9 = walk(rt.data, p8);
 const p10 = ["app"];
 const e11 = walk(rt.data, p10);
 const sites = [{"message":"rule data.app.allow produced conflicting values","location":{"file":"roles.rego","row":5,"col":1,"start":37,"end":149}},{"message":"rule data.app.allow produced conflicting values","location":{"file":"roles.rego","row":11,"col":1,"start":151,"end":180}}];
-const C = rt.context;
 let I, D, E = 0, S = 0;
 const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
+const end = () => { I = D = undefined; };
 let m0, E0 = 0;
 function g0() {
   if (--S < 0) stop();
@@ -27,23 +28,31 @@ function g0() {
       if (x0 === undefined) x0 = walk(I, p0);
       const l0 = x0;
       if (l0 === undefined) break B0_0;
-      let x4 = I?.action;
-      if (x4 === undefined) x4 = walk(I, p7);
+      let x3 = I?.action;
+      if (x3 === undefined) x3 = walk(I, k7);
+      let x5 = I?.action;
+      if (x5 === undefined) x5 = walk(I, k7);
       const x1 = lookUp(j3, e2, l0);
       const a0 = C.dataValues(x1);
       if ((S -= a0.length) < 0) stop();
       L0: for (let i0 = 0; i0 < a0.length; i0++) {
         const l1 = a0[i0];
         const x2 = lookUp(j6, e5, l1);
-        const a1 = C.dataValues(x2);
-        if ((S -= a1.length) < 0) stop();
-        L1: for (let i1 = 0; i1 < a1.length; i1++) {
-          const l3 = a1[i1];
-          let x3 = l3?.action;
-          if (x3 === undefined) x3 = walk(l3, p7);
-          const l5 = x3;
+        const a1 = C.dataValues(x2), j1 = C.dataIndex(x2, a1, k7);
+        let h1;
+        if (j1 !== undefined) {
+          h1 = probe(j1, x3);
+        }
+        const n1 = h1 === undefined ? a1.length : h1.length;
+        if ((S -= n1) < 0) stop();
+        L1: for (let i1 = 0; i1 < n1; i1++) {
+          const w1 = h1 === undefined ? i1 : h1[i1];
+          const l3 = a1[w1];
+          let x4 = l3?.action;
+          if (x4 === undefined) x4 = walk(l3, k7);
+          const l5 = x4;
           if (l5 === undefined) continue L1;
-          const l6 = x4;
+          const l6 = x5;
           if (l6 === undefined) continue L1;
           if (!(l5 === l6 ? l5 !== undefined : typeof l5 !== 'string' && equals(l5, l6))) continue L1;
           E0 = E; return m0 = true;
@@ -55,9 +64,9 @@ function g0() {
   }
   C1: {
     B1_0: {
-      let x5 = I?.user;
-      if (x5 === undefined) x5 = walk(I, p0);
-      const l7 = x5;
+      let x6 = I?.user;
+      if (x6 === undefined) x6 = walk(I, p0);
+      const l7 = x6;
       if (l7 === undefined) break B1_0;
       if (!(l7 === "root")) break B1_0;
       E0 = E; return m0 = true;
@@ -91,13 +100,19 @@ function e_0() {
   if (l0 === undefined) return undefined;
   return l0;
 }
+function start_0(input, data, steps) {
+  I = input; D = data; S = steps; E++;
+  const v = e_0();
+  end();
+  return v;
+}
 const n1 = { extent: t1, children: new Map([["allow", d0]]) };
 const n0 = { extent: t0, children: new Map([["app", n1]]) };
-const entrypoints = new Map([["app/allow", e_0]]);
+const entrypoints = new Map([["app/allow", start_0]]);
 return {
   sites,
   entrypoints,
-  begin(input, data, steps) { I = input; D = data; S = steps; E++; },
-  end() { I = D = undefined; return S; },
+  end,
+  left() { return S; },
   spend(steps) { if ((S -= steps) < 0) stop(); },
 };

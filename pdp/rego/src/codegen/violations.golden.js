@@ -1,5 +1,6 @@
 'use strict';
-const { U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const { U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const C = rt.context;
 const b0 = rt.builtin("sprintf");
 const p0 = ["containers"];
 const k1 = ["cpu", "memory"];
@@ -12,10 +13,10 @@ const e7 = walk(rt.data, p6);
 const p8 = ["app"];
 const e9 = walk(rt.data, p8);
 const sites = [{"message":"sprintf","location":{"file":"violations.rego","row":11,"col":9,"start":207,"end":247}},{"message":"function data.app.exceeds produced conflicting values for the same inputs","location":{"file":"violations.rego","row":5,"col":1,"start":48,"end":96}},{"message":"object keys must be unique","location":{"file":"violations.rego","row":14,"col":1,"start":251,"end":280}}];
-const C = rt.context;
 let I, D, E = 0, S = 0;
 const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
+const end = () => { I = D = undefined; };
 let m0, E0 = 0;
 let m3, E3 = 0;
 function g0() {
@@ -31,7 +32,7 @@ function g0() {
         const l0 = a0[i0];
         let x2 = l0?.name;
         if (x2 === undefined) x2 = walk(l0, p2);
-        const a1 = sameValuesOf(k1);
+        const a1 = anyValuesOf(k1);
         if ((S -= a1.length) < 0) stop();
         L1: for (let i1 = 0; i1 < a1.length; i1++) {
           const l2 = a1[i1];
@@ -121,13 +122,19 @@ function e_0() {
   if (l0 === undefined) return undefined;
   return l0;
 }
+function start_0(input, data, steps) {
+  I = input; D = data; S = steps; E++;
+  const v = e_0();
+  end();
+  return v;
+}
 const n1 = { extent: t1, children: new Map([["deny", d0], ["exceeds", () => undefined], ["limits", d2], ["owners", d3]]) };
 const n0 = { extent: t0, children: new Map([["app", n1]]) };
-const entrypoints = new Map([["app/deny", e_0]]);
+const entrypoints = new Map([["app/deny", start_0]]);
 return {
   sites,
   entrypoints,
-  begin(input, data, steps) { I = input; D = data; S = steps; E++; },
-  end() { I = D = undefined; return S; },
+  end,
+  left() { return S; },
   spend(steps) { if ((S -= steps) < 0) stop(); },
 };

@@ -1,5 +1,6 @@
 'use strict';
-const { U, add, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, put, sameKeysOf, sameValuesOf, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const { U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const C = rt.context;
 const b0 = rt.builtin("plus");
 const p0 = ["x"];
 const k1 = {["x"]: 1};
@@ -7,10 +8,10 @@ const p2 = ["base"];
 const p3 = ["app"];
 const e4 = walk(rt.data, p3);
 const sites = [{"message":"rule data.app.p produced conflicting values","location":{"file":"with.rego","row":5,"col":1,"start":39,"end":135}},{"message":"rule data.app.q produced conflicting values","location":{"file":"with.rego","row":3,"col":1,"start":13,"end":37}},{"message":"plus","location":{"file":"with.rego","row":3,"col":6,"start":18,"end":37}}];
-const C = rt.context;
 let I, D, M, E = 0, S = 0;
 const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
+const end = () => { I = D = M = undefined; };
 class Frame {
   constructor() {
     this.m0 = U;
@@ -109,13 +110,19 @@ function e_0() {
   if (l0 === undefined) return undefined;
   return l0;
 }
+function start_0(input, data, steps) {
+  I = input; D = data; S = steps; E++; M = new Frame();
+  const v = e_0();
+  end();
+  return v;
+}
 const n1 = { extent: t1, children: new Map([["p", d0], ["q", d1]]) };
 const n0 = { extent: t0, children: new Map([["app", n1]]) };
-const entrypoints = new Map([["app/p", e_0]]);
+const entrypoints = new Map([["app/p", start_0]]);
 return {
   sites,
   entrypoints,
-  begin(input, data, steps) { I = input; D = data; S = steps; E++; M = new Frame(); },
-  end() { I = D = M = undefined; return S; },
+  end,
+  left() { return S; },
   spend(steps) { if ((S -= steps) < 0) stop(); },
 };

@@ -5,6 +5,10 @@ import { functionGroup, groupAt, LoweringError, type PlanContext } from './conte
 import type { Block, LocalId, Operand, Override, Replacement, Step } from './ir.ts';
 import { indexOperand, isConstant, isEvaluated, unreachable, type Locals, type Pattern } from './pattern.ts';
 
+/** True for `=`, and for `==`: behind the safety pass OPA takes one for the other. */
+const unifies = (call: CallTerm): boolean =>
+  isEquation(call) || (call.operator[0] === 'equal' && call.operator.length === 1 && call.args.length === 2);
+
 /** Lowers one body: appends steps to a block, and descends into the block of every loop that it opens. */
 export class BodyLowering {
   readonly #context: PlanContext;
@@ -60,7 +64,7 @@ export class BodyLowering {
     const { term } = expr;
     let literal = expr;
     if (term.kind === 'call') {
-      const equation = isEquation(term);
+      const equation = unifies(term);
       const args = term.args.map((arg) => (equation ? this.#hoistInside(arg) : this.#hoist(arg)));
       literal = { ...expr, term: { ...term, args } };
     } else if (isTerm(term)) literal = { ...expr, term: this.#hoistInside(term) };
@@ -117,7 +121,7 @@ export class BodyLowering {
       case 'some':
         throw new LoweringError('declarations are resolved before lowering');
       case 'call':
-        if (isEquation(term)) this.#equation(term);
+        if (unifies(term)) this.#equation(term);
         else this.#call(term);
         return;
       case 'boolean':

@@ -3,7 +3,11 @@ import fc from 'fast-check';
 import * as numbers from './number.ts';
 import { numberFromText, numberText, RegoNumber } from './number.ts';
 
-const calculate = (operation: 'add' | 'subtract' | 'multiply' | 'divide' | 'remainder', a: string, b: string): string => {
+const calculate = (
+  operation: 'add' | 'subtract' | 'multiply' | 'divide' | 'remainder',
+  a: string,
+  b: string,
+): string => {
   const result = numbers[operation](numberFromText(a), numberFromText(b));
   return typeof result === 'string' ? result : numberText(result);
 };
@@ -53,20 +57,30 @@ describe('rounding', () => {
     ['1e30', '1000000000000000000024696061952', '1000000000000000000024696061952', '1000000000000000000024696061952'],
   ])('%s rounds to %s, up to %s, down to %s', (text, round, ceil, floor) => {
     const modes = ['round', 'ceil', 'floor'] as const;
-    expect(modes.map((mode) => numberText(numbers.roundNumber(numberFromText(text), mode)))).toEqual([round, ceil, floor]);
+    expect(modes.map((mode) => numberText(numbers.roundNumber(numberFromText(text), mode)))).toEqual([
+      round,
+      ceil,
+      floor,
+    ]);
   });
 });
 
 describe('texts', () => {
-  test.each(['0', '1', '-1', '1.5', '0.1', '123456789.125', '9007199254740991', '1e-7'])('%s is a JS number', (text) => {
-    expect(numberFromText(text)).toBe(Number(text));
-    expect(numberText(numberFromText(text))).toBe(text);
-  });
+  test.each(['0', '1', '-1', '1.5', '0.1', '123456789.125', '9007199254740991', '1e-7'])(
+    '%s is a JS number',
+    (text) => {
+      expect(numberFromText(text)).toBe(Number(text));
+      expect(numberText(numberFromText(text))).toBe(text);
+    },
+  );
 
-  test.each(['1.0', '1e2', '-0', '9007199254740993', '0.12345678901234567', '1e+21', '1E5', '0.10'])('%s keeps its text', (text) => {
-    expect(numberFromText(text)).toBeInstanceOf(RegoNumber);
-    expect(numberText(numberFromText(text))).toBe(text);
-  });
+  test.each(['1.0', '1e2', '-0', '9007199254740993', '0.12345678901234567', '1e+21', '1E5', '0.10'])(
+    '%s keeps its text',
+    (text) => {
+      expect(numberFromText(text)).toBeInstanceOf(RegoNumber);
+      expect(numberText(numberFromText(text))).toBe(text);
+    },
+  );
 
   test('JSON.stringify writes the text of a boxed number', () => {
     expect(JSON.stringify({ a: new RegoNumber('1.00') })).toBe('{"a":1.00}');
@@ -115,9 +129,13 @@ test('sums of integers are exact at any size', () => {
 
 test('adding 0.0 to a decimal of up to 15 digits gives the same number', () => {
   fc.assert(
-    fc.property(fc.integer({ min: -999_999_999, max: 999_999_999 }), fc.integer({ min: 0, max: 6 }), (digits, places) => {
-      const value = numberFromText(String(digits / 10 ** places));
-      expect(numbers.compareNumbers(numbers.add(value, new RegoNumber('0.0')), value)).toBe(0);
-    }),
+    fc.property(
+      fc.integer({ min: -999_999_999, max: 999_999_999 }),
+      fc.integer({ min: 0, max: 6 }),
+      (digits, places) => {
+        const value = numberFromText(String(digits / 10 ** places));
+        expect(numbers.compareNumbers(numbers.add(value, new RegoNumber('0.0')), value)).toBe(0);
+      },
+    ),
   );
 });

@@ -65,7 +65,17 @@ test('strings sort as their UTF-8 bytes do', () => {
 });
 
 test('keys tell nested values apart', () => {
-  const values: readonly Value[] = [['a', 'b'], ['a,b'], ['a'], [['a']], { a: 'b' }, ['ab'], new RegoSet(['a', 'b']), '\u0000a', 'a'];
+  const values: readonly Value[] = [
+    ['a', 'b'],
+    ['a,b'],
+    ['a'],
+    [['a']],
+    { a: 'b' },
+    ['ab'],
+    new RegoSet(['a', 'b']),
+    '\u0000a',
+    'a',
+  ];
   expect(new Set(values.map(keyOf)).size).toBe(values.length);
 });
 
@@ -94,7 +104,12 @@ describe('sets', () => {
 describe('objects', () => {
   test('with string keys are plain, others are not', () => {
     expect(buildObject([['a', 1]])).toEqual({ a: 1 });
-    expect(buildObject([['a', 1], [1, 2]])).toBeInstanceOf(RegoObject);
+    expect(
+      buildObject([
+        ['a', 1],
+        [1, 2],
+      ]),
+    ).toBeInstanceOf(RegoObject);
   });
 
   test('of either form are equal if their members are', () => {
@@ -104,7 +119,13 @@ describe('objects', () => {
   });
 
   test('give numbers before strings', () => {
-    expect(new RegoObject([['a', 1], [10, 2], [9, 3]]).keys()).toEqual([9, 10, 'a']);
+    expect(
+      new RegoObject([
+        ['a', 1],
+        [10, 2],
+        [9, 3],
+      ]).keys(),
+    ).toEqual([9, 10, 'a']);
   });
 });
 

@@ -65,12 +65,6 @@ export const arrayOf = (of: Type): ArrayType => ({ kind: 'array', items: [], res
 
 export const setOf = (of: Type | undefined): SetType => ({ kind: 'set', of });
 
-const objectOf = (key: Type, value: Type): ObjectType => ({
-  kind: 'object',
-  properties: new Map(),
-  rest: { key, value },
-});
-
 /** The key that stands for a string constant. */
 export const stringKey = (value: string): ConstantKey => `string:${value}`;
 

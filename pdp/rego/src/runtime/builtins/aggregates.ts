@@ -117,4 +117,3 @@ function foldFloats(
   }
   return fromBigFloat(total);
 }
-

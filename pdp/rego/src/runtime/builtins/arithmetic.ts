@@ -81,6 +81,7 @@ function range(ctx: BuiltinContext, first: bigint, last: bigint, step: bigint): 
     return builtinError(ctx, `range is larger than ${String(MAX_RANGE_SIZE)} numbers`);
   }
   const count = Number(distance / step) + 1;
+  ctx.spend?.(count);
   const signed = first <= last ? step : -step;
   const result = new Array<Value>(count);
   const end = first + signed * BigInt(count - 1);

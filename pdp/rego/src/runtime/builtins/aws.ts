@@ -1,7 +1,16 @@
 import { createHash, createHmac } from 'node:crypto';
 import { stringify } from '../json.ts';
 import { isNumber, toBigInt } from '../number.ts';
-import { buildObject, entriesOf, getIndex, isObject, RegoSet, sortStrings, type ObjectValue, type Value } from '../value.ts';
+import {
+  buildObject,
+  entriesOf,
+  getIndex,
+  isObject,
+  RegoSet,
+  sortStrings,
+  type ObjectValue,
+  type Value,
+} from '../value.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { toCivil } from './civil-time.ts';
 import { requestOperand } from './http-request.ts';
@@ -83,7 +92,10 @@ function signRequest(
     return operandError(ctx, 2, "invalid value for 'disable_payload_signing' in AWS config");
   }
   const own = new Map(
-    entriesOf(headers).map(([key, value]) => [typeof key === 'string' ? key : '', typeof value === 'string' ? value : '']),
+    entriesOf(headers).map(([key, value]) => [
+      typeof key === 'string' ? key : '',
+      typeof value === 'string' ? value : '',
+    ]),
   );
   const civil = toCivil(nanoseconds, 0);
   const instant = formatTime(civil, '20060102T150405Z', () => 'UTC');
@@ -120,7 +132,10 @@ function bodyText(request: ObjectValue): string {
 
 const IGNORED = new Set(['authorization', 'user-agent', 'x-amzn-trace-id']);
 
-function headersToSign(own: ReadonlyMap<string, string>, added: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+function headersToSign(
+  own: ReadonlyMap<string, string>,
+  added: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
   const headers = new Map(added);
   for (const [key, value] of own) {
     const name = key.toLowerCase();
@@ -167,4 +182,3 @@ function authorize(credentials: Credentials, instant: string, canonical: Canonic
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
-

@@ -16,6 +16,11 @@ export interface BuiltinContext {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Results that have to stay the same within one evaluation; keys start with the built-in's name. */
   readonly cache: Map<string, unknown>;
+  /**
+   * Takes steps off the evaluation's budget, and throws where there are none left: for loops whose turns grow faster
+   * than what a policy or an input has in it.
+   */
+  readonly spend?: (steps: number) => void;
   /** Takes the messages of `trace` and `print`, if somebody listens. */
   readonly note?: (message: string) => void;
   /** What `opa.runtime` answers. Default: an empty object. */

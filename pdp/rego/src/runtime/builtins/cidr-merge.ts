@@ -37,7 +37,7 @@ function coverRange({ first, last }: Range): readonly Network[] {
   const bits = isMixed ? 128 : start.bits;
   const stop = isMixed ? last : end.value;
   const blocks: Network[] = [];
-  for (let base = isMixed ? first : start.value; base <= stop; ) {
+  for (let base = isMixed ? first : start.value; base <= stop;) {
     let size = 0;
     while (size < bits && (base >> BigInt(size)) % 2n === 0n && base + (1n << BigInt(size + 1)) - 1n <= stop) size++;
     blocks.push({ base, bits, prefix: bits - size });

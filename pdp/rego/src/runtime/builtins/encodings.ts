@@ -42,8 +42,7 @@ export const encodings: BuiltinFamily = {
     }
     return decodeUtf8(Buffer.from(text, 'hex'));
   },
-  'urlquery.encode': (ctx, text) =>
-    typeof text === 'string' ? escapeQuery(text) : typeError(ctx, 1, text, 'string'),
+  'urlquery.encode': (ctx, text) => (typeof text === 'string' ? escapeQuery(text) : typeError(ctx, 1, text, 'string')),
   'urlquery.decode': (ctx, text) => {
     if (typeof text !== 'string') return typeError(ctx, 1, text, 'string');
     const decoded = unescapeQuery(text);

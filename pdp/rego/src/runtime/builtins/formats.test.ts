@@ -19,7 +19,11 @@ test.each<[string, readonly Value[], Value]>([
   ['yaml.unmarshal', ['a: yes\nb: 0x10\nc: 2020-01-01\n1: ~'], { a: 'yes', b: 16, c: '2020-01-01', '1': null }],
   ['yaml.unmarshal', ['base: &b {x: 1}\nd:\n  <<: *b\n  y: 2'], { base: { x: 1 }, d: { x: 1, y: 2 } }],
   ['yaml.is_valid', ['a: [1'], false],
-  ['yaml.marshal', [{ b: 'true', a: [1, { c: 'x: y' }], d: 'l1\nl2' }], "a:\n  - 1\n  - c: 'x: y'\nb: \"true\"\nd: |-\n  l1\n  l2\n"],
+  [
+    'yaml.marshal',
+    [{ b: 'true', a: [1, { c: 'x: y' }], d: 'l1\nl2' }],
+    'a:\n  - 1\n  - c: \'x: y\'\nb: "true"\nd: |-\n  l1\n  l2\n',
+  ],
   ['semver.compare', ['1.0.0-alpha.2', '1.0.0-alpha.10'], -1],
   ['semver.compare', ['1.0.0-99999999999999999999', '1.0.0-99999999999999999998'], 1],
   ['semver.is_valid', ['v1.2.3-rc.1+b5'], true],
@@ -35,16 +39,37 @@ test.each<[string, readonly Value[], Value]>([
   ['net.cidr_contains', ['10.0.0.0/8', '::ffff:10.0.0.1'], true],
   ['net.cidr_intersects', ['10.0.0.0/8', '10.1.0.0/16'], true],
   ['net.cidr_is_valid', ['10.0.0.0/33'], false],
-  ['uri.parse', ['https://[::1]:8080/a%2Fb?q=1#f'], { scheme: 'https', hostname: '::1', port: '8080', path: '/a/b', raw_path: '/a%2Fb', raw_query: 'q=1', fragment: 'f' }],
+  [
+    'uri.parse',
+    ['https://[::1]:8080/a%2Fb?q=1#f'],
+    {
+      scheme: 'https',
+      hostname: '::1',
+      port: '8080',
+      path: '/a/b',
+      raw_path: '/a%2Fb',
+      raw_query: 'q=1',
+      fragment: 'f',
+    },
+  ],
   ['uri.is_valid', ['http://a b/'], false],
   ['json.verify_schema', [{ type: 'string' }], [true, null]],
-  ['json.match_schema', [{ a: 1 }, { properties: { a: { type: 'string' } }, required: ['b'] }], [
-    false,
+  [
+    'json.match_schema',
+    [{ a: 1 }, { properties: { a: { type: 'string' } }, required: ['b'] }],
     [
-      { error: '(root): b is required', type: 'required', field: '(root)', desc: 'b is required' },
-      { error: 'a: Invalid type. Expected: string, given: integer', type: 'invalid_type', field: 'a', desc: 'Invalid type. Expected: string, given: integer' },
+      false,
+      [
+        { error: '(root): b is required', type: 'required', field: '(root)', desc: 'b is required' },
+        {
+          error: 'a: Invalid type. Expected: string, given: integer',
+          type: 'invalid_type',
+          field: 'a',
+          desc: 'Invalid type. Expected: string, given: integer',
+        },
+      ],
     ],
-  ]],
+  ],
   ['net.lookup_ip_addr', ['localhost'], new RegoSet(['127.0.0.1', '::1'])],
 ])('%s(%j) is %j', (name, args, expected) => {
   expect(callBuiltin(name, ...args)).toEqual({ value: expected });
@@ -52,8 +77,14 @@ test.each<[string, readonly Value[], Value]>([
 
 test.each<[readonly string[], readonly string[]]>([
   [['10.0.0.0/25', '10.0.0.128/25'], ['10.0.0.0/24']],
-  [['10.0.0.1/32', '10.0.0.2/31', '10.0.0.8/32'], ['10.0.0.1/32', '10.0.0.2/31', '10.0.0.8/32']],
-  [['fe80::/65', 'fe80:0:0:0:8000::/65', '10.0.0.0/8'], ['10.0.0.0/8', 'fe80::/64']],
+  [
+    ['10.0.0.1/32', '10.0.0.2/31', '10.0.0.8/32'],
+    ['10.0.0.1/32', '10.0.0.2/31', '10.0.0.8/32'],
+  ],
+  [
+    ['fe80::/65', 'fe80:0:0:0:8000::/65', '10.0.0.0/8'],
+    ['10.0.0.0/8', 'fe80::/64'],
+  ],
 ])('merging %j gives %j', (networks, expected) => {
   const result = callBuiltin('net.cidr_merge', networks);
   expect('value' in result && result.value instanceof RegoSet ? result.value.values() : result).toEqual(expected);
@@ -77,11 +108,19 @@ test.each<[string, readonly Value[], string]>([
 test('a bomb of aliases is refused', () => {
   const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
   for (let level = 1; level < 8; level++) {
-    lines.push(`a${String(level)}: &a${String(level)} [${Array<string>(10).fill(`*a${String(level - 1)}`).join(', ')}]`);
+    lines.push(
+      `a${String(level)}: &a${String(level)} [${Array<string>(10)
+        .fill(`*a${String(level - 1)}`)
+        .join(', ')}]`,
+    );
   }
-  expect(callBuiltin('yaml.unmarshal', lines.join('\n'))).toEqual({ error: 'eval_builtin_error: yaml: document contains excessive aliasing' });
+  expect(callBuiltin('yaml.unmarshal', lines.join('\n'))).toEqual({
+    error: 'eval_builtin_error: yaml: document contains excessive aliasing',
+  });
 });
 
 test('a schema that refers to itself without end is an error', () => {
-  expect(callBuiltin('json.match_schema', {}, { $ref: '#' })).toEqual({ error: 'eval_builtin_error: schema refers to itself without end' });
+  expect(callBuiltin('json.match_schema', {}, { $ref: '#' })).toEqual({
+    error: 'eval_builtin_error: schema refers to itself without end',
+  });
 });

@@ -163,10 +163,7 @@ function compileMachine(nodes: readonly GlobNode[], separators: readonly number[
       case 'single':
         return test(free, next);
       case 'class':
-        return test(
-          (point) => node.ranges.some(([low, high]) => point >= low && point <= high) !== node.negated,
-          next,
-        );
+        return test((point) => node.ranges.some(([low, high]) => point >= low && point <= high) !== node.negated, next);
       case 'alternatives':
         return emit({ kind: 'split', targets: node.branches.map((branch) => build(branch, next)) });
     }

@@ -50,7 +50,16 @@ describe('all ways of matching agree', () => {
   const piece = fc.constantFrom('a', 'b', '.', '*', '**', '?', '[ab]', '[!a]', '{a,b.}', '{*,x}');
   const toRegExp = (pattern: string): RegExp => {
     const source = pattern.replace(/\*\*|\*|\?|\.|\{|\}|,|\[!/g, (token) => {
-      const known: Record<string, string> = { '**': '.*', '*': '[^.]*', '?': '[^.]', '.': '\\.', '{': '(?:', '}': ')', ',': '|', '[!': '[^' };
+      const known: Record<string, string> = {
+        '**': '.*',
+        '*': '[^.]*',
+        '?': '[^.]',
+        '.': '\\.',
+        '{': '(?:',
+        '}': ')',
+        ',': '|',
+        '[!': '[^',
+      };
       return known[token] ?? token;
     });
     return new RegExp(`^(?:${source})$`, 's');
@@ -58,12 +67,16 @@ describe('all ways of matching agree', () => {
 
   test('with a plain translation to regular expressions', () => {
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 6 }), fc.string({ unit: fc.constantFrom('a', 'b', '.', 'x'), maxLength: 10 }), (pieces, text) => {
-        const pattern = pieces.join('').replaceAll('***', '**');
-        const parsed = parseGlob(pattern);
-        if (!parsed.ok) throw new Error(parsed.message);
-        expect([pattern, compileGlob(parsed.nodes, [0x2e])(text)]).toEqual([pattern, toRegExp(pattern).test(text)]);
-      }),
+      fc.property(
+        fc.array(piece, { maxLength: 6 }),
+        fc.string({ unit: fc.constantFrom('a', 'b', '.', 'x'), maxLength: 10 }),
+        (pieces, text) => {
+          const pattern = pieces.join('').replaceAll('***', '**');
+          const parsed = parseGlob(pattern);
+          if (!parsed.ok) throw new Error(parsed.message);
+          expect([pattern, compileGlob(parsed.nodes, [0x2e])(text)]).toEqual([pattern, toRegExp(pattern).test(text)]);
+        },
+      ),
       { numRuns: 2000 },
     );
   });

@@ -63,8 +63,7 @@ class Formatter {
 
   #directive(): string {
     const flags = noFlags();
-    this.#goodIndex = true;
-    this.#afterIndex = false;
+    this.#forgetIndex();
     this.#flags(flags);
     this.#index();
     const complaint = this.#width(flags) + this.#precision(flags);
@@ -79,6 +78,11 @@ class Formatter {
     if (arg === undefined) return `${complaint}%!${verb}(MISSING)`;
     this.#next++;
     return complaint + formatArgument(arg, verb, flags);
+  }
+
+  #forgetIndex(): void {
+    this.#goodIndex = true;
+    this.#afterIndex = false;
   }
 
   #flags(flags: Flags): void {

@@ -1,7 +1,27 @@
 /** Kinds of tokens, as messages name them. */
 export type GraphqlTokenKind =
-  | '<EOF>' | '<Invalid>' | '!' | '$' | '&' | '(' | ')' | '...' | ':' | '=' | '@' | '[' | ']' | '{' | '}' | '|'
-  | 'Name' | 'Int' | 'Float' | 'String' | 'BlockString' | 'Comment';
+  | '<EOF>'
+  | '<Invalid>'
+  | '!'
+  | '$'
+  | '&'
+  | '('
+  | ')'
+  | '...'
+  | ':'
+  | '='
+  | '@'
+  | '['
+  | ']'
+  | '{'
+  | '}'
+  | '|'
+  | 'Name'
+  | 'Int'
+  | 'Float'
+  | 'String'
+  | 'BlockString'
+  | 'Comment';
 
 /** A place in GraphQL text; lines and columns count from 1, columns count code points. */
 export interface GraphqlPosition {
@@ -19,7 +39,14 @@ export interface GraphqlToken {
 
 const PUNCTUATION = '!$&()=:@[]{}|';
 const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '"', '/': '/', '\\': '\\', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t',
+  '"': '"',
+  '/': '/',
+  '\\': '\\',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
 };
 
 /** Cuts GraphQL text into tokens, comments included, as the Go library gqlparser does. */
@@ -149,7 +176,9 @@ export class GraphqlLexer {
       } else {
         this.#at++;
         const shown = escape === 'u' ? `u${code}` : escape;
-        return this.#invalid(escape === '' ? 'Invalid character escape sequence.' : `Invalid character escape sequence: \\${shown}.`);
+        return this.#invalid(
+          escape === '' ? 'Invalid character escape sequence.' : `Invalid character escape sequence: \\${shown}.`,
+        );
       }
     }
   }
@@ -198,7 +227,10 @@ function hex4(char: string): string {
 function blockValue(raw: string): string {
   const lines = raw.split('\n');
   const isBlank = (line: string): boolean => /^[ \t]*$/.test(line);
-  const indents = lines.slice(1).filter((line) => !isBlank(line)).map((line) => /^[ \t]*/.exec(line)?.[0].length ?? 0);
+  const indents = lines
+    .slice(1)
+    .filter((line) => !isBlank(line))
+    .map((line) => /^[ \t]*/.exec(line)?.[0].length ?? 0);
   const common = indents.length === 0 ? 0 : Math.min(...indents);
   const trimmed = lines.map((line, index) => (index === 0 ? line : line.slice(common)));
   while (trimmed.length > 0 && isBlank(trimmed[0] ?? '')) trimmed.shift();

@@ -54,7 +54,18 @@ export function named(list: readonly GraphqlNode[], name: string): GraphqlNode |
 }
 
 /** Kinds of values, in the numbering of gqlparser. */
-export const VALUE_KINDS = ['Variable', 'Int', 'Float', 'String', 'Block', 'Boolean', 'Null', 'Enum', 'List', 'Object'] as const;
+export const VALUE_KINDS = [
+  'Variable',
+  'Int',
+  'Float',
+  'String',
+  'Block',
+  'Boolean',
+  'Null',
+  'Enum',
+  'List',
+  'Object',
+] as const;
 
 /** A kind of value. */
 export type ValueKind = (typeof VALUE_KINDS)[number];

@@ -40,7 +40,11 @@ export function checkOverlaps(document: GraphqlNode, report: Report): void {
 }
 
 /** The fields of a selection, those of its fragments included. */
-function collectFields(node: GraphqlNode, fragments: readonly GraphqlNode[], seen: Set<string>): readonly GraphqlNode[] {
+function collectFields(
+  node: GraphqlNode,
+  fragments: readonly GraphqlNode[],
+  seen: Set<string>,
+): readonly GraphqlNode[] {
   return nodesOf(node, 'SelectionSet').flatMap((selection): readonly GraphqlNode[] => {
     if (selection['Alias'] !== undefined) return [selection];
     // Different types may answer one name differently: such fields never meet.

@@ -106,7 +106,8 @@ export class GraphqlParser {
 
   /** Runs a nested reading; too deep nesting is a problem. */
   nested<T>(read: () => T): T {
-    if (++this.#depth > MAX_GRAPHQL_DEPTH) throw new GraphqlProblem('document is nested too deeply', this.peek().position);
+    if (++this.#depth > MAX_GRAPHQL_DEPTH)
+      throw new GraphqlProblem('document is nested too deeply', this.peek().position);
     const result = read();
     this.#depth--;
     return result;

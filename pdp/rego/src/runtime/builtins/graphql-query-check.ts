@@ -99,14 +99,20 @@ class Checker implements QueryVisitor {
     for (const argument of nodesOf(directive, 'Arguments')) {
       const argumentName = textOf(argument, 'Name');
       if (named(known, argumentName) !== undefined) continue;
-      const hint = suggest('Did you mean', argumentName, known.map((each) => textOf(each, 'Name')));
+      const hint = suggest(
+        'Did you mean',
+        argumentName,
+        known.map((each) => textOf(each, 'Name')),
+      );
       this.#report(directive, `Unknown argument "${argumentName}" on directive "@${name}".${hint}`);
     }
     this.#requiredArguments(directive, definition, `Directive "@${name}"`);
   };
 
   directives = (directives: readonly GraphqlNode[]): void => {
-    const once = directives.filter((each) => this.#schema.directives.get(textOf(each, 'Name'))?.['IsRepeatable'] !== true);
+    const once = directives.filter(
+      (each) => this.#schema.directives.get(textOf(each, 'Name'))?.['IsRepeatable'] !== true,
+    );
     reportRepeated(once, 'Name', (directive, name) => {
       this.#report(directive, `The directive "@${name}" can only be used once at this location.`);
     });
@@ -141,7 +147,11 @@ class Checker implements QueryVisitor {
     for (const argument of nodesOf(field, 'Arguments')) {
       const argumentName = textOf(argument, 'Name');
       if (parent === undefined || named(known, argumentName) !== undefined) continue;
-      const hint = suggest('Did you mean', argumentName, known.map((each) => textOf(each, 'Name')));
+      const hint = suggest(
+        'Did you mean',
+        argumentName,
+        known.map((each) => textOf(each, 'Name')),
+      );
       this.#report(field, `Unknown argument "${argumentName}" on field "${parent.name}.${name}".${hint}`);
     }
     this.#requiredArguments(field, definition, `Field "${name}"`);
@@ -159,13 +169,19 @@ class Checker implements QueryVisitor {
 
   #fieldHint(parent: GraphqlType, name: string): string {
     if (parent.kind === 'INTERFACE' || parent.kind === 'UNION') {
-      const types = (this.#schema.possibleTypes.get(parent.name) ?? []).filter((type) => named(type.fields, name) !== undefined);
+      const types = (this.#schema.possibleTypes.get(parent.name) ?? []).filter(
+        (type) => named(type.fields, name) !== undefined,
+      );
       if (types.length > 0) {
         return ` Did you mean to use an inline fragment on ${quotedList(types.map((type) => type.name).sort())}?`;
       }
     }
     if (parent.kind !== 'OBJECT' && parent.kind !== 'INTERFACE') return '';
-    return suggest('Did you mean', name, parent.fields.map((field) => textOf(field, 'Name')));
+    return suggest(
+      'Did you mean',
+      name,
+      parent.fields.map((field) => textOf(field, 'Name')),
+    );
   }
 
   inlineFragment = (fragment: GraphqlNode, parent: GraphqlType | undefined): void => {
@@ -230,13 +246,19 @@ class Checker implements QueryVisitor {
       }
       const type = this.#schema.types.get(typeName(nodeOf(definition, 'Type')));
       if (type !== undefined && !isInputType(type)) {
-        this.#report(definition, `Variable "$${variable}" cannot be non-input type "${typeText(nodeOf(definition, 'Type'))}".`);
+        this.#report(
+          definition,
+          `Variable "$${variable}" cannot be non-input type "${typeText(nodeOf(definition, 'Type'))}".`,
+        );
       }
     }
   }
 
   #subscription(operation: GraphqlNode): void {
-    const subject = textOf(operation, 'Name') === '' ? 'Anonymous Subscription' : `Subscription ${quoteText(textOf(operation, 'Name'))}`;
+    const subject =
+      textOf(operation, 'Name') === ''
+        ? 'Anonymous Subscription'
+        : `Subscription ${quoteText(textOf(operation, 'Name'))}`;
     const fields = new Map<string, GraphqlNode>();
     const collect = (node: GraphqlNode, seen: ReadonlySet<string>): void => {
       for (const selection of nodesOf(node, 'SelectionSet')) {

@@ -18,9 +18,25 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 const LOCATIONS: ReadonlySet<string> = new Set([
-  'QUERY', 'MUTATION', 'SUBSCRIPTION', 'FIELD', 'FRAGMENT_DEFINITION', 'FRAGMENT_SPREAD', 'INLINE_FRAGMENT',
-  'VARIABLE_DEFINITION', 'SCHEMA', 'SCALAR', 'OBJECT', 'FIELD_DEFINITION', 'ARGUMENT_DEFINITION', 'INTERFACE',
-  'UNION', 'ENUM', 'ENUM_VALUE', 'INPUT_OBJECT', 'INPUT_FIELD_DEFINITION',
+  'QUERY',
+  'MUTATION',
+  'SUBSCRIPTION',
+  'FIELD',
+  'FRAGMENT_DEFINITION',
+  'FRAGMENT_SPREAD',
+  'INLINE_FRAGMENT',
+  'VARIABLE_DEFINITION',
+  'SCHEMA',
+  'SCALAR',
+  'OBJECT',
+  'FIELD_DEFINITION',
+  'ARGUMENT_DEFINITION',
+  'INTERFACE',
+  'UNION',
+  'ENUM',
+  'ENUM_VALUE',
+  'INPUT_OBJECT',
+  'INPUT_FIELD_DEFINITION',
 ]);
 
 interface Description {
@@ -144,7 +160,9 @@ class SchemaParser {
       members['EnumValues'] = list;
     } else if (word !== 'scalar') {
       const isInput = word === 'input';
-      members['EndOfDefinitionComment'] = parser.some('{', '}', () => list.push(isInput ? this.#input() : this.#field()));
+      members['EndOfDefinitionComment'] = parser.some('{', '}', () =>
+        list.push(isInput ? this.#input() : this.#field()),
+      );
       members['Fields'] = list;
     }
     return makeNode(position, members);

@@ -70,7 +70,14 @@ function problem(node: GraphqlNode, message: string): GraphqlProblem {
   return new GraphqlProblem(message, positionOf(node));
 }
 
-const BUILT_IN_DIRECTIVES: ReadonlySet<string> = new Set(['include', 'skip', 'deprecated', 'specifiedBy', 'defer', 'oneOf']);
+const BUILT_IN_DIRECTIVES: ReadonlySet<string> = new Set([
+  'include',
+  'skip',
+  'deprecated',
+  'specifiedBy',
+  'defer',
+  'oneOf',
+]);
 
 class SchemaBuilder {
   readonly #documents: readonly GraphqlNode[];
@@ -164,7 +171,10 @@ class SchemaBuilder {
         const operation = textOf(entry, 'Operation');
         const type = this.#types.get(textOf(entry, 'Type'));
         if (type === undefined) {
-          throw problem(entry, `Schema root ${operation} refers to a type ${textOf(entry, 'Type')} that does not exist.`);
+          throw problem(
+            entry,
+            `Schema root ${operation} refers to a type ${textOf(entry, 'Type')} that does not exist.`,
+          );
         }
         this.#roots[operation] = type;
       }
@@ -201,7 +211,11 @@ class SchemaBuilder {
       this.#checkName(field);
       this.#checkReference(nodeOf(field, 'Type'));
       this.#checkArguments(nodesOf(field, 'Arguments'), undefined);
-      this.#checkDirectives(nodesOf(field, 'Directives'), isInput ? 'INPUT_FIELD_DEFINITION' : 'FIELD_DEFINITION', true);
+      this.#checkDirectives(
+        nodesOf(field, 'Directives'),
+        isInput ? 'INPUT_FIELD_DEFINITION' : 'FIELD_DEFINITION',
+        true,
+      );
     }
     for (const member of type.members) {
       const target = this.#types.get(member);
@@ -248,7 +262,10 @@ class SchemaBuilder {
         for (const field of type.fields) {
           const target = this.#types.get(typeName(nodeOf(field, 'Type')));
           if (target !== undefined && !isInputType(target)) {
-            throw problem(field, `${target.kind} ${textOf(field, 'Name')}: field must be one of SCALAR, ENUM, INPUT_OBJECT.`);
+            throw problem(
+              field,
+              `${target.kind} ${textOf(field, 'Name')}: field must be one of SCALAR, ENUM, INPUT_OBJECT.`,
+            );
           }
         }
         return;
@@ -267,7 +284,8 @@ class SchemaBuilder {
       });
     };
     const field = repeated(type.fields);
-    if (field !== undefined) throw problem(field, `Field ${type.name}.${textOf(field, 'Name')} can only be defined once.`);
+    if (field !== undefined)
+      throw problem(field, `Field ${type.name}.${textOf(field, 'Name')} can only be defined once.`);
     const value = repeated(type.enumValues);
     if (value !== undefined) {
       throw problem(value, `Enum value ${type.name}.${textOf(value, 'Name')} can only be defined once.`);
@@ -359,7 +377,10 @@ class SchemaBuilder {
     for (const transitive of target.interfaces) {
       if (type.interfaces.includes(transitive)) continue;
       if (transitive === type.name) {
-        throw problem(type.node, `Type ${type.name} cannot implement ${name} because it would create a circular reference.`);
+        throw problem(
+          type.node,
+          `Type ${type.name} cannot implement ${name} because it would create a circular reference.`,
+        );
       }
       throw problem(type.node, `Type ${type.name} must implement ${transitive} because it is implemented by ${name}.`);
     }

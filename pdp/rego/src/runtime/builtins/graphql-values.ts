@@ -76,13 +76,20 @@ function checkObject(value: GraphqlNode, type: GraphqlType, report: Report): voi
     if (children.length !== 1) report(value, `OneOf Input Object "${type.name}" must specify exactly one key.`);
     else if (only === undefined || valueKind(only) === 'Null') {
       const first = type.fields[0];
-      report(only ?? value, `Field "${type.name}.${first === undefined ? '' : textOf(first, 'Name')}" must be non-null.`);
+      report(
+        only ?? value,
+        `Field "${type.name}.${first === undefined ? '' : textOf(first, 'Name')}" must be non-null.`,
+      );
     }
   }
   for (const child of children) {
     const name = textOf(child, 'Name');
     if (named(type.fields, name) !== undefined) continue;
-    const hint = suggest('Did you mean', name, type.fields.map((field) => textOf(field, 'Name')));
+    const hint = suggest(
+      'Did you mean',
+      name,
+      type.fields.map((field) => textOf(field, 'Name')),
+    );
     report(child, `Field "${name}" is not defined by type "${type.name}".${hint}`);
   }
 }

@@ -7,9 +7,9 @@ export const MAX_GRAPH_PATHS = 1_000_000;
 
 /** Walking documents and graphs. */
 export const graphs: BuiltinFamily = {
-  walk: (_ctx, value) => {
+  walk: (ctx, value) => {
     const found: Value[] = [];
-    walk(value, [], found);
+    walk(ctx, value, [], found);
     return found;
   },
   'graph.reachable': (ctx, value, initial) => {
@@ -20,6 +20,7 @@ export const graphs: BuiltinFamily = {
     const reached = new RegoSet();
     const queue = [...start];
     for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+      ctx.spend?.(1);
       if (reached.has(node)) continue;
       const edges = getIndex(graph, node);
       if (edges === undefined) continue;
@@ -38,15 +39,17 @@ export const graphs: BuiltinFamily = {
 };
 
 /** Appends a [path, value] pair for the value itself and everything below, parents first, in Rego order. */
-function walk(value: Value, path: readonly Value[], found: Value[]): void {
+function walk(ctx: BuiltinContext, value: Value, path: readonly Value[], found: Value[]): void {
+  // Every path is a copy of the one before.
+  ctx.spend?.(1 + path.length);
   found.push([path, value]);
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) walk(value[index], [...path, index], found);
+    for (let index = 0; index < value.length; index++) walk(ctx, value[index], [...path, index], found);
   } else if (value instanceof RegoSet) {
-    for (const member of value.values()) walk(member, [...path, member], found);
+    for (const member of value.values()) walk(ctx, member, [...path, member], found);
   } else if (isObject(value)) {
-    for (const [key, member] of entriesOf(value)) walk(member, [...path, key], found);
+    for (const [key, member] of entriesOf(value)) walk(ctx, member, [...path, key], found);
   }
 }
 
@@ -54,6 +57,7 @@ function findPaths(ctx: BuiltinContext, graph: ObjectValue, start: readonly Valu
   const paths = new RegoSet();
   const visited = new RegoSet();
   const extend = (node: Value, path: readonly Value[], onPath: RegoSet): boolean => {
+    ctx.spend?.(1 + path.length);
     const edges = getIndex(graph, node);
     if (edges === undefined) {
       // A neighbour that is no node of the graph ends the path before itself.

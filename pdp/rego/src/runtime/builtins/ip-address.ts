@@ -40,7 +40,9 @@ export function parseNetwork(text: string): Network | undefined {
   if (prefix > address.bits) return undefined;
   const base = maskAddress(address.value, address.bits, prefix);
   const plain = unmapAddress({ value: base, bits: address.bits });
-  return plain.bits === address.bits ? { base, bits: address.bits, prefix } : { base: plain.value, bits: 32, prefix: prefix - 96 };
+  return plain.bits === address.bits
+    ? { base, bits: address.bits, prefix }
+    : { base: plain.value, bits: 32, prefix: prefix - 96 };
 }
 
 /** First and last address of a network. */

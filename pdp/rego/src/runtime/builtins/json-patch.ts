@@ -94,7 +94,9 @@ function find(document: Value | undefined, path: readonly Value[]): Patched {
     if ('problem' in step) return step;
     current = step.value;
   }
-  return current === undefined ? { problem: 'nil value encountered where composite value was expected' } : { value: current };
+  return current === undefined
+    ? { problem: 'nil value encountered where composite value was expected' }
+    : { value: current };
 }
 
 /** The part at a key that must be there. */

@@ -1,4 +1,11 @@
-import { createPrivateKey, createPublicKey, createSecretKey, X509Certificate, type JsonWebKeyInput, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  X509Certificate,
+  type JsonWebKeyInput,
+  type KeyObject,
+} from 'node:crypto';
 import { parseJson } from '../json.ts';
 import { getMember, isPlainObject, type PlainObject, type Value } from '../value.ts';
 import { BoundedCache } from './bounded-cache.ts';
@@ -6,8 +13,19 @@ import { decodePem } from './pem.ts';
 
 /** Names of the JWS algorithms that tokens may use. */
 export const JWS_ALGORITHMS: ReadonlySet<string> = new Set([
-  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512',
-  'ES256', 'ES384', 'ES512', 'HS256', 'HS384', 'HS512', 'EdDSA',
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'HS256',
+  'HS384',
+  'HS512',
+  'EdDSA',
 ]);
 
 /** A key to verify with; `alg` and `kid` are empty where the source does not say. */
@@ -80,8 +98,7 @@ export function readSigningKey(text: string): Attempt<KeyObject> {
 }
 
 /** Something that could be computed, or why not. */
-export type Attempt<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
+export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
 
 function parseJwks(text: string): Attempt<readonly PlainObject[]> {
   const parsed = parseJson(text);

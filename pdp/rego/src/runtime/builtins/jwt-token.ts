@@ -64,7 +64,10 @@ export function parseObject(text: string): Attempt<PlainObject> {
   const parsed = parseJson(text);
   if (!parsed.ok) {
     const { message } = parsed.problem;
-    return { ok: false, message: `invalid JSON: ${message === 'unexpected end of JSON input' ? 'unexpected EOF' : message}` };
+    return {
+      ok: false,
+      message: `invalid JSON: ${message === 'unexpected end of JSON input' ? 'unexpected EOF' : message}`,
+    };
   }
   if (isPlainObject(parsed.value)) return { ok: true, value: parsed.value };
   return { ok: false, message: 'decoded JSON type was not an Object' };

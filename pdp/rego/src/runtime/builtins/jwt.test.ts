@@ -14,8 +14,9 @@ const sign = (header: Value, payload: Value, key: Value): string => {
   return String(result.value);
 };
 
-const pem = (pair: { readonly publicKey: { export: (o: { type: 'spki'; format: 'pem' }) => string | Buffer } }): string =>
-  String(pair.publicKey.export({ type: 'spki', format: 'pem' }));
+const pem = (pair: {
+  readonly publicKey: { export: (o: { type: 'spki'; format: 'pem' }) => string | Buffer };
+}): string => String(pair.publicKey.export({ type: 'spki', format: 'pem' }));
 
 describe('every algorithm verifies what it signed, and nothing else', () => {
   test.each([
@@ -62,7 +63,10 @@ test('a key set picks the key by its id', () => {
 
 describe('claims', () => {
   const verify = (payload: Value, constraints: Record<string, Value>): Value => {
-    const result = callBuiltin('io.jwt.decode_verify', sign({ alg: 'HS256' }, payload, oct), { secret: 'secret', ...constraints });
+    const result = callBuiltin('io.jwt.decode_verify', sign({ alg: 'HS256' }, payload, oct), {
+      secret: 'secret',
+      ...constraints,
+    });
     return 'value' in result ? (result.value as readonly Value[])[0] : result.error;
   };
 

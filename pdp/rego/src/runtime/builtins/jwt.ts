@@ -6,15 +6,22 @@ import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { formatFloat } from './go-float.ts';
 import { signJws, verifyJws } from './jws.ts';
 import { findVerificationKeys, JWS_ALGORITHMS, readSigningKey, type VerificationKey } from './jwt-keys.ts';
-import { decodeHeader, decodePart, decodePayload, parseObject, readHeader, splitToken, type TokenParts } from './jwt-token.ts';
+import {
+  decodeHeader,
+  decodePart,
+  decodePayload,
+  parseObject,
+  readHeader,
+  splitToken,
+  type TokenParts,
+} from './jwt-token.ts';
 import { builtinError, objectOperand, typeError } from './operands.ts';
 
 /** JSON Web Tokens: decoding, verifying (RFC 7515, 7518, 7519) and signing. */
 export const jwt: BuiltinFamily = {
   'io.jwt.decode': (ctx, token) => decode(ctx, token),
   'io.jwt.decode_verify': (ctx, token, constraints) => decodeVerify(ctx, token, constraints),
-  'io.jwt.encode_sign': (ctx, headers, payload, key) =>
-    encodeSign(ctx, goJson(headers), goJson(payload), goJson(key)),
+  'io.jwt.encode_sign': (ctx, headers, payload, key) => encodeSign(ctx, goJson(headers), goJson(payload), goJson(key)),
   'io.jwt.encode_sign_raw': (ctx, headers, payload, key) => {
     if (typeof key !== 'string') return typeError(ctx, 3, key, 'string');
     if (typeof headers !== 'string') return typeError(ctx, 1, headers, 'string');
@@ -228,4 +235,3 @@ function isFor(audience: Value, wanted: string): boolean {
   if (typeof audience === 'string') return audience === wanted;
   return Array.isArray(audience) && (audience as readonly Value[]).includes(wanted);
 }
-

@@ -40,4 +40,3 @@ function partText(part: Value): string {
 function outsideRule(ctx: BuiltinContext, name: string): undefined {
   return builtinError(ctx, `the ${name} function must only be called within the scope of a rule`);
 }
-

@@ -30,6 +30,7 @@ export const networks: BuiltinFamily = {
     if (last - first >= BigInt(MAX_EXPANDED_ADDRESSES)) {
       return builtinError(ctx, `network has more than ${String(MAX_EXPANDED_ADDRESSES)} addresses`);
     }
+    ctx.spend?.(Number(last - first) + 1);
     const result = new RegoSet();
     for (let value = first; value <= last; value++) result.add(addressText({ value, bits: network.bits }));
     return result;

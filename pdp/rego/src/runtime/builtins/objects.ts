@@ -20,7 +20,8 @@ import { arrayOperand, elementError, objectOperand, typeError } from './operands
 /** Built-ins on objects. */
 export const objects: BuiltinFamily = {
   'object.get': (ctx, object, path, fallback) => {
-    if (typeof path === 'string' && isPlainObject(object)) return getMember(object, path) ?? nullOr(object, path, fallback);
+    if (typeof path === 'string' && isPlainObject(object))
+      return getMember(object, path) ?? nullOr(object, path, fallback);
     if (!isObject(object)) return typeError(ctx, 1, object, 'object');
     if (!Array.isArray(path)) return getIndex(object, path) ?? nullOr(object, path, fallback);
     let current: Value | undefined = object;
@@ -55,10 +56,7 @@ export const objects: BuiltinFamily = {
   'object.subset': (ctx, whole, part) => {
     const answer = isSubset(whole, part);
     if (answer !== undefined) return answer;
-    return ctx.fail(
-      'eval_type_error',
-      () => 'both arguments object.subset must be of the same type or array and set',
-    );
+    return ctx.fail('eval_type_error', () => 'both arguments object.subset must be of the same type or array and set');
   },
 };
 

@@ -13,7 +13,12 @@ export function operandError(ctx: BuiltinContext, position: number, problem: str
 }
 
 /** Fails because an operand has none of the expected types. */
-export function typeError(ctx: BuiltinContext, position: number, got: Value, ...expected: readonly string[]): undefined {
+export function typeError(
+  ctx: BuiltinContext,
+  position: number,
+  got: Value,
+  ...expected: readonly string[]
+): undefined {
   return ctx.fail('eval_type_error', () => {
     const wanted = expected.length === 1 ? (expected[0] ?? '') : `one of {${expected.join(', ')}}`;
     return `operand ${String(position)} must be ${wanted} but got ${typeOf(got)}`;

@@ -6,22 +6,38 @@ export interface PemBlock {
   readonly rest: string;
 }
 
-const BLOCK = /(?:^|\n)-----BEGIN ([^\n]*?)-----[ \t\r]*\n([\s\S]*?)-----END ([^\n]*?)-----[ \t\r]*(?:\n|$)/;
+const BEGIN = /(?:^|\n)-----BEGIN ([^\n]*?)-----[ \t\r]*\n/g;
+const END = /-----END ([^\n]*?)-----[ \t\r]*(?:\n|$)/g;
 
 /** The first PEM block of a text, as Go's encoding/pem finds it; undefined if there is none. */
 export function decodePem(text: string): PemBlock | undefined {
-  const match = BLOCK.exec(text);
-  if (match === null) return undefined;
-  const [whole, type = '', body = '', end] = match;
-  const rest = text.slice(match.index + whole.length);
-  if (end !== type) return decodePem(rest);
+  for (let at = 0; ;) {
+    BEGIN.lastIndex = at;
+    const begin = BEGIN.exec(text);
+    if (begin === null) return undefined;
+    const start = BEGIN.lastIndex;
+    END.lastIndex = start;
+    const end = END.exec(text);
+    // Without an end line behind it no later block has one either.
+    if (end === null) return undefined;
+    at = END.lastIndex;
+    const type = begin[1] ?? '';
+    const bytes = type === end[1] ? decodeBody(text.slice(start, end.index)) : undefined;
+    if (bytes !== undefined) return { type, bytes, rest: text.slice(at) };
+  }
+}
+
+function decodeBody(body: string): Buffer | undefined {
   const encoded = body.replace(/^(?:[^\n:]+:[^\n]*\n)+/, '').replace(/\s/g, '');
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(encoded) || encoded.length % 4 !== 0) return decodePem(rest);
-  return { type, bytes: Buffer.from(encoded, 'base64'), rest };
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(encoded) || encoded.length % 4 !== 0) return undefined;
+  return Buffer.from(encoded, 'base64');
 }
 
 /** DER bytes as a PEM text. */
 export function encodePem(type: string, bytes: Uint8Array): string {
-  const lines = Buffer.from(bytes).toString('base64').match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(bytes)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${type}-----\n${lines.join('\n')}\n-----END ${type}-----\n`;
 }

@@ -6,8 +6,5 @@ export function multiplyDecimal(a: RegoNumeric, b: RegoNumeric): readonly [bigin
   const first = parseDecimal(numberText(a));
   const second = parseDecimal(numberText(b));
   const scale = Math.min(first.exponent, second.exponent, 0);
-  return [
-    first.digits * 10n ** BigInt(first.exponent - scale),
-    second.digits * 10n ** BigInt(second.exponent - scale),
-  ];
+  return [first.digits * 10n ** BigInt(first.exponent - scale), second.digits * 10n ** BigInt(second.exponent - scale)];
 }

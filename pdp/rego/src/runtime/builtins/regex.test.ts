@@ -16,7 +16,14 @@ test.each<[string, readonly Value[], Value]>([
   ['regex.split', ['', 'ab'], ['a', 'b']],
   ['regex.find_n', ['a+', 'aabaaa', -1], ['aa', 'aaa']],
   ['regex.find_n', ['a*', 'baa', -1], ['', 'aa']],
-  ['regex.find_all_string_submatch_n', ['(a)(b)?', 'aba', 2], [['ab', 'a', 'b'], ['a', 'a', '']]],
+  [
+    'regex.find_all_string_submatch_n',
+    ['(a)(b)?', 'aba', 2],
+    [
+      ['ab', 'a', 'b'],
+      ['a', 'a', ''],
+    ],
+  ],
   ['regex.replace', ['foo bar', '(?P<first>\\w+) (\\w+)', '$2 ${first}$$'], 'bar foo$'],
   ['regex.replace', ['abc', 'b', '$1x'], 'ac'],
   ['regex.template_match', ['urn:<[a-z]+>:x', 'urn:abc:x', '<', '>'], true],
@@ -30,19 +37,33 @@ test.each<[string, readonly Value[], string]>([
   ['regex.match', ['a(b', 'a'], 'eval_builtin_error: error parsing regexp: missing closing ): `a(b`'],
   ['regex.match', ['\\', 'a'], 'eval_builtin_error: error parsing regexp: trailing backslash at end of expression: ``'],
   ['regex.template_match', ['{a', 'a', '{', '}'], 'eval_builtin_error: unbalanced braces in "{a"'],
-  ['regex.template_match', ['a', 'a', '<<', '>'], 'eval_builtin_error: start delimiter has to be exactly one character long but is 2 long'],
-  ['regex.globs_match', ['x]', 'a'], "eval_builtin_error: input:x], pos:2, set-close ']' with no preceding '[': the input provided is invalid"],
+  [
+    'regex.template_match',
+    ['a', 'a', '<<', '>'],
+    'eval_builtin_error: start delimiter has to be exactly one character long but is 2 long',
+  ],
+  [
+    'regex.globs_match',
+    ['x]', 'a'],
+    "eval_builtin_error: input:x], pos:2, set-close ']' with no preceding '[': the input provided is invalid",
+  ],
 ])('%s(%j) fails with %s', (name, args, message) => {
   expect(callBuiltin(name, ...args)).toEqual({ error: message });
 });
 
-test.each(['^(a+)+$', '^a*a*b$', 'a.*b.*c', '^.*a[a-z]+$', '(a|b)*c', '^a*a+$', 'x+x+y'])('%s is not left to the native engine', (pattern) => {
-  expect(compileNative(pattern)).toBeUndefined();
-});
+test.each(['^(a+)+$', '^a*a*b$', 'a.*b.*c', '^.*a[a-z]+$', '(a|b)*c', '^a*a+$', 'x+x+y'])(
+  '%s is not left to the native engine',
+  (pattern) => {
+    expect(compileNative(pattern)).toBeUndefined();
+  },
+);
 
-test.each(['^[a-z]+:[0-9]+$', '^mrn:iam:.*$', '^\\w+$', 'plain', '^a[.-]b?$'])('%s runs on the native engine', (pattern) => {
-  expect(compileNative(pattern)).toBeDefined();
-});
+test.each(['^[a-z]+:[0-9]+$', '^mrn:iam:.*$', '^\\w+$', 'plain', '^a[.-]b?$'])(
+  '%s runs on the native engine',
+  (pattern) => {
+    expect(compileNative(pattern)).toBeDefined();
+  },
+);
 
 describe('the native engine', () => {
   const atom = fc.constantFrom('a', 'b', '.', '[a-c]', '[^a]', '\\d', '\\w', '\\.', '\\s', ':', 'é');
@@ -50,11 +71,17 @@ describe('the native engine', () => {
 
   test('answers as re2js does, wherever it is used', () => {
     fc.assert(
-      fc.property(fc.array(item, { maxLength: 5 }), fc.constantFrom('', '$'), fc.string({ unit: fc.constantFrom('a', 'b', '.', ':', '1', '\n', 'é', '😀', '\u2028'), maxLength: 8 }), (items, end, text) => {
-        const pattern = `^${items.join('')}${end}`;
-        const native = compileNative(pattern);
-        if (native !== undefined) expect([pattern, native(text)]).toEqual([pattern, RE2JS.compile(pattern).test(text)]);
-      }),
+      fc.property(
+        fc.array(item, { maxLength: 5 }),
+        fc.constantFrom('', '$'),
+        fc.string({ unit: fc.constantFrom('a', 'b', '.', ':', '1', '\n', 'é', '😀', '\u2028'), maxLength: 8 }),
+        (items, end, text) => {
+          const pattern = `^${items.join('')}${end}`;
+          const native = compileNative(pattern);
+          if (native !== undefined)
+            expect([pattern, native(text)]).toEqual([pattern, RE2JS.compile(pattern).test(text)]);
+        },
+      ),
       { numRuns: 3000 },
     );
   });

@@ -15,6 +15,7 @@ import { jsonPatch } from './json-patch.ts';
 import { jsonPaths } from './json-paths.ts';
 import { jwt } from './jwt.ts';
 import { messages } from './messages.ts';
+import { modules } from './modules.ts';
 import { networks } from './networks.ts';
 import { objects } from './objects.ts';
 import { regex } from './regex.ts';
@@ -50,6 +51,7 @@ const families: readonly BuiltinFamily[] = [
   jsonPaths,
   jwt,
   messages,
+  modules,
   networks,
   objects,
   regex,

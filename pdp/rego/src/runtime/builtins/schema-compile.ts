@@ -332,19 +332,14 @@ function readLimit(
   exclusiveKey: 'exclusiveMinimum' | 'exclusiveMaximum',
 ): void {
   const limit = getMember(document, key);
-  if (limit !== undefined) {
-    if (!isNumber(limit)) throw new SchemaProblem(`${key} must be of a Number`);
-    schema[key] = limit;
-  }
-  const exclusive = getMember(document, exclusiveKey);
-  if (exclusive === undefined) return;
+  if (limit !== undefined && !isNumber(limit)) throw new SchemaProblem(`${key} must be of a Number`);
+  const exclusive = getMember(document, exclusiveKey) ?? false;
   if (isNumber(exclusive)) schema[exclusiveKey] = exclusive;
   else if (typeof exclusive !== 'boolean') throw invalidType('boolean/number', exclusiveKey);
-  else if (limit === undefined) throw new SchemaProblem(`${exclusiveKey} cannot be used without ${key}`);
-  else if (exclusive) {
-    schema[exclusiveKey] = limit as RegoNumeric;
-    delete schema[key];
+  else if (exclusive && limit === undefined) {
+    throw new SchemaProblem(`${exclusiveKey} cannot be used without ${key}`);
   }
+  if (limit !== undefined) schema[exclusive === true ? exclusiveKey : key] = limit;
 }
 
 function readStrings(schema: Schema, document: PlainObject): void {
@@ -369,7 +364,10 @@ function readCounts(schema: Schema, document: PlainObject): void {
     if (integer < 0n) throw new SchemaProblem(`${key} must be greater than or equal to 0`);
     schema[key] = Number(integer);
   }
-  for (const [low, high] of [['minLength', 'maxLength'], ['minProperties', 'maxProperties']] as const) {
+  for (const [low, high] of [
+    ['minLength', 'maxLength'],
+    ['minProperties', 'maxProperties'],
+  ] as const) {
     const minimum = schema[low];
     const maximum = schema[high];
     if (minimum !== undefined && maximum !== undefined && minimum > maximum) {
@@ -395,4 +393,3 @@ function readValues(schema: Schema, document: PlainObject): void {
   if (new Set(values).size !== values.length) throw new SchemaProblem('enum items must be unique');
   schema.enum = values;
 }
-

@@ -71,7 +71,11 @@ function validate(schema: Schema, value: Value, result: Result, field: string, d
     return;
   }
   const type = jsonType(value);
-  if (schema.types.length > 0 && !schema.types.includes(type) && !(type === 'integer' && schema.types.includes('number'))) {
+  if (
+    schema.types.length > 0 &&
+    !schema.types.includes(type) &&
+    !(type === 'integer' && schema.types.includes('number'))
+  ) {
     const expected = schema.types.length > 1 ? `[${schema.types.join(',')}]` : (schema.types[0] ?? '');
     result.add('invalid_type', field, `Invalid type. Expected: ${expected}, given: ${type}`);
     return;

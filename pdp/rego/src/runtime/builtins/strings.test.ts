@@ -31,7 +31,14 @@ test.each<[string, readonly Value[], Value]>([
   ['strings.reverse', ['a😀b'], 'b😀a'],
   ['strings.count', ['cheese', 'e'], 3],
   ['strings.count', ['abc', ''], 4],
-  ['strings.any_prefix_match', [['abc', 'x'], ['q', 'ab']], true],
+  [
+    'strings.any_prefix_match',
+    [
+      ['abc', 'x'],
+      ['q', 'ab'],
+    ],
+    true,
+  ],
   ['strings.any_suffix_match', ['abc', ['bc']], true],
   ['format_int', [255, 16], 'ff'],
   ['format_int', [-15.9, 16], '-f'],
@@ -57,7 +64,11 @@ test.each<[string, readonly Value[], string]>([
   ['substring', ['a', -1, 1], 'eval_builtin_error: negative offset'],
   ['substring', ['a', 0.5, 1], 'eval_type_error: operand 2 must be integer number but got floating-point number'],
   ['format_int', [1, 3], 'eval_type_error: operand 2 must be one of {2, 8, 10, 16}'],
-  ['strings.replace_n', [new RegoObject([[1, 'a']]), 'a'], 'eval_type_error: operand 1 non-string key found in pattern object'],
+  [
+    'strings.replace_n',
+    [new RegoObject([[1, 'a']]), 'a'],
+    'eval_type_error: operand 1 non-string key found in pattern object',
+  ],
 ])('%s(%j) fails with %s', (name, args, message) => {
   expect(callBuiltin(name, ...args)).toEqual({ error: message });
 });

@@ -96,7 +96,9 @@ export const strings: BuiltinFamily = {
   trim_suffix: (ctx, text, suffix) =>
     trimWith(ctx, text, suffix, (s, part) => (s.endsWith(part) ? s.slice(0, s.length - part.length) : s)),
   trim_space: (ctx, text) =>
-    typeof text === 'string' ? text.replace(LEADING_SPACE, '').replace(TRAILING_SPACE, '') : typeError(ctx, 1, text, 'string'),
+    typeof text === 'string'
+      ? text.replace(LEADING_SPACE, '').replace(TRAILING_SPACE, '')
+      : typeError(ctx, 1, text, 'string'),
   'strings.reverse': (ctx, text) =>
     typeof text === 'string' ? Array.from(text).reverse().join('') : typeError(ctx, 1, text, 'string'),
   'strings.count': (ctx, text, part) => {
@@ -233,4 +235,3 @@ function anyPrefix(texts: readonly string[], prefixes: readonly string[]): boole
 function reverseUnits(text: string): string {
   return text.split('').reverse().join('');
 }
-

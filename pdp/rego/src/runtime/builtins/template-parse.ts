@@ -36,8 +36,24 @@ export interface Template {
 
 /** Names of the functions that templates can call. */
 export const TEMPLATE_FUNCTIONS: ReadonlySet<string> = new Set([
-  'and', 'or', 'not', 'len', 'index', 'slice', 'print', 'printf', 'println', 'html', 'js', 'urlquery',
-  'eq', 'ne', 'lt', 'le', 'gt', 'ge',
+  'and',
+  'or',
+  'not',
+  'len',
+  'index',
+  'slice',
+  'print',
+  'printf',
+  'println',
+  'html',
+  'js',
+  'urlquery',
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
 ]);
 
 /** Why a template cannot be parsed. */
@@ -87,7 +103,8 @@ function splitActions(source: string): readonly Piece[] {
 
 /** Where `}}` stands outside of quotes and comments. */
 function findClose(text: string): number {
-  const match = /^(?:\s*\/\*[\s\S]*?\*\/|"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\\n]|\\.)*'|(?!\}\})[\s\S])*?(?=\}\})/.exec(text);
+  const match =
+    /^(?:\s*\/\*[\s\S]*?\*\/|"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\\n]|\\.)*'|(?!\}\})[\s\S])*?(?=\}\})/.exec(text);
   return match === null ? -1 : match[0].length;
 }
 
@@ -156,7 +173,12 @@ class TemplateParser {
     if (end === 'end') return { kind, pipeline, body, otherwise: [] };
     const chained = /^else\s+(if|with)\b\s*([\s\S]*)$/.exec(end);
     if (chained !== null) {
-      return { kind, pipeline, body, otherwise: [this.#control(chained[1] === 'if' ? 'if' : 'with', chained[2] ?? '')] };
+      return {
+        kind,
+        pipeline,
+        body,
+        otherwise: [this.#control(chained[1] === 'if' ? 'if' : 'with', chained[2] ?? '')],
+      };
     }
     const { nodes: otherwise, end: last } = this.#list();
     if (last !== 'end') throw this.#problem('expected end; found {{else}}');
@@ -214,7 +236,8 @@ class PipelineReader {
 
   read(): TemplatePipeline {
     const pipeline = this.#pipeline();
-    if (this.#at < this.#tokens.length) throw this.#problem(`unexpected ${JSON.stringify(this.#tokens[this.#at])} in operand`);
+    if (this.#at < this.#tokens.length)
+      throw this.#problem(`unexpected ${JSON.stringify(this.#tokens[this.#at])} in operand`);
     return pipeline;
   }
 
@@ -283,9 +306,12 @@ const ESCAPES: Readonly<Record<string, string>> = { a: '\u0007', b: '\b', f: '\f
 function unquote(token: string): string {
   const inner = token.slice(1, -1);
   if (token.startsWith('`')) return inner;
-  return inner.replace(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))/g, (_whole, ...groups: string[]) => {
-    const [x, u, wide, char = ''] = groups;
-    const code = x ?? u ?? wide;
-    return code === undefined ? (ESCAPES[char] ?? char) : String.fromCodePoint(Number.parseInt(code, 16));
-  });
+  return inner.replace(
+    /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))/g,
+    (_whole, ...groups: string[]) => {
+      const [x, u, wide, char = ''] = groups;
+      const code = x ?? u ?? wide;
+      return code === undefined ? (ESCAPES[char] ?? char) : String.fromCodePoint(Number.parseInt(code, 16));
+    },
+  );
 }

@@ -2,7 +2,13 @@ import { compareNumbers, isNumber, numberText, RegoNumber } from '../number.ts';
 import { stringify } from '../json.ts';
 import { equals, getMember, isPlainObject, objectKeys, compareStrings, type Value } from '../value.ts';
 import { goFormat, type FormatArgument } from './go-format.ts';
-import { TemplateProblem, type Template, type TemplateNode, type TemplateOperand, type TemplatePipeline } from './template-parse.ts';
+import {
+  TemplateProblem,
+  type Template,
+  type TemplateNode,
+  type TemplateOperand,
+  type TemplatePipeline,
+} from './template-parse.ts';
 import { utf8Length } from './utf8.ts';
 
 /** Longest text that a template makes, in UTF-16 units. */
@@ -102,7 +108,12 @@ class Runner {
     }
   }
 
-  #range(node: TemplateNode & { readonly kind: 'if' | 'range' | 'with' }, dot: Value | undefined, scope: Scope, depth: number): Signal {
+  #range(
+    node: TemplateNode & { readonly kind: 'if' | 'range' | 'with' },
+    dot: Value | undefined,
+    scope: Scope,
+    depth: number,
+  ): Signal {
     const value = this.#commands(node.pipeline, dot, scope);
     const entries = entriesOf(value);
     if (entries.length === 0) return this.run(node.otherwise, dot, new Scope(scope), depth + 1);
@@ -238,7 +249,10 @@ function displayed(value: Value | undefined): string {
   if (typeof value === 'string') return value;
   if (isNumber(value)) return numberText(value);
   if (Array.isArray(value)) return `[${(value as readonly Value[]).map(displayed).join(' ')}]`;
-  if (isPlainObject(value)) return `map[${objectKeys(value).map((key) => `${key}:${displayed(value[key])}`).join(' ')}]`;
+  if (isPlainObject(value))
+    return `map[${objectKeys(value)
+      .map((key) => `${key}:${displayed(value[key])}`)
+      .join(' ')}]`;
   return stringify(value);
 }
 
@@ -260,9 +274,18 @@ function callFunction(name: string, args: readonly (Value | undefined)[]): Value
     case 'printf':
       return goFormat(String(first), args.slice(1).map(formatArgument));
     case 'html':
-      return args.map(printed).join('').replace(/[&<>"']/g, (char) => `&#${String(char.charCodeAt(0))};`).replaceAll('&#38;', '&amp;').replaceAll('&#60;', '&lt;').replaceAll('&#62;', '&gt;');
+      return args
+        .map(printed)
+        .join('')
+        .replace(/[&<>"']/g, (char) => `&#${String(char.charCodeAt(0))};`)
+        .replaceAll('&#38;', '&amp;')
+        .replaceAll('&#60;', '&lt;')
+        .replaceAll('&#62;', '&gt;');
     case 'js':
-      return args.map(printed).join('').replace(/[\\'"<>&=\n\r\t]/g, escapeScript);
+      return args
+        .map(printed)
+        .join('')
+        .replace(/[\\'"<>&=\n\r\t]/g, escapeScript);
     case 'urlquery':
       return encodeURIComponent(args.map(printed).join('').toWellFormed()).replaceAll('%20', '+');
     case 'eq':

@@ -31,7 +31,9 @@ test.each([
   ['{{.a.b}}', "can't evaluate field b in type string"],
   ['{{define "t"}}{{template "t" .}}{{end}}{{template "t" .}}', 'exceeded maximum template depth'],
 ])('%s is refused: %s', (source, message) => {
-  expect(callBuiltin('strings.render_template', source, { a: 'x' })).toEqual({ error: expect.stringContaining(message) });
+  expect(callBuiltin('strings.render_template', source, { a: 'x' })).toEqual({
+    error: expect.stringContaining(message),
+  });
 });
 
 test('a template that would loop for ever is stopped', () => {

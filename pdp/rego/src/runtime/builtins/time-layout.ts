@@ -1,15 +1,40 @@
 /** What one element of a Go time layout stands for. */
 export type LayoutElement =
-  | 'year2' | 'year4'
-  | 'monthName' | 'monthShort' | 'month' | 'month2'
-  | 'dayName' | 'dayShort' | 'day' | 'dayPadded' | 'day2' | 'yearDayPadded' | 'yearDay3'
-  | 'hour24' | 'hour12' | 'hour12Padded'
-  | 'minute' | 'minute2' | 'second' | 'second2'
-  | 'PM' | 'pm'
+  | 'year2'
+  | 'year4'
+  | 'monthName'
+  | 'monthShort'
+  | 'month'
+  | 'month2'
+  | 'dayName'
+  | 'dayShort'
+  | 'day'
+  | 'dayPadded'
+  | 'day2'
+  | 'yearDayPadded'
+  | 'yearDay3'
+  | 'hour24'
+  | 'hour12'
+  | 'hour12Padded'
+  | 'minute'
+  | 'minute2'
+  | 'second'
+  | 'second2'
+  | 'PM'
+  | 'pm'
   | 'zoneName'
-  | 'offsetHhmmss' | 'offsetHh:mm:ss' | 'offsetHhmm' | 'offsetHh:mm' | 'offsetHh'
-  | 'zuluHhmmss' | 'zuluHh:mm:ss' | 'zuluHhmm' | 'zuluHh:mm' | 'zuluHh'
-  | 'fraction0' | 'fraction9';
+  | 'offsetHhmmss'
+  | 'offsetHh:mm:ss'
+  | 'offsetHhmm'
+  | 'offsetHh:mm'
+  | 'offsetHh'
+  | 'zuluHhmmss'
+  | 'zuluHh:mm:ss'
+  | 'zuluHhmm'
+  | 'zuluHh:mm'
+  | 'zuluHh'
+  | 'fraction0'
+  | 'fraction9';
 
 /** Literal text in front of an element; the last chunk has no element. */
 export interface LayoutChunk {
@@ -35,8 +60,18 @@ export const namedLayouts: ReadonlyMap<string, string> = new Map([
 
 /** Names of the months, in full. */
 export const MONTHS: readonly string[] = [
-  'January', 'February', 'March', 'April', 'May', 'June',
-  'July', 'August', 'September', 'October', 'November', 'December',
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
 ];
 
 /** Names of the days of the week, in full, from Sunday on. */
@@ -90,7 +125,11 @@ export function parseLayout(layout: string): readonly LayoutChunk[] {
       index++;
       continue;
     }
-    chunks.push({ prefix: layout.slice(start, found.start), element: found.element, text: layout.slice(found.start, found.end) });
+    chunks.push({
+      prefix: layout.slice(start, found.start),
+      element: found.element,
+      text: layout.slice(found.start, found.end),
+    });
     index = found.end;
     start = index;
   }

@@ -17,7 +17,11 @@ test.each<[string, readonly Value[], Value]>([
   ['time.parse_duration_ns', ['-1w2d'], -777_600_000_000_000],
   ['time.format', [instant], '2023-11-14T22:13:20.123456789Z'],
   ['time.format', [[instant, 'Europe/Berlin', 'RFC1123']], 'Tue, 14 Nov 2023 23:13:20 CET'],
-  ['time.format', [[instant, 'America/New_York', 'Mon Jan _2 3:04:05.000PM MST 2006']], 'Tue Nov 14 5:13:20.123PM EST 2023'],
+  [
+    'time.format',
+    [[instant, 'America/New_York', 'Mon Jan _2 3:04:05.000PM MST 2006']],
+    'Tue Nov 14 5:13:20.123PM EST 2023',
+  ],
   ['time.format', [[0, 'UTC', 'Janet Month 1st']], 'Janet Month 1st'],
   ['time.date', [[instant, 'Asia/Tokyo']], [2023, 11, 15]],
   ['time.clock', [[instant, 'Asia/Kolkata']], [3, 43, 20]],
@@ -46,7 +50,9 @@ test('dates and days since the epoch are each other turned around', () => {
     fc.property(fc.integer({ min: -106_000, max: 106_000 }), (days) => {
       const { year, month, day } = toCivil(BigInt(days) * 86_400_000_000_000n, 0);
       expect(daysFromCivil(year, month, day)).toBe(days);
-      expect(new Date(days * 86_400_000).toISOString()).toContain(`-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}T`);
+      expect(new Date(days * 86_400_000).toISOString()).toContain(
+        `-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}T`,
+      );
     }),
   );
 });

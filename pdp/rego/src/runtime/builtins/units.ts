@@ -79,7 +79,10 @@ function parseBytes(text: string): Parsed | string {
   if (factor === undefined) return `byte unit ${unit} not recognized`;
   const decimal = parseAmount(amount);
   if (decimal === undefined) return 'could not parse byte amount to a number';
-  const product = multiplyBigFloats(toBigFloat(numberFromText(amountText(amount))), toBigFloat(numberFromBigInt(factor)));
+  const product = multiplyBigFloats(
+    toBigFloat(numberFromText(amountText(amount))),
+    toBigFloat(numberFromBigInt(factor)),
+  );
   return { value: numberFromBigInt(truncateToBigInt(fromBigFloat(product))) };
 }
 

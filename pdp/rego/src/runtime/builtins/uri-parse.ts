@@ -46,7 +46,6 @@ function parse(text: string): Uri {
 }
 
 function parseMain(text: string): Uri {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\0-\x1f\x7f]/.test(text)) throw new UriProblem('net/url: invalid control character in URL');
   const empty: Uri = {
     scheme: '',

@@ -13,7 +13,15 @@ import {
   type NameConstraints,
 } from './x509-extensions.ts';
 import { parsePublicKey, parseSignatureAlgorithm, type CertificateKey, type SignatureAlgorithm } from './x509-keys.ts';
-import { addressValue, identifierValue, nameValue, orNull, parseName, uriValue, type NameAttribute } from './x509-names.ts';
+import {
+  addressValue,
+  identifierValue,
+  nameValue,
+  orNull,
+  parseName,
+  uriValue,
+  type NameAttribute,
+} from './x509-names.ts';
 
 /** A certificate, taken apart. */
 export interface Certificate {
@@ -40,7 +48,7 @@ export interface Certificate {
 /** All certificates of their concatenated DER; throws DerProblem. */
 export function parseCertificates(bytes: Buffer): readonly Certificate[] {
   const certificates: Certificate[] = [];
-  for (let rest = bytes; rest.length > 0; ) {
+  for (let rest = bytes; rest.length > 0;) {
     const certificate = parseCertificate(rest);
     certificates.push(certificate);
     rest = rest.subarray(certificate.raw.length);

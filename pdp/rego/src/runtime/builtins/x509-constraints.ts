@@ -63,7 +63,11 @@ function isSubdomain(constraint: string, name: string): boolean {
 /** A wildcard name stands for a name that is excluded. */
 function isCovered(constraint: string, name: string): boolean {
   const dot = constraint.indexOf('.');
-  return name.startsWith('*') && dot >= 0 && name.slice(name.indexOf('.')).toLowerCase() === constraint.slice(dot).toLowerCase();
+  return (
+    name.startsWith('*') &&
+    dot >= 0 &&
+    name.slice(name.indexOf('.')).toLowerCase() === constraint.slice(dot).toLowerCase()
+  );
 }
 
 function isEmailAllowed(permitted: NameConstraints, excluded: NameConstraints, email: string): boolean {

@@ -277,10 +277,7 @@ function readAuthorityKeyId(facts: ExtensionFacts, { value, isCritical }: Extens
 
 function readSubjectKeyId(facts: ExtensionFacts, { value, isCritical }: Extension): undefined {
   if (isCritical) throw new DerProblem('x509: subject key identifier incorrectly marked critical');
-  facts.subjectKeyId = new DerReader(value).element(
-    TAG.octetString,
-    'x509: invalid subject key identifier',
-  ).content;
+  facts.subjectKeyId = new DerReader(value).element(TAG.octetString, 'x509: invalid subject key identifier').content;
 }
 
 function readPolicyConstraints(facts: ExtensionFacts, { value }: Extension): undefined {

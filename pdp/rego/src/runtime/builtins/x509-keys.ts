@@ -51,18 +51,9 @@ const MGF1 = '1.2.840.113549.1.1.8';
 
 /** PSS is understood with a salt as long as the hash. */
 const PSS_HASHES: ReadonlyMap<string, { readonly algorithm: SignatureAlgorithm; readonly salt: bigint }> = new Map([
-  [
-    '2.16.840.1.101.3.4.2.1',
-    { algorithm: { id: 13, key: KEY_ALGORITHM.rsa, hash: 'sha256', isPss: true }, salt: 32n },
-  ],
-  [
-    '2.16.840.1.101.3.4.2.2',
-    { algorithm: { id: 14, key: KEY_ALGORITHM.rsa, hash: 'sha384', isPss: true }, salt: 48n },
-  ],
-  [
-    '2.16.840.1.101.3.4.2.3',
-    { algorithm: { id: 15, key: KEY_ALGORITHM.rsa, hash: 'sha512', isPss: true }, salt: 64n },
-  ],
+  ['2.16.840.1.101.3.4.2.1', { algorithm: { id: 13, key: KEY_ALGORITHM.rsa, hash: 'sha256', isPss: true }, salt: 32n }],
+  ['2.16.840.1.101.3.4.2.2', { algorithm: { id: 14, key: KEY_ALGORITHM.rsa, hash: 'sha384', isPss: true }, salt: 48n }],
+  ['2.16.840.1.101.3.4.2.3', { algorithm: { id: 15, key: KEY_ALGORITHM.rsa, hash: 'sha512', isPss: true }, salt: 64n }],
 ]);
 
 /** Curves with the bytes of a coordinate. */

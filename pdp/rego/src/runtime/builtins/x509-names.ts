@@ -1,6 +1,14 @@
 import { numberFromBigInt, numberFromText } from '../number.ts';
 import type { Value } from '../value.ts';
-import { bytesToBigInt, DerProblem, DerReader, readInteger, readObjectIdentifier, TAG, type DerElement } from './der.ts';
+import {
+  bytesToBigInt,
+  DerProblem,
+  DerReader,
+  readInteger,
+  readObjectIdentifier,
+  TAG,
+  type DerElement,
+} from './der.ts';
 import { addressText } from './ip-address.ts';
 import { quoteText } from './text.ts';
 import { parseUri, type Uri } from './uri-parse.ts';

@@ -63,7 +63,10 @@ function attributeValue(raw: Buffer): readonly Value[] {
       const entries: Value[] = [];
       while (!list.isEmpty) {
         const entry = list.enter(TAG.sequence, MALFORMED);
-        entries.push({ Type: identifierValue(entry.objectIdentifier(MALFORMED)), Value: anyValue(entry.any(MALFORMED)) });
+        entries.push({
+          Type: identifierValue(entry.objectIdentifier(MALFORMED)),
+          Value: anyValue(entry.any(MALFORMED)),
+        });
       }
       values.push(entries);
     }

@@ -100,7 +100,8 @@ function distinct(certificates: readonly Certificate[]): readonly Certificate[] 
 function isInChain(candidate: Certificate, chain: Chain): boolean {
   const names = namesOf(candidate);
   for (const certificate of chain) {
-    if (!certificate.rawSubject.equals(candidate.rawSubject) || !certificate.key.raw.equals(candidate.key.raw)) continue;
+    if (!certificate.rawSubject.equals(candidate.rawSubject) || !certificate.key.raw.equals(candidate.key.raw))
+      continue;
     const others = namesOf(certificate);
     if (names === undefined || others === undefined) return names === others;
     if (names.equals(others)) return true;

@@ -9,7 +9,13 @@ import { builtinError, elementsOf, objectOperand, typeError } from './operands.t
 import { decodePem } from './pem.ts';
 import { privateJwk, privateKeyValue, readPrivateKey, readPrivateKeys, type KeyEncoding } from './private-keys.ts';
 import { decodeUtf8 } from './utf8.ts';
-import { certificateValue, parseCertificate, parseCertificates, uriStrings, type Certificate } from './x509-certificate.ts';
+import {
+  certificateValue,
+  parseCertificate,
+  parseCertificates,
+  uriStrings,
+  type Certificate,
+} from './x509-certificate.ts';
 import { readCertificateRequest } from './x509-request.ts';
 import { verifyChain, type VerifyOptions } from './x509-verify.ts';
 
@@ -104,10 +110,7 @@ function verification(text: string, options: VerifyOptions, toValue: (certificat
   return chain === undefined ? [false, []] : [true, chain.map(toValue)];
 }
 
-function readOptions(
-  ctx: BuiltinContext,
-  entries: readonly (readonly [Value, Value])[],
-): VerifyOptions | undefined {
+function readOptions(ctx: BuiltinContext, entries: readonly (readonly [Value, Value])[]): VerifyOptions | undefined {
   let now = ctx.nowNs();
   let hostName = '';
   const usages: number[] = [];

@@ -1,4 +1,14 @@
-import { isAlias, isMap, isScalar, isSeq, parseAllDocuments, Scalar, type Document, type Node, type YAMLMap } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parseAllDocuments,
+  Scalar,
+  type Document,
+  type Node,
+  type YAMLMap,
+} from 'yaml';
 import { setMember, type Value } from '../value.ts';
 import { formatFloat } from './go-float.ts';
 import { resolvePlain } from './yaml-scalar.ts';
@@ -12,7 +22,12 @@ export type YamlResult =
 
 /** Reads the first document of a YAML text, as plain JSON; all documents must be well-formed. Empty text is null. */
 export function readYaml(text: string): YamlResult {
-  const documents = parseAllDocuments(text, { schema: 'failsafe', uniqueKeys: false, merge: false, prettyErrors: false });
+  const documents = parseAllDocuments(text, {
+    schema: 'failsafe',
+    uniqueKeys: false,
+    merge: false,
+    prettyErrors: false,
+  });
   if (!Array.isArray(documents)) return { ok: true, value: null };
   for (const document of documents as Document.Parsed[]) {
     const [error] = document.errors;
@@ -54,7 +69,7 @@ class YamlReader {
     if (node === null || node === undefined) return { value: null, size: 1 };
     const target = this.#resolve(node as Node);
     const known = this.#known.get(target);
-    if (known === 'open') throw new YamlProblem("yaml: anchor value contains itself");
+    if (known === 'open') throw new YamlProblem('yaml: anchor value contains itself');
     if (known !== undefined) return known;
     this.#known.set(target, 'open');
     const result = this.#convert(target);

@@ -51,6 +51,7 @@ function parseInteger(text: string): bigint | undefined {
 
 /** Integers of 64 bits are exact, larger ones are floats. */
 function integerValue(integer: bigint): Value {
-  if (BigInt.asIntN(64, integer) === integer || BigInt.asUintN(64, integer) === integer) return numberFromBigInt(integer);
+  if (BigInt.asIntN(64, integer) === integer || BigInt.asUintN(64, integer) === integer)
+    return numberFromBigInt(integer);
   return numberFromText(String(Number(integer)));
 }

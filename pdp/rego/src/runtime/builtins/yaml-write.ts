@@ -66,9 +66,7 @@ function writeLiteral(text: string, indent: string): string {
 
 /** Whether a string means itself without quotes. */
 function isPlain(text: string): boolean {
-  return (
-    !/^[ #,[\]{}&*!|>'"%@`]|^[-?:](?: |$)|^(?:---|\.\.\.)(?: |$)/.test(text) && !/ $|: |:$| #/.test(text)
-  );
+  return !/^[ #,[\]{}&*!|>'"%@`]|^[-?:](?: |$)|^(?:---|\.\.\.)(?: |$)/.test(text) && !/ $|: |:$| #/.test(text);
 }
 
 /** go-yaml's order of keys: letters by code, runs of digits by value. */

@@ -4,10 +4,30 @@ const FAMILIES: readonly (readonly [string, string, number, RegExp])[] = [
   ['GMT', 'BST', 0, /^(?:Europe\/(?:London|Belfast|Jersey|Guernsey|Isle_of_Man)|GB|GB-Eire)$/],
   ['GMT', 'IST', 0, /^(?:Europe\/Dublin|Eire)$/],
   ['MSK', 'MSD', 180, /^(?:Europe\/(?:Moscow|Simferopol|Kirov)|W-SU)$/],
-  ['EET', 'EEST', 120, /^(?:Europe\/(?:Athens|Bucharest|Chisinau|Tiraspol|Helsinki|Mariehamn|Kiev|Kyiv|Uzhgorod|Zaporozhye|Riga|Sofia|Tallinn|Vilnius|Kaliningrad|Nicosia)|Asia\/(?:Beirut|Nicosia|Famagusta|Gaza|Hebron)|Africa\/(?:Cairo|Tripoli)|Egypt|Libya|EET)$/],
-  ['+03', '+04', 180, /^(?:Europe\/(?:Istanbul|Minsk)|Asia\/(?:Istanbul|Amman|Damascus|Baghdad|Riyadh|Kuwait|Qatar|Bahrain|Aden)|Turkey|Antarctica\/Syowa)$/],
-  ['+04', '+05', 240, /^(?:Europe\/(?:Samara|Saratov|Astrakhan|Ulyanovsk|Volgograd)|Asia\/(?:Dubai|Muscat|Tbilisi|Yerevan|Baku)|Indian\/(?:Mauritius|Reunion|Mahe))$/],
-  ['CET', 'CEST', 60, /^(?:Europe\/.*|Arctic\/Longyearbyen|Africa\/(?:Ceuta|Algiers|Tunis)|Atlantic\/Jan_Mayen|CET|MET|Poland)$/],
+  [
+    'EET',
+    'EEST',
+    120,
+    /^(?:Europe\/(?:Athens|Bucharest|Chisinau|Tiraspol|Helsinki|Mariehamn|Kiev|Kyiv|Uzhgorod|Zaporozhye|Riga|Sofia|Tallinn|Vilnius|Kaliningrad|Nicosia)|Asia\/(?:Beirut|Nicosia|Famagusta|Gaza|Hebron)|Africa\/(?:Cairo|Tripoli)|Egypt|Libya|EET)$/,
+  ],
+  [
+    '+03',
+    '+04',
+    180,
+    /^(?:Europe\/(?:Istanbul|Minsk)|Asia\/(?:Istanbul|Amman|Damascus|Baghdad|Riyadh|Kuwait|Qatar|Bahrain|Aden)|Turkey|Antarctica\/Syowa)$/,
+  ],
+  [
+    '+04',
+    '+05',
+    240,
+    /^(?:Europe\/(?:Samara|Saratov|Astrakhan|Ulyanovsk|Volgograd)|Asia\/(?:Dubai|Muscat|Tbilisi|Yerevan|Baku)|Indian\/(?:Mauritius|Reunion|Mahe))$/,
+  ],
+  [
+    'CET',
+    'CEST',
+    60,
+    /^(?:Europe\/.*|Arctic\/Longyearbyen|Africa\/(?:Ceuta|Algiers|Tunis)|Atlantic\/Jan_Mayen|CET|MET|Poland)$/,
+  ],
   ['IST', 'IDT', 120, /^(?:Asia\/(?:Jerusalem|Tel_Aviv)|Israel)$/],
   ['IST', 'IST', 330, /^Asia\/(?:Kolkata|Calcutta)$/],
   ['JST', 'JDT', 540, /^(?:Asia\/Tokyo|Japan)$/],
@@ -19,7 +39,12 @@ const FAMILIES: readonly (readonly [string, string, number, RegExp])[] = [
   ['WIB', 'WIB', 420, /^Asia\/(?:Jakarta|Pontianak)$/],
   ['WITA', 'WITA', 480, /^Asia\/(?:Makassar|Ujung_Pandang)$/],
   ['WIT', 'WIT', 540, /^Asia\/Jayapura$/],
-  ['AEST', 'AEDT', 600, /^(?:Australia\/(?:Sydney|Melbourne|Brisbane|Hobart|Canberra|ACT|NSW|Victoria|Queensland|Tasmania|Lindeman|Currie)|Antarctica\/Macquarie)$/],
+  [
+    'AEST',
+    'AEDT',
+    600,
+    /^(?:Australia\/(?:Sydney|Melbourne|Brisbane|Hobart|Canberra|ACT|NSW|Victoria|Queensland|Tasmania|Lindeman|Currie)|Antarctica\/Macquarie)$/,
+  ],
   ['ACST', 'ACDT', 570, /^Australia\/(?:Adelaide|Darwin|Broken_Hill|North|South|Yancowinna)$/],
   ['AWST', 'AWDT', 480, /^Australia\/(?:Perth|West)$/],
   ['NZST', 'NZDT', 720, /^(?:Pacific\/Auckland|Antarctica\/(?:McMurdo|South_Pole)|NZ)$/],
@@ -27,10 +52,30 @@ const FAMILIES: readonly (readonly [string, string, number, RegExp])[] = [
   ['ChST', 'ChST', 600, /^Pacific\/(?:Guam|Saipan)$/],
   ['HST', 'HDT', -600, /^(?:Pacific\/(?:Honolulu|Johnston)|America\/(?:Adak|Atka)|US\/(?:Hawaii|Aleutian)|HST)$/],
   ['SAST', 'SAST', 120, /^Africa\/(?:Johannesburg|Maseru|Mbabane)$/],
-  ['EAT', 'EAT', 180, /^(?:Africa\/(?:Nairobi|Addis_Ababa|Asmara|Asmera|Dar_es_Salaam|Djibouti|Kampala|Mogadishu)|Indian\/(?:Antananarivo|Comoro|Mayotte))$/],
-  ['WAT', 'WAST', 60, /^Africa\/(?:Lagos|Bangui|Brazzaville|Douala|Kinshasa|Libreville|Luanda|Malabo|Ndjamena|Niamey|Porto-Novo)$/],
-  ['CAT', 'CAT', 120, /^Africa\/(?:Maputo|Blantyre|Bujumbura|Gaborone|Harare|Khartoum|Juba|Kigali|Lubumbashi|Lusaka|Windhoek)$/],
-  ['GMT', 'GMT', 0, /^(?:Africa\/(?:Abidjan|Accra|Bamako|Banjul|Bissau|Conakry|Dakar|Freetown|Lome|Monrovia|Nouakchott|Ouagadougou|Sao_Tome|Timbuktu)|Atlantic\/(?:Reykjavik|St_Helena)|Iceland|America\/Danmarkshavn|GMT|GMT0|Greenwich|Etc\/(?:GMT|GMT0|Greenwich))$/],
+  [
+    'EAT',
+    'EAT',
+    180,
+    /^(?:Africa\/(?:Nairobi|Addis_Ababa|Asmara|Asmera|Dar_es_Salaam|Djibouti|Kampala|Mogadishu)|Indian\/(?:Antananarivo|Comoro|Mayotte))$/,
+  ],
+  [
+    'WAT',
+    'WAST',
+    60,
+    /^Africa\/(?:Lagos|Bangui|Brazzaville|Douala|Kinshasa|Libreville|Luanda|Malabo|Ndjamena|Niamey|Porto-Novo)$/,
+  ],
+  [
+    'CAT',
+    'CAT',
+    120,
+    /^Africa\/(?:Maputo|Blantyre|Bujumbura|Gaborone|Harare|Khartoum|Juba|Kigali|Lubumbashi|Lusaka|Windhoek)$/,
+  ],
+  [
+    'GMT',
+    'GMT',
+    0,
+    /^(?:Africa\/(?:Abidjan|Accra|Bamako|Banjul|Bissau|Conakry|Dakar|Freetown|Lome|Monrovia|Nouakchott|Ouagadougou|Sao_Tome|Timbuktu)|Atlantic\/(?:Reykjavik|St_Helena)|Iceland|America\/Danmarkshavn|GMT|GMT0|Greenwich|Etc\/(?:GMT|GMT0|Greenwich))$/,
+  ],
   ['NST', 'NDT', -210, /^(?:America\/St_Johns|Canada\/Newfoundland)$/],
   ['UTC', 'UTC', 0, /^(?:Etc\/)?(?:UCT|UTC|Universal|Zulu)$/],
 ];
@@ -42,11 +87,7 @@ const AMERICAN = /^(?:America|US|Canada|Mexico)\/|^Pacific\/Honolulu$|^(?:EST|MS
  * What tzdata calls the offset in force in a zone. Intl has no such names outside of North America, hence the table;
  * zones that it lacks are named by their offset, as most of them are in tzdata.
  */
-export function zoneAbbreviation(
-  zone: string,
-  nanoseconds: bigint,
-  offsetAt: (nanoseconds: bigint) => number,
-): string {
+export function zoneAbbreviation(zone: string, nanoseconds: bigint, offsetAt: (nanoseconds: bigint) => number): string {
   const offset = offsetAt(nanoseconds);
   // Before there were time zones, clocks went by the sun.
   if (offset % 60 !== 0 || nanoseconds < STANDARD_TIME) return 'LMT';
