@@ -75,16 +75,25 @@ test('a deleted PolicyDecisionPoint and PolicySet leave nothing behind', async (
   const started = epochMs();
   const names = [`policydecisionpoint/${FLEET_NAME}`, `policyset/${FLEET_NAME}`];
   await cluster.kubectl('-n', fleet.namespace, 'delete', ...names, '--timeout=60s');
+  const deleted = seconds(started);
+  let lastToGo: readonly string[] = [];
   await waitFor(
     'everything to be collected',
     async () => {
       const left = await leftIn(fleet.namespace);
-      if (left.length > 0) throw new Error(left.join(', '));
+      if (left.length > 0) {
+        lastToGo = left;
+        throw new Error(left.join(', '));
+      }
       return true;
     },
-    { timeoutMs: 60_000 },
+    { timeoutMs: 90_000 },
   );
-  printFigures('set and PDPs deleted', { took: seconds(started) });
+  printFigures('set and PDPs deleted', {
+    'kubectl delete': deleted,
+    'all collected': seconds(started),
+    'last to go': lastToGo.join(' '),
+  });
 });
 
 test('a namespace with a whole fleet in it goes at once', async () => {

@@ -168,11 +168,11 @@ function* smaller(rules: readonly RandomRule[]): Iterable<readonly RandomRule[]>
 
 function report(seed: number, { rules, input, opa, ours }: Difference): void {
   const source = moduleText(rules);
-  const found = { seed, source, data: readJson(`{"base":${baseDocument}}`), input: readJson(input), expected: opa };
+  const found = { seed, source, data: { base: readJson(baseDocument) }, input: readJson(input), expected: opa };
   console.log(
     `seed ${String(seed)}\n${source}input ${input}\nOPA  ${JSON.stringify(opa)}\nours ${JSON.stringify(ours)}\n`,
   );
   mkdirSync(options.keep, { recursive: true });
   const name = createHash('sha256').update(source).update(input).digest('hex').slice(0, 12);
-  writeFileSync(join(options.keep, `${name}.json`), `${JSON.stringify(found, null, 2)}\n`);
+  writeFileSync(join(options.keep, `${name}.json`), `${stringify(found, { indentation: { prefix: '', indent: '  ' } })}\n`);
 }

@@ -20,10 +20,12 @@ export function decodePem(text: string): PemBlock | undefined {
     const end = END.exec(text);
     // Without an end line behind it no later block has one either.
     if (end === null) return undefined;
-    at = END.lastIndex;
+    const behind = END.lastIndex;
+    // The line feed that ends this block starts the next one.
+    at = end[0].endsWith('\n') ? behind - 1 : behind;
     const type = begin[1] ?? '';
     const bytes = type === end[1] ? decodeBody(text.slice(start, end.index)) : undefined;
-    if (bytes !== undefined) return { type, bytes, rest: text.slice(at) };
+    if (bytes !== undefined) return { type, bytes, rest: text.slice(behind) };
   }
 }
 

@@ -144,6 +144,7 @@ test('a key pair must belong together', () => {
 test('private keys are read as keys and as a JWK', () => {
   expect(value('crypto.parse_private_keys', KEY + LEAF + KEY)).toHaveLength(2);
   expect(value('crypto.parse_private_keys', 'nothing')).toEqual([]);
+  expect(value('crypto.parse_private_keys', `-----BEGIN A-----\n-----END B-----\n${KEY}`)).toHaveLength(1);
   expect(at(value('crypto.x509.parse_rsa_private_key', KEY), 'crv')).toBe('Ed25519');
   expect(callBuiltin('crypto.x509.parse_rsa_private_key', '')).toEqual({
     error: 'eval_builtin_error: input PEM data was empty',
