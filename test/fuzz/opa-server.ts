@@ -28,10 +28,15 @@ export function findOpa(binary: string | undefined): string {
   const built = join(folder, 'opa');
   if (existsSync(built)) return built;
   if (spawnSync('go', ['version']).status !== 0) {
-    throw new Error(`this needs a real OPA: install Go, so that it can be built from ${OPA_MODULE}, or name one with --opa`);
+    throw new Error(
+      `this needs a real OPA: install Go, so that it can be built from ${OPA_MODULE}, or name one with --opa`,
+    );
   }
   mkdirSync(folder, { recursive: true });
-  const install = spawnSync('go', ['install', OPA_MODULE], { env: { ...process.env, GOBIN: folder }, encoding: 'utf8' });
+  const install = spawnSync('go', ['install', OPA_MODULE], {
+    env: { ...process.env, GOBIN: folder },
+    encoding: 'utf8',
+  });
   if (install.status !== 0) throw new Error(`go install ${OPA_MODULE} failed: ${install.stderr}`);
   return built;
 }
@@ -50,9 +55,13 @@ export class OpaServer {
   static async start(binary: string): Promise<OpaServer> {
     const [port] = await freePorts(1);
     const address = `127.0.0.1:${String(port)}`;
-    const child = spawn(binary, ['run', '--server', '--addr', address, '--log-level', 'error', '--skip-version-check'], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    const child = spawn(
+      binary,
+      ['run', '--server', '--addr', address, '--log-level', 'error', '--skip-version-check'],
+      {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      },
+    );
     const server = new OpaServer(child, `http://${address}`);
     for (let attempt = 0; ; attempt++) {
       try {

@@ -28,8 +28,41 @@ export function randomProgram(seed: number): RandomProgram {
   return new Generator(seed).program();
 }
 
-const scalars = ['0', '1', '2', '3', '1.5', '-1', '"a"', '"b"', '"dev"', '"read"', 'true', 'false', 'null', '"ann"', '1.0', '"é"', '""'];
-const inputScalars = ['0', '1', '2', '1.5', '2.0', '"a"', '"b"', '"dev"', '"read"', 'true', 'false', 'null', '"ann"', '"a:b"'];
+const scalars = [
+  '0',
+  '1',
+  '2',
+  '3',
+  '1.5',
+  '-1',
+  '"a"',
+  '"b"',
+  '"dev"',
+  '"read"',
+  'true',
+  'false',
+  'null',
+  '"ann"',
+  '1.0',
+  '"é"',
+  '""',
+];
+const inputScalars = [
+  '0',
+  '1',
+  '2',
+  '1.5',
+  '2.0',
+  '"a"',
+  '"b"',
+  '"dev"',
+  '"read"',
+  'true',
+  'false',
+  'null',
+  '"ann"',
+  '"a:b"',
+];
 const fields = ['a', 'b', 'n', 's', 'xs', 'o', 'user'];
 
 class Generator {
@@ -114,7 +147,11 @@ class Generator {
         rules.push({ head: `${name}(${arg}) := ${this.#term(scope, 1)}`, literals, tail });
       } else if (form === 5) {
         const literals = this.#body(scope, 2);
-        rules.push({ head: `${name}.k${String(this.#below(2))}[${this.#term(scope, 0)}] := ${this.#term(scope, 0)}`, literals, tail: '' });
+        rules.push({
+          head: `${name}.k${String(this.#below(2))}[${this.#term(scope, 0)}] := ${this.#term(scope, 0)}`,
+          literals,
+          tail: '',
+        });
       } else {
         const literals = this.#body(scope, 3);
         const value = this.#chance(0.5) ? 'true' : this.#term(scope, 1);
@@ -124,7 +161,8 @@ class Generator {
         rules.push({ head: `${name} := ${value}`, literals, tail });
       }
     }
-    if (form < 2 && this.#chance(0.4)) rules.push({ head: `default ${name} := ${this.#pick(scalars)}`, literals: [], tail: '' });
+    if (form < 2 && this.#chance(0.4))
+      rules.push({ head: `default ${name} := ${this.#pick(scalars)}`, literals: [], tail: '' });
     if (form === 4) this.#functions.push(name);
     else this.#documents.push(name);
     return rules;
@@ -180,7 +218,14 @@ class Generator {
       }
       case 7: {
         const document = this.#documents.length === 0 ? 'input.a' : this.#pick(this.#documents);
-        const target = this.#pick(['input.a', 'input.user', 'input', 'data.base.nums', 'data.base.roles.ann', 'data.base']);
+        const target = this.#pick([
+          'input.a',
+          'input.user',
+          'input',
+          'data.base.nums',
+          'data.base.roles.ann',
+          'data.base',
+        ]);
         const name = this.#fresh();
         const literal = `${name} := ${document} with ${target} as ${this.#term(scope, 1)}`;
         scope.push(name);
@@ -214,7 +259,13 @@ class Generator {
       case 1:
         return 'input.o';
       case 2:
-        return this.#pick(['data.base.nums', 'data.base.roles', 'data.base.grants', 'data.base.flags', 'data.base.many']);
+        return this.#pick([
+          'data.base.nums',
+          'data.base.roles',
+          'data.base.grants',
+          'data.base.flags',
+          'data.base.many',
+        ]);
       case 3:
         return this.#documents.length === 0 ? 'input.xs' : this.#pick(this.#documents);
       case 4:
@@ -255,7 +306,13 @@ class Generator {
       case 3:
         return this.#documents.length === 0 ? 'input.n' : this.#pick(this.#documents);
       case 4:
-        return this.#pick(['data.base.nums[0]', 'data.base.flags.b', 'data.base.roles.ann', 'input.o.a', 'input.xs[1]']);
+        return this.#pick([
+          'data.base.nums[0]',
+          'data.base.flags.b',
+          'data.base.roles.ann',
+          'input.o.a',
+          'input.xs[1]',
+        ]);
       case 5:
         return this.#pick(scalars);
       case 6:

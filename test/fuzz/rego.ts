@@ -174,5 +174,8 @@ function report(seed: number, { rules, input, opa, ours }: Difference): void {
   );
   mkdirSync(options.keep, { recursive: true });
   const name = createHash('sha256').update(source).update(input).digest('hex').slice(0, 12);
-  writeFileSync(join(options.keep, `${name}.json`), `${stringify(found, { indentation: { prefix: '', indent: '  ' } })}\n`);
+  writeFileSync(
+    join(options.keep, `${name}.json`),
+    `${stringify(found, { indentation: { prefix: '', indent: '  ' } })}\n`,
+  );
 }

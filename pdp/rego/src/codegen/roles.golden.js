@@ -4,10 +4,10 @@ const C = rt.context;
 const p0 = ["user"];
 const p1 = ["roles"];
 const e2 = walk(rt.data, p1);
-const j3 = rt.index(e2);
+const J3 = rt.index(e2);
 const p4 = ["grants"];
 const e5 = walk(rt.data, p4);
-const j6 = rt.index(e5);
+const J6 = rt.index(e5);
 const k7 = ["action"];
 const p8 = [];
 const e9 = walk(rt.data, p8);
@@ -32,16 +32,16 @@ function g0() {
       if (x3 === undefined) x3 = walk(I, k7);
       let x5 = I?.action;
       if (x5 === undefined) x5 = walk(I, k7);
-      const x1 = lookUp(j3, e2, l0);
+      const x1 = lookUp(J3, e2, l0);
       const a0 = C.dataValues(x1);
       if ((S -= a0.length) < 0) stop();
       L0: for (let i0 = 0; i0 < a0.length; i0++) {
         const l1 = a0[i0];
-        const x2 = lookUp(j6, e5, l1);
-        const a1 = C.dataValues(x2), j1 = C.dataIndex(x2, a1, k7);
+        const x2 = lookUp(J6, e5, l1);
+        const a1 = C.dataValues(x2), ix1 = C.dataIndex(x2, a1, k7);
         let h1;
-        if (j1 !== undefined) {
-          h1 = probe(j1, x3);
+        if (ix1 !== undefined) {
+          h1 = probe(ix1, x3);
         }
         const n1 = h1 === undefined ? a1.length : h1.length;
         if ((S -= n1) < 0) stop();
@@ -52,9 +52,7 @@ function g0() {
           if (x4 === undefined) x4 = walk(l3, k7);
           const l5 = x4;
           if (l5 === undefined) continue L1;
-          const l6 = x5;
-          if (l6 === undefined) continue L1;
-          if (!(l5 === l6 ? l5 !== undefined : typeof l5 !== 'string' && equals(l5, l6))) continue L1;
+          if (!(l5 === x5 ? l5 !== undefined : typeof l5 !== 'string' && equals(l5, x5))) continue L1;
           E0 = E; return m0 = true;
         }
         continue L0;
@@ -66,9 +64,7 @@ function g0() {
     B1_0: {
       let x6 = I?.user;
       if (x6 === undefined) x6 = walk(I, p0);
-      const l7 = x6;
-      if (l7 === undefined) break B1_0;
-      if (!(l7 === "root")) break B1_0;
+      if (!(x6 === "root")) break B1_0;
       E0 = E; return m0 = true;
     }
   }

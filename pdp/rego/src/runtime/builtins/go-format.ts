@@ -181,7 +181,15 @@ function noFlags(): Flags {
 }
 
 function typeName(arg: FormatArgument): string {
-  return arg.type === 'big.Int' ? '*big.Int' : arg.type;
+  switch (arg.type) {
+    case 'big.Int':
+      return '*big.Int';
+    case 'int64':
+      // OPA called it `int` up to 1.15, and the reference engine does: see docs/adr/0005-int-in-sprintf.md.
+      return 'int';
+    default:
+      return arg.type;
+  }
 }
 
 function formatArgument(arg: FormatArgument, verb: string, flags: Flags): string {
