@@ -13,8 +13,18 @@ const all = Object.keys(packages);
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
-    { name: 'nobody-imports-tests', severity: 'error', from: { pathNot: '^(test/|scripts/cluster)' }, to: { path: '^test/' } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'nobody-imports-tests',
+      severity: 'error',
+      from: { pathNot: '^(test/|scripts/cluster)' },
+      to: { path: '^test/' },
+    },
     {
       name: 'only-kube-loads-client-node',
       severity: 'error',
@@ -31,7 +41,9 @@ module.exports = {
       name: `arrows-of-${name.replace('/', '-')}`,
       severity: 'error',
       from: { path: `^${name}/src` },
-      to: { path: `^(${all.filter((other) => other !== name && !packages[name].includes(other)).join('|') || 'nothing'})/src` },
+      to: {
+        path: `^(${all.filter((other) => other !== name && !packages[name].includes(other)).join('|') || 'nothing'})/src`,
+      },
     })),
   ],
   options: {
@@ -39,6 +51,10 @@ module.exports = {
     exclude: { path: '/dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'], extensions: ['.ts', '.js'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+      extensions: ['.ts', '.js'],
+    },
   },
 };

@@ -18,7 +18,11 @@ export default {
     {
       displayName: 'tooling',
       rootDir: '.',
-      testMatch: ['<rootDir>/test/support/**/*.test.ts', '<rootDir>/scripts/**/*.test.ts', '<rootDir>/docs/**/*.test.ts'],
+      testMatch: [
+        '<rootDir>/test/support/**/*.test.ts',
+        '<rootDir>/scripts/**/*.test.ts',
+        '<rootDir>/docs/**/*.test.ts',
+      ],
       extensionsToTreatAsEsm: ['.ts'],
       transform,
     },

@@ -7,8 +7,7 @@ function* nodes(node: unknown, path: string): Generator<readonly [string, Record
   if (node === null || typeof node !== 'object') return;
   const schema = node as Record<string, unknown>;
   yield [path, schema];
-  for (const [name, child] of Object.entries((schema['properties'] ?? {})))
-    yield* nodes(child, `${path}.${name}`);
+  for (const [name, child] of Object.entries(schema['properties'] ?? {})) yield* nodes(child, `${path}.${name}`);
   if (schema['items'] !== undefined) yield* nodes(schema['items'], `${path}[]`);
   if (typeof schema['additionalProperties'] === 'object') yield* nodes(schema['additionalProperties'], `${path}{}`);
 }

@@ -2,6 +2,7 @@ import type { Term } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
 import { numberFromText } from '../runtime/number.ts';
 import { quote } from './names.ts';
+import type { RuleIndex } from './rule-index.ts';
 
 /** Where an evaluation may fail, and how: generated code names a site by its number. */
 export interface Site {
@@ -56,6 +57,12 @@ export class Pool {
       values,
       index: this.#declare('J', `C.dataIndex(${document}, ${values}, ${of})`),
     };
+  }
+
+  /** The name of a table of the rules that can succeed, by the value that tells them apart. */
+  ruleTable({ entries, others }: RuleIndex): string {
+    const rows = entries.map(([literal, rules]) => `[${literal}, [${rules.join(', ')}]]`);
+    return this.#declare('T', `rt.ruleTable([${rows.join(', ')}], [${others.join(', ')}])`);
   }
 
   /** The name of a built-in's function. */

@@ -2,6 +2,7 @@ import type { Term } from '../ast.ts';
 import type { Block, Entrypoint, Group, LocalId, Operand, Plan, RuleBody, Tree } from '../plan/ir.ts';
 import { findDependence, type Dependence } from '../plan/dependence.ts';
 import { BlockWriter, type ProgramNames } from './block.ts';
+import { indexRules } from './rule-index.ts';
 import { hasUniqueKeys } from './unique-keys.ts';
 import { Pool } from './constants.ts';
 import { quote } from './names.ts';
@@ -11,7 +12,7 @@ import { Writer } from './writer.ts';
 /** What generated code takes from its runtime argument. */
 const runtimeNames =
   'U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, ' +
-  'newObject, newParts, newSet, probe, put, setPath, sizeOf, stepInto, valuesOf, walk';
+  'newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, stepInto, valuesOf, walk';
 
 export interface GeneratedProgram {
   readonly code: string;
@@ -220,7 +221,7 @@ class ProgramWriter {
       case 'object':
         out.block(`function g${id}() {`, () => {
           out.line('if (--S < 0) stop();');
-          this.#parts(out, group, group.rules, (value) => this.#keep(group, value));
+          this.#parts(out, group, group.rules, [], (value) => this.#keep(group, value));
         });
         for (const [count, restriction] of [...group.restrictions].sort(([a], [b]) => a - b)) {
           const name = `${id}_${String(count)}`;
@@ -238,6 +239,7 @@ class ProgramWriter {
               out,
               group,
               restriction.rules,
+              restriction.params,
               (value) => `const found = ${value}; cache.set(key, found); return found;`,
             );
           });
@@ -275,7 +277,7 @@ class ProgramWriter {
     const bodies = group.rules.flat();
     const common = sameConstant(bodies);
     out.line('let v;');
-    group.rules.forEach((chain, index) => {
+    this.#eachChain(out, blocks, group.rules, group.params, (chain, index) => {
       const chainLabel = `C${String(index)}`;
       out.block(`${chainLabel}: {`, () => {
         chain.forEach((body, position) => {
@@ -334,8 +336,40 @@ class ProgramWriter {
     return this.#pool.site({ message, location: body.location });
   }
 
+  /** Writes rules one behind the other, or behind an index that tells which of them can succeed. */
+  #eachChain(
+    out: Writer,
+    blocks: BlockWriter,
+    rules: readonly (readonly RuleBody[])[],
+    params: readonly LocalId[],
+    write: (chain: readonly RuleBody[], index: number) => void,
+  ): void {
+    const index = indexRules(rules, params, (name) => this.#slot(name) !== undefined);
+    if (index === undefined) {
+      rules.forEach(write);
+      return;
+    }
+    const table = this.#pool.ruleTable(index);
+    out.line(`const rules = rulesFor(${table}, ${blocks.operand(index.by)});`);
+    out.block('for (let r = 0; r < rules.length; r++) {', () => {
+      out.block('switch (rules[r]) {', () => {
+        rules.forEach((chain, number) => {
+          out.line(`case ${String(number)}:`);
+          write(chain, number);
+          out.line('break;');
+        });
+      });
+    });
+  }
+
   /** The body of a partial rule, or of one under given keys. */
-  #parts(out: Writer, group: Group, rules: readonly (readonly RuleBody[])[], done: (value: string) => string): void {
+  #parts(
+    out: Writer,
+    group: Group,
+    rules: readonly (readonly RuleBody[])[],
+    params: readonly LocalId[],
+    done: (value: string) => string,
+  ): void {
     const blocks = this.#blockWriter(out, rules);
     const flat = rules
       .flat()
@@ -344,7 +378,7 @@ class ProgramWriter {
       rules.length === 1 && rules.flat().length === 1 && rules.flat().every((body) => hasUniqueKeys(body.block));
     const start = group.kind === 'set' ? 'newSet()' : flat ? '{}' : 'newParts()';
     out.line(`${flat && group.kind === 'object' ? 'let' : 'const'} v = ${start};`);
-    rules.forEach((chain, index) => {
+    this.#eachChain(out, blocks, rules, params, (chain, index) => {
       const chainLabel = `C${String(index)}`;
       out.block(`${chainLabel}: {`, () => {
         chain.forEach((body, position) => {

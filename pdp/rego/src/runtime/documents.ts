@@ -258,3 +258,20 @@ const nowhere: readonly number[] = [];
 /** The positions of the members that an index has for a value. */
 export const probe = (members: MemberIndex, value: Value): readonly number[] =>
   value === undefined ? nowhere : (members.get(keyOf(value)) ?? nowhere);
+
+/** The numbers of the rules that can succeed, by the value that tells them apart. */
+export interface RuleTable {
+  readonly rules: ReadonlyMap<unknown, readonly number[]>;
+  /** For values that no rule names, and for none. */
+  readonly others: readonly number[];
+}
+
+/** Makes the table that {@link rulesFor} looks into. */
+export const ruleTable = (
+  entries: readonly (readonly [Value, readonly number[]])[],
+  others: readonly number[],
+): RuleTable => ({ rules: new Map(entries.map(([value, rules]) => [keyOf(value), rules])), others });
+
+/** The rules that can succeed for a value, in order. */
+export const rulesFor = ({ rules, others }: RuleTable, value: Value): readonly number[] =>
+  value === undefined ? others : (rules.get(keyOf(value)) ?? others);
