@@ -90,9 +90,9 @@ const untilReason = (name: string, reason: string): Promise<PolicyDomain> =>
 
 test('apply, prepared by all, decided, active on all, Ready: and the record of it is signed', async () => {
   const startedAt = performance.now();
-  await apply('orders', spec());
-  await waitFor('the default set', () => policySet());
+  // They wait for their set, so that the first revision finds them there.
   const connected = connect(3);
+  await apply('orders', spec());
   const { status } = await untilReady('orders');
   const seconds = (performance.now() - startedAt) / 1000;
   expect(connected.map((pdp) => pdp.served())).toStrictEqual([1, 1, 1]);

@@ -42,7 +42,9 @@ function statusOf({ revision, progress, committedN, now }: ObservedRevision): Po
   const before = revision.status ?? {};
   const decision = decisionOf(revision);
   const state = decision === undefined ? 'Open' : decision === 'Commit' ? 'Committed' : 'Aborted';
-  const isClosed = before.phase === 'Completed' || (before.phase === 'Aborted' && before.conditions !== undefined);
+  // One that was decided while nobody was there has not converged: its counts follow those who come.
+  const isCompleted = before.phase === 'Completed' && before.convergenceMilliseconds !== undefined;
+  const isClosed = isCompleted || (before.phase === 'Aborted' && before.conditions !== undefined);
   if (isClosed) return before;
   const isOvertaken = state === 'Committed' && committedN > n;
   const phase = isOvertaken ? 'Completed' : phaseOf({ n, state }, progress);

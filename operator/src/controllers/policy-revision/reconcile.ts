@@ -47,7 +47,8 @@ export async function reconcileRevision(key: string, deps: RevisionDeps): Promis
     deps.noteStatusWritten(key, now());
     // A revision that nobody is there to serve is decided, but has converged nowhere.
     const { activeCount = NOBODY } = status;
-    if (status.phase === 'Completed' && revision.status?.phase !== 'Completed' && activeCount !== NOBODY) {
+    const isNew = revision.status?.phase !== 'Completed' || (revision.status.activeCount ?? NOBODY) === NOBODY;
+    if (status.phase === 'Completed' && isNew && activeCount !== NOBODY) {
       const message = `revision ${revision.spec.n}: ${activeCount} PDPs serve it`;
       const regarding = { apiVersion: API_VERSION, kind: 'PolicySet', namespace, name: set, uid: setUid };
       events.emit({ type: 'Normal', reason: 'Converged', message, regarding });
