@@ -30,6 +30,8 @@ class ProgramWriter {
   readonly #pool = new Pool();
   readonly #names: ProgramNames;
   readonly #dependence: Dependence;
+  /** Functions of single rules. */
+  readonly #ruleFunctions = new Writer();
 
   constructor(plan: Plan, replacedData: readonly (readonly string[])[]) {
     this.#plan = plan;
@@ -76,7 +78,7 @@ class ProgramWriter {
     this.#slots(out);
     if (hasWith) this.#frame(out);
     const entries = this.#plan.entrypoints.map((e, index) => `[${quote(e.name)}, start_${String(index)}]`).join(', ');
-    const text = body.toString() + lazy.toString();
+    const text = this.#ruleFunctions.toString() + body.toString() + lazy.toString();
     const end = new Writer();
     end.line(`const entrypoints = new Map([${entries}]);`);
     end.block(
@@ -221,7 +223,7 @@ class ProgramWriter {
       case 'object':
         out.block(`function g${id}() {`, () => {
           out.line('if (--S < 0) stop();');
-          this.#parts(out, group, group.rules, [], (value) => this.#keep(group, value));
+          this.#parts(out, group, { name: id, rules: group.rules, params: [] }, (value) => this.#keep(group, value));
         });
         for (const [count, restriction] of [...group.restrictions].sort(([a], [b]) => a - b)) {
           const name = `${id}_${String(count)}`;
@@ -238,8 +240,7 @@ class ProgramWriter {
             this.#parts(
               out,
               group,
-              restriction.rules,
-              restriction.params,
+              { name, ...restriction },
               (value) => `const found = ${value}; cache.set(key, found); return found;`,
             );
           });
@@ -277,24 +278,25 @@ class ProgramWriter {
     const bodies = group.rules.flat();
     const common = sameConstant(bodies);
     out.line('let v;');
-    this.#eachChain(out, blocks, group.rules, group.params, (chain, index) => {
+    const own = { name: String(group.id), rules: group.rules, params: group.params };
+    this.#eachChain(out, blocks, own, common, done, (writer, inner, chain, index, leave) => {
       const chainLabel = `C${String(index)}`;
-      out.block(`${chainLabel}: {`, () => {
+      writer.block(`${chainLabel}: {`, () => {
         chain.forEach((body, position) => {
           const label = `B${String(index)}_${String(position)}`;
           const last = position === chain.length - 1;
           const found = `h${String(index)}_${String(position)}`;
           const site = String(this.#conflictSite(group, body));
           const leaves = !body.many;
-          if (!leaves && !last) out.line(`let ${found} = false;`);
-          out.block(`${label}: {`, () => {
-            blocks.block(body.block, {
+          if (!leaves && !last) writer.line(`let ${found} = false;`);
+          writer.block(`${label}: {`, () => {
+            inner.block(body.block, {
               fail: `break ${label};`,
               succeed: '',
               ordered: false,
               result: (w, value) => {
                 if (common) {
-                  w.line(done(value));
+                  w.line(leave(value));
                   return;
                 }
                 const first = index === 0 && leaves;
@@ -309,7 +311,7 @@ class ProgramWriter {
               },
             });
           });
-          if (!leaves && !last) out.line(`if (${found}) break ${chainLabel};`);
+          if (!leaves && !last) writer.line(`if (${found}) break ${chainLabel};`);
         });
       });
     });
@@ -336,40 +338,49 @@ class ProgramWriter {
     return this.#pool.site({ message, location: body.location });
   }
 
-  /** Writes rules one behind the other, or behind an index that tells which of them can succeed. */
+  /**
+   * Writes rules one behind the other, or, where an index tells which of them can succeed, as functions of their own that
+   * are given the value so far and give it back: V8 does not optimise functions with hundreds of rules.
+   */
   #eachChain(
     out: Writer,
     blocks: BlockWriter,
-    rules: readonly (readonly RuleBody[])[],
-    params: readonly LocalId[],
-    write: (chain: readonly RuleBody[], index: number) => void,
+    group: GroupRules,
+    common: boolean,
+    done: (value: string) => string,
+    write: ChainWriter,
   ): void {
-    const index = indexRules(rules, params, (name) => this.#slot(name) !== undefined);
+    const { name, rules, params } = group;
+    const index = indexRules(rules, params, (builtin) => this.#slot(builtin) !== undefined);
     if (index === undefined) {
-      rules.forEach(write);
+      rules.forEach((chain, number) => {
+        write(out, blocks, chain, number, done);
+      });
       return;
     }
+    const locals = params.map((local) => `l${String(local)}`);
+    rules.forEach((chain, number) => {
+      const w = this.#ruleFunctions;
+      w.block(`function r${name}_${String(number)}(${['v', ...locals].join(', ')}) {`, () => {
+        write(w, this.#blockWriter(w, [chain]), chain, number, (value) => `return ${value};`);
+        w.line('return v;');
+      });
+    });
+    this.#ruleFunctions.line(
+      `const F${name} = [${rules.map((_, number) => `r${name}_${String(number)}`).join(', ')}];`,
+    );
     const table = this.#pool.ruleTable(index);
     out.line(`const rules = rulesFor(${table}, ${blocks.operand(index.by)});`);
     out.block('for (let r = 0; r < rules.length; r++) {', () => {
-      out.block('switch (rules[r]) {', () => {
-        rules.forEach((chain, number) => {
-          out.line(`case ${String(number)}:`);
-          write(chain, number);
-          out.line('break;');
-        });
-      });
+      out.line(`v = F${name}[rules[r]](${['v', ...locals].join(', ')});`);
+      // All have the same value: the first that succeeds settles it.
+      if (common) out.block('if (v !== undefined) {', () => out.line(done('v')));
     });
   }
 
   /** The body of a partial rule, or of one under given keys. */
-  #parts(
-    out: Writer,
-    group: Group,
-    rules: readonly (readonly RuleBody[])[],
-    params: readonly LocalId[],
-    done: (value: string) => string,
-  ): void {
+  #parts(out: Writer, group: Group, own: GroupRules, done: (value: string) => string): void {
+    const { rules } = own;
     const blocks = this.#blockWriter(out, rules);
     const flat = rules
       .flat()
@@ -377,16 +388,16 @@ class ProgramWriter {
     const isUnique =
       rules.length === 1 && rules.flat().length === 1 && rules.flat().every((body) => hasUniqueKeys(body.block));
     const start = group.kind === 'set' ? 'newSet()' : flat ? '{}' : 'newParts()';
-    out.line(`${flat && group.kind === 'object' ? 'let' : 'const'} v = ${start};`);
-    this.#eachChain(out, blocks, rules, params, (chain, index) => {
+    out.line(`let v = ${start};`);
+    this.#eachChain(out, blocks, own, false, done, (writer, inner, chain, index) => {
       const chainLabel = `C${String(index)}`;
-      out.block(`${chainLabel}: {`, () => {
+      writer.block(`${chainLabel}: {`, () => {
         chain.forEach((body, position) => {
           const label = `B${String(index)}_${String(position)}`;
           const last = position === chain.length - 1;
-          if (!last) out.line(`let h${String(index)}_${String(position)} = false;`);
-          out.block(`${label}: {`, () => {
-            blocks.block(body.block, {
+          if (!last) writer.line(`let h${String(index)}_${String(position)} = false;`);
+          writer.block(`${label}: {`, () => {
+            inner.block(body.block, {
               fail: `break ${label};`,
               succeed: '',
               ordered: false,
@@ -404,7 +415,7 @@ class ProgramWriter {
               },
             });
           });
-          if (!last) out.line(`if (h${String(index)}_${String(position)}) break ${chainLabel};`);
+          if (!last) writer.line(`if (h${String(index)}_${String(position)}) break ${chainLabel};`);
         });
       });
     });
@@ -495,6 +506,22 @@ const sameConstant = (bodies: readonly RuleBody[]): boolean => {
   const first = text(bodies[0]?.constant);
   return first !== undefined && bodies.every((body) => text(body.constant) === first);
 };
+
+/** The rules of a group, or those under given keys; `name` is unique among them. */
+interface GroupRules {
+  readonly name: string;
+  readonly rules: readonly (readonly RuleBody[])[];
+  readonly params: readonly LocalId[];
+}
+
+/** Writes one rule and its `else`s; `leave` gives the statements that leave the function with a value. */
+type ChainWriter = (
+  writer: Writer,
+  blocks: BlockWriter,
+  chain: readonly RuleBody[],
+  index: number,
+  leave: (value: string) => string,
+) => void;
 
 interface PartShape {
   readonly path: readonly Operand[];

@@ -1,5 +1,5 @@
 'use strict';
-const { U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const { U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
 const C = rt.context;
 const b0 = rt.builtin("sprintf");
 const p0 = ["containers"];
@@ -21,7 +21,7 @@ let m0, E0 = 0;
 let m3, E3 = 0;
 function g0() {
   if (--S < 0) stop();
-  const v = newSet();
+  let v = newSet();
   C0: {
     B0_0: {
       let x0 = I?.containers;
@@ -73,7 +73,7 @@ function g1(l0, l1) {
 function d2() { return k3; }
 function g3() {
   if (--S < 0) stop();
-  const v = newParts();
+  let v = newParts();
   C0: {
     B0_0: {
       let x0 = I?.owned;

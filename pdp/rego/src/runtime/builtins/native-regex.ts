@@ -31,6 +31,27 @@ export function compileNative(pattern: string): TextTest | undefined {
   return (text) => regexp.test(text);
 }
 
+/**
+ * A test that every text with a match passes, for patterns that start with `^` and plain items: most texts that do not
+ * match fail it, and it costs little. Undefined where there is nothing to test.
+ */
+export function compilePrefix(pattern: string): TextTest | undefined {
+  // An alternative might do without the prefix.
+  if (!pattern.startsWith('^') || pattern.includes('|')) return undefined;
+  let source = '';
+  for (let at = 1; at < pattern.length;) {
+    const parsed = pattern[at] === '$' ? undefined : parseSet(pattern, at);
+    const mark = parsed === undefined ? undefined : pattern[parsed.end];
+    // What may be left out or repeated ends the prefix.
+    if (parsed === undefined || (mark !== undefined && '*+?{'.includes(mark))) break;
+    source += parsed.set.source;
+    at = parsed.end;
+  }
+  if (source === '') return undefined;
+  const regexp = new RegExp(`^${source}`, 'u');
+  return (text) => regexp.test(text);
+}
+
 const PLAIN = /^[^\\^$.|?*+()[\]{}]*$/;
 
 /** Plain text with or without anchors needs no engine. */

@@ -4,7 +4,7 @@ import { BoundedCache } from './bounded-cache.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { intersectsGlobs } from './glob-intersection.ts';
 import { builtinError, integerOperand, typeError } from './operands.ts';
-import { compileNative, type TextTest } from './native-regex.ts';
+import { compileNative, compilePrefix, type TextTest } from './native-regex.ts';
 import { MAX_STRING_LENGTH } from './replacer.ts';
 import { quoteText } from './text.ts';
 import { utf8Length } from './utf8.ts';
@@ -96,12 +96,17 @@ export function compileRegex(pattern: string): Regex | BadRegex {
 function compileFresh(pattern: string): Regex | BadRegex {
   try {
     const re2 = RE2JS.compile(pattern);
-    return { ok: true, re2, test: compileNative(pattern) ?? ((text) => re2.test(text)) };
+    return { ok: true, re2, test: compileNative(pattern) ?? testBehindPrefix(pattern, re2) };
   } catch (error) {
     if (!(error instanceof RE2JSSyntaxException)) throw error;
     const { message } = error;
     return { ok: false, message: message.endsWith('at end of expression') ? `${message}: \`\`` : message };
   }
+}
+
+function testBehindPrefix(pattern: string, re2: RE2JS): TextTest {
+  const canMatch = compilePrefix(pattern);
+  return canMatch === undefined ? (text) => re2.test(text) : (text) => canMatch(text) && re2.test(text);
 }
 
 function findRegex(ctx: BuiltinContext, pattern: string): Regex | undefined {
