@@ -7,6 +7,8 @@ const transform = {
 
 /** One jest project per workspace package; run as `npm run jest -- --selectProjects rego`. */
 export default {
+  // Tests wait for conditions: how long that may take is no assertion, and machines differ.
+  testTimeout: 60_000,
   projects: [
     ...packages.map((dir) => ({
       displayName: dir.replace('pdp/', ''),

@@ -28,7 +28,7 @@ test.each([
   [
     'graph.reachable_paths, whose paths double with every layer',
     'p := graph.reachable_paths(input.g, ["0"])',
-    { g: Object.fromEntries(range(40).map((n) => [String(n), [`${String(n + 1)}`, `${String(n + 1)}x`]])) },
+    { g: Object.fromEntries(range(40).map((n) => [String(n), [String(n + 1), `${String(n + 1)}x`]])) },
   ],
   ['net.cidr_expand', 'p := net.cidr_expand("10.0.0.0/12")', {}],
 ])('a step budget ends %s', (_, source, input) => {
