@@ -20,17 +20,6 @@ export function decodeBase64(text: string, alphabet: Base64Alphabet): Base64Resu
   return { ok: true, bytes: Buffer.from(text.replace(/[\r\n]/g, ''), 'base64') };
 }
 
-/** Decodes unpadded URL-safe base64; line breaks are skipped. */
-export function decodeBase64UrlRaw(text: string): Base64Result {
-  const clean = text.replace(/[\r\n]/g, '');
-  const wrong = clean.search(/[^A-Za-z0-9_-]/);
-  if (wrong >= 0 || clean.length % 4 === 1) {
-    const offset = wrong >= 0 ? wrong : clean.length - 1;
-    return { ok: false, message: `illegal base64 data at input byte ${String(offset)}` };
-  }
-  return { ok: true, bytes: Buffer.from(clean, 'base64url') };
-}
-
 /** Where Go's decoder stops, in bytes; undefined if the text is fine. */
 function findCorruption(text: string, alphabet: Base64Alphabet): number | undefined {
   const bytes = Buffer.from(text);

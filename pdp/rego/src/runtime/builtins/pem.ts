@@ -34,12 +34,3 @@ function decodeBody(body: string): Buffer | undefined {
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(encoded) || encoded.length % 4 !== 0) return undefined;
   return Buffer.from(encoded, 'base64');
 }
-
-/** DER bytes as a PEM text. */
-export function encodePem(type: string, bytes: Uint8Array): string {
-  const lines =
-    Buffer.from(bytes)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${type}-----\n${lines.join('\n')}\n-----END ${type}-----\n`;
-}
