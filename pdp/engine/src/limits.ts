@@ -1,6 +1,6 @@
 /** Bounds on one decision. What exceeds one is an error inside the decision, hence a denial, never a crash. */
 export interface DecisionLimits {
-  /** Steps (loop turns and calls) that one policy may take. Beyond: `EVALUATION_ERROR` for that policy. */
+  /** Steps (loop turns and calls) that one decision may take, over all its policies. Beyond: `EVALUATION_ERROR`. */
   readonly maxSteps: number;
   /** Distinct policies that one decision may evaluate. Beyond: `EVALUATION_ERROR` for each further one. */
   readonly maxEvaluations: number;
