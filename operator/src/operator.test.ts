@@ -208,7 +208,8 @@ test('a deleted domain is gone once no PDP serves it, and leaves nothing behind 
   await store.delete('PolicyDomain', { namespace: NAMESPACE, name: 'refunds' });
   await eventually('it is gone', async () => ((await domain('refunds')) === undefined ? true : undefined));
   expect(pdp?.domains()).toStrictEqual(['orders']);
-  expect(events.map(({ reason }) => reason)).toContain('Withdrawn');
+  // The event follows the write that was just seen.
+  await eventually('the event', () => events.find(({ reason }) => reason === 'Withdrawn'));
   await store.delete('PolicySet', { namespace: NAMESPACE, name: 'default' });
   await eventually('the set is made anew', async () => {
     const set = await policySet();

@@ -203,7 +203,8 @@ test.each<[string, Partial<PolicyDomainSpec>, RegExp]>([
   expect(refused.status?.digest).toBe(good.status?.digest);
   expect(pdp?.served()).toBe(1);
   expect(await cluster.store.list('PolicyRevision', { namespace })).toHaveLength(1);
-  expect(reasons()).toContain('Refused');
+  // The event follows the write that the line above has seen.
+  await waitFor('the event Refused', () => reasons().includes('Refused'));
   await apply('orders', spec());
   await untilReady('orders');
   expect(pdp?.served()).toBe(1);
@@ -253,7 +254,8 @@ test('a domain goes once every PDP has let it go', async () => {
   await cluster.store.delete('PolicyDomain', key('refunds'));
   await waitFor('it to be gone', async () => (await domain('refunds')) === undefined);
   expect(pdp?.domains()).toStrictEqual(['orders']);
-  expect(reasons()).toContain('Withdrawn');
+  // The event follows the write that the line above has seen.
+  await waitFor('the event Withdrawn', () => reasons().includes('Withdrawn'));
 });
 
 test('a domain that nobody lets go is gone after the set’s time-out, or at once by force', async () => {
@@ -274,7 +276,8 @@ test('a domain that nobody lets go is gone after the set’s time-out, or at onc
   });
   expect(held.metadata.deletionTimestamp).toBeDefined();
   await waitFor('it to be gone', async () => (await domain('orders')) === undefined);
-  expect(reasons()).toContain('WithdrawTimeout');
+  // The event follows the write that the line above has seen.
+  await waitFor('the event WithdrawTimeout', () => reasons().includes('WithdrawTimeout'));
 });
 
 test('a namespace with policy in it is deleted without hanging', async () => {

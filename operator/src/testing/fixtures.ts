@@ -168,7 +168,7 @@ export async function eventually<T>(
   what: string,
   look: () => T | undefined | Promise<T | undefined>,
   describe: () => unknown = () => '',
-  timeoutMs = 4000,
+  timeoutMs = 30_000,
 ): Promise<T> {
   const until = Date.now() + timeoutMs;
   for (;;) {
