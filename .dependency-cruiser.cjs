@@ -2,10 +2,10 @@
 const packages = {
   crds: [],
   'pdp/rego': [],
-  'pdp/bundle': ['pdp/rego'],
+  'pdp/bundle': ['crds', 'pdp/rego'],
   'pdp/protocol': ['pdp/bundle'],
-  'pdp/engine': ['pdp/bundle', 'pdp/rego'],
-  'pdp/server': ['pdp/bundle', 'pdp/engine', 'pdp/protocol'],
+  'pdp/engine': ['crds', 'pdp/bundle', 'pdp/rego'],
+  'pdp/server': ['crds', 'pdp/rego', 'pdp/bundle', 'pdp/engine', 'pdp/protocol'],
   operator: ['crds', 'pdp/bundle', 'pdp/protocol'],
   cli: ['crds', 'pdp/rego', 'pdp/bundle', 'pdp/engine', 'pdp/protocol', 'pdp/server', 'operator'],
 };

@@ -19,6 +19,8 @@ export interface Io {
 export const EXIT_CODES = {
   ok: 0,
   failed: 1,
+  /** A query of Rego ended in an error, or a test of Rego failed: `opa` exits so, too. */
+  regoFailed: 2,
   unknownCommand: 3,
   interrupted: 130,
 } as const;

@@ -7,6 +7,7 @@ import { lint } from './commands/lint.ts';
 import { testDecisions } from './commands/test-decisions.ts';
 import { testEnvoy, testMapper } from './commands/test-mapper.ts';
 import type { Io, OutputFormat } from './io.ts';
+import { addRegoTest } from './program-rego.ts';
 import { httpUrl, list, outputOption, outputOptionNotFile } from './option-values.ts';
 
 const DOMAIN_FILES = 'PolicyDomain or PolicyDomainReference files (repeatable, comma-separated)';
@@ -86,7 +87,8 @@ export function addLocalCommands(program: Command, io: Io): void {
 
 /** `edict test …` */
 export function addTestCommands(program: Command, io: Io): void {
-  const test = program.command('test').description('Run tests of policies and mappers.');
+  const test = program.command('test').description('Run the tests of Rego policies, of decisions and of mappers.');
+  addRegoTest(test, io, program.name());
   test
     .command('decisions')
     .description('Run a suite of decisions (name, porc, result.allow) against PolicyDomain files.')

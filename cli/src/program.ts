@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander';
 import { addFleetCommands } from './program-fleet.ts';
 import { addLocalCommands, addTestCommands } from './program-local.ts';
+import { addRegoCommands } from './program-rego.ts';
 import { addUp } from './program-up.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import { EXIT_CODES, type Io } from './io.ts';
@@ -12,6 +13,7 @@ const EXIT_CODE_HELP = `
 Exit codes:
   ${EXIT_CODES.ok}    done; a decision was made, whether GRANT or DENY
   ${EXIT_CODES.failed}    wrong usage, bad input, a failed test, a failed or late rollout
+  ${EXIT_CODES.regoFailed}    eval: an error instead of a result; test of Rego: a test failed or was skipped
   ${EXIT_CODES.unknownCommand}    unknown command
   ${EXIT_CODES.interrupted}  interrupted`;
 
@@ -23,6 +25,8 @@ export function createProgram(io: Io, env: Environment, name: string): Command {
     .helpOption('-h, --help', 'explain a command')
     .helpCommand('help [command]', 'explain a command')
     .exitOverride()
+    // `test` has options of its own beside its subcommands: what stands behind a subcommand is the subcommand's.
+    .enablePositionalOptions()
     .showSuggestionAfterError()
     .configureOutput({
       writeOut: io.stdout,
@@ -37,11 +41,14 @@ Examples:
   ${name} up --folder policies                        # everything in one process
   ${name} lint -f domain.yaml                         # what is wrong, and where
   ${name} decide -b domain.yaml -i porc.json          # one decision, from files
+  ${name} eval -d policies -i input.json data.app.allow --why -f pretty
+  ${name} test policies                               # the tests beside the policies
   ${name} rollout status                              # watch a new policy arrive
   ${name} rollout undo                                # serve what served before
 ${EXIT_CODE_HELP}`,
     );
   addLocalCommands(program, io);
+  addRegoCommands(program, io);
   addTestCommands(program, io);
   addFleetCommands(program, io, env, name);
   addUp(program, io);

@@ -7,5 +7,6 @@ export * from './policy-decision-point.ts';
 export * from './policy-domain.ts';
 export * from './policy-revision.ts';
 export * from './policy-set.ts';
+export * from './serving.ts';
 export * from './to-crd.ts';
 export * from './validate.ts';

@@ -55,9 +55,20 @@ export const PolicyDecisionPointSpec = z
             description: 'Peers that may ask for decisions (NetworkPolicyPeer); default: every pod of the namespace.',
             'x-kubernetes-list-type': 'atomic',
           }),
+        egress: z
+          .array(
+            z.record(z.string(), z.unknown()).meta({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true }),
+          )
+          .max(64)
+          .optional()
+          .meta({
+            description:
+              'What pods may reach besides DNS and the operator (NetworkPolicyEgressRule): audit sinks, hosts of http.send.',
+            'x-kubernetes-list-type': 'atomic',
+          }),
       })
       .default({ enabled: true })
-      .meta({ description: 'Who may reach the pods.' }),
+      .meta({ description: 'Who may reach the pods, and whom they may reach.' }),
     resources: preserved('Requests and limits of the container (ResourceRequirements).'),
     podLabels: z.record(z.string(), z.string()).optional().meta({ description: 'More labels for the pods.' }),
     podAnnotations: z.record(z.string(), z.string()).optional().meta({ description: 'Annotations for the pods.' }),
@@ -78,6 +89,12 @@ export const PolicyDecisionPointSpec = z
       })
       .default({ sizeLimit: '256Mi' })
       .meta({ description: 'Last-known-good policy survives container restarts in an emptyDir.' }),
+    settings: z
+      .record(z.string().regex(/^(EDICT_PDP|OTEL)_[A-Z0-9_]+$/), z.string().max(4096))
+      .optional()
+      .meta({
+        description: 'Settings of the PDPs by the names that edict-pdp --help lists, such as EDICT_PDP_MAX_BATCH.',
+      }),
     logLevel: z
       .enum(['error', 'warn', 'info', 'debug'])
       .default('info')

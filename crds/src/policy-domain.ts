@@ -67,7 +67,18 @@ const Resource = z.object({
 const Operation = z.object({ name: Name.optional(), selector: Selector, policy: Reference.optional() });
 const Mapper = z.object({ name: Name.optional(), selector: Selector, rego: Rego.optional() });
 
-/** `spec` of a PolicyDomain: the Manetu PolicyEngine's v1beta1, field for field. */
+// Not a record: zod's records drop keys that objects may have nevertheless, such as `__proto__`.
+const Data = z
+  .unknown()
+  .refine((value) => value === null || (typeof value === 'object' && !Array.isArray(value)), 'must be an object')
+  .meta({
+    type: 'object',
+    nullable: true,
+    description: 'Base documents: JSON that sets which serve documents show below data, beside the rules of libraries.',
+    'x-kubernetes-preserve-unknown-fields': true,
+  });
+
+/** `spec` of a PolicyDomain: the Manetu PolicyEngine's v1beta1, field for field, and `data`. */
 export const PolicyDomainSpec = z
   .object({
     'annotation-defaults': z
@@ -83,6 +94,7 @@ export const PolicyDomainSpec = z
     scopes: list(Role, 'Scopes: a policy that narrows what a token may do.'),
     operations: list(Operation, 'Which policy guards which operation; the first match counts.'),
     mappers: list(Mapper, 'Rego that turns a foreign request into a PORC.'),
+    data: Data.optional(),
   })
   .meta({ description: 'Policies, roles, groups, scopes, resources and operations.' });
 export type PolicyDomainSpec = z.output<typeof PolicyDomainSpec>;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Conditions } from './conditions.ts';
 import { AGE, conditionColumn, UNOBSERVED, type KindDefinition } from './kind-definition.ts';
 import { Duration, LabelSelector, Percentage, type ApiObject } from './object.ts';
+import { Serving } from './serving.ts';
 
 /** `spec` of a PolicySet: which domains reach which PDPs, and how. */
 export const PolicySetSpec = z
@@ -60,6 +61,7 @@ export const PolicySetSpec = z
       .object({ limit: z.int().min(2).max(100).default(10).meta({ description: 'Closed revisions to keep.' }) })
       .default({ limit: 10 })
       .meta({ description: 'How much history is kept.' }),
+    serving: Serving.optional(),
   })
   .meta({ description: 'Which domains, for which PDPs, rolled out how.' });
 export type PolicySetSpec = z.output<typeof PolicySetSpec>;
@@ -93,6 +95,10 @@ export const PolicySetStatus = z.object({
   desiredDigest: z.string().optional().meta({ description: 'Digest of its manifest.' }),
   committedRevision: z.int().optional().meta({ description: 'Newest revision whose commit is decided.' }),
   committedDigest: z.string().optional().meta({ description: 'Digest of its manifest.' }),
+  token: z.string().optional().meta({
+    description:
+      'Consistency token of the newest revision that has been Ready: for Policy-At-Least in requests to PDPs.',
+  }),
   rollout: z
     .object({
       revision: z.int().meta({ description: 'Revision n.' }),

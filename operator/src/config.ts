@@ -43,6 +43,15 @@ const Environment = z.object({
   EDICT_OPERATOR_WEBHOOK_PORT: Port.default(9443).meta({ description: 'Admission webhook (HTTPS).' }),
   EDICT_OPERATOR_DISTRIBUTION_PORT: Port.default(9444).meta({ description: 'Streams of the PDPs (gRPC over TLS).' }),
   EDICT_OPERATOR_BUNDLES_PORT: Port.default(9445).meta({ description: 'Manifests and bundles (HTTPS).' }),
+  EDICT_OPERATOR_ALLOWED_BUILTINS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((name) => name !== ''))
+    .pipe(z.array(z.enum(['http.send', 'net.lookup_ip_addr'])))
+    .meta({
+      description:
+        'Network built-ins that policies may call, comma-separated: http.send, net.lookup_ip_addr. PDPs get the same list; the hosts are set at the fleet (EDICT_PDP_ALLOWED_HOSTS).',
+    }),
   EDICT_OPERATOR_LOG_LEVEL: z
     .enum(['error', 'warn', 'info', 'debug'])
     .default('info')

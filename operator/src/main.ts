@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger, format, transports, type Logger } from 'winston';
+import { unsafeBuiltinsBut } from '@edict/bundle';
 import { judge } from './admission/judge.ts';
 import { startWebhookServer } from './admission/webhook-server.ts';
 import { createCertificateManager, type ServingCertificates } from './certificates/certificate-manager.ts';
@@ -53,7 +54,10 @@ async function run(config: Config): Promise<void> {
     logger.debug('watch restarted', { kind, cause, error: String(error), retryInMs });
   };
   const store = createKubeStore({ client, clock, random: Math.random, onRestart });
-  const checker = createWorkerChecker({ clock });
+  const checker = createWorkerChecker({
+    clock,
+    unsafeBuiltins: unsafeBuiltinsBut(config.EDICT_OPERATOR_ALLOWED_BUILTINS),
+  });
   const signing = await loadSigningKeys(objects, namespace, config.EDICT_OPERATOR_SIGNING_KEY_SECRET);
   const ticketKey = randomBytes(32);
   let leadership: Leadership | undefined;
@@ -147,6 +151,7 @@ async function run(config: Config): Promise<void> {
         bundlesUrl: `https://${config.EDICT_OPERATOR_DISTRIBUTION_SERVICE}.${namespace}.svc:9445`,
         trustConfigMap: config.EDICT_OPERATOR_TRUST_CONFIGMAP,
         operatorNamespace: namespace,
+        allowedBuiltins: config.EDICT_OPERATOR_ALLOWED_BUILTINS,
       },
       events: createKubeEventSink({
         objects,

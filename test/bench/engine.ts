@@ -1,25 +1,31 @@
 /**
  * Measures our engine against functions written by hand for the same policies, in interleaved rounds, answers checked:
  *
- *   node test/bench/engine.ts [--policies DIR] [--hand FILE] [--peer FILE]... [--rounds N] [--batch-ms N] [--only NAME]
+ *   node test/bench/engine.ts [--policies DIR] [--hand FILE] [--peers opa,opa-wasm,regorus|all] [--peer FILE]...
+ *     [--rounds N] [--batch-ms N] [--only NAME]
  *
  * DIR has a folder for each policy (`policy.rego`, `entry.txt`, `data.json` or `data.json.gz`, `inputs.json`,
- * `expected.json`); FILE exports `direct` and `indexed`. A peer is a module that exports `name` and
+ * `expected.json`); the FILE of --hand exports `direct` and `indexed`. --peers builds other engines and measures them in
+ * the same rounds; one that cannot be built here is left out. The FILE of --peer exports `name` and
  * `load(policy) => (input) => answer`. The last line is `geomean=N worst=N times hand-written`. Exits with 1 on a wrong answer.
  */
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { compile, instantiate, parseJson, toJson } from '@edict/rego';
+import { compile, instantiate } from '@edict/rego';
+import { parseJsonBytes } from '@edict/rego/values';
 import type { Instance, Value } from '@edict/rego';
+import { importPeer, preparePeers } from './peers/named-peers.ts';
+import { inProcess, type LoadedPeer, type Peer } from './peers/peer.ts';
 import { readHandModule, readPolicies, type BenchPolicy, type HandModule } from './policies.ts';
-import { measureInRounds, type Contender } from './rounds.ts';
+import { repeat } from './repeat.ts';
+import { measureInRounds, timing } from './rounds.ts';
 
 const shared = join(import.meta.dirname, '../../../shared/bench');
 const { values: options } = parseArgs({
   options: {
     policies: { type: 'string', default: join(shared, 'policies') },
     hand: { type: 'string', default: join(shared, 'hand.mjs') },
+    peers: { type: 'string', default: '' },
     peer: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string', default: '9' },
     'batch-ms': { type: 'string', default: '40' },
@@ -27,19 +33,10 @@ const { values: options } = parseArgs({
   },
 });
 
-/** Another engine: `load` answers each input as OPA's JSON, undefined where there is no answer. */
-interface Peer {
-  readonly name: string;
-  readonly load: (policy: BenchPolicy) => Promise<(input: unknown) => unknown>;
-}
-
 interface Row {
   readonly policy: string;
   readonly ns: ReadonlyMap<string, number>;
 }
-
-/** What the last batch gave: keeps the JIT from leaving the work out. */
-const sink: { last: unknown } = { last: undefined };
 
 try {
   await main();
@@ -51,36 +48,40 @@ try {
 async function main(): Promise<void> {
   const policies = readPolicies(options.policies).filter(({ name }) => name.includes(options.only ?? ''));
   const hand = await readHandModule(options.hand);
-  const peers = await Promise.all(
-    options.peer.map(async (file) => (await import(pathToFileURL(resolve(file)).href)) as Peer),
-  );
+  const peers = [...(await preparePeers(options.peers)), ...(await Promise.all(options.peer.map(importPeer)))];
   const rows: Row[] = [];
   for (const policy of policies) rows.push(await measurePolicy(policy, hand, peers));
   printTables(rows, peers);
 }
 
 async function measurePolicy(policy: BenchPolicy, hand: HandModule, peers: readonly Peer[]): Promise<Row> {
-  const answers: [string, (input: unknown) => unknown][] = [];
+  const { entrypoint, inputs } = policy;
   const instance = load(policy);
-  const { entrypoint } = policy;
-  answers.push(['edict', (input) => valueOf(instance, entrypoint, input)]);
   const direct = handWritten(hand.direct, policy, 'direct');
-  const indexed = handWritten(hand.indexed, policy, 'indexed');
-  answers.push(['direct', direct], ['indexed', indexed]);
-  for (const peer of peers) answers.push([peer.name, await peer.load(policy)]);
-  for (const [name, answer] of answers) checkAnswers(policy, name, answer);
+  const engines: [name: string, loaded: LoadedPeer][] = [
+    ['edict', inProcess(inputs, (input) => valueOf(instance, entrypoint, input))],
+    ['direct', inProcess(inputs, direct)],
+    ['indexed', inProcess(inputs, handWritten(hand.indexed, policy, 'indexed'))],
+  ];
+  try {
+    for (const peer of peers) engines.push([peer.name, await peer.load(policy)]);
+    for (const [name, loaded] of engines) checkAnswers(policy, name, loaded);
 
-  const { inputs } = policy;
-  const texts = inputs.map((input) => Buffer.from(JSON.stringify(input)));
-  const contenders: Contender[] = answers.map(([name, answer]) => ({ name, run: repeat(inputs, answer) }));
-  contenders.push(
-    { name: 'edict from JSON', run: repeat(texts, (text) => valueOf(instance, entrypoint, readInput(text))) },
-    { name: 'direct from JSON', run: repeat(texts, (text) => direct(JSON.parse(text.toString('utf8')))) },
-  );
-  return {
-    policy: policy.name,
-    ns: measureInRounds(contenders, { rounds: Number(options.rounds), batchMs: Number(options['batch-ms']) }),
-  };
+    const texts = inputs.map((input) => Buffer.from(JSON.stringify(input)));
+    const readAndDecide = (text: Buffer): Value => valueOf(instance, entrypoint, readInput(text));
+    const parseAndDecide = (text: Buffer): unknown => direct(JSON.parse(text.toString('utf8')));
+    const ns = await measureInRounds(
+      [
+        ...engines.map(([name, { timeNs }]) => ({ name, timeNs })),
+        { name: 'edict from JSON', timeNs: timing(repeat(texts, readAndDecide)) },
+        { name: 'direct from JSON', timeNs: timing(repeat(texts, parseAndDecide)) },
+      ],
+      { rounds: Number(options.rounds), batchMs: Number(options['batch-ms']) },
+    );
+    return { policy: policy.name, ns };
+  } finally {
+    for (const [, { close }] of engines) await close();
+  }
 }
 
 function load(policy: BenchPolicy): Instance {
@@ -97,7 +98,7 @@ function valueOf(instance: Instance, entrypoint: string, input: Value): Value {
 }
 
 function readInput(text: Buffer): Value {
-  const parsed = parseJson(text.toString('utf8'));
+  const parsed = parseJsonBytes(text);
   if (!parsed.ok) throw new Error(parsed.problem.message);
   return parsed.value;
 }
@@ -108,76 +109,92 @@ function handWritten(functions: HandModule['direct'], policy: BenchPolicy, form:
   return make(policy.readData());
 }
 
-function checkAnswers(policy: BenchPolicy, name: string, answer: (input: unknown) => unknown): void {
-  policy.inputs.forEach((input, index) => {
-    const value = answer(input);
-    const got = value === undefined ? null : (JSON.parse(JSON.stringify(toJson(value))) as unknown);
-    const expected = policy.expected[index] ?? null;
-    if (!isDeepStrictEqual(got, expected)) {
+function checkAnswers({ name: policy, expected }: BenchPolicy, name: string, loaded: LoadedPeer): void {
+  const comparable = loaded.isUnordered === true ? sorted : (answer: unknown): unknown => answer;
+  expected.forEach((wanted, index) => {
+    const got = loaded.answers[index];
+    if (!isDeepStrictEqual(comparable(got), comparable(wanted))) {
       throw new Error(
-        `${policy.name}: ${name} answers ${JSON.stringify(got)} to input ${String(index)}, not ${JSON.stringify(expected)}`,
+        `${policy}: ${name} answers ${JSON.stringify(got)} to input ${String(index)}, not ${JSON.stringify(wanted)}`,
       );
     }
   });
 }
 
-/** A function for each contender, so that the JIT specialises its loop for it alone. */
-function repeat<T>(inputs: readonly T[], answer: (input: T) => unknown): (count: number) => void {
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- constant text
-  const make = new Function(
-    'inputs',
-    'answer',
-    'keep',
-    `return (count) => {
-      let last, at = 0;
-      for (let i = 0; i < count; i++) { last = answer(inputs[at]); if (++at === inputs.length) at = 0; }
-      keep(last);
-    };`,
-  ) as (inputs: readonly T[], answer: (input: T) => unknown, keep: (value: unknown) => void) => (count: number) => void;
-  return make(inputs, answer, (value) => {
-    sink.last = value;
-  });
+/** JSON with the elements of every array in the order of their texts. */
+function sorted(json: unknown): unknown {
+  if (Array.isArray(json)) return json.map((element) => JSON.stringify(sorted(element))).sort();
+  if (typeof json !== 'object' || json === null) return json;
+  return Object.fromEntries(
+    Object.entries(json)
+      .sort()
+      .map(([key, member]) => [key, sorted(member)]),
+  );
 }
 
 function printTables(rows: readonly Row[], peers: readonly Peer[]): void {
-  const names = ['edict', 'direct', 'indexed', ...peers.map(({ name }) => name), 'edict from JSON', 'direct from JSON'];
+  const names = ['edict', 'direct', 'indexed', 'edict from JSON', 'direct from JSON'];
   const ratios = rows.map(({ ns }) => ratio(ns, 'edict', 'direct'));
   console.log('ns per decision');
-  console.log(
-    line(['policy', ...names, 'to direct', 'to indexed', 'from JSON', ...peers.map(({ name }) => `${name} to edict`)]),
-  );
-  for (const { policy, ns } of rows) {
-    console.log(
-      line([
-        policy,
-        ...names.map((name) => (ns.get(name) ?? NaN).toFixed(0)),
-        ratio(ns, 'edict', 'direct').toFixed(2),
-        ratio(ns, 'edict', 'indexed').toFixed(2),
-        ratio(ns, 'edict from JSON', 'direct from JSON').toFixed(2),
-        ...peers.map(({ name }) => ratio(ns, name, 'edict').toFixed(0)),
-      ]),
-    );
-  }
-  for (const { name } of peers) {
-    console.log(`${name}: ${geometricMean(rows.map(({ ns }) => ratio(ns, name, 'edict'))).toFixed(1)} times edict`);
-  }
+  printTable([
+    ['policy', ...names, 'to direct', 'to indexed', 'from JSON'],
+    ...rows.map(({ policy, ns }) => [
+      policy,
+      ...names.map((name) => timeOf(ns, name).toFixed(0)),
+      ratio(ns, 'edict', 'direct').toFixed(2),
+      ratio(ns, 'edict', 'indexed').toFixed(2),
+      ratio(ns, 'edict from JSON', 'direct from JSON').toFixed(2),
+    ]),
+  ]);
+  if (peers.length > 0) printPeers(rows, peers);
   const fromJson = rows.map(({ ns }) => ratio(ns, 'edict from JSON', 'direct from JSON'));
   console.log(
     `from JSON bytes: geomean=${geometricMean(fromJson).toFixed(2)} worst=${Math.max(...fromJson).toFixed(2)} times JSON.parse and hand-written`,
   );
+  if (peers.length > 0) {
+    const means = peers.map(({ name }) => {
+      const mean = geometricMean(rows.map(({ ns }) => ratio(ns, name, 'edict')));
+      return `${name}=${mean.toFixed(1)}`;
+    });
+    console.log(`peers: geomean ${means.join(' ')} times edict`);
+  }
   console.log(`geomean=${geometricMean(ratios).toFixed(2)} worst=${Math.max(...ratios).toFixed(2)} times hand-written`);
 }
 
+/** The peers of the same rounds: ns per decision, and how many times what edict takes that is. */
+function printPeers(rows: readonly Row[], peers: readonly Peer[]): void {
+  console.log('\npeers, ns per decision, and times edict');
+  printTable([
+    ['policy', 'edict', ...peers.flatMap(({ name }) => [name, 'times'])],
+    ...rows.map(({ policy, ns }) => [
+      policy,
+      timeOf(ns, 'edict').toFixed(0),
+      ...peers.flatMap(({ name }) => [timeOf(ns, name).toFixed(0), ratio(ns, name, 'edict').toFixed(1)]),
+    ]),
+  ]);
+  console.log('');
+}
+
+function timeOf(ns: ReadonlyMap<string, number>, name: string): number {
+  return ns.get(name) ?? NaN;
+}
+
 function ratio(ns: ReadonlyMap<string, number>, name: string, to: string): number {
-  return (ns.get(name) ?? NaN) / (ns.get(to) ?? NaN);
+  return timeOf(ns, name) / timeOf(ns, to);
 }
 
 function geometricMean(numbers: readonly number[]): number {
   return Math.exp(numbers.reduce((sum, n) => sum + Math.log(n), 0) / numbers.length);
 }
 
-function line(cells: readonly string[]): string {
-  return cells
-    .map((cell, index) => (index === 0 ? cell.padEnd(12) : cell.padStart(Math.max(9, cell.length + 1))))
-    .join(' ');
+/** Names to the left, numbers to the right. */
+function printTable(lines: readonly (readonly string[])[]): void {
+  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
+  for (const cells of lines) {
+    const padded = cells.map((cell, column) => {
+      const width = widths[column] ?? 0;
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    });
+    console.log(padded.join('  '));
+  }
 }

@@ -1,7 +1,8 @@
-/** Something whose speed is measured: `run(n)` does the work for `n` inputs, taken in turn. */
+/** Something whose speed is measured. */
 export interface Contender {
   readonly name: string;
-  readonly run: (count: number) => void;
+  /** Nanoseconds that `count` inputs take, taken in turn. A contender in another process times itself. */
+  readonly timeNs: (count: number) => number | Promise<number>;
 }
 
 /** How long and how often contenders run. */
@@ -12,36 +13,40 @@ export interface RoundOptions {
 }
 
 /** Best time of each contender in nanoseconds per input. Contenders take turns, so that all see the same machine. */
-export function measureInRounds(
+export async function measureInRounds(
   contenders: readonly Contender[],
   { rounds, batchMs }: RoundOptions,
-): ReadonlyMap<string, number> {
-  const counts = contenders.map((contender) => calibrate(contender, batchMs));
+): Promise<ReadonlyMap<string, number>> {
+  const counts: number[] = [];
+  for (const contender of contenders) counts.push(await calibrate(contender, batchMs));
   const best = new Map<string, number>();
   for (let round = 0; round < rounds; round++) {
-    contenders.forEach(({ name, run }, index) => {
+    for (const [index, { name, timeNs }] of contenders.entries()) {
       const count = counts[index] ?? 1;
-      const ns = timeNs(run, count) / count;
+      const ns = (await timeNs(count)) / count;
       best.set(name, Math.min(best.get(name) ?? Infinity, ns));
-    });
+    }
   }
   return best;
 }
 
+/** Times `run` by the clock of this process. */
+export function timing(run: (count: number) => void): (count: number) => number {
+  return (count) => {
+    const start = process.hrtime.bigint();
+    run(count);
+    return Number(process.hrtime.bigint() - start);
+  };
+}
+
 /** How many inputs fill a batch; runs the contender long enough for the JIT to see it. */
-function calibrate({ run }: Contender, batchMs: number): number {
+async function calibrate({ timeNs }: Contender, batchMs: number): Promise<number> {
   let count = 1;
   for (;;) {
-    const ms = timeNs(run, count) / 1e6;
+    const ms = (await timeNs(count)) / 1e6;
     if (ms >= batchMs) break;
     count = Math.max(count * 2, Math.floor((count * batchMs) / Math.max(ms, 0.001) / 2));
   }
-  const ms = timeNs(run, count) / 1e6;
+  const ms = (await timeNs(count)) / 1e6;
   return Math.max(1, Math.round((count * batchMs) / ms));
-}
-
-function timeNs(run: (count: number) => void, count: number): number {
-  const start = process.hrtime.bigint();
-  run(count);
-  return Number(process.hrtime.bigint() - start);
 }

@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { decide, jsonText, mapRequest, parsePorc, renderAccessRecord, systemClock, toPorc } from '@edict/engine';
+import { parseArgs } from 'node:util';
+import { parsePorc } from '@edict/engine';
 import { readDecisionCases, readMapperCases } from './porc-cases.ts';
 import { differences } from './porc-compare.ts';
 import { CaseEngines } from './porc-engine.ts';
 import { runInvalid } from './porc-invalid.ts';
-import type { DecisionCase, MapperCase } from './porc-cases.ts';
-import type { PrintedRecord } from './porc-compare.ts';
-import type { CaseEngine } from './porc-engine.ts';
+import { decideAndPrint, mapperDifferences } from './porc-mapper.ts';
+import type { DecisionCase } from './porc-cases.ts';
 
 /**
  * Runs the reference engine's cases through ours: decisions, mappers, and verdicts on invalid domains (`--filter invalid`
@@ -35,7 +34,7 @@ else {
 async function run(): Promise<void> {
   const engines = new CaseEngines(dir);
   for (const one of readDecisionCases(dir)) judge(one.id, () => decisionDifferences(engines, one));
-  for (const one of readMapperCases(dir)) judge(one.id, () => mapperDifferences(engines, one));
+  for (const one of readMapperCases(dir)) judge(one.id, () => mapperDifferences(engines, one, options.records));
   if (existsSync(join(dir, 'invalid.jsonl'))) await judgeInvalid();
   console.log(`${String(tally.passed)} passed, ${String(tally.failed)} failed`);
   if (tally.failed > 0) process.exitCode = 1;
@@ -69,43 +68,4 @@ function decisionDifferences(engines: CaseEngines, { porcText, expect, ...setup 
   const parsed = parsePorc(porcText);
   if (!parsed.ok) return [`PORC refused: ${parsed.message}`];
   return differences(expect, decideAndPrint(engines.engineFor(setup), parsed.porc), options.records);
-}
-
-function mapperDifferences(engines: CaseEngines, one: MapperCase): readonly string[] {
-  const engine = engines.engineFor(one);
-  const domain = one.args[one.args.indexOf('-n') + 1];
-  const attributes: unknown = JSON.parse(one.inputText);
-  const mapped = mapRequest(engine.snapshot, attributes, one.args.includes('-n') ? { domain } : {});
-  const { mapper, envoy } = one.expect;
-  if (mapped.ok !== (mapper.exit === 0)) {
-    return [mapped.ok ? 'mapper gave a value, not an error' : `mapper failed: ${mapped.message}`];
-  }
-  if (!mapped.ok) return [];
-  if (!isDeepStrictEqual(jsonOf(mapped.value), mapper.porc)) {
-    return [`mapped to ${jsonText(mapped.value)}, not ${JSON.stringify(mapper.porc)}`];
-  }
-  const porc = toPorc(mapped.value);
-  // Where the reference crashes or ends, ours refuses the request; there is nothing more to compare.
-  if (envoy.exit !== 0) return porc.ok ? ['the mapped value was taken for a PORC'] : [];
-  if (!porc.ok) return [`PORC refused: ${porc.message}`];
-  // Of an id that several domains define, the reference takes any: what it consulted says nothing then.
-  const comparable = options.records && one.domains.length === 1;
-  return differences(envoy, decideAndPrint(engine, porc.porc), comparable);
-}
-
-/** A Rego value as the plain JSON that it prints to. */
-function jsonOf(value: unknown): unknown {
-  return JSON.parse(jsonText(value));
-}
-
-function decideAndPrint(engine: CaseEngine, porc: unknown): PrintedRecord {
-  const { snapshot, includeAll, env } = engine;
-  const context = { clock: systemClock, newId: () => 'case', includeAll, env };
-  const { allow, record } = decide(snapshot, porc, context);
-  if (record === undefined) throw new Error('no access record');
-  const printed = JSON.parse(renderAccessRecord(record)) as PrintedRecord;
-  if ((printed.decision === 'GRANT') !== allow) throw new Error('record and answer disagree');
-  const probe = decide(snapshot, porc, { ...context, probe: true });
-  if (probe.allow !== allow) throw new Error('probing gives another answer');
-  return printed;
 }

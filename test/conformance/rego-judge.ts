@@ -21,6 +21,7 @@ export interface RegoCase {
   readonly want_error_code?: string;
   readonly want_errors?: readonly WantedError[];
   readonly exhaustive?: boolean;
+  readonly print_statements?: boolean;
   readonly sort_bindings?: boolean;
   readonly ignore_generated_vars?: boolean;
   readonly strict_error?: boolean;
@@ -52,7 +53,10 @@ const modulesOf = (one: RegoCase): readonly { readonly name: string; readonly so
 
 const judgeCompile = (one: RegoCase): string | undefined => {
   const version = one.rego_version === 'v0' ? 'v0' : 'v1';
-  const reported = checkModules(modulesOf(one), { regoVersion: version });
+  const reported = checkModules(modulesOf(one), {
+    regoVersion: version,
+    print: one.print_statements === true ? 'keep' : 'erase',
+  });
   const texts = reported.map(
     (d) => `${d.location.file}:${String(d.location.row)}:${String(d.location.col)} ${d.code}: ${d.message}`,
   );

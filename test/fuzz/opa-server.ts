@@ -10,6 +10,8 @@ export const OPA_MODULE = 'github.com/open-policy-agent/opa@v1.22.0';
 /** What OPA says of a module: nothing, or the codes of its errors. */
 export interface OpaVerdict {
   readonly codes: readonly string[];
+  /** There were so many errors that OPA left off. */
+  readonly limited: boolean;
 }
 
 /** What OPA answers: the text of the result, undefined for none, or the code of an error. */
@@ -41,6 +43,17 @@ export function findOpa(binary: string | undefined): string {
   return built;
 }
 
+interface OpaError {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Milliseconds that OPA may take for an answer. */
+const ANSWER_MS = 60_000;
+
+/** What OPA says in place of the errors that it does not list. */
+const ERROR_LIMIT = 'error limit reached';
+
 /** An OPA server on loopback. */
 export class OpaServer {
   readonly #child: ChildProcess;
@@ -59,7 +72,8 @@ export class OpaServer {
       binary,
       ['run', '--server', '--addr', address, '--log-level', 'error', '--skip-version-check'],
       {
-        stdio: ['ignore', 'ignore', 'inherit'],
+        // Its standard error is its log; what it says of itself comes as answers.
+        stdio: ['ignore', 'ignore', 'ignore'],
       },
     );
     const server = new OpaServer(child, `http://${address}`);
@@ -74,12 +88,19 @@ export class OpaServer {
     }
   }
 
+  /** Where it listens: `http://127.0.0.1:…`. */
+  get url(): string {
+    return this.#base;
+  }
+
   /** Loads the only module. */
   async putModule(source: string): Promise<OpaVerdict> {
     const response = await fetch(`${this.#base}/v1/policies/fuzz`, { method: 'PUT', body: source });
-    const reply = (await response.json()) as { readonly errors?: readonly { readonly code: string }[] };
-    if (response.ok) return { codes: [] };
-    return { codes: (reply.errors ?? [{ code: 'unknown' }]).map(({ code }) => code) };
+    const reply = (await response.json()) as { readonly errors?: readonly OpaError[] };
+    if (response.ok) return { codes: [], limited: false };
+    const errors = reply.errors ?? [{ code: 'unknown', message: '' }];
+    const named = errors.filter(({ message }) => message !== ERROR_LIMIT);
+    return { codes: named.map(({ code }) => code), limited: named.length < errors.length };
   }
 
   /** Loads base documents at a path. */
@@ -90,8 +111,12 @@ export class OpaServer {
   }
 
   /** Evaluates the document at a path. */
-  async evaluate(path: string, inputJson: string): Promise<OpaAnswer> {
-    const response = await fetch(`${this.#base}/v1/data/${path}`, { method: 'POST', body: `{"input":${inputJson}}` });
+  async evaluate(path: string, inputJson: string, strict: boolean): Promise<OpaAnswer> {
+    const response = await fetch(`${this.#base}/v1/data/${path}?strict-builtin-errors=${String(strict)}`, {
+      method: 'POST',
+      body: `{"input":${inputJson}}`,
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
     const text = await response.text();
     if (response.ok) return { result: text };
     const reply = JSON.parse(text) as { readonly code: string; readonly errors?: readonly { readonly code: string }[] };

@@ -40,6 +40,29 @@ test.each([
   ],
   ['a duration without a unit', 'PolicySet', 'policysets', { withdrawTimeout: '60' }, 'spec.withdrawTimeout'],
   ['a negative count', 'PolicyDecisionPoint', 'policydecisionpoints', { replicas: -1 }, 'spec.replicas'],
+  ['data that is no object', 'PolicyDomain', 'policydomains', { data: [1] }, 'spec.data'],
+  ['the OPA API without documents', 'PolicySet', 'policysets', { serving: { opa: {} } }, 'set documents too'],
+  [
+    'AuthZEN by a rule without documents',
+    'PolicySet',
+    'policysets',
+    { serving: { authzen: { evaluation: 'Rule' } } },
+    'authzen.evaluation Rule',
+  ],
+  [
+    'candidates without documents',
+    'PolicySet',
+    'policysets',
+    { serving: { authzen: { candidates: { action: 'a' } } } },
+    'authzen.candidates',
+  ],
+  [
+    'Envoy by a rule without documents',
+    'PolicySet',
+    'policysets',
+    { serving: { envoy: { result: 'Rule' } } },
+    'envoy.result Rule',
+  ],
   ['an unknown form', 'PolicyDecisionPoint', 'policydecisionpoints', { form: 'Zeppelin' }, 'spec.form'],
 ])('%s is refused, and the message names the place', async (_name, kind, plural, spec, place) => {
   const error = await refusal(post(kind, plural, 'wrong', spec));
@@ -60,7 +83,17 @@ test('2 MiB of Rego are refused, and the message names the place', async () => {
   expect(error.message).toContain('spec.policies[0].rego');
 });
 
-test('the apiserver fills in the defaults that our own reading fills in', async () => {
-  const created = (await post('PolicySet', 'policysets', 'defaults', {})) as { readonly spec: unknown };
-  expect(created.spec).toStrictEqual(PolicySetSpec.parse({}));
+test.each([
+  ['nothing', {}],
+  ['every way of serving', { serving: { documents: {}, opa: {}, authzen: {}, envoy: {}, instance: {} } }],
+])('the apiserver fills in the defaults that our own reading fills in: %s', async (_name, spec) => {
+  const name = `defaults-${String(Object.keys(spec).length)}`;
+  const created = (await post('PolicySet', 'policysets', name, spec)) as { readonly spec: unknown };
+  expect(created.spec).toStrictEqual(PolicySetSpec.parse(spec));
+});
+
+test('the apiserver keeps data as it is', async () => {
+  const data = { a: { b: [1, 1.5, null, { 'c/d': 'x' }] }, '': true, large: 9007199254740991 };
+  const created = (await post('PolicyDomain', 'policydomains', 'data', { data })) as { readonly spec: unknown };
+  expect(created.spec).toStrictEqual({ data });
 });

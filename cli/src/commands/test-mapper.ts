@@ -1,5 +1,5 @@
 import { decide, mapRequest, toPorc } from '@edict/engine';
-import { parseJson, stringify } from '@edict/rego';
+import { parseJson, stringify } from '@edict/rego/values';
 import { inputName, readInput } from '../files.ts';
 import { CommandError, type Io, type OutputFormat } from '../io.ts';
 import { printDecision } from '../render/decision.ts';

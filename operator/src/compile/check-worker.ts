@@ -1,10 +1,10 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { Workbench } from './workbench.ts';
-import type { WorkerReply, WorkerRequest } from './worker-messages.ts';
+import type { WorkerReply, WorkerRequest, WorkerSettings } from './worker-messages.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('check-worker.ts runs as a worker thread only');
-const workbench = new Workbench();
+const workbench = new Workbench((workerData as WorkerSettings).unsafeBuiltins);
 
 port.on('message', (request: WorkerRequest) => {
   port.postMessage(answer(request));
@@ -16,8 +16,10 @@ function answer(request: WorkerRequest): WorkerReply {
     switch (request.type) {
       case 'domain':
         return { id, type: 'domain', verdict: workbench.checkDomain(request.subject, request.context) };
-      case 'combination':
-        return { id, type: 'combination', problems: workbench.checkCombination(request.bundles, request.changed) };
+      case 'combination': {
+        const { bundles, changed, documents } = request;
+        return { id, type: 'combination', problems: workbench.checkCombination(bundles, changed, documents) };
+      }
     }
   } catch (error) {
     return { id, type: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };

@@ -1,4 +1,4 @@
-import type { Digest, Problem } from '@edict/bundle';
+import type { Digest, Problem, Serving } from '@edict/bundle';
 import type { PolicyDomainSpec, PolicyDomainStatus } from '@edict/crds';
 
 /** A domain as a user wrote it. */
@@ -18,6 +18,9 @@ export interface StoredBundle {
 export type DomainContext =
   | { readonly type: 'source'; readonly source: DomainSource }
   | { readonly type: 'bundle'; readonly namespace: string; readonly bundle: StoredBundle };
+
+/** What a set says of its documents. */
+export type ServedDocuments = NonNullable<Serving['documents']>;
 
 export type EntityCounts = NonNullable<PolicyDomainStatus['entities']>;
 
@@ -44,10 +47,14 @@ export interface DomainVerdict {
 export interface DomainChecker {
   /** Checks one domain in its context and renders it. Rejects with {@link CheckError} only. */
   readonly checkDomain: (subject: DomainSource, context: readonly DomainContext[]) => Promise<DomainVerdict>;
-  /** Errors that keep bundles from being served together; `changed` names the domains that are new in the combination. */
+  /**
+   * Errors that keep bundles from being served together; `changed` names the domains that are new in the combination.
+   * With `documents` also what keeps them from serving documents, whatever changed.
+   */
   readonly checkCombination: (
     bundles: readonly StoredBundle[],
     changed: readonly string[],
+    documents?: ServedDocuments,
   ) => Promise<readonly Problem[]>;
   readonly close: () => Promise<void>;
 }

@@ -6,7 +6,8 @@ export function createInlineChecker(): DomainChecker {
   const workbench = new Workbench();
   return {
     checkDomain: (subject, context) => Promise.resolve().then(() => workbench.checkDomain(subject, context)),
-    checkCombination: (bundles, changed) => Promise.resolve().then(() => workbench.checkCombination(bundles, changed)),
+    checkCombination: (bundles, changed, documents) =>
+      Promise.resolve().then(() => workbench.checkCombination(bundles, changed, documents)),
     close: () => Promise.resolve(),
   };
 }

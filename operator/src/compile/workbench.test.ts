@@ -65,6 +65,36 @@ test('a combination is checked where it changed, and at those who refer to what 
   expect(bench.checkCombination([without, user, bystander], ['bystander'])).toStrictEqual([]);
 });
 
+test('the documents of a combination are judged as one program, whatever changed', () => {
+  const bench = new Workbench();
+  const [one, other] = ['limit = 5', 'limit[x] { x := 1 }'].map((rule, index) =>
+    bundleOf(
+      bench.checkDomain(
+        source(`domain-${String(index)}`, { 'policy-libraries': [{ mrn: 'l', rego: `package prices\n\n${rule}\n` }] }),
+        [],
+      ),
+    ),
+  );
+  if (one === undefined || other === undefined) throw new Error('two bundles are needed');
+  const documents = { policies: [] };
+  expect(bench.checkCombination([one, other], [])).toStrictEqual([]);
+  expect(bench.checkCombination([one], [], documents)).toStrictEqual([]);
+  expect(bench.checkCombination([one, other], [], documents)).toMatchObject([
+    { domain: 'domain-0', mrn: 'l', regoCode: 'rego_type_error', rego: { row: 3, col: 1 } },
+  ]);
+  expect(bench.checkCombination([one], [], { policies: ['mrn:none'] })).toMatchObject([{ class: 'reference' }]);
+});
+
+test('data of a domain is checked against its rules and part of its bundle', () => {
+  const bench = new Workbench();
+  const plain = bundleOf(bench.checkDomain(source('a'), []));
+  const withData = bundleOf(bench.checkDomain(source('a', { data: { limits: { till: 1.5 } } }), []));
+  expect(bundleOf(bench.checkDomain(source('a', { data: {} }), [])).digest).toBe(plain.digest);
+  expect(withData.digest).not.toBe(plain.digest);
+  const clash = source('a', { 'policy-libraries': [library], data: { util: { yes: false } } });
+  expect(bench.checkDomain(clash, []).problems).toMatchObject([{ class: 'data-clash', field: 'data' }]);
+});
+
 test('bytes that are not what their digest says are never taken', () => {
   const bench = new Workbench();
   const { digest, gzip } = bundleOf(bench.checkDomain(source('a'), []));
@@ -142,4 +172,20 @@ test('no more checks wait than allowed, and a closed checker takes none', async 
   await checker.close();
   expect((await rest).filter(({ status }) => status === 'rejected').length).toBeGreaterThanOrEqual(1);
   await expect(checker.checkDomain(source('a'), [])).rejects.toMatchObject({ code: 'Closed' });
+});
+
+test('a built-in that reaches the network is refused unless it is allowed', async () => {
+  const asking = source('asking', {
+    policies: [
+      {
+        mrn: 'mrn:policy:main',
+        rego: 'package authz\n\nallow { http.send({"method": "get", "url": "https://a.example"}).status_code == 200 }\n',
+      },
+    ],
+  });
+  expect(new Workbench().checkDomain(asking, []).problems.map(formatProblem).join()).toContain('http.send');
+  expect(new Workbench([]).checkDomain(asking, []).problems).toStrictEqual([]);
+  const checker = createWorkerChecker({ clock: systemClock, unsafeBuiltins: [] });
+  expect((await checker.checkDomain(asking, [])).problems).toStrictEqual([]);
+  await checker.close();
 });

@@ -1,6 +1,8 @@
 import {
   BundleError,
+  checkDocuments,
   checkDomains,
+  defaultUnsafeBuiltins,
   domainFromObject,
   formatProblem,
   isError,
@@ -8,6 +10,7 @@ import {
   parseBundle,
   renderBundle,
   withoutPlaces,
+  type CheckOptions,
   type Digest,
   type DomainModel,
   type LintOptions,
@@ -15,7 +18,14 @@ import {
   type SourcedDomain,
 } from '@edict/bundle';
 import { API_VERSION } from '@edict/crds';
-import type { EntityCounts, DomainContext, DomainSource, DomainVerdict, StoredBundle } from './domain-checker.ts';
+import type {
+  DomainContext,
+  DomainSource,
+  DomainVerdict,
+  EntityCounts,
+  ServedDocuments,
+  StoredBundle,
+} from './domain-checker.ts';
 import { domainsReferredToByModel, reachable, reversed } from './domain-references.ts';
 
 /** Bundles that stay decoded, by digest: most of a set does not change from one revision to the next. */
@@ -30,6 +40,12 @@ const WARNINGS_MAX = 20;
  */
 export class Workbench {
   readonly #decoded = new Map<Digest, DomainModel>();
+  readonly #unsafeBuiltins: readonly string[];
+
+  /** `unsafeBuiltins`: those that policies may not call. */
+  constructor(unsafeBuiltins: readonly string[] = defaultUnsafeBuiltins) {
+    this.#unsafeBuiltins = unsafeBuiltins;
+  }
 
   /** Checks one domain beside the others that it refers to, and renders it if nothing is wrong with it. */
   checkDomain(subject: DomainSource, context: readonly DomainContext[]): DomainVerdict {
@@ -38,7 +54,7 @@ export class Workbench {
     const others = context.flatMap((item) => this.#contextDomain(item));
     const domains: readonly SourcedDomain[] = [read, ...others];
     const own = (problem: Problem): boolean => problem.domain === undefined || problem.domain === read.domain.name;
-    const problems = checkDomains(domains).filter((problem) => isError(problem) && own(problem));
+    const problems = checkDomains(domains, this.#options()).filter((problem) => isError(problem) && own(problem));
     if (problems.length > 0) return { problems, warnings: [], entities: countEntities(read.domain) };
     // The Rego has just been compiled: only the warnings about the rest are wanted.
     const warnings = lintDomains([{ object: objectOf(subject) }], { compile: alreadyCompiled })
@@ -57,16 +73,29 @@ export class Workbench {
 
   /**
    * What keeps these bundles from being served together. `changed` names the domains that differ from a combination that
-   * is known to be good; only they, those who refer to them, and what all of these refer to are looked at.
+   * is known to be good; only they, those who refer to them, and what all of these refer to are looked at. `documents` are
+   * one program of all domains, and so looked at as a whole.
    */
-  checkCombination(bundles: readonly StoredBundle[], changed: readonly string[]): readonly Problem[] {
+  checkCombination(
+    bundles: readonly StoredBundle[],
+    changed: readonly string[],
+    documents?: ServedDocuments,
+  ): readonly Problem[] {
     const models = bundles.map((bundle) => this.#decode(bundle));
     const edges = new Map(models.map((model) => [model.name, domainsReferredToByModel(model)]));
     const affected = reachable(changed, reversed(edges));
     const looked = reachable(affected, edges);
-    return checkDomains(
-      models.filter(({ name }) => looked.has(name)).map((model) => withoutPlaces(model, model.name)),
+    const sourced = models.map((model) => withoutPlaces(model, model.name));
+    const problems = checkDomains(
+      sourced.filter(({ domain }) => looked.has(domain.name)),
+      this.#options(),
     ).filter(isError);
+    if (problems.length > 0 || documents === undefined) return problems;
+    return checkDocuments(sourced, documents.policies, this.#options()).filter(isError);
+  }
+
+  #options(): CheckOptions {
+    return { unsafeBuiltins: this.#unsafeBuiltins };
   }
 
   #contextDomain(item: DomainContext): readonly SourcedDomain[] {

@@ -1,5 +1,11 @@
 import type { Problem } from '@edict/bundle';
-import type { DomainContext, DomainSource, DomainVerdict, StoredBundle } from './domain-checker.ts';
+import type { DomainContext, DomainSource, DomainVerdict, ServedDocuments, StoredBundle } from './domain-checker.ts';
+
+/** What the worker is started with. */
+export interface WorkerSettings {
+  /** Built-ins that policies may not call; undefined: the usual ones. */
+  readonly unsafeBuiltins: readonly string[] | undefined;
+}
 
 /** What the worker is asked. */
 export type WorkerRequest =
@@ -14,6 +20,7 @@ export type WorkerRequest =
       readonly type: 'combination';
       readonly bundles: readonly StoredBundle[];
       readonly changed: readonly string[];
+      readonly documents: ServedDocuments | undefined;
     };
 
 /** What it answers. `failed` is a fault of ours, not of a domain. */

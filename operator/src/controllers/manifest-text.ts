@@ -1,4 +1,4 @@
-import type { Manifest, ManifestDomain } from '@edict/bundle';
+import { canonicalJson, type Manifest, type ManifestDomain } from '@edict/bundle';
 import type { PolicyRevision } from '@edict/crds';
 
 const parsed = new WeakMap<object, Manifest>();
@@ -17,7 +17,11 @@ export function entryOf(revision: PolicyRevision, domainUid: string): ManifestDo
   return manifestOf(revision).domains.find(({ uid }) => uid === domainUid);
 }
 
-/** What a manifest serves, apart from which generation it was rendered from: equal texts need no new revision. */
-export function contentKey(domains: readonly Pick<ManifestDomain, 'namespace' | 'name' | 'uid' | 'digest'>[]): string {
-  return JSON.stringify(domains.map(({ namespace, name, uid, digest }) => [namespace, name, uid, digest]));
+/**
+ * What a manifest serves and how, apart from which generation it was rendered from: equal texts need no new revision.
+ * `[]` for a manifest that serves nothing.
+ */
+export function contentKey({ domains, serving }: Pick<Manifest, 'domains' | 'serving'>): string {
+  const served = JSON.stringify(domains.map(({ namespace, name, uid, digest }) => [namespace, name, uid, digest]));
+  return serving === undefined ? served : `${served} ${canonicalJson(serving)}`;
 }

@@ -93,7 +93,11 @@ export function connectPdp(
   operator: Operator,
   set: string,
   index: number,
-  options: { readonly refuse?: (domains: readonly string[]) => string | undefined } = {},
+  options: {
+    readonly refuse?: (domains: readonly string[]) => string | undefined;
+    /** What its engine understands. Default: nothing in particular. */
+    readonly features?: readonly string[];
+  } = {},
   namespace = NAMESPACE,
 ): ConnectedPdp {
   let served = 0;
@@ -114,7 +118,11 @@ export function connectPdp(
     sets: [set],
   };
   const client = createPdpClient({
-    config: { ...PDP_DEFAULTS, engine: { name: 'edict', version: '1.0.0', features: [] }, heartbeatMs: 50 },
+    config: {
+      ...PDP_DEFAULTS,
+      engine: { name: 'edict', version: '1.0.0', features: options.features ?? [] },
+      heartbeatMs: 50,
+    },
     records: new Map(),
     clock: systemClock,
     random: Math.random,

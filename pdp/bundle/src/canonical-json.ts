@@ -5,8 +5,17 @@ export type CanonicalValue =
   | number
   | bigint
   | string
+  | CanonicalText
   | readonly CanonicalValue[]
   | { readonly [key: string]: CanonicalValue | undefined };
+
+/** JSON text in canonical form already, which is printed as it is: it may hold numbers that no JavaScript value keeps. */
+export class CanonicalText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
 
 /** The value is not JSON: NaN, an infinity, a function… */
 export class CanonicalJsonError extends Error {
@@ -35,6 +44,7 @@ export function canonicalJson(value: unknown): string {
       throw new CanonicalJsonError(`${typeof value} is not JSON`);
   }
   if (value === null) return 'null';
+  if (value instanceof CanonicalText) return value.text;
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item)).join(',')}]`;
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { Serving } from '@edict/crds';
 import { canonicalJson } from './canonical-json.ts';
 import { digestOf } from './digest.ts';
 import { createManifest, MANIFEST_MAX_DOMAINS, manifestDigest } from './manifest.ts';
@@ -32,7 +33,21 @@ test('reads what was printed', () => {
   expect(parseManifest(bytesOf(manifest))).toEqual(manifest);
 });
 
+const serving = Serving.parse({ documents: { policies: ['mrn:policy:a'] }, envoy: { rule: 'shop/entry' } });
+
+test('how the set is served is part of the manifest, and of its digest', () => {
+  const served = createManifest({ ...input, serving });
+  expect(parseManifest(bytesOf(served))).toEqual(served);
+  expect(manifestDigest(served)).not.toBe(manifestDigest(createManifest(input)));
+  expect(parseManifest(bytesOf(createManifest({ ...input, serving: {} })))).toHaveProperty('serving', {});
+  expect(parseManifest(bytesOf(createManifest(input)))).not.toHaveProperty('serving');
+});
+
 test.each<[string, unknown, string]>([
+  ['serving that is no object', { ...manifest, serving: [] }, 'bad-field'],
+  ['serving by rules without documents', { ...manifest, serving: { opa: { defaultDecision: 'a' } } }, 'bad-field'],
+  ['serving without its defaults', { ...manifest, serving: { documents: {} } }, 'not-canonical'],
+  ['serving with what nobody knows', { ...manifest, serving: { ...serving, later: 1 } }, 'not-canonical'],
   ['text that is not JSON', '{', 'not-json'],
   ['JSON with spaces', JSON.stringify(manifest, null, 1), 'not-canonical'],
   ['an unknown member', { ...manifest, extra: 1 }, 'not-canonical'],

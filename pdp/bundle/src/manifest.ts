@@ -1,6 +1,9 @@
 import { canonicalJson } from './canonical-json.ts';
 import { digestOf } from './digest.ts';
+import type { Serving } from '@edict/crds';
 import type { Digest } from './digest.ts';
+
+export type { Serving };
 
 /** One domain of a revision: which object it came from, and the bundle that it was rendered to. */
 export interface ManifestDomain {
@@ -26,6 +29,8 @@ export interface Manifest {
   /** Test suites that a PDP runs before it acknowledges. */
   readonly tests: readonly Digest[];
   readonly totals: { readonly bytes: number; readonly policies: number };
+  /** How PDPs serve the set besides PORC decisions, defaults filled in; absent where the set does not say. */
+  readonly serving?: Serving;
 }
 
 /** Domains that one manifest may list. */

@@ -14,6 +14,11 @@ export interface DomainModel {
   readonly scopes: readonly RoleEntity[];
   readonly operations: readonly OperationEntity[];
   readonly mappers: readonly MapperEntity[];
+  /**
+   * Base documents: a JSON object as text, with keys in order, no spaces, and numbers as they were written. Absent where
+   * there are none.
+   */
+  readonly data?: string;
 }
 
 /** `mrn` is `''` when the file gives none; such an entity is reachable by the empty id. */

@@ -1,3 +1,4 @@
+import { Serving } from '@edict/crds';
 import { canonicalJson } from './canonical-json.ts';
 import { isDigest } from './digest.ts';
 import { MANIFEST_MAX_DOMAINS } from './manifest.ts';
@@ -61,7 +62,16 @@ function decode(value: unknown): Manifest {
     domains,
     tests: list(manifest['tests'], 'tests').map((item) => digest(item, 'tests')),
     totals: { bytes: count(totals['bytes'], 'totals.bytes'), policies: count(totals['policies'], 'totals.policies') },
+    ...('serving' in manifest ? { serving: decodeServing(manifest['serving']) } : {}),
   };
+}
+
+function decodeServing(value: unknown): Serving {
+  const parsed = Serving.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = ['serving', ...(issue?.path.map(String) ?? [])].join('.');
+  throw bad(path, `is wrong: ${issue?.message ?? 'it cannot be read'}`);
 }
 
 function decodeDomain(value: unknown, path: string): ManifestDomain {

@@ -1,6 +1,16 @@
 /** Which step found a problem. */
 export type ProblemSource =
-  'yaml' | 'build' | 'registry' | 'schema' | 'duplicate' | 'selector' | 'reference' | 'cycle' | 'rego' | 'opa-check';
+  | 'yaml'
+  | 'build'
+  | 'registry'
+  | 'schema'
+  | 'duplicate'
+  | 'selector'
+  | 'reference'
+  | 'cycle'
+  | 'data'
+  | 'rego'
+  | 'opa-check';
 
 /** What is wrong, as a closed list that users and tests may match on; the message may change, the class may not. */
 export type ProblemClass =
@@ -16,6 +26,7 @@ export type ProblemClass =
   | 'reference-format'
   | 'unknown-domain'
   | 'cycle'
+  | 'data-clash'
   | 'rego-parse'
   | 'rego-compile';
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { RegoNumber } from '@edict/rego';
+import type { RegoNumber } from '@edict/rego/values';
 import fc from 'fast-check';
 import {
   combine,

@@ -1,4 +1,4 @@
-import { RegoNumber, numberFromBigInt } from '@edict/rego';
+import { RegoNumber, numberFromBigInt } from '@edict/rego/values';
 import { jsonText } from './json-text.ts';
 import { setMember } from './plain-object.ts';
 import type { CompiledAnnotation, MergeValue } from './compiled-snapshot.ts';

@@ -1,6 +1,9 @@
 import {
   checkDomains,
   defaultUnsafeBuiltins,
+  documentCompileOptions,
+  documentCompileProblems,
+  gatherDocuments,
   indexDomains,
   isError,
   policyFingerprint,
@@ -10,11 +13,12 @@ import {
 } from '@edict/bundle';
 import { mapperEntrypoint, policyEntrypoint } from './evaluation.ts';
 import { ProgramStore } from './program-store.ts';
-import type { DomainIndex, DomainModel, Problem, SourcedDomain } from '@edict/bundle';
+import type { DomainIndex, DomainModel, Problem, Serving, SourcedDomain } from '@edict/bundle';
 import type { AnnotationEntry, AnnotationValue, OperationEntity, RoleEntity } from '@edict/bundle';
 import type { CompileOptions, RegoModule, RegoVersion } from '@edict/rego';
 import type {
   CompiledAnnotation,
+  CompiledDocuments,
   CompiledDomain,
   CompiledEntity,
   CompiledPolicy,
@@ -31,6 +35,8 @@ export interface CompileSnapshotOptions {
   readonly unsafeBuiltins?: readonly string[] | undefined;
   /** Language of policies that do not say which. Default `v0`. */
   readonly regoVersion?: RegoVersion | undefined;
+  /** How the set is served; with `documents` these are compiled too. Default: PORC decisions only. */
+  readonly serving?: Serving | undefined;
   /** An earlier snapshot, whose unchanged programs need not be compiled again. */
   readonly earlier?: CompiledSnapshot | undefined;
 }
@@ -60,12 +66,35 @@ export function compileSourcedSnapshot(
   sourced: readonly SourcedDomain[],
   options: CompileSnapshotOptions = {},
 ): CompileSnapshotResult {
-  const { unsafeBuiltins = defaultUnsafeBuiltins, regoVersion = 'v0' } = options;
+  const { unsafeBuiltins = defaultUnsafeBuiltins, regoVersion = 'v0', serving = {} } = options;
   const store = new ProgramStore(options.earlier);
   const problems = checkDomains(sourced, { unsafeBuiltins, regoVersion, compile: store.compile }).filter(isError);
   if (problems.length > 0) return { ok: false, problems };
   const index = indexDomains(sourced.map(({ domain }) => domain));
-  return { ok: true, compiled: new SnapshotBuilder(index, store, { unsafeBuiltins, regoVersion }).build() };
+  const compiled = { ...new SnapshotBuilder(index, store, { unsafeBuiltins, regoVersion }).build(), serving };
+  if (serving.documents === undefined) return { ok: true, compiled };
+  const documents = compileDocuments(sourced, serving.documents.policies, store, { unsafeBuiltins, regoVersion });
+  return documents.ok ? { ok: true, compiled: { ...compiled, documents: documents.compiled } } : documents;
+}
+
+type DocumentsResult =
+  | { readonly ok: true; readonly compiled: CompiledDocuments }
+  | { readonly ok: false; readonly problems: readonly SnapshotProblem[] };
+
+function compileDocuments(
+  sourced: readonly SourcedDomain[],
+  policies: readonly string[],
+  store: ProgramStore,
+  { unsafeBuiltins, regoVersion }: ProgramOptions,
+): DocumentsResult {
+  const gathered = gatherDocuments(sourced, policies, regoVersion);
+  if (!gathered.ok) return gathered;
+  const { sources } = gathered;
+  const problems = documentCompileProblems(sources, { compile: store.compile, unsafeBuiltins, regoVersion });
+  if (problems.length > 0) return { ok: false, problems };
+  const program = store.get(sources.modules, documentCompileOptions(regoVersion, unsafeBuiltins));
+  if (program === undefined) throw new Error('the documents passed the checks but do not compile');
+  return { ok: true, compiled: { program, data: sources.data } };
 }
 
 type ProgramOptions = Required<Pick<CompileOptions, 'unsafeBuiltins' | 'regoVersion'>>;
@@ -93,7 +122,7 @@ class SnapshotBuilder {
     this.#resourceGroups = new Section(index.domains, ({ resourceGroups }) => resourceGroups);
   }
 
-  build(): CompiledSnapshot {
+  build(): Omit<CompiledSnapshot, 'serving' | 'documents'> {
     const { domains } = this.#index;
     const groups = new Section(domains, (domain) => domain.groups).items;
     const scopes = new Section(domains, (domain) => domain.scopes).items;

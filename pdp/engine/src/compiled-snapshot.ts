@@ -1,3 +1,4 @@
+import type { Serving } from '@edict/bundle';
 import type { Program } from '@edict/rego';
 
 /**
@@ -16,6 +17,18 @@ export interface CompiledSnapshot {
   readonly domains: readonly CompiledDomain[];
   /** Position of the resource group for resources that no selector matches. */
   readonly defaultResourceGroup: number;
+  /** How PDPs serve the set besides PORC decisions; empty where the set does not say. */
+  readonly serving: Serving;
+  /** Present where the set serves documents. */
+  readonly documents?: CompiledDocuments;
+}
+
+/** The documents of a set: libraries and listed policies as one program, and the base documents. */
+export interface CompiledDocuments {
+  /** Compiled with `documents`: every package and every rule is an entry point. */
+  readonly program: CompiledProgram;
+  /** The base documents of all domains as canonical JSON text, numbers as they were written. */
+  readonly data: string;
 }
 
 /** A program and the digest of everything that it was compiled from; equal keys mean equal programs. */

@@ -1,16 +1,19 @@
 import { MergeLimitError, UnencodableAnnotationError } from './annotations.ts';
+import { NetworkSession, withNetwork } from '@edict/rego/network';
 import { Evaluation, failure } from './evaluation.ts';
 import { defaultDecisionLimits } from './limits.ts';
 import { identityPhase, operationPhase, resourceNotFound, resourcePhase, scopePhase, Trail } from './phases.ts';
 import { isPlainObject, memberOf, stringMember } from './plain-object.ts';
 import { realiseIdentity, realiseResource } from './realise.ts';
+import { Timeline } from './timeline.ts';
 import type { AccessRecord, PhaseDurations } from './access-record.ts';
 import type { DecideContext, Decision } from './decide-context.ts';
-import type { Finding } from './evaluation.ts';
+import type { Finding, NetworkUse } from './evaluation.ts';
 import type { OperationFinding } from './override.ts';
 import type { PlainObject } from './plain-object.ts';
 import type { Identity, Resource } from './realise.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { NetworkAccess } from '@edict/rego/network';
 
 /**
  * Decides one request. `porc` is plain JSON data, as `parsePorc` or `toPorc` give it; it is read, never changed, and the
@@ -20,14 +23,46 @@ import type { Snapshot } from './snapshot.ts';
 export function decide(snapshot: Snapshot, porc: unknown, context: DecideContext): Decision {
   const startNs = context.clock.monotonicNs();
   try {
-    return isPlainObject(porc)
-      ? decideObject(snapshot, porc, context, startNs)
-      : refuse(context, startNs, noHeader, failure('INVALPARAM_ERROR', 'PORC must be an object'));
+    const run = prepare(snapshot, porc, context, startNs, undefined);
+    return 'allow' in run ? run : conclude(run, context, startNs, context.clock.monotonicNs);
   } catch (error) {
-    // Fail closed on what nothing above foresaw, such as a value nested beyond the stack.
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unexpected failure';
-    return refuse(context, startNs, noHeader, failure('UNKNOWN_ERROR', reason));
+    return failClosed(context, startNs, error);
   }
+}
+
+/**
+ * Decides one request with policies that may ask the network, as {@link decide} does else: for snapshots that
+ * `usesNetwork`. A promise only if an answer has to be waited for. Every policy is told of the same answers. Never
+ * rejects.
+ */
+export function decideWithNetwork(
+  snapshot: Snapshot,
+  porc: unknown,
+  context: DecideContext,
+  access: NetworkAccess,
+): Decision | Promise<Decision> {
+  const startNs = context.clock.monotonicNs();
+  try {
+    const session = new NetworkSession(access);
+    const timeline = new Timeline(context.clock.monotonicNs, startNs);
+    const run = prepare(snapshot, porc, context, startNs, { session, timeline });
+    if ('allow' in run) return run;
+    const decision = withNetwork(session, () => {
+      timeline.restart();
+      return conclude(run, context, startNs, timeline.nowNs);
+    });
+    return decision instanceof Promise
+      ? decision.catch((error: unknown) => failClosed(context, startNs, error))
+      : decision;
+  } catch (error) {
+    return failClosed(context, startNs, error);
+  }
+}
+
+/** Denies on what nothing foresaw, such as a value nested beyond the stack. */
+function failClosed(context: DecideContext, startNs: number, error: unknown): Decision {
+  const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unexpected failure';
+  return refuse(context, startNs, noHeader, failure('UNKNOWN_ERROR', reason));
 }
 
 /** The fields of a record that only tell what was asked. */
@@ -46,7 +81,17 @@ interface Conclusion {
   readonly phases: PhaseDurations;
 }
 
-function decideObject(snapshot: Snapshot, porc: PlainObject, context: DecideContext, startNs: number): Decision {
+/** Everything but the phases; a decision if there is no need for these. */
+function prepare(
+  snapshot: Snapshot,
+  porc: unknown,
+  context: DecideContext,
+  startNs: number,
+  network: NetworkUse | undefined,
+): Run | Decision {
+  if (!isPlainObject(porc)) {
+    return refuse(context, startNs, noHeader, failure('INVALPARAM_ERROR', 'PORC must be an object'));
+  }
   const limits = context.limits ?? defaultDecisionLimits;
   const header = headerOf(porc);
   let identity: Identity;
@@ -61,12 +106,22 @@ function decideObject(snapshot: Snapshot, porc: PlainObject, context: DecideCont
   const { principal } = identity;
   const input =
     principal === undefined ? { ...porc, resource: resource.value } : { ...porc, principal, resource: resource.value };
-  const evaluation = new Evaluation(input, limits, context.clock);
-  const trail = new Trail(context.probe !== true, context.clock.monotonicNs, startNs);
+  return {
+    snapshot,
+    header,
+    identity,
+    resource,
+    input,
+    evaluation: new Evaluation(input, limits, context.clock, network),
+  };
+}
+
+/** Runs the phases. */
+function conclude(run: Run, context: DecideContext, startNs: number, nowNs: () => number): Decision {
+  const trail = new Trail(context.probe !== true, nowNs, startNs);
   const runAll = trail.recording && context.includeAll !== false;
-  const run = { snapshot, header, identity, resource, evaluation, trail };
-  const conclusion = runAll ? concludeFromAll(run) : concludeEarly(run);
-  return answer(context, startNs, header, conclusion, trail, input);
+  const conclusion = runAll ? concludeFromAll(run, trail) : concludeEarly(run, trail);
+  return answer(context, startNs, run.header, conclusion, trail, run.input);
 }
 
 interface Run {
@@ -74,12 +129,12 @@ interface Run {
   readonly header: Header;
   readonly identity: Identity;
   readonly resource: Resource;
+  readonly input: PlainObject;
   readonly evaluation: Evaluation;
-  readonly trail: Trail;
 }
 
 /** Runs every phase, decided or not, so that the record shows them all. */
-function concludeFromAll({ snapshot, header, identity, resource, evaluation, trail }: Run): Conclusion {
+function concludeFromAll({ snapshot, header, identity, resource, evaluation }: Run, trail: Trail): Conclusion {
   const t0 = trail.lap();
   const operation = operationPhase(snapshot, evaluation, header.operation, trail);
   const t1 = trail.lap();
@@ -98,7 +153,7 @@ function concludeFromAll({ snapshot, header, identity, resource, evaluation, tra
 }
 
 /** Runs only the phases that the decision needs; the first that denies ends it. */
-function concludeEarly({ snapshot, header, identity, resource, evaluation, trail }: Run): Conclusion {
+function concludeEarly({ snapshot, header, identity, resource, evaluation }: Run, trail: Trail): Conclusion {
   const t0 = trail.lap();
   const operation = operationPhase(snapshot, evaluation, header.operation, trail);
   const t1 = trail.lap();

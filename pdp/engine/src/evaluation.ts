@@ -1,8 +1,10 @@
-import { stringify } from '@edict/rego';
+import { stringify } from '@edict/rego/values';
 import type { EvaluateOptions, Instance, Outcome, Value } from '@edict/rego';
+import type { NetworkSession } from '@edict/rego/network';
 import type { PolicyIdentity, ReasonCode } from './access-record.ts';
 import type { Clock } from './decide-context.ts';
 import type { DecisionLimits } from './limits.ts';
+import type { Timeline } from './timeline.ts';
 
 /** A policy that can be evaluated. Policies with equal texts share their program. */
 export interface LoadedPolicy {
@@ -15,6 +17,8 @@ export interface LoadedProgram {
   readonly instance: Instance;
   /** Whether the program asks for the time, which then has to be one and the same for the whole decision. */
   readonly usesClock: boolean;
+  /** Whether the program can ask the network. */
+  readonly usesNetwork: boolean;
 }
 
 /** Entry point of policies. */
@@ -41,6 +45,17 @@ export function failure(reasonCode: ReasonCode, reason: string): Finding {
   return { granted: false, reasonCode, reason };
 }
 
+/** What a decision needs that may ask the network. */
+export interface NetworkUse {
+  readonly session: NetworkSession;
+  readonly timeline: Timeline;
+}
+
+/** Ends an attempt to decide: an answer of the network is missing. */
+export class NetworkWait extends Error {
+  override readonly name = 'NetworkWait';
+}
+
 /**
  * Evaluates the policies of one decision. All phases see the same input, so a policy that several entities share is
  * evaluated once.
@@ -49,29 +64,56 @@ export class Evaluation {
   readonly #input: Value;
   readonly #limits: DecisionLimits;
   readonly #clock: Clock;
+  readonly #network: NetworkUse | undefined;
   readonly #outcomes = new Map<LoadedProgram, Outcome>();
   readonly #options: EvaluateOptions;
   #timedOptions: EvaluateOptions | undefined = undefined;
 
-  constructor(input: Value, limits: DecisionLimits, clock: Clock) {
+  constructor(input: Value, limits: DecisionLimits, clock: Clock, network?: NetworkUse) {
     this.#input = input;
     this.#limits = limits;
     this.#clock = clock;
+    this.#network = network;
     this.#options = { maxSteps: limits.maxSteps, budget: { remaining: limits.maxSteps } };
   }
 
-  /** What the policy answers; never throws. */
+  /**
+   * What the policy answers.
+   * @throws NetworkWait if that takes an answer which is not there yet; nothing else, and only with a session
+   */
   outcomeOf(policy: LoadedPolicy): Outcome {
     const { program } = policy;
+    if (this.#network !== undefined) return this.#timedOutcome(program, this.#network);
+    return this.#outcomeOf(program, program.usesClock ? this.#withTime() : this.#options);
+  }
+
+  #timedOutcome(program: LoadedProgram, { session, timeline }: NetworkUse): Outcome {
+    timeline.begin(program);
+    const options = program.usesNetwork
+      ? { ...this.#withTime(), network: session }
+      : program.usesClock
+        ? this.#withTime()
+        : this.#options;
+    const outcome = this.#outcomeOf(program, options);
+    if (session.isWaiting) throw new NetworkWait();
+    timeline.end();
+    return outcome;
+  }
+
+  #outcomeOf(program: LoadedProgram, options: EvaluateOptions): Outcome {
     const known = this.#outcomes.get(program);
     if (known !== undefined) return known;
     if (this.#outcomes.size >= this.#limits.maxEvaluations) {
       const message = `the decision evaluates more than ${String(this.#limits.maxEvaluations)} policies`;
       return { kind: 'error', code: 'eval_cancel_error', message };
     }
-    const options = program.usesClock ? this.#withTime() : this.#options;
-    const outcome = program.instance.evaluate(policyEntrypoint, this.#input, options);
-    this.#outcomes.set(program, outcome);
+    const evaluated = program.instance.evaluate(policyEntrypoint, this.#input, options);
+    if (options.network === undefined) {
+      this.#outcomes.set(program, evaluated);
+      return evaluated;
+    }
+    const outcome = explained(evaluated, options.network);
+    if (!options.network.isWaiting) this.#outcomes.set(program, outcome);
     return outcome;
   }
 
@@ -88,6 +130,13 @@ export class Evaluation {
     this.#timedOptions ??= { ...this.#options, nowNs: BigInt(Math.trunc(this.#clock.nowMs())) * 1_000_000n };
     return this.#timedOptions;
   }
+}
+
+/** Records say what the network had to do with a policy that is undefined. */
+function explained(outcome: Outcome, { failures }: NetworkSession): Outcome {
+  if (outcome.kind !== 'undefined' || failures.length === 0) return outcome;
+  const message = `data.authz.allow is undefined: ${failures.join('; ')}`;
+  return { kind: 'error', code: 'eval_builtin_error', message };
 }
 
 /** The finding for a policy without a value. */

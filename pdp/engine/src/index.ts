@@ -15,9 +15,10 @@ export type { AuditEnv, AuditEnvEntry, AuditEnvSources } from './audit-env.ts';
 export { compileSnapshot, compileSourcedSnapshot } from './compile-snapshot.ts';
 export type { CompileSnapshotOptions, CompileSnapshotResult, SnapshotProblem } from './compile-snapshot.ts';
 export type { CompiledSnapshot } from './compiled-snapshot.ts';
+export type { Documents } from './documents.ts';
 export { systemClock } from './decide-context.ts';
 export type { Clock, DecideContext, Decision } from './decide-context.ts';
-export { decide } from './decide.ts';
+export { decide, decideWithNetwork } from './decide.ts';
 export { PolicyEngineError } from './errors.ts';
 export type { PolicyEngineErrorCode } from './errors.ts';
 export { jsonText } from './json-text.ts';
@@ -27,8 +28,24 @@ export { mapRequest } from './mapper.ts';
 export type { MapErrorCode, MapRequestOptions, MapResult } from './mapper.ts';
 export { createPolicyEngine } from './policy-engine.ts';
 export type { AuthorizeOptions, DomainSource, DomainText, PolicyEngine, PolicyEngineOptions } from './policy-engine.ts';
-export { parsePorc, toPorc } from './porc.ts';
-export type { ParsePorcOptions, PorcResult } from './porc.ts';
+export { DEFAULT_NETWORK_LIMITS, NETWORK_BUILTINS, NetworkSession, withNetwork } from '@edict/rego/network';
+export type {
+  HttpAnswer,
+  HttpRequest,
+  HttpResponse,
+  HttpTls,
+  LookupAnswer,
+  LookupRequest,
+  NetworkAccess,
+  NetworkBuiltin,
+  NetworkFailure,
+  NetworkLimits,
+  NetworkPort,
+  RequestBounds,
+  TextSource,
+} from '@edict/rego/network';
+export { parsePorc, parsePorcList, toPorc } from './porc.ts';
+export type { ParsePorcOptions, PorcListResult, PorcResult } from './porc.ts';
 export { renderAccessRecord } from './render-access-record.ts';
 export { loadSnapshot } from './snapshot.ts';
 export type { Snapshot } from './snapshot.ts';

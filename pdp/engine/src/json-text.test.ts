@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { RegoNumber } from '@edict/rego';
+import { RegoNumber } from '@edict/rego/values';
 import fc from 'fast-check';
 import { jsonString, jsonText } from './json-text.ts';
 

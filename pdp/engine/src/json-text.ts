@@ -1,4 +1,4 @@
-import { RegoNumber } from '@edict/rego';
+import { RegoNumber } from '@edict/rego/values';
 import type { PlainObject } from './plain-object.ts';
 
 /**

@@ -1,8 +1,10 @@
-import { toJson } from '@edict/rego';
+import { toJson } from '@edict/rego/values';
 import { mapperEntrypoint } from './evaluation.ts';
 import { defaultDecisionLimits } from './limits.ts';
 import type { DecisionLimits } from './limits.ts';
 import type { LoadedMapper, Snapshot } from './snapshot.ts';
+import type { EvaluateOptions } from '@edict/rego';
+import type { NetworkSession } from '@edict/rego/network';
 
 /** How a mapper is chosen and run. */
 export interface MapRequestOptions {
@@ -12,6 +14,8 @@ export interface MapRequestOptions {
   readonly nowMs?: number | undefined;
   /** Bounds on the evaluation. Default `defaultDecisionLimits`. */
   readonly limits?: DecisionLimits | undefined;
+  /** For mappers that ask the network; then call through `withNetwork`. Default: such calls fail. */
+  readonly network?: NetworkSession | undefined;
 }
 
 /**
@@ -35,7 +39,10 @@ export function mapRequest(snapshot: Snapshot, attributes: unknown, options: Map
   const { name, program } = choice.mapper;
   const { maxSteps } = options.limits ?? defaultDecisionLimits;
   const nowNs = BigInt(Math.trunc(options.nowMs ?? Date.now())) * 1_000_000n;
-  const outcome = program.instance.evaluate(mapperEntrypoint, attributes, { maxSteps, nowNs });
+  const { network } = options;
+  const bounds: EvaluateOptions = { maxSteps, nowNs };
+  const how = network === undefined ? bounds : { ...bounds, network };
+  const outcome = program.instance.evaluate(mapperEntrypoint, attributes, how);
   switch (outcome.kind) {
     case 'value':
       return { ok: true, value: toJson(outcome.value) };

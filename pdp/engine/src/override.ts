@@ -1,4 +1,4 @@
-import { RegoNumber } from '@edict/rego';
+import { RegoNumber } from '@edict/rego/values';
 import { denied, describeValue, failedEvaluation, failure, granted } from './evaluation.ts';
 import type { DenyReason, GrantReason } from './access-record.ts';
 import type { Evaluation, Finding, LoadedPolicy } from './evaluation.ts';

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { formatProblem, isError, readDomain, withoutPlaces } from '@edict/bundle';
+import { formatProblem, isError, readDomain, unsafeBuiltinsBut, withoutPlaces } from '@edict/bundle';
 import { compileSourcedSnapshot } from './compile-snapshot.ts';
 import { systemClock } from './decide-context.ts';
-import { decide } from './decide.ts';
+import { decide, decideWithNetwork } from './decide.ts';
 import { PolicyEngineError } from './errors.ts';
 import { parsePorc, toPorc } from './porc.ts';
 import { loadSnapshot } from './snapshot.ts';
+
 import type { DomainModel, Problem, SourcedDomain } from '@edict/bundle';
 import type { RegoVersion } from '@edict/rego';
+import type { NetworkAccess } from '@edict/rego/network';
 import type { AccessRecord, RevisionIdentity } from './access-record.ts';
-import type { Clock, Decision } from './decide-context.ts';
+import type { Clock, DecideContext, Decision } from './decide-context.ts';
 import type { DecisionLimits } from './limits.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -34,8 +36,10 @@ export interface PolicyEngineOptions {
   readonly onAuditError?: (error: unknown, record: AccessRecord) => void;
   /** Evaluate and record all phases even if an early one decides. Default true. */
   readonly includeAll?: boolean;
-  /** Built-ins that policies may not call. Default `http.send`. */
+  /** Built-ins that policies may not call. Default `http.send`, unless `network` allows it. */
   readonly unsafeBuiltins?: readonly string[];
+  /** What policies may ask the network. Default: nothing. */
+  readonly network?: NetworkAccess;
   /** Language of policies that do not say which. Default `v0`. */
   readonly regoVersion?: RegoVersion;
   /** Values that every record carries; see `resolveAuditEnv`. */
@@ -97,13 +101,17 @@ class EmbeddedEngine implements PolicyEngine {
   readonly authorize = async (porc: unknown, options: AuthorizeOptions = {}): Promise<Decision> => {
     const parsed = typeof porc === 'string' || porc instanceof Uint8Array ? parsePorc(porc) : toPorc(porc);
     if (!parsed.ok) throw new PolicyEngineError('InvalidPorc', parsed.message);
-    const { includeAll, env, limits } = this.#options;
+    const { includeAll, env, limits, network } = this.#options;
     const { snapshot, revision } = this.#active;
     const { probe } = options;
-    const decision = decide(snapshot, parsed.porc, {
+    const context: DecideContext = {
       ...{ clock: this.#clock, newId: this.#newId, revision },
       ...{ probe, includeAll, env, limits },
-    });
+    };
+    const decision =
+      network !== undefined && snapshot.usesNetwork
+        ? await decideWithNetwork(snapshot, parsed.porc, context, network)
+        : decide(snapshot, parsed.porc, context);
     if (decision.record !== undefined) await this.#audit(decision.record);
     return decision;
   };
@@ -128,7 +136,7 @@ class EmbeddedEngine implements PolicyEngine {
 }
 
 function prepare(
-  { unsafeBuiltins, regoVersion }: PolicyEngineOptions,
+  { network, unsafeBuiltins = unsafeBuiltinsBut(network?.allowedBuiltins ?? []), regoVersion }: PolicyEngineOptions,
   domains: readonly DomainSource[],
   previous: Snapshot | undefined,
 ): Snapshot {

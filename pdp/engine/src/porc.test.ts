@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { RegoNumber } from '@edict/rego';
+import { RegoNumber } from '@edict/rego/values';
 import fc from 'fast-check';
-import { parsePorc, toPorc } from './porc.ts';
+import { maxPorcDepth } from './limits.ts';
+import { parsePorc, parsePorcList, toPorc } from './porc.ts';
 
 const bytes = (...parts: readonly (string | number)[]) =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from([part]))));
@@ -160,4 +161,35 @@ test.each<[string, unknown]>([
   ],
 ])('refuses %s as an object', (_name, value) => {
   expect(toPorc(value)).toEqual({ ok: false, message: expect.stringMatching(/^PORC /) });
+});
+
+test.each<[string, string | Uint8Array, unknown]>([
+  ['a list', '[{"a":1},{}]', [{ a: 1 }, {}]],
+  ['bytes', Buffer.from('[{"ä":1}]'), [{ ä: 1 }]],
+  ['the member porcs of an object', '{"porcs":[{"a":1}],"more":true}', [{ a: 1 }]],
+  ['an empty list', '[]', []],
+  ['items of any type, which are looked at later', '[1,null,[]]', [1, null, []]],
+  ['numbers that no double holds, each exactly', '[{"a":1e2},9007199254740993]', [{ a: 100 }, 9007199254740992]],
+])('a batch is %s', (_name, text, porcs) => {
+  const read = parsePorcList(text);
+  expect(JSON.parse(JSON.stringify(read))).toEqual({ ok: true, porcs: JSON.parse(JSON.stringify(porcs)) as unknown });
+});
+
+test('numbers in a batch are read as those of one PORC', () => {
+  const text = '{"a":1e2,"b":[12345678901234567890]}';
+  const list = parsePorcList(`[${text}]`);
+  const one = parsePorc(text);
+  expect(list.ok && list.porcs[0]).toStrictEqual(one.ok && one.porc);
+});
+
+test.each([
+  ['an object without porcs', '{"a":[]}', 'a batch is a list'],
+  ['porcs that are inherited, not its own', '{"__proto__":{"porcs":[]}}', 'a batch is a list'],
+  ['a text', '"x"', 'a batch is a list'],
+  ['nothing', '', 'empty'],
+  ['a list that goes on', '[{}] x', 'not valid JSON'],
+  ['a number beyond doubles', '[{"a":1e400}]', 'float64'],
+  ['nesting without end', `${'['.repeat(maxPorcDepth + 1)}${']'.repeat(maxPorcDepth + 1)}`, 'deeper'],
+])('a batch is not %s', (_name, text, message) => {
+  expect(parsePorcList(text)).toEqual({ ok: false, message: expect.stringContaining(message) as unknown });
 });

@@ -1,6 +1,6 @@
-import { numberFromText, parseJson as readJson } from '@edict/rego';
+import { numberFromText, parseJson as readJson } from '@edict/rego/values';
 import { maxPorcContainers, maxPorcDepth } from './limits.ts';
-import { isPlainObject, type PlainObject } from './plain-object.ts';
+import { isPlainObject, memberOf, type PlainObject } from './plain-object.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 /** A request object that policies can take, or why there is none. */
@@ -31,6 +31,26 @@ export function parsePorc(input: string | Uint8Array, options: ParsePorcOptions 
   return again.ok ? accept(first, again.value) : again;
 }
 
+/** Several PORCs, each still to be looked at, or why there are none. */
+export type PorcListResult =
+  { readonly ok: true; readonly porcs: readonly unknown[] } | { readonly ok: false; readonly message: string };
+
+/**
+ * Reads many PORCs from one JSON text or its UTF-8 bytes: a list of them, or an object whose member `porcs` is one. The rules
+ * are those of {@link parsePorc}, but an item may be of any type. Never throws.
+ */
+export function parsePorcList(input: string | Uint8Array): PorcListResult {
+  const text = typeof input === 'string' ? input.toWellFormed() : decodeUtf8(input);
+  if (text.length >= 2 * maxPorcDepth && scanFirstValue(text).deepest > maxPorcDepth) return failed(tooDeep);
+  const parsed = parseJson(text);
+  if (!parsed.ok) return parsed;
+  const list = isPlainObject(parsed.value) ? memberOf(parsed.value, 'porcs') : parsed.value;
+  if (!Array.isArray(list)) return failed('a batch is a list of PORCs, or an object whose member porcs is one');
+  const porcs: unknown[] = list;
+  if (riskyNumber.test(text) && !boxNumbers(porcs)) return failed(tooLarge);
+  return { ok: true, porcs };
+}
+
 /**
  * Takes a PORC that is an object already. Plain JSON data is used as it is, without a copy; everything else goes through
  * `JSON.stringify` first (members that are `undefined` vanish, dates become strings). Values without JSON form are
@@ -46,6 +66,7 @@ export function toPorc(value: unknown): PorcResult {
   }
 }
 
+const tooLarge = 'PORC holds a number that no float64 can hold';
 const tooDeep = `PORC nests deeper than ${String(maxPorcDepth)} levels`;
 
 /**
@@ -56,7 +77,7 @@ const riskyNumber = /(?:"\s*:|[[,])\s*-?(?:\d[\d.]{15}|[\d.]+[eE])/;
 
 function accept(text: string, value: unknown): PorcResult {
   if (!isPlainObject(value)) return failed('PORC must be an object');
-  if (riskyNumber.test(text) && !boxNumbers(value)) return failed('PORC holds a number that no float64 can hold');
+  if (riskyNumber.test(text) && !boxNumbers(value)) return failed(tooLarge);
   return { ok: true, porc: value };
 }
 
@@ -87,7 +108,7 @@ function replaceLoneSurrogates(text: string): string {
 }
 
 /** Replaces, in place, numbers that are not exactly their text. False if one overflowed. */
-function boxNumbers(root: PlainObject): boolean {
+function boxNumbers(root: object): boolean {
   const pending: object[] = [root];
   for (let container = pending.pop(); container !== undefined; container = pending.pop()) {
     for (const [key, value] of Object.entries(container) as [string, unknown][]) {

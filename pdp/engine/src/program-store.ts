@@ -13,13 +13,23 @@ export class ProgramStore {
   readonly #programs: CompiledProgram[] = [];
 
   constructor(earlier: CompiledSnapshot | undefined) {
-    for (const { key, program } of earlier?.programs ?? []) this.#results.set(key, { ok: true, program });
+    const documents = earlier?.documents === undefined ? [] : [earlier.documents.program];
+    for (const { key, program } of [...(earlier?.programs ?? []), ...documents]) {
+      this.#results.set(key, { ok: true, program });
+    }
   }
 
   /** Like `compile`, remembering results. */
   readonly compile = (modules: readonly RegoModule[], options: CompileOptions): CompileResult => {
     return this.#compileKeyed(programKey(modules, options), modules, options);
   };
+
+  /** The program by itself, without adding it to {@link programs}; undefined if it does not compile. */
+  get(modules: readonly RegoModule[], options: CompileOptions): CompiledProgram | undefined {
+    const key = programKey(modules, options);
+    const result = this.#compileKeyed(key, modules, options);
+    return result.ok ? { key, program: result.program } : undefined;
+  }
 
   /** The position of the program in {@link programs}, adding it if it is new; undefined if it does not compile. */
   add(modules: readonly RegoModule[], options: CompileOptions): number | undefined {
@@ -52,7 +62,8 @@ export class ProgramStore {
 const format: Program['format'] = 1;
 
 function programKey(modules: readonly RegoModule[], options: CompileOptions): string {
-  const { regoVersion = 'v1', entrypoints, unsafeBuiltins = [] } = options;
-  const content = [format, regoVersion, entrypoints, unsafeBuiltins, modules.map(({ name, source }) => [name, source])];
+  const { regoVersion = 'v1', entrypoints, unsafeBuiltins = [], documents = false } = options;
+  const texts = modules.map(({ name, source }) => [name, source]);
+  const content = [format, regoVersion, entrypoints, unsafeBuiltins, documents, texts];
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }

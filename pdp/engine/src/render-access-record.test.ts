@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { RegoNumber } from '@edict/rego';
+import { RegoNumber } from '@edict/rego/values';
 import fc from 'fast-check';
 import { renderAccessRecord } from './render-access-record.ts';
 import type { AccessRecord } from './access-record.ts';

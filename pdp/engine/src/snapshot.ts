@@ -1,6 +1,8 @@
 import { compileSelector } from '@edict/bundle';
 import { instantiate } from '@edict/rego';
+import { programUsesNetwork } from '@edict/rego/network';
 import { loadAnnotations } from './annotations.ts';
+import { loadDocuments } from './load-documents.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { defaultDecisionLimits } from './limits.ts';
 import { mergeSources } from './realise.ts';
@@ -12,7 +14,9 @@ import type {
   CompiledResource,
   CompiledSnapshot,
 } from './compiled-snapshot.ts';
+import type { Serving } from '@edict/bundle';
 import type { LoadedPolicy, LoadedProgram } from './evaluation.ts';
+import type { LoadedDocuments } from './load-documents.ts';
 import type { PlainObject } from './plain-object.ts';
 
 /** A role, scope or resource group. Without a policy it contributes nothing and every use is an error. */
@@ -57,6 +61,10 @@ export interface LoadedMapper {
  */
 export interface Snapshot {
   readonly compiled: CompiledSnapshot;
+  /** How the set is served besides PORC decisions; empty where it does not say. */
+  readonly serving: Serving;
+  /** The Rego documents of the set; undefined where it serves none. */
+  readonly documents: LoadedDocuments | undefined;
   /** Programs by key, for loading the next revision without what did not change. */
   readonly programs: ReadonlyMap<string, LoadedProgram>;
   readonly roles: ReadonlyMap<string, LoadedEntity>;
@@ -64,6 +72,8 @@ export interface Snapshot {
   readonly scopes: ReadonlyMap<string, LoadedEntity>;
   readonly resourceGroups: ReadonlyMap<string, LoadedEntity>;
   readonly mappers: readonly LoadedMapper[];
+  /** Whether a policy can ask the network: decisions then may have to wait. */
+  readonly usesNetwork: boolean;
   /** Undefined when no domain or more than one has a matching operation. */
   readonly operationFor: (operation: string) => OperationMatch | undefined;
   /** Undefined when no resource entry matches and there is no default group. */
@@ -102,6 +112,8 @@ export function loadSnapshot(compiled: CompiledSnapshot, previous?: Snapshot): S
       : resourceMatch(defaultGroup.mrn, resourceGroups[compiled.defaultResourceGroup], undefined);
   return {
     compiled,
+    serving: compiled.serving,
+    documents: compiled.documents === undefined ? undefined : loadDocuments(compiled.documents, previous?.documents),
     programs: new Map(compiled.programs.map(({ key }, index) => [key, at(programs, index)])),
     roles: byMrn(compiled.roles, roles),
     groups: byMrn(compiled.groups, groups),
@@ -110,13 +122,18 @@ export function loadSnapshot(compiled: CompiledSnapshot, previous?: Snapshot): S
     mappers: compiled.domains.flatMap(({ name: domain, mappers }) => {
       return mappers.map(({ name, program }) => ({ domain, name, program: at(programs, program) }));
     }),
+    usesNetwork: policies.some(({ program }) => program.usesNetwork),
     operationFor: operationMatcher(compiled.domains, policies),
     resourceFor: resourceMatcher(compiled.domains, resourceGroups, fallback),
   };
 }
 
 function loadProgram({ program }: CompiledProgram): LoadedProgram {
-  return { instance: instantiate(program), usesClock: program.builtins.includes('time.now_ns') };
+  return {
+    instance: instantiate(program),
+    usesClock: program.builtins.includes('time.now_ns'),
+    usesNetwork: programUsesNetwork(program),
+  };
 }
 
 function operationMatcher(domains: readonly CompiledDomain[], policies: readonly LoadedPolicy[]) {

@@ -1,5 +1,6 @@
 import type { Diagnostic, Location } from './diagnostics.ts';
 import type { RegoVersion } from './ast.ts';
+import type { NetworkSession } from './network/session.ts';
 import type { Value } from './runtime/value.ts';
 
 /** One Rego source file. `name` appears in diagnostics and must be unique among the modules of one program. */
@@ -15,7 +16,30 @@ export interface CompileOptions {
   readonly entrypoints: readonly string[];
   /** Built-ins that count as unknown: `http.send`. Default none. */
   readonly unsafeBuiltins?: readonly string[];
+  /**
+   * What becomes of calls of `print`: `erase` leaves them out; `keep` checks that their arguments are declared, and hands
+   * the text to whoever listens to the evaluation. A print never decides anything. Default `erase`.
+   */
+  readonly print?: 'erase' | 'keep';
+  /**
+   * Also refuses what is legal and most likely a mistake: assignments, arguments and imports without use, and in v0
+   * what v1 forbids anyway (imports that take each other's names, rules and variables called `input` or `data`, deprecated
+   * built-ins). Default false.
+   */
+  readonly strict?: boolean;
+  /** Also make every package and every rule an entry point; see `Program.documents`. Default false. */
+  readonly documents?: boolean;
 }
+
+/** A place below `data`: one at which rules define a document or a function, or a package (or a part of its name). */
+export type DocumentPlace =
+  | {
+      readonly path: readonly string[];
+      readonly kind: 'package' | 'rule';
+      /** The entry point that evaluates it: a package together with the base documents at its place. */
+      readonly entrypoint: string;
+    }
+  | { readonly path: readonly string[]; readonly kind: 'function' };
 
 /**
  * A compiled program: plain data that survives `structuredClone`, so that a worker thread can compile it and
@@ -27,6 +51,8 @@ export interface Program {
   readonly entrypoints: readonly string[];
   /** Names of the built-ins that the code can call. */
   readonly builtins: readonly string[];
+  /** With `CompileOptions.documents`: every place that packages and rules make. */
+  readonly documents?: readonly DocumentPlace[];
 }
 
 export type CompileResult =
@@ -56,6 +82,11 @@ export interface EvaluateOptions {
   readonly maxDepth?: number;
   /** Steps that several evaluations share: each takes at most what remains, and takes off what it used. */
   readonly budget?: StepBudget;
+  /**
+   * What `http.send` and `net.lookup_ip_addr` ask. An answer that is not there yet ends the evaluation with
+   * `eval_cancel_error`, and the session `isWaiting`: see `evaluateWithNetwork`. Default: these built-ins fail.
+   */
+  readonly network?: NetworkSession;
 }
 
 /** Steps left for several evaluations, such as those of one decision. */
@@ -68,6 +99,7 @@ export type EvaluationErrorCode =
   | 'eval_conflict_error'
   | 'eval_builtin_error'
   | 'eval_type_error'
+  /** Neither OPA 1.22 nor this package raises it: what cannot be merged with a replacement is replaced. */
   | 'eval_with_merge_error'
   | 'eval_cancel_error'
   | 'eval_internal_error';

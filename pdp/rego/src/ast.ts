@@ -89,8 +89,8 @@ export interface With {
   readonly location: Location;
   /** Set by the resolve pass. What is replaced: `input` or below, base or virtual documents below `data`, or a function. */
   readonly targetKind?: 'input' | 'data' | 'function' | 'builtin';
-  /** Set by the resolve pass. A plain value, or (with a target that is a function) the function that stands in for it. */
-  readonly valueKind?: 'value' | 'function' | 'builtin';
+  /** Set by the resolve pass. A plain value, or (with a target that is a function) the function or document that stands in for it. */
+  readonly valueKind?: 'value' | 'function' | 'builtin' | 'document';
 }
 
 export type ExprTerm = Term | SomeDecl | Every | NotBody | Logical;

@@ -5,7 +5,7 @@ import { instantiate, Runner } from './instantiate.ts';
 import { builtins } from './runtime/builtins/registry.ts';
 import { STEPS_PER_LOOK } from './runtime/evaluation.ts';
 import { DEFAULT_MAX_DEPTH } from './runtime/output.ts';
-import type { Value } from './runtime/value.ts';
+import { equals, type Value } from './runtime/value.ts';
 
 const program = (source: string) => {
   const compiled = compile([{ name: 'm.rego', source: `package a\n${source}` }], { entrypoints: ['a/p'] });
@@ -30,6 +30,19 @@ test.each([
     'p := graph.reachable_paths(input.g, ["0"])',
     { g: Object.fromEntries(range(40).map((n) => [String(n), [String(n + 1), `${String(n + 1)}x`]])) },
   ],
+  ['a regular expression over a long text', 'p if regex.match("x(a|b)*c", input.text)', { text: 'ab'.repeat(5_000) }],
+  ['a glob over a long text', 'p if glob.match("{a,b}*c", [], input.text)', { text: 'ab'.repeat(5_000) }],
+  ['contains over a long text', 'p if contains(input.text, "x")', { text: 'ab'.repeat(5_000) }],
+  ['a part of a long text', 'p := split(input.text, "x")[0]', { text: 'ab'.repeat(5_000) }],
+  ['a long result', 'p := sprintf("%1000d%1000d", [1, 2])', {}],
+  ['a sum over a long array', 'p := sum(input.xs)', { xs: range(5_000) }],
+  ['a member of a long array', 'p if "x" in input.xs', { xs: range(5_000) }],
+  [
+    'object.keys of a large object',
+    'p := object.keys(input.g)',
+    { g: Object.fromEntries(range(5_000).map((n) => [n, n])) },
+  ],
+  ['a union of sets', 'p := union({{x | some x in input.xs}})', { xs: range(5_000) }],
   ['net.cidr_expand', 'p := net.cidr_expand("10.0.0.0/12")', {}],
 ])('a step budget ends %s', (_, source, input) => {
   expect(evaluate(source, { maxSteps: 100 }, input)).toEqual({
@@ -37,6 +50,41 @@ test.each([
     code: 'eval_cancel_error',
     message: 'the evaluation took more steps than it may',
   });
+});
+
+const levels = range(40);
+const shared = (name: string): string =>
+  [
+    `${name}0 := [input.x]`,
+    ...levels.map((n) => `${name}${String(n + 1)} := [${name}${String(n)}, ${name}${String(n)}]`),
+  ].join('\n');
+
+test.each([
+  ['json.marshal', 'p := json.marshal(r40)'],
+  ['json.marshal_with_options', 'p := json.marshal_with_options(r40, {"pretty": true})'],
+  ['yaml.marshal', 'p := yaml.marshal(r40)'],
+  ['sprintf', 'p := sprintf("%v", [r40])'],
+  ['an equation', 'p if r40 == s40'],
+  ['an order', 'p if r40 <= s40'],
+  ['a sort', 'p := sort([r40, s40])'],
+  ['a member', 'p if r40 in [s40]'],
+  ['a set', 'p := count({r40, 1, 2, 3, 4, 5, 6, 7, 8, 9})'],
+  ['an object', 'p := count({r40: 1})'],
+  ['a function whose results are kept', 'f(x) := y if { some y in x }\np := [f(r40), f(s40)]'],
+  ['object.subset', 'p if object.subset({"a": r40}, {"a": s40})'],
+])('a step budget ends %s over values whose parts are shared, which double with every rule', (_, source) => {
+  expect(evaluate(`${shared('r')}\n${shared('s')}\n${source}`, { maxSteps: 100_000 }, { x: 1 })).toMatchObject({
+    kind: 'error',
+    code: 'eval_cancel_error',
+    message: 'the evaluation took more steps than it may',
+  });
+});
+
+test('values outside of evaluations are compared without a bound', () => {
+  const instance = instantiate(program('p := [input.x, input.x]'));
+  expect(instance.evaluate('a/p', { x: 1 }, { maxSteps: 10 }).kind).toBe('value');
+  expect(instance.evaluate('a/p', {}, { maxSteps: 0 }).kind).toBe('error');
+  expect(equals(range(50_000), range(50_000))).toBe(true);
 });
 
 test('an evaluation within its steps has its value, and one step less ends it', () => {

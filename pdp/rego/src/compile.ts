@@ -1,43 +1,83 @@
-import type { CompileOptions, CompileResult, RegoModule } from './api.ts';
+import type { CompileOptions, CompileResult, Program, RegoModule } from './api.ts';
 import type { Module, RegoVersion } from './ast.ts';
 import { generateProgram } from './codegen/program.ts';
-import type { Diagnostic } from './diagnostics.ts';
+import type { Diagnostic, Location } from './diagnostics.ts';
+import { LimitExceeded, MAX_SOURCE_LENGTH, tooMuch } from './limits.ts';
 import { parseModule } from './parser/index.ts';
 import { arityOf } from './passes/check-calls.ts';
-import { analyzeModules } from './passes/index.ts';
+import { analyzeResolved } from './passes/index.ts';
+import { resolveModules, type Resolved, type ResolveOptions } from './passes/resolve.ts';
 import type { CompileUnit } from './passes/unit.ts';
 import { LoweringError } from './plan/context.ts';
-import { bodiesOfUnit, findReplacements } from './plan/documents.ts';
+import { bodiesOfUnit, documentPlaces, findReplacements } from './plan/documents.ts';
+import type { Plan } from './plan/ir.ts';
 import { planUnit, type BuiltinFacts } from './plan/plan.ts';
 import { declaration } from './types/builtins.ts';
 
-/** Compiles modules to a {@link Program}. Never throws for anything that module text can cause. */
+/**
+ * Compiles modules to a {@link Program}. Never throws for anything that module text can cause. Each stage is given the
+ * one before and nobody else keeps it: what a stage has used up is free while the next one runs.
+ */
 export const compile = (modules: readonly RegoModule[], options: CompileOptions): CompileResult => {
-  const checked = check(modules, options);
-  if (checked.diagnostics.length > 0) return { ok: false, diagnostics: checked.diagnostics };
-  const { unit } = checked;
+  const lowered = lower(check(modules, options), options);
+  return 'diagnostics' in lowered ? { ok: false, diagnostics: lowered.diagnostics } : generate(lowered);
+};
+
+interface Lowered {
+  readonly plan: Plan;
+  readonly replacedData: readonly (readonly string[])[];
+  readonly program: Omit<Program, 'code' | 'builtins'>;
+  /** Where to point at when the plan turns out to be too much. */
+  readonly location: Location;
+}
+
+interface Refused {
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const lower = ({ unit, diagnostics }: Checked, options: CompileOptions): Lowered | Refused => {
+  if (diagnostics.length > 0) return { diagnostics };
+  const location = unit.modules[0]?.packageLocation ?? { file: '', row: 1, col: 1, start: 0, end: 0 };
+  return refusing(location, () => {
+    const documents = options.documents === true ? documentPlaces(unit.ruleTree) : [];
+    const asked = documents.flatMap((place) =>
+      place.kind === 'function' ? [] : [{ name: place.entrypoint, path: place.path }],
+    );
+    return {
+      plan: planUnit(unit, [...options.entrypoints, ...asked], builtinFacts(unit)),
+      replacedData: findReplacements(bodiesOfUnit(unit)).data,
+      program: {
+        format: 1,
+        entrypoints: [...options.entrypoints, ...asked.map(({ name }) => name)],
+        ...(options.documents === true ? { documents } : {}),
+      },
+      location,
+    };
+  });
+};
+
+const generate = ({ plan, replacedData, program, location }: Lowered): CompileResult => {
+  const generated = refusing(location, () => generateProgram(plan, replacedData));
+  if ('diagnostics' in generated) return { ok: false, diagnostics: generated.diagnostics };
+  return { ok: true, program: { ...program, ...generated } };
+};
+
+/** A policy that no pass refused and that cannot be lowered must not be served: refuses it, and says why. */
+const refusing = <T>(location: Location, run: () => T): T | Refused => {
   try {
-    const plan = planUnit(unit, options.entrypoints, builtinFacts(unit));
-    const generated = generateProgram(plan, findReplacements(bodiesOfUnit(unit)).data);
-    return { ok: true, program: { format: 1, entrypoints: [...options.entrypoints], ...generated } };
+    return run();
   } catch (error) {
-    // A policy that no pass refused and that cannot be lowered must not be served: refuse it, and say why.
-    if (!(error instanceof LoweringError) && !(error instanceof RangeError)) throw error;
-    const location = unit.modules[0]?.packageLocation ?? { file: '', row: 1, col: 1, start: 0, end: 0 };
-    return { ok: false, diagnostics: [{ code: 'rego_compile_error', message: error.message, location }] };
+    if (error instanceof LoweringError) {
+      return { diagnostics: [{ code: 'rego_compile_error', message: error.message, location }] };
+    }
+    if (!(error instanceof LimitExceeded) && !(error instanceof RangeError)) throw error;
+    return { diagnostics: [tooMuch(error, { packageLocation: location })] };
   }
 };
 
-/** Every problem that keeps one module, taken alone, from loading. Empty when it is accepted. */
-export const checkModule = (
-  module: RegoModule,
-  options: Partial<Pick<CompileOptions, 'regoVersion' | 'unsafeBuiltins'>> = {},
-): readonly Diagnostic[] => checkModules([module], options);
-
-/** How modules are checked. */
-export interface CheckOptions {
+/** How modules are checked: see `CompileOptions`. */
+export interface CheckOptions extends ResolveOptions {
   readonly regoVersion?: RegoVersion | undefined;
-  readonly unsafeBuiltins?: readonly string[] | undefined;
 }
 
 /** Every problem that keeps modules from loading together. */
@@ -50,23 +90,34 @@ interface Checked {
 }
 
 /** Parses, resolves, orders and checks modules. The unit is complete only without diagnostics. */
-const check = (modules: readonly RegoModule[], options: CheckOptions): Checked => {
+const check = (modules: readonly RegoModule[], options: CheckOptions): Checked =>
+  analyzeResolved(resolveSources(modules, options));
+
+const resolveSources = (modules: readonly RegoModule[], options: CheckOptions): Resolved => {
+  const long = firstTooLong(modules);
+  if (long !== undefined) return { ...resolveModules([], options), diagnostics: [long], fatal: true };
   const parsed = modules.map(({ name, source }) => parseModule(source, name, options.regoVersion ?? 'v1'));
   const problems = parsed.flatMap(({ diagnostics }) => diagnostics);
   const trees = parsed.map(({ module }) => module).filter((module) => module !== undefined);
-  return problems.length > 0 ? checkTrees([], options, problems) : checkTrees(trees, options);
+  if (problems.length === 0) return resolveModules(trees, options);
+  return { ...resolveModules([], options), diagnostics: problems, fatal: true };
 };
 
-/** {@link check} from syntax trees on. */
-export const checkTrees = (
-  modules: readonly Module[],
-  options: CheckOptions,
-  problems: readonly Diagnostic[] = [],
-): Checked => {
-  const { unsafeBuiltins } = options;
-  const analysis = analyzeModules(modules, unsafeBuiltins === undefined ? {} : { unsafeBuiltins });
-  return { unit: analysis.unit, diagnostics: [...problems, ...analysis.diagnostics] };
+/** The module with which the text of all is longer than it may be. */
+const firstTooLong = (modules: readonly RegoModule[]): Diagnostic | undefined => {
+  let length = 0;
+  for (const { name, source } of modules) {
+    length += source.length;
+    if (length <= MAX_SOURCE_LENGTH) continue;
+    const message = `the modules have more than ${MAX_SOURCE_LENGTH} characters together`;
+    return { code: 'rego_parse_error', message, location: { file: name, row: 1, col: 1, start: 0, end: 0 } };
+  }
+  return undefined;
 };
+
+/** Resolves, orders and checks syntax trees. The unit is complete only without diagnostics. */
+export const checkTrees = (modules: readonly Module[], options: CheckOptions): Checked =>
+  analyzeResolved(resolveModules(modules, options));
 
 /** What the plan has to know of built-ins and functions. */
 export const builtinFacts = (unit: CompileUnit): BuiltinFacts => ({

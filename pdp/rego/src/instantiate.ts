@@ -1,11 +1,15 @@
 import type { EvaluateOptions, Instance, InstanceOptions, Outcome, Program } from './api.ts';
 import { builtins, type Builtin } from './runtime/builtins/registry.ts';
+import { splitPart } from './runtime/builtins/strings.ts';
+import { spendWork } from './runtime/builtins/work.ts';
+import { admits, admitsKey } from './runtime/admission.ts';
 import * as documents from './runtime/documents.ts';
 import { Evaluation, EvaluationFailure, findBuiltin, usualOptions } from './runtime/evaluation.ts';
 import type { Site, Surroundings } from './runtime/evaluation.ts';
 import { checkOutput } from './runtime/output.ts';
 import { numberFromText } from './runtime/number.ts';
 import { Parts } from './runtime/parts.ts';
+import type { TraceListener } from './trace/listener.ts';
 import { buildObject, compare, equals, getIndex, keyOf, RegoSet } from './runtime/value.ts';
 import type { Value } from './runtime/value.ts';
 
@@ -22,7 +26,7 @@ interface Machine {
 }
 
 /** The clock and the random source of the machine that runs this. */
-const platform: Surroundings = {
+export const platform: Surroundings = {
   nowNs: () => BigInt(Date.now()) * 1_000_000n,
   elapsedMs: () => performance.now(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
@@ -59,7 +63,7 @@ export class Runner {
   ) {
     this.#data = options.data ?? {};
     this.#evaluation = new Evaluation(surroundings);
-    this.#machine = load(program, this.#data, available, this.#evaluation);
+    this.#machine = load(program, this.#data, available, this.#evaluation, surroundings.trace ?? ignore);
     this.#evaluation.sites = this.#machine.sites;
     this.#evaluation.spend = this.#machine.spend;
   }
@@ -84,6 +88,7 @@ export class Runner {
       failure = failureOf(error, machine.sites);
     }
     if (how.budget !== undefined) how.budget.remaining -= evaluation.used(machine.left());
+    if (evaluation.network !== undefined) evaluation.leave(evaluation.network, how, machine.left());
     // OPA reports the first failure of a built-in even over a conflict; a budget that ran out stays what it is.
     if (how.strictBuiltinErrors === true && (failure === undefined || failure.code === 'eval_conflict_error')) {
       failure = evaluation.firstFailure() ?? failure;
@@ -93,21 +98,40 @@ export class Runner {
   }
 }
 
-const load = (program: Program, data: Value, available: ReadonlyMap<string, Builtin>, context: Evaluation): Machine => {
+const ignore: TraceListener = () => undefined;
+
+const load = (
+  program: Program,
+  data: Value,
+  available: ReadonlyMap<string, Builtin>,
+  context: Evaluation,
+  trace: TraceListener,
+): Machine => {
   const runtime = {
     ...documents,
+    // Which failure of a built-in is the first depends on the order.
+    anyKeysOf: (value: Value) => (context.isStrict ? documents.keysOf(value) : documents.anyKeysOf(value)),
+    anyValuesOf: (value: Value) => (context.isStrict ? documents.valuesOf(value) : documents.anyValuesOf(value)),
+    admits,
+    admitsKey,
     U: Symbol('not evaluated'),
     data,
     context,
+    trace,
     compare,
     equals,
     getIndex,
     keyOf,
     newObject: buildObject,
-    newParts: () => new Parts(),
+    newParts: (skeleton?: ConstructorParameters<typeof Parts>[0]) => new Parts(skeleton),
     newSet: (members?: readonly Value[]) => new RegoSet(members),
     object: buildObject,
     set: (members: readonly Value[]) => new RegoSet(members),
+    splitPart,
+    isMember: (value: Value, collection: Value) => {
+      if (Array.isArray(collection)) spendWork(context, collection.length);
+      return documents.isMember(value, collection);
+    },
     number: numberFromText,
     builtin: (name: string) => findBuiltin(available, name),
     conflict: (site: Site) => new EvaluationFailure('eval_conflict_error', site.message, site.location),

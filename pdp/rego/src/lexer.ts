@@ -189,6 +189,8 @@ export class Lexer {
   /** Problems in the last token, in the order found; it is `illegal` then. */
   problems: string[] = [];
   readonly #keywords: Map<string, Keyword>;
+  /** Every word so far: the same word is the same string, however often it occurs. */
+  readonly #words = new Map<string, string>();
   /** True while keywords beyond the basic ones are read as identifiers, as in the path of an import. */
   onlyBaseKeywords = false;
 
@@ -288,7 +290,7 @@ export class Lexer {
     } else if (isLetter(code)) {
       const start = at.pos;
       this.#skipWord();
-      token.text = source.slice(start, at.pos);
+      token.text = this.#word(source.slice(start, at.pos));
       token.kind = this.keyword(token.text) ?? 'identifier';
     } else if (isDecimal(code)) {
       const start = at.pos;
@@ -350,6 +352,13 @@ export class Lexer {
         break;
       default:
     }
+  }
+
+  #word(text: string): string {
+    const known = this.#words.get(text);
+    if (known !== undefined) return known;
+    this.#words.set(text, text);
+    return text;
   }
 
   #skipWord(): void {

@@ -3,7 +3,14 @@ import { ActiveSets, type ActiveRevision } from './active-sets.ts';
 import { craneSnapshot } from './testing/snapshots.ts';
 
 const snapshot = craneSnapshot(5);
-const active = (set: string, n: number): ActiveRevision => ({ set, n, digest: `d${n}`, snapshot, activatedAtMs: n });
+const active = (set: string, n: number): ActiveRevision => ({
+  set,
+  setUid: `uid of ${set}`,
+  n,
+  digest: `d${n}`,
+  snapshot,
+  activatedAtMs: n,
+});
 
 function given(...sets: readonly string[]): ActiveSets {
   const all = new ActiveSets();
@@ -39,4 +46,16 @@ test('when one of two sets is removed, the other answers unnamed requests again'
   expect(sets.select(undefined)).toMatchObject({ kind: 'active', active: { set: 'b/b' } });
   sets.remove('b/b');
   expect(sets.select(undefined)).toStrictEqual({ kind: 'no-policy' });
+});
+
+test('listeners are told of every swap and removal until they end it', () => {
+  const sets = given();
+  const told: number[] = [];
+  const end = sets.onChange(() => told.push(sets.all.size));
+  sets.swap(active('a/a', 1));
+  sets.swap(active('a/a', 2));
+  sets.remove('a/a');
+  end();
+  sets.swap(active('a/a', 3));
+  expect(told).toStrictEqual([1, 1, 0]);
 });

@@ -4,6 +4,8 @@ import type { Snapshot } from '@edict/engine';
 export interface ActiveRevision {
   /** Set key, `namespace/name`. */
   readonly set: string;
+  /** UID of the set's object: a set that was deleted and made anew is another set. */
+  readonly setUid: string;
   readonly n: number;
   /** Digest of the manifest, `sha256:…`. */
   readonly digest: string;
@@ -25,6 +27,7 @@ export type Selection =
 export class ActiveSets {
   #sets: ReadonlyMap<string, ActiveRevision> = new Map();
   #only: ActiveRevision | undefined;
+  readonly #listeners = new Set<() => void>();
 
   /** Every active revision, by set key. */
   get all(): ReadonlyMap<string, ActiveRevision> {
@@ -40,6 +43,12 @@ export class ActiveSets {
     const next = new Map(this.#sets);
     next.delete(set);
     this.#replace(next);
+  }
+
+  /** Calls `listener`, which must not throw, after every swap and removal. The answer ends that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** The revision that answers a request which names `set`, or names none. */
@@ -58,5 +67,6 @@ export class ActiveSets {
     const [first, second] = next.values();
     this.#only = second === undefined ? first : undefined;
     this.#sets = next;
+    for (const listener of this.#listeners) listener();
   }
 }

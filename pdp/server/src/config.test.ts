@@ -51,3 +51,22 @@ test('the table has every variable with its meaning and default', () => {
   expect(lines).toHaveLength(Object.keys(loadConfig(REQUIRED)).length);
   for (const line of lines) expect(line).toMatch(/^ {2}EDICT_PDP_[A-Z_]+ +\S.*(\(default .*\)|Required\.)$/);
 });
+
+test('policies reach nothing unless built-ins and hosts are named', () => {
+  expect(loadConfig(REQUIRED)).toMatchObject({ EDICT_PDP_ALLOWED_BUILTINS: [], EDICT_PDP_ALLOWED_HOSTS: [] });
+  const named = {
+    ...REQUIRED,
+    EDICT_PDP_ALLOWED_BUILTINS: 'http.send, net.lookup_ip_addr',
+    EDICT_PDP_ALLOWED_HOSTS: '*.svc.cluster.local,10.96.0.0/12',
+  };
+  expect(loadConfig(named)).toMatchObject({
+    EDICT_PDP_ALLOWED_BUILTINS: ['http.send', 'net.lookup_ip_addr'],
+    EDICT_PDP_ALLOWED_HOSTS: ['*.svc.cluster.local', '10.96.0.0/12'],
+  });
+  expect(() => loadConfig({ ...named, EDICT_PDP_ALLOWED_HOSTS: 'a.example,http://b.example' })).toThrow(
+    "EDICT_PDP_ALLOWED_HOSTS: 'http://b.example' is no host name, *.suffix, *, address or network",
+  );
+  expect(() => loadConfig({ ...named, EDICT_PDP_ALLOWED_BUILTINS: 'opa.runtime' })).toThrow(
+    'EDICT_PDP_ALLOWED_BUILTINS',
+  );
+});

@@ -4,8 +4,9 @@ import { createArtifactClient, dialGrpc, messageOf, systemClock } from '@edict/p
 import { LineWriter } from './audit/line-writer.ts';
 import { writeDescriptor } from './audit/write-descriptor.ts';
 import { describeConfig, loadConfig, type Config } from './config.ts';
+import { parseGrpcAddress } from './grpc/grpc-address.ts';
 import { createLogger } from './observability/logger.ts';
-import { startPdp } from './pdp.ts';
+import { startPdp, type PdpOptions } from './pdp.ts';
 
 const LOG_BUFFER_BYTES = 4_194_304;
 /** At the end, log lines that nobody reads are waited for this long and no longer. */
@@ -47,13 +48,38 @@ async function run(config: Config): Promise<void> {
   const starting = startPdp({
     host: config.EDICT_PDP_LISTEN_HOST,
     port: config.EDICT_PDP_LISTEN_PORT,
+    grpc: grpcOf(config),
     dataDir: config.EDICT_PDP_DATA_DIR,
     maxBodyBytes: config.EDICT_PDP_MAX_BODY_BYTES,
     maxSteps: config.EDICT_PDP_MAX_STEPS,
+    setLimits: {
+      maxConcurrent: config.EDICT_PDP_SET_MAX_CONCURRENT,
+      maxBodyBytes: config.EDICT_PDP_SET_MAX_BODY_BYTES,
+    },
+    maxBatch: config.EDICT_PDP_MAX_BATCH,
+    maxWaitMs: config.EDICT_PDP_MAX_WAIT_MS,
+    maxWaiters: config.EDICT_PDP_MAX_WAITERS,
     includeAll: config.EDICT_PDP_INCLUDE_ALL === 'true',
     requestTimeoutMs: config.EDICT_PDP_REQUEST_TIMEOUT_MS,
     auditBufferBytes: config.EDICT_PDP_AUDIT_BUFFER_BYTES,
     onAuditFull: config.EDICT_PDP_AUDIT_ON_FULL,
+    network: {
+      allowedBuiltins: config.EDICT_PDP_ALLOWED_BUILTINS,
+      allowedHosts: config.EDICT_PDP_ALLOWED_HOSTS,
+      limits: {
+        maxRequests: config.EDICT_PDP_NETWORK_MAX_REQUESTS,
+        timeoutMs: config.EDICT_PDP_NETWORK_TIMEOUT_MS,
+        maxWaitMs: config.EDICT_PDP_NETWORK_MAX_WAIT_MS,
+        maxRequestBytes: config.EDICT_PDP_NETWORK_MAX_REQUEST_BYTES,
+        maxResponseBytes: config.EDICT_PDP_NETWORK_MAX_RESPONSE_BYTES,
+      },
+      cache: { maxBytes: config.EDICT_PDP_NETWORK_CACHE_BYTES },
+      tlsSources: {
+        ...(config.EDICT_PDP_NETWORK_TLS_FOLDER === '' ? {} : { folder: config.EDICT_PDP_NETWORK_TLS_FOLDER }),
+        variables: config.EDICT_PDP_NETWORK_TLS_VARIABLES,
+        env: process.env,
+      },
+    },
     compileLimits: {
       timeoutMs: config.EDICT_PDP_COMPILE_TIMEOUT_MS,
       maxHeapMb: config.EDICT_PDP_COMPILE_MAX_HEAP_MB,
@@ -85,4 +111,12 @@ async function run(config: Config): Promise<void> {
   // As process 1 of a container there is no default: without a handler a signal during the start would do nothing.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
   await starting;
+}
+
+function grpcOf({
+  EDICT_PDP_GRPC_LISTEN: address,
+  EDICT_PDP_GRPC_MAX_MESSAGE_BYTES: maxMessageBytes,
+}: Config): PdpOptions['grpc'] {
+  const listen = parseGrpcAddress(address);
+  return listen === undefined ? undefined : { listen, maxMessageBytes };
 }

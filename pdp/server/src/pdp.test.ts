@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
+import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { createLogger } from './observability/logger.ts';
@@ -244,4 +244,82 @@ test('draining: not ready at once, then no new connections; asked again it is th
   expect((await ask(pdp, liftRequest(5))).status).toBe(200);
   await drained;
   await expect(ask(pdp, liftRequest(5))).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});
+
+/** Asks with headers over a connection of its own; `gone` cuts it. */
+function askWith({ url }: Pdp, headers: Readonly<Record<string, string>>) {
+  const call = request(`${url}/decision`, {
+    ...{ method: 'POST', agent: false },
+    headers: { 'content-type': 'application/json', ...headers },
+  });
+  const answer = new Promise<{ status: number; headers: IncomingHttpHeaders; text: string }>((resolve, reject) => {
+    call.on('error', reject);
+    call.on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
+    });
+  });
+  call.end(JSON.stringify(liftRequest(5)));
+  return { answer, gone: () => call.destroy() };
+}
+
+const waits = async ({ metrics }: Pdp, outcome: string): Promise<number> =>
+  (await metrics.tokenWaits.get()).values.find(({ labels }) => labels.outcome === outcome)?.value ?? 0;
+
+test('a request that requires the next revision is answered by it, at the swap', async () => {
+  const operator = anOperator();
+  const { pdp } = await aPdp(operator, await newFolder());
+  operator.publish(publish(1, [craneDomain(1)]));
+  await until(serving(pdp, 1));
+  const first = await askWith(pdp, {}).answer;
+  const at1 = String(first.headers['policy-token']);
+  expect((await askWith(pdp, { 'policy-at-least': at1 }).answer).status).toBe(200);
+
+  const refused = await askWith(pdp, { 'policy-at-least': `${SET}@2` }).answer;
+  expect([refused.status, refused.headers['content-type']]).toStrictEqual([412, 'application/problem+json']);
+  expect(JSON.parse(refused.text)).toMatchObject({
+    ...{ type: 'urn:edict:problem:revision-not-reached', active: 1, required: 2, stale: false },
+  });
+
+  const waiting = askWith(pdp, { 'policy-at-least': `${SET}@2`, 'policy-wait': '2s' }).answer;
+  operator.publish(publish(2, [craneDomain(9)]));
+  const answer = await waiting;
+  expect([answer.status, answer.headers['policy-revision'], answer.text]).toStrictEqual([200, '2', '{"allow":true}\n']);
+  expect(pdp.status()).toMatchObject({
+    ...{ stale: false, stalenessMs: expect.any(Number) as unknown },
+    sets: [{ active: { revision: 2, token: answer.headers['policy-token'], ageMs: expect.any(Number) as unknown } }],
+  });
+});
+
+test('a client that goes while it waits frees its place', async () => {
+  const operator = anOperator();
+  const { pdp } = await aPdp(operator, await newFolder(), { maxWaiters: 1, maxWaitMs: 60_000 });
+  operator.publish(publish(1, [craneDomain(1)]));
+  await until(serving(pdp, 1));
+  const required = { 'policy-at-least': `${SET}@2`, 'policy-wait': '60s' };
+  const { answer, gone } = askWith(pdp, required);
+  await until(async () => (await askWith(pdp, { ...required, 'policy-wait': '1ms' }).answer).status === 503);
+  gone();
+  await expect(answer).rejects.toMatchObject({ code: 'ECONNRESET' });
+  await until(async () => (await waits(pdp, 'gone')) === 1);
+  expect((await askWith(pdp, { ...required, 'policy-wait': '1ms' }).answer).status).toBe(412);
+});
+
+test('many are decided in one request, by one revision', async () => {
+  const operator = anOperator();
+  const { pdp } = await aPdp(operator, await newFolder(), { maxBatch: 3 });
+  operator.publish(publish(1, [craneDomain(5)]));
+  await until(serving(pdp, 1));
+  const send = (porcs: readonly unknown[]) =>
+    fetch(`${pdp.url}/decisions`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(porcs) },
+    });
+  const answer = await send([liftRequest(5), liftRequest(6), null]);
+  expect([answer.status, answer.headers.get('policy-revision'), await answer.json()]).toStrictEqual([
+    200,
+    '1',
+    { decisions: [{ allow: true }, { allow: false }, { message: 'PORC must be an object' }] },
+  ]);
+  expect((await send([{}, {}, {}, {}])).status).toBe(400);
 });

@@ -1,29 +1,40 @@
+import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import {
   createPdpClient,
   PDP_DEFAULTS,
-  setStateOf,
   systemClock,
   type Dial,
   type OperatorMessage,
   type PdpClient,
   type PdpMessage,
   type PdpState,
-  type SetState,
 } from '@edict/protocol';
 import type { Logger } from 'winston';
 import { ActiveSets } from './active-sets.ts';
+import { lineSink } from './audit/line-sink.ts';
 import { LineWriter, type WriteBytes } from './audit/line-writer.ts';
-import { createHttpEdge, readinessOf } from './http/http-edge.ts';
+import { createDecisionCore } from './core/decision-core.ts';
+import type { SetLimits } from './core/served-revision.ts';
+import { createGrpcEdge } from './grpc/grpc-edge.ts';
+import type { GrpcAddress } from './grpc/grpc-server.ts';
+import { createHttpEdge } from './http/http-edge.ts';
 import type { Listener } from './http/listener.ts';
-import type { Readiness } from './http/router.ts';
+import { MAX_BATCH } from './http/manetu/batch.ts';
+import type { Readiness } from './http/service-routes.ts';
+import { openNetwork, type NetworkSettings } from './network/open-network.ts';
 import { BeatLoad } from './observability/beat-load.ts';
 import { LoadMeter } from './observability/load-meter.ts';
 import { createMetrics, type PdpMetrics } from './observability/metrics.ts';
+import { ReadinessGate } from './readiness.ts';
+import { stalenessOf, statusOf, type PdpStatus } from './status.ts';
 import { createPdpPorts, WITHDRAW_GRACE_MS } from './sync/pdp-ports.ts';
 import { RevisionFiles } from './sync/revision-files.ts';
 import { RevisionLoader, type FetchArtifact } from './sync/revision-loader.ts';
 import { COMPILE_LIMITS, SnapshotCompiler, type CompileLimits } from './sync/snapshot-compiler.ts';
 import { ENGINE } from './version.ts';
+
+export type { PdpStatus } from './status.ts';
 
 export interface PdpOptions {
   readonly host: string;
@@ -31,7 +42,17 @@ export interface PdpOptions {
   readonly port: number;
   readonly dataDir: string;
   readonly maxBodyBytes: number;
+  /** Where gRPC is served, for Envoy too, and the largest message; it is not without this. */
+  readonly grpc?: { readonly listen: GrpcAddress; readonly maxMessageBytes?: number | undefined } | undefined;
+  /** PORCs of one batch; `MAX_BATCH` by default. */
+  readonly maxBatch?: number;
+  /** Evaluation steps of one decision, unless its set says otherwise. */
   readonly maxSteps: number;
+  /** What else one set may use unless it says otherwise; `CORE_DEFAULTS` where left out. */
+  readonly setLimits?: Partial<Omit<SetLimits, 'maxSteps'>>;
+  /** The longest that `Policy-Wait` counts for, and how many requests may wait; `CORE_DEFAULTS` by default. */
+  readonly maxWaitMs?: number;
+  readonly maxWaiters?: number;
   readonly includeAll: boolean;
   readonly requestTimeoutMs: number;
   readonly auditBufferBytes: number;
@@ -43,6 +64,8 @@ export interface PdpOptions {
   readonly dial: Dial<PdpMessage, OperatorMessage>;
   readonly fetchArtifact: FetchArtifact;
   readonly trustedKeys: () => Promise<ReadonlyMap<string, string>>;
+  /** What policies may do with the network; nothing by default. */
+  readonly network?: NetworkSettings;
   /** Bounds of compiling one revision; {@link COMPILE_LIMITS} by default. */
   readonly compileLimits?: Partial<CompileLimits>;
   /** How long a set that the operator assigns no more is still answered for; 30 s by default. */
@@ -53,6 +76,8 @@ export interface PdpOptions {
 export interface Pdp {
   /** `http://host:port` to ask for decisions. */
   readonly url: string;
+  /** Where gRPC is served: an address, or the path of a socket. */
+  readonly grpcAddress: AddressInfo | string | undefined;
   readonly metrics: PdpMetrics;
   readonly sets: ActiveSets;
   /** The document of `/v1/status`. */
@@ -62,25 +87,6 @@ export interface Pdp {
    * again gives the same promise.
    */
   readonly drain: (delayMs: number, timeoutMs: number) => Promise<void>;
-}
-
-/** What `/v1/status` answers. */
-export interface PdpStatus {
-  readonly ready: boolean;
-  readonly connected: boolean;
-  readonly engine: string;
-  readonly sets: readonly {
-    readonly set: string;
-    /** The protocol's word for where the set stands, or `Withdrawn`: held, but no longer assigned to this PDP. */
-    readonly state: SetState | 'Withdrawn';
-    readonly active?: {
-      readonly revision: number;
-      readonly digest: string;
-      readonly activatedAt: string;
-      readonly persisted: boolean;
-    };
-    readonly staged?: { readonly revision: number; readonly digest: string };
-  }[];
 }
 
 /** How often the load that Beats tell is measured. */
@@ -93,7 +99,7 @@ const RECORDS_DRAIN_MS = 2_000;
 
 /**
  * Starts a PDP: listens (not ready), then loads last-known-good policy and dials the operator. Resolves when it listens.
- * Rejects when the data folder cannot be opened or the address is taken.
+ * Rejects when the data folder cannot be opened, the address is taken, or an allowed host is none.
  */
 export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const { logger } = options;
@@ -117,12 +123,13 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   let beats = 0;
   const trackStream = trackConnection(metrics);
   const load = new BeatLoad(meter);
+  const network = openNetwork(options.network ?? {}, `Edict/${ENGINE.version}`, metrics);
   const compiler = new SnapshotCompiler({ ...COMPILE_LIMITS, ...options.compileLimits });
   const loader = new RevisionLoader({
     files,
     fetch: options.fetchArtifact,
     trustedKeys: options.trustedKeys,
-    compile: compiler.compile,
+    compile: (request, signal) => compiler.compile({ ...request, unsafeBuiltins: network.unsafeBuiltins }, signal),
   });
   const client: PdpClient = createPdpClient({
     config: { ...PDP_DEFAULTS, engine: ENGINE },
@@ -149,24 +156,47 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       client.reportLoad(load.measure());
     },
   });
-  const status = (): PdpStatus => statusOf(client.state(), sets, draining !== undefined);
-  const { listener } = await createHttpEdge({
+  const gate = new ReadinessGate(systemClock.monotonic);
+  const readiness = (): Readiness => (draining === undefined ? gate.look(sets, client.state()) : DRAINING);
+  const status = (): PdpStatus => statusOf(client.state(), sets, readiness(), systemClock);
+  const core = createDecisionCore({
     ...options,
     sets,
     metrics,
     meter,
-    audit,
-    readiness: () => (draining === undefined ? readinessOf(sets) : DRAINING),
+    network: network.access,
+    setLimits: { ...options.setLimits, maxSteps: options.maxSteps },
+    audit: lineSink(audit, options.onAuditFull),
+    isStale: () => stalenessOf(client.state(), systemClock).stale,
+  });
+  const listener = await createHttpEdge({
+    ...options,
+    core,
+    metrics,
+    readiness,
     status,
     onError: (error) => logger.error('request failed', { error: stackOf(error) }),
   });
+  const grpc =
+    options.grpc === undefined
+      ? undefined
+      : await createGrpcEdge({
+          ...options.grpc,
+          core,
+          metrics,
+          isReady: () => readiness().ready,
+          maxBatch: options.maxBatch ?? MAX_BATCH,
+          requestTimeoutMs: options.requestTimeoutMs,
+          onError: (error) => logger.error('call failed', { error: stackOf(error) }),
+        });
   const measuring = setInterval(() => client.reportLoad(load.measure()), LOAD_INTERVAL_MS);
   measuring.unref();
   client.start();
   const url = urlOf(listener);
-  logger.info('listening', { url, dataDir: options.dataDir, storedSets: records.size });
+  logger.info('listening', { url, grpc: grpc?.address, dataDir: options.dataDir, storedSets: records.size });
   return {
     url,
+    grpcAddress: grpc?.address,
     metrics,
     sets,
     status,
@@ -176,9 +206,12 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   async function drain(delayMs: number, timeoutMs: number): Promise<void> {
     logger.info('draining', { delayMs, timeoutMs });
     listener.dismissClients();
+    grpc?.dismissClients();
     await new Promise((resolve) => setTimeout(resolve, delayMs));
-    await listener.drain(timeoutMs);
+    await Promise.all([listener.drain(timeoutMs), grpc?.drain(timeoutMs)]);
     clearInterval(measuring);
+    core.close();
+    network.close();
     await Promise.all([client.close(), compiler.close()]);
     if (!(await audit.drained(RECORDS_DRAIN_MS))) {
       logger.error('access records were lost: nobody reads them', { bytes: audit.bufferedBytes });
@@ -199,41 +232,13 @@ function trackConnection(metrics: PdpMetrics): (state: PdpState) => void {
   };
 }
 
-function statusOf({ connection, sets }: PdpState, active: ActiveSets, draining: boolean): PdpStatus {
-  return {
-    ready: !draining && readinessOf(active).ready,
-    connected: connection === 'Up',
-    engine: `${ENGINE.name}/${ENGINE.version}`,
-    sets: [...sets.values()].map((machine) => {
-      const serving = active.all.get(machine.set);
-      return {
-        set: machine.set,
-        state: serving === undefined && machine.active !== undefined ? 'Withdrawn' : setStateOf(machine),
-        ...(serving === undefined
-          ? {}
-          : {
-              active: {
-                revision: serving.n,
-                digest: serving.digest,
-                activatedAt: new Date(serving.activatedAtMs).toISOString(),
-                persisted: machine.active?.persisted ?? false,
-              },
-            }),
-        ...(machine.staged === undefined
-          ? {}
-          : { staged: { revision: machine.staged.revision.n, digest: machine.staged.revision.digest } }),
-      };
-    }),
-  };
-}
-
 function urlOf({ address }: Listener): string {
   const host =
     address.family === 'IPv6' ? (address.address === '::' ? '127.0.0.1' : `[${address.address}]`) : address.address;
   return `http://${host}:${address.port}`;
 }
 
-/** A bug's stack is what finds it; the client sees none of it. */
+/** A bug's stack, and those of its causes, are what finds it; the client sees none of it. */
 function stackOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'stack' in error ? String(error.stack) : String(error);
+  return inspect(error, { depth: 2 });
 }

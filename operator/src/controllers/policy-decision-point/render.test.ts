@@ -9,6 +9,7 @@ const DEFAULTS: FleetDefaults = {
   bundlesUrl: 'https://edict-distribution.edict-system.svc:9445',
   trustConfigMap: 'edict-ca',
   operatorNamespace: 'edict-system',
+  allowedBuiltins: [],
 };
 
 const aFleet = (spec: object = {}): PolicyDecisionPoint => ({
@@ -20,7 +21,12 @@ const aFleet = (spec: object = {}): PolicyDecisionPoint => ({
 
 interface PodSpec {
   readonly containers: readonly [
-    { readonly image: string; readonly securityContext: object; readonly resources: object },
+    {
+      readonly image: string;
+      readonly securityContext: object;
+      readonly resources: object;
+      readonly env: readonly { readonly name: string; readonly value?: string }[];
+    },
   ];
   readonly automountServiceAccountToken: boolean;
   readonly securityContext: object;
@@ -81,4 +87,29 @@ test.each([
 test('a NetworkPolicy is made only when asked for', () => {
   const kinds = renderFleet(aFleet({ networkPolicy: { enabled: false } }), DEFAULTS).map(({ kind }) => kind);
   expect(kinds).not.toContain('NetworkPolicy');
+});
+
+test('a fleet has its settings, but not those that the operator decides', () => {
+  const settings = {
+    EDICT_PDP_MAX_BATCH: '7',
+    EDICT_PDP_ALLOWED_HOSTS: 'api.example',
+    EDICT_PDP_OPERATOR_ADDRESS: 'elsewhere:1',
+    EDICT_PDP_ALLOWED_BUILTINS: 'net.lookup_ip_addr',
+  };
+  const { spec } = podOf(renderFleet(aFleet({ settings }), { ...DEFAULTS, allowedBuiltins: ['http.send'] }));
+  const values = Object.fromEntries(spec.containers[0].env.map(({ name, value }) => [name, value]));
+  expect(values).toMatchObject({
+    EDICT_PDP_MAX_BATCH: '7',
+    EDICT_PDP_ALLOWED_HOSTS: 'api.example',
+    EDICT_PDP_OPERATOR_ADDRESS: DEFAULTS.operatorAddress,
+    EDICT_PDP_ALLOWED_BUILTINS: 'http.send',
+  });
+});
+
+test('a fleet may reach whom it names', () => {
+  const egress = [{ to: [{ ipBlock: { cidr: '192.0.2.7/32' } }], ports: [{ port: 443 }] }];
+  const policy = renderFleet(aFleet({ networkPolicy: { egress } }), DEFAULTS).find(
+    ({ kind }) => kind === 'NetworkPolicy',
+  );
+  expect((policy?.['spec'] as { readonly egress: readonly object[] }).egress.slice(2)).toStrictEqual(egress);
 });

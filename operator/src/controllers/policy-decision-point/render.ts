@@ -12,6 +12,8 @@ export interface FleetDefaults {
   readonly trustConfigMap: string;
   /** Namespace of the operator, which its PDPs must reach. */
   readonly operatorNamespace: string;
+  /** Network built-ins that policies may call, by name. */
+  readonly allowedBuiltins: readonly string[];
 }
 
 /** One object to apply. */
@@ -137,12 +139,7 @@ function container(spec: PolicyDecisionPoint['spec'], defaults: FleetDefaults): 
     image: spec.image ?? defaults.image,
     imagePullPolicy: spec.imagePullPolicy ?? defaults.imagePullPolicy,
     ports: [{ name: 'http', containerPort: PORT, protocol: 'TCP' }],
-    env: [
-      { name: 'EDICT_PDP_OPERATOR_ADDRESS', value: defaults.operatorAddress },
-      { name: 'EDICT_PDP_BUNDLES_URL', value: defaults.bundlesUrl },
-      { name: 'EDICT_PDP_LOG_LEVEL', value: spec.logLevel },
-      { name: 'EDICT_PDP_NODE_ID', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.uid' } } },
-    ],
+    env: environment(spec, defaults),
     resources: spec.resources ?? DEFAULT_RESOURCES,
     securityContext: {
       allowPrivilegeEscalation: false,
@@ -165,6 +162,32 @@ function container(spec: PolicyDecisionPoint['spec'], defaults: FleetDefaults): 
       { name: 'trust', mountPath: '/etc/edict/trust', readOnly: true },
     ],
   };
+}
+
+/** What the operator decides goes before what the fleet sets: a PDP that dials somebody else is none of ours. */
+function environment(spec: PolicyDecisionPoint['spec'], defaults: FleetDefaults): readonly object[] {
+  const decided: readonly EnvironmentVariable[] = [
+    { name: 'EDICT_PDP_OPERATOR_ADDRESS', value: defaults.operatorAddress },
+    { name: 'EDICT_PDP_BUNDLES_URL', value: defaults.bundlesUrl },
+    { name: 'EDICT_PDP_LOG_LEVEL', value: spec.logLevel },
+    { name: 'EDICT_PDP_NODE_ID', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.uid' } } },
+    // The operator refuses domains that call others, so a PDP that took them would only seem to.
+    ...(defaults.allowedBuiltins.length === 0
+      ? []
+      : [{ name: 'EDICT_PDP_ALLOWED_BUILTINS', value: defaults.allowedBuiltins.join(',') }]),
+  ];
+  const names = new Set(decided.map(({ name }) => name));
+  const set = Object.entries(spec.settings ?? {})
+    .filter(([name]) => !names.has(name))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]): EnvironmentVariable => ({ name, value }));
+  return [...decided, ...set];
+}
+
+interface EnvironmentVariable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: object;
 }
 
 function volumes(spec: PolicyDecisionPoint['spec'], defaults: FleetDefaults): readonly object[] {
@@ -195,7 +218,7 @@ function networkPolicySpec({ spec }: PolicyDecisionPoint, podSelector: object, d
         ports: [{ port: 'http', protocol: 'TCP' }],
       },
     ],
-    // A PDP speaks to DNS and to its operator, and to nobody else.
+    // A PDP speaks to DNS and to its operator, and to nobody whom the fleet does not name.
     egress: [
       { to: [operator] },
       {
@@ -204,6 +227,7 @@ function networkPolicySpec({ spec }: PolicyDecisionPoint, podSelector: object, d
           { port: 53, protocol: 'TCP' },
         ],
       },
+      ...(spec.networkPolicy.egress ?? []),
     ],
   };
 }

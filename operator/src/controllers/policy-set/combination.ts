@@ -15,7 +15,7 @@ const KNOWN_MAX = 256;
 
 /**
  * Checks that the bundles of a revision work together, each domain having been valid by itself: an edit of one may take
- * away what another imports. Verdicts are remembered by content.
+ * away what another imports, and the documents of a set are one program. Verdicts are remembered by content.
  */
 export class CombinationJudge {
   readonly #deps: CombinationDeps;
@@ -59,7 +59,7 @@ export class CombinationJudge {
       bundles.push({ digest, gzip });
     }
     try {
-      const problems = await this.#deps.checker.checkCombination(bundles, changed);
+      const problems = await this.#deps.checker.checkCombination(bundles, changed, manifest.serving?.documents);
       if (problems.length === 0) return undefined;
       const lines = problems.slice(0, PROBLEMS_SHOWN).map(formatProblem);
       return { reason: 'Invalid', message: `the domains do not work together:\n${lines.join('\n')}`.slice(0, 30_000) };

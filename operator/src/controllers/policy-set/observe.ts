@@ -74,7 +74,7 @@ function viewOf(object: PolicyRevision): RevisionView {
     object,
     n: object.spec.n,
     digest: object.spec.digest,
-    content: contentKey(manifestOf(object).domains),
+    content: contentKey(manifestOf(object)),
     state: decision === undefined ? 'Open' : decision === 'Commit' ? 'Committed' : 'Aborted',
     cause: decision === 'Abort' ? parseCause(object.status?.cause) : undefined,
     at: Date.parse(decidedAt ?? object.spec.createdAt),

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Manifest } from '@edict/bundle';
+import { decodeToken, type Manifest } from '@edict/bundle';
 import { findCondition, PolicySetSpec, type PolicyRevision, type PolicySet, type PolicySetStatus } from '@edict/crds';
 import type { AbortCause, RolloutProgress } from '@edict/protocol';
 import { WITHDRAW_FINALIZER } from '../names.ts';
@@ -186,6 +186,23 @@ test('three failures within ten minutes stop the set until an edit of it, or unt
 });
 
 const serving = [aRevision(1, 'a', 'Committed')];
+
+test('the token names the newest revision that was ready, and stays while another is on its way', () => {
+  const token = (over: Partial<ObservedSet>): string | undefined => {
+    const action = planSet(observe({ revisions: serving, ...over })).actions.find(({ type }) => type === 'set-status');
+    return action?.type === 'set-status' ? action.status.token : undefined;
+  };
+  const first = token({ progress: progress(1, 'Completed', 3, 3) });
+  expect(first === undefined ? undefined : decodeToken(first)).toStrictEqual({ setUid: 'uid', n: 1 });
+  expect(token({ progress: progress(1, 'Committing', 3, 2) })).toBeUndefined();
+  const set = aSet({}, {}, { observedGeneration: 1, token: first });
+  const revisions = [...serving, aRevision(2, 'b', 'Committed')];
+  const wanted = want('b');
+  expect(token({ set, revisions, wanted, progress: progress(2, 'Committing', 3, 2) })).toBe(first);
+  const second = token({ set, revisions, wanted, progress: progress(2, 'Completed', 3, 3) });
+  expect(second === undefined ? undefined : decodeToken(second)).toStrictEqual({ setUid: 'uid', n: 2 });
+});
+
 test.each<[string, Partial<ObservedSet>, string, string]>([
   ['all serve it', { progress: progress(1, 'Completed', 3, 3) }, 'True', 'Converged'],
   ['not all serve it yet', { progress: progress(1, 'Committing', 3, 2) }, 'False', 'WaitingForPDP'],

@@ -5,6 +5,7 @@ import {
   type DesiredCondition,
   type PolicySetStatus,
 } from '@edict/crds';
+import { encodeToken } from '@edict/bundle';
 import type { RolloutProgress } from '@edict/protocol';
 import { rfc3339 } from '../../clock.ts';
 import { describeProgress } from '../rollout-board.ts';
@@ -21,6 +22,8 @@ export function statusOf(observed: ObservedSet, standing: Standing): PolicySetSt
   const lastConvergence = convergenceOf(observed, committed);
   const generation = set.metadata.generation ?? 0;
   const desired = conditionsOf(observed, standing);
+  const isReady = desired.some(({ type, status }) => type === 'Ready' && status === 'True');
+  const token = tokenOf(observed, isReady ? committed : undefined);
   const absent = (['Reconciling', 'Stalled'] as const).filter((type) => !desired.some((entry) => entry.type === type));
   const counts = progress?.counts ?? set.status?.pdps;
   const exceptions = progress === undefined ? (set.status?.exceptions ?? []) : exceptionsOf(progress);
@@ -28,6 +31,7 @@ export function statusOf(observed: ObservedSet, standing: Standing): PolicySetSt
     observedGeneration: generation,
     ...(newest === undefined ? {} : { desiredRevision: newest.n, desiredDigest: newest.digest }),
     ...(committed === undefined ? {} : { committedRevision: committed.n, committedDigest: committed.digest }),
+    ...(token === undefined ? {} : { token }),
     ...(newest === undefined ? {} : { rollout: { revision: newest.n, phase: phaseOf(newest, progress) } }),
     ...(counts === undefined ? {} : { pdps: { ...counts }, pdpsActive: `${counts.active}/${counts.required}` }),
     ...(exceptions.length === 0 ? {} : { exceptions }),
@@ -35,6 +39,12 @@ export function statusOf(observed: ObservedSet, standing: Standing): PolicySetSt
     ...(lastConvergence === undefined ? {} : { lastConvergence }),
     conditions: mergeConditions(set.status?.conditions, desired, absent, generation, rfc3339(now)),
   };
+}
+
+/** What every required PDP has served stays true of the set, whatever comes after: PDPs never go back. */
+function tokenOf({ set }: ObservedSet, served: RevisionView | undefined): string | undefined {
+  const setUid = set.metadata.uid;
+  return served === undefined || setUid === undefined ? set.status?.token : encodeToken({ setUid, n: served.n });
 }
 
 /** The phase of a revision in the API's words. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   canonicalJson,
   createManifest,
@@ -6,7 +7,7 @@ import {
   type Manifest,
   type ManifestDomain,
 } from '@edict/bundle';
-import { selectorMatches, type PolicyRevision, type PolicySet } from '@edict/crds';
+import { selectorMatches, Serving, servingFeatures, type PolicyRevision, type PolicySet } from '@edict/crds';
 import { SET_DOMAINS_MAX, SET_MAX_BYTES } from '@edict/protocol';
 import { contentKey, manifestOf } from '../manifest-text.ts';
 import { bundleOf, decisionOf, isDeleting, type World } from '../world.ts';
@@ -57,7 +58,7 @@ function rolledBack(n: number, revisions: readonly PolicyRevision[]): Wanted | R
   if (decisionOf(target) !== 'Commit') return { reason: 'Invalid', message: `${place} was never committed` };
   const manifest = manifestOf(target);
   return {
-    content: contentKey(manifest.domains),
+    content: contentKey(manifest),
     manifest,
     text: target.spec.manifest,
     digest: target.spec.digest,
@@ -79,11 +80,22 @@ function wantedFrom(
     domains.push({ namespace, name, uid, generation, digest, size, gzSize });
     policies += bundle.policies;
   }
+  // A set that serves nothing serves it in no particular way.
+  const asked = domains.length === 0 ? undefined : set.spec.serving;
+  const serving = asked === undefined ? undefined : Serving.safeParse(asked);
+  if (serving?.success === false) {
+    return {
+      reason: 'Invalid',
+      message: `spec.serving: ${serving.error.issues.map(({ message }) => message).join('; ')}`,
+    };
+  }
   const manifest: Manifest = createManifest({
     setUid: set.metadata.uid ?? '',
     engineMin: ENGINE_MIN,
+    features: servingFeatures(serving?.data),
     domains,
     policies,
+    ...(serving === undefined ? {} : { serving: serving.data }),
   });
   const tooLarge = sizeProblem(manifest);
   if (tooLarge !== undefined) return { reason: 'TooLarge', message: tooLarge };
@@ -95,7 +107,7 @@ function wantedFrom(
     };
   }
   return {
-    content: contentKey(domains),
+    content: contentKey(manifest),
     manifest,
     text,
     digest: manifestDigest(manifest),
@@ -113,7 +125,9 @@ function sizeProblem({ domains, totals }: Manifest): string | undefined {
 function isOnlyLess(manifest: Manifest, revisions: readonly PolicyRevision[]): boolean {
   const head = revisions.findLast((revision) => decisionOf(revision) !== 'Abort');
   if (head === undefined) return false;
-  const before = new Set(manifestOf(head).domains.map(({ uid, digest }) => `${uid} ${digest}`));
+  const earlier = manifestOf(head);
+  if (manifest.domains.length > 0 && !isDeepStrictEqual(manifest.serving, earlier.serving)) return false;
+  const before = new Set(earlier.domains.map(({ uid, digest }) => `${uid} ${digest}`));
   const isSubset = manifest.domains.every(({ uid, digest }) => before.has(`${uid} ${digest}`));
   return isSubset && manifest.domains.length < before.size;
 }

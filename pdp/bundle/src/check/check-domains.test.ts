@@ -36,6 +36,15 @@ test.each<[string, readonly DomainModel[]]>([
   ['Rego of another package', [withRego('package other\n')]],
   ['the language of version 1 where it is imported', [withRego(v0('import rego.v1\nallow if input.x in {1}'))]],
   [
+    'data beside rules of the same package',
+    [
+      aDomain({
+        libraries: [library('a', { rego: 'package a.b\np[x] { x := 1 }\n' })],
+        data: '{"a":{"b":{"q":1},"c":2},"b":{}}',
+      }),
+    ],
+  ],
+  [
     'a mapper that calls http.send',
     [
       aDomain({
@@ -178,4 +187,35 @@ test('the caller chooses the compiler, which sees every library, policy and mapp
     },
   });
   expect([problems, calls]).toEqual([[], [['a'], ['p', 'a'], ['m']]]);
+});
+
+test('data that meets a rule or a package of its own library is placed in the file, once for each place', () => {
+  const text = [
+    'apiVersion: edict.dev/v1beta1',
+    'kind: PolicyDomain',
+    'metadata: {name: shop}',
+    'spec:',
+    '  policy-libraries:',
+    '  - mrn: mrn:library:a',
+    '    rego: |',
+    '      package a.b',
+    '      p[x] { x := 1 }',
+    '      q.r = 1 { input.x }',
+    '      q.r = 2 { input.y }',
+    '  - mrn: mrn:library:c',
+    '    rego: package c.d',
+    '  data:',
+    '    a:',
+    '      b:',
+    '        p: []',
+    '        q: {r: {deep: 1}, s: 2}',
+    '    c: 1',
+  ].join('\n');
+  const read = readDomain(text, 'shop.yaml');
+  if (!read.ok) throw new Error('the domain cannot be read');
+  expect(checkDomains([read]).map(({ line, column, field, message }) => [line, column, field, message])).toEqual([
+    [17, 9, 'data', 'the data gives data.a.b.p, which a rule defines too (mrn:library:a 2:1): rename one of them'],
+    [18, 13, 'data', 'the data gives data.a.b.q.r, which a rule defines too (mrn:library:a 3:1): rename one of them'],
+    [19, 5, 'data', 'data.c is a package (mrn:library:c 1:1), so that the data can only have an object there'],
+  ]);
 });

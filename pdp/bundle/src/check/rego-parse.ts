@@ -1,4 +1,4 @@
-import { parseModule } from '@edict/rego';
+import { parseModule } from '@edict/rego/syntax';
 import { problemOf } from './subject.ts';
 import { regoProblem, regoSubjects } from './rego.ts';
 import type { RegoVersion } from '@edict/rego';

@@ -64,7 +64,7 @@ export function regoProblem(subject: Subject, source: Problem['source'], diagnos
 }
 
 /** The place in the file of a row and column of the subject's Rego, so far as rows can be told apart there. */
-function rowPlace({ sourced, path }: Subject, row: number, col: number): Position | undefined {
+export function rowPlace({ sourced, path }: Subject, row: number, col: number): Position | undefined {
   const start = sourced.regoRows.get(`${path}/rego`)?.[row - 1];
   return start === undefined ? undefined : { line: start.line, column: start.column + col - 1 };
 }

@@ -1,6 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { readDomain } from '../read/read-domain.ts';
 import { convertText } from './convert-text.ts';
+import { toDomainObject } from './domain-object.ts';
+import { printDomainObject } from './print-object.ts';
+import type { DomainModel } from '../model.ts';
 import type { ApiVersion } from '../sourced-domain.ts';
 
 const alpha4 = 'iamlite.manetu.io/v1alpha4';
@@ -63,6 +66,29 @@ test('what v1alpha3 cannot say is told', () => {
   ]);
 });
 
+test('data keeps the text of its numbers, even where the file has to be written anew, and is dropped with a word', () => {
+  const data = '  data: {"a b": [1.10, 1e400, {}, []], n: {yes: -0, big: 12345678901234567890123, s: "\\u2028"}}\n';
+  const text = domainText('edict.dev/v1beta1', '    - {name: a, value: [1, 2]}\n', data);
+  expect(convert(text, 'edict.dev/v1beta1').text).toBe(text);
+  const printed = printDomainObject(toDomainObject({ ...domainOrFail(text), data: '{}' }), domainOrFail(text).data);
+  expect(domainOf(printed)).toEqual(domainOf(text));
+  const bare = { ...domainOrFail(text), roles: [] };
+  expect(domainOf(printDomainObject(toDomainObject({ ...bare, data: '{}' }), bare.data))).toEqual(bare);
+  const { text: other, losses } = convert(text, 'iamlite.manetu.io/v1beta1');
+  expect(losses).toEqual(['the data is dropped']);
+  const { data: _dropped, ...rest } = domainOrFail(text);
+  expect(domainOf(other)).toEqual(rest);
+});
+
+test('an object has data with the numbers that JavaScript has, and refuses those that it would change', () => {
+  const domain = domainOrFail(domainText('edict.dev/v1beta1', '    - {name: a}\n'));
+  const objectOf = (data: string) => toDomainObject({ ...domain, data }).spec['data'];
+  expect(objectOf('{"a":[1.10,1e2,{"__proto__":null}]}')).toEqual(JSON.parse('{"a":[1.1,100,{"__proto__":null}]}'));
+  for (const number of ['9007199254740993', '1e400']) {
+    expect(() => objectOf(`{"a":${number}}`)).toThrow(expect.objectContaining({ code: 'integer-too-large' }));
+  }
+});
+
 test('what no text can say is a problem, and so is a file that cannot be read', () => {
   const text = domainText('edict.dev/v1beta1', '    - {name: a, value: .inf}\n');
   expect(convertText(text, 'f', alpha4)).toMatchObject({ ok: false, problems: [{ class: 'build', domain: 'shop' }] });
@@ -77,4 +103,10 @@ test('a relabelled file that JSON cannot hold stays as it is', () => {
 function domainOf(text: string) {
   const read = readDomain(text, 'f');
   return read.ok ? read.domain : undefined;
+}
+
+function domainOrFail(text: string): DomainModel {
+  const domain = domainOf(text);
+  if (domain === undefined) throw new Error('the text is no domain');
+  return domain;
 }

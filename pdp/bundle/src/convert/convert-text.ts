@@ -7,7 +7,8 @@ import { resolveScalar } from '../read/resolve-scalar.ts';
 import { applyEdits, quoteYaml } from '../read/text-edit.ts';
 import { itemsOf, mappingOf, memberOf } from '../read/tree.ts';
 import { dereference } from '../read/yaml-node.ts';
-import { ConvertError, toDomainObject } from './domain-object.ts';
+import { ConvertError } from './convert-error.ts';
+import { toDomainObject } from './domain-object.ts';
 import { printDomainObject } from './print-object.ts';
 import { withoutLosses } from './without-losses.ts';
 import type { DomainModel } from '../model.ts';
@@ -37,7 +38,8 @@ export function convertText(input: string | Uint8Array, file: string, target: Ap
   try {
     const text = editedText(document.text, document.root, read.apiVersion, target, losses.length > 0);
     if (text !== undefined && means(text, file, expected)) return { ok: true, text, losses };
-    const written = printDomainObject(toDomainObject(expected, { apiVersion: target }));
+    const { data, ...rest } = expected;
+    const written = printDomainObject(toDomainObject(rest, { apiVersion: target }), data);
     if (!means(written, file, expected)) throw new Error(`${file}: the converted text reads back differently`);
     return { ok: true, text: written, losses };
   } catch (error) {

@@ -1,19 +1,11 @@
 import { canonicalJson } from '../canonical-json.ts';
+import { objectOfData } from './data-object.ts';
+import { ConvertError } from './convert-error.ts';
 import { Unencodable } from '../model.ts';
 import { AnnotationDepthError, decodeAnnotationText } from '../read/annotation-text.ts';
 import type { AnnotationEntry, AnnotationValue, DomainModel, PolicyEntity, RoleEntity } from '../model.ts';
 import type { JsonValue } from '../read/object-node.ts';
 import type { ApiVersion } from '../sourced-domain.ts';
-
-/** A domain that cannot be written without changing what it means. */
-export class ConvertError extends Error {
-  override readonly name = 'ConvertError';
-  readonly code: 'unencodable' | 'mixed-numbers' | 'integer-too-large';
-  constructor(code: ConvertError['code'], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 /** How the object is labelled. */
 export interface DomainObjectOptions {
@@ -34,7 +26,8 @@ export type DomainObject = {
 
 /**
  * Writes a domain as an object whose reading gives the same domain again. Annotation values that would be read as
- * something else are written as the JSON text that means them. Empty fields and sections are left out.
+ * something else are written as the JSON text that means them. Empty fields and sections are left out. Base documents
+ * have the numbers that JavaScript has: `1.10` becomes 1.1, as it does in the API server.
  * @throws ConvertError for values that no object can hold
  */
 export function toDomainObject(domain: DomainModel, options: DomainObjectOptions = {}): DomainObject {
@@ -65,12 +58,14 @@ export function toDomainObject(domain: DomainModel, options: DomainObjectOptions
     operations: domain.operations.map(({ name, selector, policy }) => compact({ name, selector, policy })),
     mappers: domain.mappers.map(({ name, selector, rego }) => compact({ name, selector, rego })),
   };
+  const data =
+    domain.data === undefined || !apiVersion.startsWith('edict.dev/') ? {} : { data: objectOfData(domain.data) };
   const { name = domain.name, namespace } = options;
   return {
     apiVersion,
     kind: 'PolicyDomain',
     metadata: namespace === undefined ? { name } : { name, namespace },
-    spec: Object.fromEntries(Object.entries(sections).filter(([, entities]) => entities.length > 0)),
+    spec: { ...Object.fromEntries(Object.entries(sections).filter(([, entities]) => entities.length > 0)), ...data },
   };
 }
 

@@ -1,13 +1,23 @@
 import { Document, Scalar, visit } from 'yaml';
+import { yamlOfData } from './data-object.ts';
 import { resolveScalar } from '../read/resolve-scalar.ts';
 import { fitsLiteral } from '../read/text-edit.ts';
 import type { DomainObject } from './domain-object.ts';
 
 /**
  * Prints an object as YAML that every reader of YAML 1.1 and 1.2 takes for the same: strings are quoted or literal blocks,
- * except keys that could be nothing but strings.
+ * except keys that could be nothing but strings. `data` are base documents as text, printed with their numbers as they
+ * are in the place of those that the object has.
  */
-export function printDomainObject(object: DomainObject): string {
+export function printDomainObject(object: DomainObject, data?: string): string {
+  if (data === undefined) return print(object);
+  const { data: _replaced, ...spec } = object.spec;
+  const isEmpty = Object.keys(spec).length === 0;
+  const rest = print({ ...object, spec });
+  return `${isEmpty ? rest.replace(/spec: \{\}\n$/, 'spec:\n') : rest}  data:${yamlOfData(data, 4)}`;
+}
+
+function print(object: DomainObject): string {
   const document = new Document(object, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar: (position, node) => {

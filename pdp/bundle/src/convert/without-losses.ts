@@ -9,12 +9,15 @@ export interface Remaining {
 }
 
 /**
- * Takes from a domain what `target` cannot say: before v1beta1, that integers are exact; in v1alpha3 also resources and
+ * Takes from a domain what `target` cannot say: base documents, except in ours; before v1beta1, that integers are exact; in v1alpha3 also resources and
  * merge strategies. Each loss is told in words.
  */
 export function withoutLosses(domain: DomainModel, target: ApiVersion): Remaining {
-  if (target.endsWith('/v1beta1')) return { model: domain, losses: [] };
   const losses: string[] = [];
+  const { data, ...rest } = domain;
+  const isOurs = target.startsWith('edict.dev/');
+  if (data !== undefined && !isOurs) losses.push('the data is dropped');
+  if (target.endsWith('/v1beta1')) return { model: isOurs ? domain : rest, losses };
   const first = target.endsWith('/v1alpha3');
   const strip = <
     E extends { readonly mrn?: string; readonly name: string; readonly annotations: readonly AnnotationEntry[] },
@@ -34,7 +37,7 @@ export function withoutLosses(domain: DomainModel, target: ApiVersion): Remainin
     }));
   if (first && domain.resources.length > 0) losses.push(`${String(domain.resources.length)} resources are dropped`);
   const model = {
-    ...domain,
+    ...rest,
     roles: strip(domain.roles),
     groups: strip(domain.groups),
     resourceGroups: strip(domain.resourceGroups),

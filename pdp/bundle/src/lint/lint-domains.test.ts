@@ -150,3 +150,27 @@ test('merges that repeat each other without end are looked at once', () => {
   const found = lint(`${levels.join('\n')}\n${head}spec: {roles: [{<<: *m59}]}\n`);
   expect(found.filter(isError)[0]).toMatchObject({ source: 'schema', kind: 'role' });
 });
+
+const usingData = (use: string, libraries: DomainModel['libraries'] = []): DomainModel =>
+  aDomain({
+    data: '{"people":{"ann":1}}',
+    libraries,
+    policies: [aPolicy({ mrn: 'p', rego: `package authz\n\nallow { ${use} }\n` })],
+  });
+
+test.each([
+  ['a member', 'data.people.ann'],
+  ['the whole of it', 'data.people'],
+  ['a member in a comprehension', 'count([1 | data.people[_]]) > 0'],
+])('a policy that uses data is told that it sees none: %s', (_name, use) => {
+  const found = lintDomains([{ object: toDomainObject(usingData(use)) }]);
+  expect(found).toMatchObject([
+    { severity: 'warning', mrn: 'p', field: 'rego', rego: { row: 3 }, message: expect.stringContaining('data.people') },
+  ]);
+});
+
+test('what a package of the domain is called is no use of data, nor is a library that uses it', () => {
+  const people = aPolicy({ mrn: 'l', rego: 'package people.rules\n\nx = data.people.ann { true }\n' });
+  const objects = [usingData('data.people.rules.x', [people]), usingData('data.authz.other; input.people')];
+  expect(objects.flatMap((domain) => lintDomains([{ object: toDomainObject(domain) }]))).toEqual([]);
+});

@@ -1,14 +1,17 @@
-import { compile as compileRego, parseModule } from '@edict/rego';
-import { firstOfEachName } from '../check/check-domains.ts';
+import { compile as compileRego } from '@edict/rego';
+import { parseModule } from '@edict/rego/syntax';
+import { firstOfEachName } from '../check/first-of-each-name.ts';
 import { cycleProblems } from '../check/cycles.ts';
 import { referenceProblems } from '../check/references.ts';
 import { compileProblems } from '../check/rego.ts';
+import { dataProblems } from '../documents/check-documents.ts';
 import { parseSubjects } from '../check/rego-parse.ts';
 import { reachableModules } from './reachable-modules.ts';
 import { indexDomains } from '../domain-index.ts';
 import { nodeOfObject, ObjectError } from '../read/object-node.ts';
 import { domainFromObject, objectLabel, parseDocument, readDomain } from '../read/read-domain.ts';
 import { structureProblems } from './structure.ts';
+import { unseenData } from './unseen-data.ts';
 import { warnings } from './warnings.ts';
 import type { RegoModule, RegoVersion } from '@edict/rego';
 import type { Compile, RegoCheckOptions } from '../check/rego.ts';
@@ -44,8 +47,9 @@ export function lintDomains(sources: readonly LintSource[], options: LintOptions
   for (const sourced of read) {
     const subjects = parseSubjects(sourced, regoVersion);
     problems.push(...subjects.flatMap((subject) => subject.problems));
+    problems.push(...dataProblems(sourced, regoVersion));
     problems.push(...opaCheck(sourced, subjects, index, { compile, regoVersion, unsafeBuiltins: [] }));
-    problems.push(...warnings(sourced, subjects));
+    problems.push(...warnings(sourced, subjects), ...unseenData(sourced, subjects));
   }
   return problems;
 }

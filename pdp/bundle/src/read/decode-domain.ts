@@ -1,4 +1,5 @@
 import { ANNOTATION_MAX_DEPTH, AnnotationDepthError, decodeAnnotationText, isTooDeep } from './annotation-text.ts';
+import { dataPlaces, decodeData } from './decode-data.ts';
 import { regoRowPositions } from './rego-rows.ts';
 import { dereference } from './yaml-node.ts';
 import type { Decoder, FieldDecoder } from './decoder.ts';
@@ -61,6 +62,7 @@ class DomainReader {
   readonly #nativeValues: boolean;
   readonly #merge: boolean;
   readonly #resources: boolean;
+  readonly #hasData: boolean;
 
   constructor(decoder: Decoder, apiVersion: ApiVersion, lines: readonly string[]) {
     this.#decoder = decoder;
@@ -68,6 +70,7 @@ class DomainReader {
     this.#nativeValues = apiVersion.endsWith('/v1beta1');
     this.#merge = !apiVersion.endsWith('/v1alpha3');
     this.#resources = this.#merge;
+    this.#hasData = apiVersion === 'edict.dev/v1beta1';
   }
 
   read(root: YamlNode): DomainModel {
@@ -100,6 +103,14 @@ class DomainReader {
       };
     }
     if (this.#merge) spec['annotation-defaults'] = (node) => this.#defaults(node);
+    let data: string | undefined;
+    if (this.#hasData) {
+      spec['data'] = (node) => {
+        data = decodeData(this.#decoder, node);
+        this.#place('data', node);
+        dataPlaces(node, (path, position) => this.places.set(path, position));
+      };
+    }
     const metadata: Record<string, FieldDecoder> = {
       name: (node) => {
         name = this.#decoder.string(node) ?? name;
@@ -130,6 +141,7 @@ class DomainReader {
         return { name: label, selector, policy: target };
       }),
       mappers: section('mappers').map(({ name: label, selector, rego }) => ({ name: label, selector, rego })),
+      ...(data === undefined ? {} : { data }),
     };
   }
 

@@ -26,6 +26,20 @@ class DecodeFailure extends Error {
 /** What decodes one field of a mapping; it stores what it reads itself. */
 export type FieldDecoder = (value: YamlNode) => void;
 
+/** Makes values out of a tree of any shape. */
+export interface ValueBuilder<T> {
+  /** Null, and what stands for a value that is a problem. */
+  readonly nothing: T;
+  /** A scalar's meaning; `bigint` for integers. */
+  readonly scalar: (value: null | boolean | bigint | number | string, node: ScalarNode) => T;
+  readonly list: (items: readonly T[], node: SequenceNode) => T;
+  /** `strings`: whether all keys are strings, and not merely written as such. */
+  readonly map: (
+    entries: ReadonlyMap<string, T>,
+    about: { readonly strings: boolean; readonly node: MappingNode },
+  ) => T;
+}
+
 /** Ignores explicit keys that an outer mapping has already set, while a merge key is followed. */
 type Taken = Set<string>;
 
@@ -122,17 +136,24 @@ export class Decoder {
 
   /** A value of any type, as the annotation model holds it. */
   any(node: YamlNode): AnnotationValue {
-    const value = this.#follow(node, (target): AnnotationValue | undefined => {
+    return this.value(node, this.#annotationBuilder) ?? null;
+  }
+
+  /** A value of any type, made by `builder`; undefined for a mapping whose keys repeat, which is a problem. */
+  value<T>(node: YamlNode, builder: ValueBuilder<T>): T | undefined {
+    return this.#follow(node, (target): T | undefined => {
       switch (target.kind) {
         case 'scalar':
-          return this.#anyScalar(target);
+          return this.#scalarValue(target, builder);
         case 'sequence':
-          return target.items.map((item) => this.any(item));
+          return builder.list(
+            target.items.map((item) => this.value(item, builder) ?? builder.nothing),
+            target,
+          );
         case 'mapping':
-          return this.#anyMapping(target);
+          return this.#mappingValue(target, builder);
       }
     });
-    return value ?? null;
   }
 
   #structFields(target: MappingNode, fields: Readonly<Record<string, FieldDecoder>>, taken: Taken | undefined): void {
@@ -159,24 +180,36 @@ export class Decoder {
     for (const source of this.#mergeSources(merge)) this.struct(source, fields, merged);
   }
 
-  #anyScalar(node: ScalarNode): AnnotationValue {
-    if (isNull(node)) return null;
+  readonly #annotationBuilder: ValueBuilder<AnnotationValue> = {
+    nothing: null,
+    scalar: (value, { value: text }) =>
+      typeof value === 'number' && !Number.isFinite(value) ? new Unencodable(`${text} is not JSON`) : value,
+    list: (items) => items,
+    map: (entries, { strings }) =>
+      strings ? Object.fromEntries(entries) : new Unencodable('a map with keys that are not strings is not JSON'),
+  };
+
+  #scalarValue<T>(node: ScalarNode, builder: ValueBuilder<T>): T {
+    if (isNull(node)) return builder.nothing;
     const { tag, value } = this.#resolve(node);
-    if (tag === '!!binary') return this.#binary(node);
-    if (typeof value === 'number' && !Number.isFinite(value)) return new Unencodable(`${node.value} is not JSON`);
-    return value;
+    return builder.scalar(tag === '!!binary' ? this.#binary(node) : value, node);
   }
 
-  #anyMapping(node: MappingNode): AnnotationValue | undefined {
-    const entries = new Map<string, AnnotationValue>();
+  #mappingValue<T>(node: MappingNode, builder: ValueBuilder<T>): T | undefined {
+    const entries = new Map<string, T>();
     // Whether keys are strings is judged by their own tags; merged mappings then follow the outer one.
     const strings = node.pairs.every(([key]) => isMergeKey(key) || keyTag(key) === '!!str');
     if (!this.#uniqueKeys(node)) return undefined;
-    this.#anyEntries(node, entries, undefined);
-    return strings ? Object.fromEntries(entries) : new Unencodable('a map with keys that are not strings is not JSON');
+    this.#mappingEntries(node, entries, undefined, builder);
+    return builder.map(entries, { strings, node });
   }
 
-  #anyEntries(node: MappingNode, entries: Map<string, AnnotationValue>, taken: Taken | undefined): void {
+  #mappingEntries<T>(
+    node: MappingNode,
+    entries: Map<string, T>,
+    taken: Taken | undefined,
+    builder: ValueBuilder<T>,
+  ): void {
     let merge: YamlNode | undefined;
     for (const [keyNode, value] of node.pairs) {
       if (isMergeKey(keyNode)) {
@@ -188,13 +221,15 @@ export class Decoder {
       const key = this.string(keyNode) ?? '';
       if (taken?.has(key) === true) continue;
       taken?.add(key);
-      entries.set(key, this.any(value));
+      entries.set(key, this.value(value, builder) ?? builder.nothing);
     }
     if (merge === undefined) return;
     const merged = taken ?? this.#explicitKeys(node);
     for (const source of this.#mergeSources(merge)) {
       this.#follow(source, (target) => {
-        if (target.kind === 'mapping' && this.#uniqueKeys(target)) this.#anyEntries(target, entries, merged);
+        if (target.kind === 'mapping' && this.#uniqueKeys(target)) {
+          this.#mappingEntries(target, entries, merged, builder);
+        }
         return undefined;
       });
     }

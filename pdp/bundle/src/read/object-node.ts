@@ -25,7 +25,8 @@ export function nodeOfObject(value: unknown, depth = 0): YamlNode {
     case 'boolean':
       return scalar('!!bool', String(value));
     case 'bigint':
-      return scalar(fitsInteger(value) ? '!!int' : '!!float', String(value));
+      // With an exponent: digits alone would be an integer to YAML while they fit 64 bits without a sign.
+      return fitsInteger(value) ? scalar('!!int', String(value)) : scalar('!!float', `${String(value)}e0`);
     case 'number':
       return numberNode(value);
     case 'object':
@@ -46,7 +47,7 @@ export function nodeOfObject(value: unknown, depth = 0): YamlNode {
 function numberNode(value: number): ScalarNode {
   if (!Number.isFinite(value)) throw new ObjectError(`${String(value)} is not JSON`);
   if (Number.isInteger(value) && fitsInteger(BigInt(value))) return scalar('!!int', String(BigInt(value)));
-  return scalar('!!float', String(value));
+  return scalar('!!float', Number.isInteger(value) ? value.toExponential() : String(value));
 }
 
 /** Kubernetes keeps whole numbers of 64 bits with a sign exact; larger ones become floats. */

@@ -277,6 +277,18 @@ test('an object is read by the same rules, and whole numbers are exact', () => {
   ]);
 });
 
+test.each([
+  9223372036854775807,
+  9223372036854776000,
+  18446744073709552000,
+  1e21,
+  -9223372036854777856,
+  12345678901234567890n,
+])('an object with the whole number %p, beyond 64 bits with a sign, has a float', (value) => {
+  const result = domainFromObject(object({ roles: [{ mrn: 'r', annotations: [{ name: 'a', value }] }] }));
+  expect(result.ok && result.domain.roles[0]?.annotations[0]?.value).toBe(Number(value));
+});
+
 test.each<[string, unknown, Partial<Problem>]>([
   ['a list where text is needed', object({ roles: [{ mrn: [] }] }), { class: 'yaml-type', file: 'sales/shop' }],
   ['a bad selector', object({ operations: [{ name: 'op', selector: ['('] }] }), { class: 'selector-regex', mrn: 'op' }],

@@ -1,4 +1,4 @@
-import { rewriteDataRefs } from '@edict/rego';
+import { rewriteDataRefs } from '@edict/rego/syntax';
 import { ClosureError, policyModules } from '../closure.ts';
 import { indexDomains } from '../domain-index.ts';
 import { BundleError } from './bundle-error.ts';

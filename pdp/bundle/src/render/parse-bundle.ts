@@ -1,4 +1,5 @@
 import { gunzipSync } from 'node:zlib';
+import { parseJson, stringify } from '@edict/rego/values';
 import { digestOf } from '../digest.ts';
 import { BundleError } from './bundle-error.ts';
 import { decodeModel } from './model-codec.ts';
@@ -33,8 +34,8 @@ export function parseBundle(gzip: Uint8Array, options: ParseBundleOptions): Doma
     throw new BundleError('digest-mismatch', `the bundle has digest ${digest} and not ${options.digest}`);
   }
   const files = readTar(tar);
-  readManifest(readJson(files, '.manifest', 'bad-manifest'));
-  return readData(readJson(files, 'data.json', 'bad-data'));
+  readManifest(readText(files, '.manifest', 'bad-manifest').value);
+  return readData(readText(files, 'data.json', 'bad-data'));
 }
 
 function inflate(gzip: Uint8Array, maxBytes: number): Uint8Array {
@@ -49,11 +50,18 @@ function inflate(gzip: Uint8Array, maxBytes: number): Uint8Array {
   }
 }
 
-function readJson(files: ReadonlyMap<string, Uint8Array>, name: string, code: 'bad-manifest' | 'bad-data'): unknown {
+/** A file of JSON: its text, and what the text says. */
+interface JsonFile {
+  readonly text: string;
+  readonly value: unknown;
+}
+
+function readText(files: ReadonlyMap<string, Uint8Array>, name: string, code: 'bad-manifest' | 'bad-data'): JsonFile {
   const bytes = files.get(name);
   if (bytes === undefined) throw new BundleError('missing-file', `the bundle has no ${name}`);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return { text, value: JSON.parse(text) };
   } catch (cause) {
     throw new BundleError(code, `${name} is not JSON`, { cause });
   }
@@ -68,14 +76,26 @@ function readManifest(manifest: unknown): void {
   }
 }
 
-function readData(data: unknown): DomainModel {
+function readData({ text, value: data }: JsonFile): DomainModel {
   const roots = Object.keys(member(data, 'edict') ?? {});
   const [key] = roots;
   if (roots.length !== 1 || key === undefined) throw new BundleError('bad-data', 'data.json does not hold one domain');
-  const model = decodeModel(member(member(member(data, 'edict'), key), 'model'));
+  const root = member(member(data, 'edict'), key);
+  const model = decodeModel(member(root, 'model'));
   if (bundleRoot(model.name)[1] !== key)
     throw new BundleError('bad-data', `data.json: '${key}' is not the domain's place`);
-  return model;
+  return member(root, 'data') === undefined ? model : { ...model, data: baseDocuments(text, key) };
+}
+
+/** The base documents with their numbers as they stand in the text, which a JavaScript number would not keep. */
+function baseDocuments(text: string, key: string): string {
+  const parsed = parseJson(text);
+  if (!parsed.ok) throw new BundleError('bad-data', `data.json: ${parsed.problem.message}`);
+  const data = member(member(member(parsed.value, 'edict'), key), 'data');
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+    throw new BundleError('bad-data', `data.json: edict.${key}.data is not an object`);
+  }
+  return stringify(data);
 }
 
 function member(value: unknown, key: string): unknown {

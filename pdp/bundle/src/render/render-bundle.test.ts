@@ -81,6 +81,16 @@ test('a bundle is read back as the domain that it was made of', () => {
   expect(parseBundle(bundle.gzip, { digest: bundle.digest })).toStrictEqual(shop);
 });
 
+test('base documents stand beside the model, numbers as they were written, and are read back as they were', () => {
+  const data = '{"limits":{"big":1e400,"low":1.10},"model":[],"names":["\u2028","é"]}';
+  const withData = { ...shop, data };
+  const { gzip, digest, tar } = renderBundle(withData);
+  const text = new TextDecoder().decode(readTar(tar).get('data.json'));
+  expect(text.startsWith(`{"edict":{"shop":{"data":${data},"format":1,"model":`)).toBe(true);
+  expect(parseBundle(gzip, { digest })).toStrictEqual(withData);
+  expect(digest).not.toBe(bundle.digest);
+});
+
 test('the order of members does not matter, the order of lists does', () => {
   fc.assert(
     fc.property(fc.shuffledSubarray(Object.keys(shop), { minLength: Object.keys(shop).length }), (keys) => {
@@ -151,6 +161,11 @@ test.each([
   ['a newer format', { '.manifest': newer, 'data.json': dataText }, 'unsupported-format'],
   ['data that is no JSON', { '.manifest': manifestText, 'data.json': '{' }, 'bad-data'],
   ['data of two domains', { '.manifest': manifestText, 'data.json': '{"edict":{"a":{},"b":{}}}' }, 'bad-data'],
+  [
+    'base documents that are no object',
+    { '.manifest': manifestText, 'data.json': dataText.replace('"format"', '"data":[],"format"') },
+    'bad-data',
+  ],
   [
     'a domain at the place of another',
     { '.manifest': manifestText, 'data.json': dataText.replace('"shop"', '"shed"') },

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { constants, gzipSync } from 'node:zlib';
-import { canonicalJson } from '../canonical-json.ts';
+import { canonicalJson, CanonicalText } from '../canonical-json.ts';
 import { digestOf } from '../digest.ts';
 import { BundleError } from './bundle-error.ts';
 import { encodeModel } from './model-codec.ts';
@@ -51,7 +51,8 @@ export function bundleRoot(domainName: string): readonly [string, string] {
 
 /**
  * Renders a domain: equal domains give equal bytes, and so one digest, on every machine. The archive holds `.manifest`,
- * `data.json` (the whole domain, from which a PDP decides) and the policies re-packaged for OPA (`*.rego`).
+ * `data.json` (the whole domain, from which a PDP decides, with its base documents below `data`) and the policies
+ * re-packaged for OPA (`*.rego`).
  * @throws BundleError `too-large`, or `rego-parse` for domains that `checkDomains` refuses
  */
 export function renderBundle(domain: DomainModel, limits: BundleLimits = {}): Bundle {
@@ -88,7 +89,8 @@ function bundleFiles(domain: DomainModel): readonly TarFile[] {
       },
     },
   };
-  const data = { [top]: { [key]: { format: RENDERER_VERSION, model: encodeModel(domain) } } };
+  const base = domain.data === undefined ? {} : { data: new CanonicalText(domain.data) };
+  const data = { [top]: { [key]: { ...base, format: RENDERER_VERSION, model: encodeModel(domain) } } };
   const encoder = new TextEncoder();
   const modules = packages.flatMap(({ kind, sources }, position) =>
     sources.map((source, part) => ({

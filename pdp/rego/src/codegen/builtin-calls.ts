@@ -1,4 +1,5 @@
 import type { Operand } from '../plan/ir.ts';
+import { FREE_WORK } from '../runtime/builtins/work.ts';
 
 /** A call of a built-in. */
 export type BuiltinOperand = Extract<Operand, { readonly kind: 'builtin' }>;
@@ -15,18 +16,33 @@ export const isCondition = (operand: BuiltinOperand): boolean =>
 
 /** Built-ins that are one expression of JavaScript for operands of the usual types; the rest is left to the call. */
 export const inline = (name: string, args: readonly string[], call: string): string | undefined => {
-  const [a = '', b = ''] = args;
+  // A number literal is no object for JavaScript's parser: `2.startsWith`.
+  const [a = '', b = ''] = args.map((arg) => (/^-?\d/.test(arg) ? `(${arg})` : arg));
   const strings = `typeof ${a} === 'string' && typeof ${b} === 'string'`;
+  const integers = `Number.isInteger(${a}) && Number.isInteger(${b})`;
   switch (name) {
     case 'startswith':
       return `${strings} ? ${a}.startsWith(${b}) : ${call}`;
     case 'endswith':
       return `${strings} ? ${a}.endsWith(${b}) : ${call}`;
     case 'contains':
-      return `${strings} ? ${a}.includes(${b}) : ${call}`;
+      // Long texts are left to the call, which counts its steps.
+      return `${strings} && ${a}.length < ${String(FREE_WORK)} ? ${a}.includes(${b}) : ${call}`;
+    case 'plus':
+      return `${integers} && Number.isSafeInteger(${a} + ${b}) ? ${a} + ${b} : ${call}`;
+    case 'minus':
+      return `${integers} && Number.isSafeInteger(${a} - ${b}) ? ${a} - ${b} : ${call}`;
+    case 'mul':
+      // `|| 0` turns -0 into 0.
+      return `${integers} && Number.isSafeInteger(${a} * ${b}) ? ${a} * ${b} || 0 : ${call}`;
+    case 'rem':
+      return `${integers} && ${b} !== 0 ? ${a} % ${b} || 0 : ${call}`;
     case 'count':
       return `Array.isArray(${a}) ? ${a}.length : ${call}`;
     default:
       return undefined;
   }
 };
+
+/** True for built-ins that {@link inline} knows. */
+export const isInlined = (name: string): boolean => inline(name, [], '') !== undefined;

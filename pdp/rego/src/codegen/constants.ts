@@ -1,5 +1,7 @@
 import type { Term } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
+import { isScalar } from '../parser/head.ts';
+import type { AdmissionTest, Group } from '../plan/ir.ts';
 import { numberFromText } from '../runtime/number.ts';
 import { quote } from './names.ts';
 import type { RuleIndex } from './rule-index.ts';
@@ -39,7 +41,7 @@ export class Pool {
 
   /** The name of a base document that nothing replaces. */
   base(path: readonly string[]): string {
-    return this.#declare('e', `walk(rt.data, ${this.path(path)})`);
+    return this.#declare('e', `walkBase(rt.data, ${this.path(path)})`);
   }
 
   /** The name of the index over a base document's members: undefined at run time if the document is small. */
@@ -63,6 +65,43 @@ export class Pool {
   ruleTable({ entries, others }: RuleIndex): string {
     const rows = entries.map(([literal, rules]) => `[${literal}, [${rules.join(', ')}]]`);
     return this.#declare('T', `rt.ruleTable([${rows.join(', ')}], [${others.join(', ')}])`);
+  }
+
+  /** The parts of a document that are always there. */
+  skeleton(parts: Group['skeleton']): string {
+    const texts = parts.map(
+      ([path, isSet]) => `[[${path.map((part) => this.constant(part)).join(', ')}], ${String(isSet)}]`,
+    );
+    return texts.length === 0 ? '' : this.#declare('L', `[${texts.join(', ')}]`);
+  }
+
+  /** The name of the tests of an `admit`. */
+  tests(tests: readonly AdmissionTest[]): string {
+    return this.#declare('A', `[${tests.map((test) => this.#test(test)).join(', ')}]`);
+  }
+
+  #test(test: AdmissionTest): string {
+    const list = (items: readonly (string | undefined)[]): string =>
+      `[${items.map((item) => item ?? 'undefined').join(', ')}]`;
+    switch (test.kind) {
+      case 'defined':
+        throw new TypeError('that a value is there needs no test');
+      case 'type':
+        return `['type', [${test.names.map(quote).join(', ')}]]`;
+      case 'equal':
+        return test.term.kind === 'array'
+          ? `['parts', ${list(test.term.items.map((item) => (isScalar(item) ? this.constant(item) : undefined)))}]`
+          : `['equal', ${this.constant(test.term)}]`;
+      case 'member':
+        return `['member', ${this.constant(test.term)}]`;
+      case 'prefix':
+      case 'suffix':
+        return `['${test.kind}', ${quote(test.text)}]`;
+      case 'glob':
+        return `['glob', ${quote(test.delimiters)}, ${list(test.parts.map((part) => part && quote(part)))}]`;
+      default:
+        return test satisfies never;
+    }
   }
 
   /** The name of a built-in's function. */

@@ -1,18 +1,18 @@
 'use strict';
-const { U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const { U, admits, admitsKey, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, isSet, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, splitPart, stepInto, valuesOf, walk, walkBase } = rt;
 const C = rt.context;
 const b0 = rt.builtin("count");
 const p0 = ["admin"];
 const p1 = ["groups"];
 const p2 = [];
-const e3 = walk(rt.data, p2);
+const e3 = walkBase(rt.data, p2);
 const p4 = ["app"];
-const e5 = walk(rt.data, p4);
+const e5 = walkBase(rt.data, p4);
 const sites = [{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":3,"col":1,"start":13,"end":110}},{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":5,"col":3,"start":44,"end":100}},{"message":"count","location":{"file":"else-chain.rego","row":7,"col":2,"start":75,"end":94}},{"message":"rule data.app.level produced conflicting values","location":{"file":"else-chain.rego","row":8,"col":3,"start":101,"end":110}},{"message":"rule data.app.suspended produced conflicting values","location":{"file":"else-chain.rego","row":10,"col":1,"start":112,"end":152}}];
 let I, D, E = 0, S = 0;
 const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
-const end = () => { I = D = undefined; };
+const end = () => { I = D = undefined; C.forget(); };
 let m0, E0 = 0;
 let m1, E1 = 0;
 function g0() {
@@ -27,17 +27,20 @@ function g0() {
       break C0;
     }
     B0_1: {
+      let x1 = I?.groups;
+      if (x1 === undefined) x1 = walk(I, p1);
+      if (x1 === undefined) break B0_1;
       N0: {
-        const x1 = d1();
-        if (x1 === undefined || x1 === false) break N0;
+        const x2 = d1();
+        if (x2 === undefined || x2 === false) break N0;
         break B0_1;
       }
-      let x2 = I?.groups;
-      if (x2 === undefined) x2 = walk(I, p1);
-      const l0 = x2;
+      let x3 = I?.groups;
+      if (x3 === undefined) x3 = walk(I, p1);
+      const l0 = x3;
       if (l0 === undefined) break B0_1;
-      const x3 = Array.isArray(l0) ? l0.length : b0(C, l0);
-      const l1 = x3;
+      const x4 = Array.isArray(l0) ? l0.length : b0(C, l0);
+      const l1 = x4;
       if (l1 === undefined) { C.at(2); break B0_1; }
       if (!(typeof l1 === 'number' && typeof 1 === 'number' ? l1 > 1 : compare(l1, 1) > 0)) break B0_1;
       v = 2;

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { compile, instantiate, numberFromText, type Outcome, type Value } from '../index.ts';
+import { compile, instantiate, type Outcome, type Value } from '../index.ts';
 import { toJson } from '../runtime/json.ts';
+import { numberFromText } from '../runtime/number.ts';
 
 const load = (source: string, data: Value = {}) => {
   const compiled = compile([{ name: 'm.rego', source: `package a\n${source}` }], { entrypoints: ['a/p'] });
@@ -148,4 +149,65 @@ test('an index gives what going through all members gives', () => {
     ),
     { numRuns: 30 },
   );
+});
+
+const joined: readonly [string, string][] = [
+  ['an array', 'xs := input.xs'],
+  ['an object', 'xs := {sprintf("k%02d", [i]): x | some i, x in input.xs}'],
+  ['a set', 'xs := {x | some x in input.xs}'],
+];
+const joins: readonly [string, string][] = [
+  ['a comprehension', 'p := [[y, [x.n | some x in xs; x.k == y]] | some y in input.ys]'],
+  ['a comprehension over keys', 'p := [[y, [i | some i, x in xs; x.k == y; not is_object(i)]] | some y in input.ys]'],
+  ['a set', 'p := [[y, {x | some x in xs; x.k == y}] | some y in input.ys]'],
+  ['a count', 'p := [[y, n] | some y in input.ys; n := count({x | some x in xs; x.k == y})]'],
+  ['a function', 'f(y) := [x.n | some x in xs; x.n > 2; x.k == y]\np := [f(y) | some y in input.ys]'],
+  ['a negation', 'f(y) if { some x in xs; x.k == y; x.n > 3 }\np := [y | some y in input.ys; not f(y)]'],
+];
+const parts = fc.oneof(
+  fc.integer({ min: 0, max: 5 }),
+  fc.constantFrom<Value>('a', '1', null, [1], numberFromText('1.0')),
+);
+
+test.each(joins.flatMap(([loop, rule]) => joined.map(([kind, xs]) => [loop, kind, `${xs}\n${rule}`] as const)))(
+  '%s that goes through %s many times gives what single turns give',
+  (_loop, _kind, source) => {
+    const { code, instance } = load(source);
+    expect(code).toContain('C.joinIndex(');
+    const member = fc.record({ k: parts, n: fc.integer({ min: 0, max: 4 }) }, { requiredKeys: ['n'] });
+    fc.assert(
+      fc.property(
+        fc.array(member, { minLength: 14, maxLength: 40 }),
+        fc.array(parts, { minLength: 1, maxLength: 12 }),
+        (xs, ys) => {
+          const together = instance.evaluate('a/p', { xs, ys });
+          // A loop with a single turn never gets an index.
+          const alone = ys.map((y) => instance.evaluate('a/p', { xs, ys: [y] }));
+          const rows = alone.flatMap((outcome) => (outcome.kind === 'value' ? (toJson(outcome.value) as Value[]) : []));
+          expect(together.kind === 'value' ? toJson(together.value) : together).toEqual(rows);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  },
+);
+
+test('a join takes steps in proportion to both sides', () => {
+  const { instance } = load('p := count([1 | some y in input.ys; some x in input.xs; x.k == y])');
+  const xs = Array.from({ length: 3_000 }, (_, n) => ({ k: n }));
+  const budget = { remaining: 1_000_000 };
+  expect(instance.evaluate('a/p', { xs, ys: xs.map(({ k }) => k) }, { budget })).toEqual({
+    kind: 'value',
+    value: 3_000,
+  });
+  expect(1_000_000 - budget.remaining).toBeLessThan(10 * 3_000);
+});
+
+test('an index is of one evaluation: the next may have changed what it went through', () => {
+  const { instance } = load('p := [n | some y in input.ys; n := count([x | some x in input.xs; x.k == y])]');
+  const xs = Array.from({ length: 20 }, (_, k) => ({ k }));
+  const ys = Array.from({ length: 10 }, (_, k) => k);
+  expect(instance.evaluate('a/p', { xs, ys })).toEqual({ kind: 'value', value: ys.map(() => 1) });
+  for (const x of xs) x.k += 100;
+  expect(instance.evaluate('a/p', { xs, ys })).toEqual({ kind: 'value', value: ys.map(() => 0) });
 });

@@ -1,18 +1,19 @@
 import type { Term } from '../ast.ts';
 import type { Block, Entrypoint, Group, LocalId, Operand, Plan, RuleBody, Tree } from '../plan/ir.ts';
 import { findDependence, type Dependence } from '../plan/dependence.ts';
-import { BlockWriter, type ProgramNames } from './block.ts';
+import { BlockWriter } from './block.ts';
+import type { ProgramNames } from './block-context.ts';
 import { indexRules } from './rule-index.ts';
-import { hasUniqueKeys } from './unique-keys.ts';
+import { findFeed } from './unique-keys.ts';
 import { Pool } from './constants.ts';
 import { quote } from './names.ts';
-import { usedLocals } from './used-locals.ts';
+import { countUses } from './used-locals.ts';
 import { Writer } from './writer.ts';
 
 /** What generated code takes from its runtime argument. */
 const runtimeNames =
-  'U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, ' +
-  'newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, stepInto, valuesOf, walk';
+  'U, admits, admitsKey, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, isSet, keyOf, keysOf, lazyDocument, lookUp, mergeBase, ' +
+  'newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, splitPart, stepInto, valuesOf, walk, walkBase';
 
 export interface GeneratedProgram {
   readonly code: string;
@@ -74,11 +75,10 @@ class ProgramWriter {
     out.line(`let I, D, ${hasWith ? 'M, ' : ''}E = 0, S = 0;`);
     out.line('const stop = () => { S = C.more(S); };');
     out.line('const conflict = (site) => { throw rt.conflict(sites[site]); };');
-    out.line(`const end = () => { I = D = ${hasWith ? 'M = ' : ''}undefined; };`);
+    out.line(`const end = () => { I = D = ${hasWith ? 'M = ' : ''}undefined; C.forget(); };`);
     this.#slots(out);
     if (hasWith) this.#frame(out);
     const entries = this.#plan.entrypoints.map((e, index) => `[${quote(e.name)}, start_${String(index)}]`).join(', ');
-    const text = this.#ruleFunctions.toString() + body.toString() + lazy.toString();
     const end = new Writer();
     end.line(`const entrypoints = new Map([${entries}]);`);
     end.block(
@@ -92,7 +92,8 @@ class ProgramWriter {
       },
       '};',
     );
-    return { code: out.toString() + text + end.toString(), builtins: this.#pool.builtinNames };
+    const code = [out, this.#ruleFunctions, body, lazy, end].flatMap((part) => part.chunks).join('');
+    return { code, builtins: this.#pool.builtinNames };
   }
 
   #slot(name: string): number | undefined {
@@ -113,7 +114,7 @@ class ProgramWriter {
 
   #base(path: readonly string[]): string {
     if (this.#isFixedBase(path)) return this.#pool.base(path);
-    return path.length === 0 ? 'D' : `walk(D, ${this.#pool.path(path)})`;
+    return path.length === 0 ? 'D' : `walkBase(D, ${this.#pool.path(path)})`;
   }
 
   /** Every document at or below a replaced path is what the replacement says. */
@@ -209,13 +210,17 @@ class ProgramWriter {
       case 'complete':
         out.block(`function g${id}() {`, () => {
           out.line('if (--S < 0) stop();');
-          this.#value(out, group, (value) => this.#keep(group, value));
+          this.#told(out, () => {
+            this.#value(out, group, (value) => this.#keep(group, value));
+          });
         });
         break;
       case 'function':
         out.block(`function g${id}(${params}) {`, () => {
           out.line('if (--S < 0) stop();');
-          this.#value(out, group, (value) => `return ${value};`);
+          this.#told(out, () => {
+            this.#value(out, group, (value) => `return ${value};`);
+          });
         });
         if (group.memoized) this.#memo(out, group, params);
         return;
@@ -223,7 +228,9 @@ class ProgramWriter {
       case 'object':
         out.block(`function g${id}() {`, () => {
           out.line('if (--S < 0) stop();');
-          this.#parts(out, group, { name: id, rules: group.rules, params: [] }, (value) => this.#keep(group, value));
+          this.#told(out, () => {
+            this.#parts(out, group, { name: id, rules: group.rules, params: [] }, (value) => this.#keep(group, value));
+          });
         });
         for (const [count, restriction] of [...group.restrictions].sort(([a], [b]) => a - b)) {
           const name = `${id}_${String(count)}`;
@@ -237,12 +244,14 @@ class ProgramWriter {
             out.line(`const key = keyOf(${keys.length === 1 ? (keys[0] ?? '') : `[${keys.join(', ')}]`});`);
             out.line('const known = cache.get(key);');
             out.line('if (known !== undefined) return known;');
-            this.#parts(
-              out,
-              group,
-              { name, ...restriction },
-              (value) => `const found = ${value}; cache.set(key, found); return found;`,
-            );
+            this.#told(out, () => {
+              this.#parts(
+                out,
+                group,
+                { name, ...restriction },
+                (value) => `const found = ${value}; cache.set(key, found); return found;`,
+              );
+            });
           });
         }
         break;
@@ -254,6 +263,16 @@ class ProgramWriter {
         ? `function d${id}() { const m = M.m${id}; return m === U ? g${id}() : m; }`
         : `function d${id}() { return E${id} === E ? m${id} : g${id}(); }`,
     );
+  }
+
+  /** In an instrumented program a document tells when its evaluation starts, and when it ends, whichever way. */
+  #told(out: Writer, write: () => void): void {
+    if (!this.#plan.instrumented) {
+      write();
+      return;
+    }
+    out.line(`rt.trace(-1, 'call', [], I);`);
+    out.block('try {', write, `} finally { rt.trace(-1, 'return', [], I); }`);
   }
 
   #memo(out: Writer, group: Group, params: string): void {
@@ -274,12 +293,16 @@ class ProgramWriter {
     const blocks = this.#blockWriter(
       out,
       group.fallback === undefined ? group.rules : [...group.rules, [group.fallback]],
+      group.params.length > 0,
     );
     const bodies = group.rules.flat();
     const common = sameConstant(bodies);
     out.line('let v;');
+    const exits = common ? [] : group.exits;
+    if (exits.length > 0) this.#exits(out, blocks, exits);
     const own = { name: String(group.id), rules: group.rules, params: group.params };
-    this.#eachChain(out, blocks, own, common, done, (writer, inner, chain, index, leave) => {
+    const settles = common ? 'v !== undefined' : exits.length > 0 ? 'q && v !== undefined' : undefined;
+    this.#eachChain(out, blocks, own, settles, done, (writer, inner, chain, index, leave) => {
       const chainLabel = `C${String(index)}`;
       writer.block(`${chainLabel}: {`, () => {
         chain.forEach((body, position) => {
@@ -306,6 +329,7 @@ class ProgramWriter {
                   if (text === 'w') w.line(`const w = ${value};`);
                   w.line(`if (v === undefined) v = ${text}; else if (!equals(v, ${text})) conflict(${site});`);
                 }
+                if (exits.length > 0 && writer === out) w.line(`if (q) { ${leave('v')} }`);
                 if (leaves) w.line(`break ${chainLabel};`);
                 else if (!last) w.line(`${found} = true;`);
               },
@@ -329,6 +353,23 @@ class ProgramWriter {
     out.line(done('v'));
   }
 
+  /** Finds out whether the rules that an index admits have one value, so that the first that succeeds settles it. */
+  #exits(out: Writer, blocks: BlockWriter, exits: Group['exits']): void {
+    out.line('let q = false;');
+    exits.forEach((others, n) => {
+      const label = `Q${String(n)}`;
+      out.block(`${label}: {`, () => {
+        others.forEach((block, m) => {
+          const inner = `${label}_${String(m)}`;
+          out.block(`${inner}: {`, () => {
+            blocks.block(block, { fail: `break ${inner};`, succeed: `break ${label};`, ordered: false });
+          });
+        });
+        out.line('q = true;');
+      });
+    });
+  }
+
   #conflictSite(group: Group, body: RuleBody): number {
     const path = ['data', ...group.path].map(refPart).join('');
     const message =
@@ -346,12 +387,14 @@ class ProgramWriter {
     out: Writer,
     blocks: BlockWriter,
     group: GroupRules,
-    common: boolean,
+    settles: string | undefined,
     done: (value: string) => string,
     write: ChainWriter,
   ): void {
     const { name, rules, params } = group;
-    const index = indexRules(rules, params, (builtin) => this.#slot(builtin) !== undefined);
+    const index = this.#plan.instrumented
+      ? undefined
+      : indexRules(rules, params, (builtin) => this.#slot(builtin) !== undefined);
     if (index === undefined) {
       rules.forEach((chain, number) => {
         write(out, blocks, chain, number, done);
@@ -362,7 +405,7 @@ class ProgramWriter {
     rules.forEach((chain, number) => {
       const w = this.#ruleFunctions;
       w.block(`function r${name}_${String(number)}(${['v', ...locals].join(', ')}) {`, () => {
-        write(w, this.#blockWriter(w, [chain]), chain, number, (value) => `return ${value};`);
+        write(w, this.#blockWriter(w, [chain], params.length > 0), chain, number, (value) => `return ${value};`);
         w.line('return v;');
       });
     });
@@ -374,22 +417,24 @@ class ProgramWriter {
     out.block('for (let r = 0; r < rules.length; r++) {', () => {
       out.line(`v = F${name}[rules[r]](${['v', ...locals].join(', ')});`);
       // All have the same value: the first that succeeds settles it.
-      if (common) out.block('if (v !== undefined) {', () => out.line(done('v')));
+      if (settles !== undefined) out.block(`if (${settles}) {`, () => out.line(done('v')));
     });
   }
 
   /** The body of a partial rule, or of one under given keys. */
   #parts(out: Writer, group: Group, own: GroupRules, done: (value: string) => string): void {
     const { rules } = own;
-    const blocks = this.#blockWriter(out, rules);
-    const flat = rules
-      .flat()
-      .every((body) => partsOf(body.block).every((p) => p.path.length === 1 && p.leaf === 'value'));
+    const blocks = this.#blockWriter(out, rules, own.params.length > 0);
+    const flat =
+      group.skeleton.length === 0 &&
+      rules.flat().every((body) => partsOf(body.block).every((p) => p.path.length === 1 && p.leaf === 'value'));
     const isUnique =
-      rules.length === 1 && rules.flat().length === 1 && rules.flat().every((body) => hasUniqueKeys(body.block));
-    const start = group.kind === 'set' ? 'newSet()' : flat ? '{}' : 'newParts()';
+      rules.length === 1 &&
+      rules.flat().length === 1 &&
+      rules.flat().every((body) => findFeed(body.block)?.by === 'key');
+    const start = group.kind === 'set' ? 'newSet()' : flat ? '{}' : `newParts(${this.#pool.skeleton(group.skeleton)})`;
     out.line(`let v = ${start};`);
-    this.#eachChain(out, blocks, own, false, done, (writer, inner, chain, index) => {
+    this.#eachChain(out, blocks, own, undefined, done, (writer, inner, chain, index) => {
       const chainLabel = `C${String(index)}`;
       writer.block(`${chainLabel}: {`, () => {
         chain.forEach((body, position) => {
@@ -402,7 +447,7 @@ class ProgramWriter {
               succeed: '',
               ordered: false,
               part: (w, step, path, value) => {
-                if (group.kind === 'set') w.line(`${isUnique ? 'addNew' : 'add'}(v, ${value});`);
+                if (group.kind === 'set') w.line(`v.${isUnique ? 'addNew' : 'add'}(${value});`);
                 else {
                   const site = this.#pool.site({ message: 'object keys must be unique', location: step.location });
                   if (flat) w.line(`v = put(v, ${path[0] ?? ''}, ${value}, ${String(site)});`);
@@ -422,10 +467,10 @@ class ProgramWriter {
     out.line(done(group.kind === 'set' || flat ? 'v' : 'v.value()'));
   }
 
-  #blockWriter(out: Writer, rules: readonly (readonly RuleBody[])[]): BlockWriter {
-    const used = new Set<LocalId>();
-    for (const body of rules.flat()) usedLocals(body.block, used);
-    return new BlockWriter(out, this.#names, used);
+  #blockWriter(out: Writer, rules: readonly (readonly RuleBody[])[], isRepeated: boolean): BlockWriter {
+    const uses = new Map<LocalId, number>();
+    for (const body of rules.flat()) countUses(body.block, uses);
+    return new BlockWriter(out, this.#names, uses, isRepeated);
   }
 
   #tree(out: Writer, tree: Tree): void {
@@ -469,9 +514,9 @@ class ProgramWriter {
   /** An entry point: `start_…` begins an evaluation, and forgets its input where that does not throw. */
   #entrypoint(out: Writer, entrypoint: Entrypoint): void {
     const index = String(this.#plan.entrypoints.indexOf(entrypoint));
-    const used = new Set<LocalId>();
-    usedLocals(entrypoint.block, used);
-    const blocks = new BlockWriter(out, this.#names, used);
+    const uses = new Map<LocalId, number>();
+    countUses(entrypoint.block, uses);
+    const blocks = new BlockWriter(out, this.#names, uses);
     out.block(`function e_${index}() {`, () => {
       blocks.block(entrypoint.block, {
         fail: 'return undefined;',

@@ -1,11 +1,11 @@
 import type { Block, LocalId, Operand } from '../plan/ir.ts';
 
-/** Adds the locals that a block reads. */
-export const usedLocals = (block: Block, into: Set<LocalId>): void => {
+/** Adds up how often a block reads each local. */
+export const countUses = (block: Block, into: Map<LocalId, number>): void => {
   const operand = (o: Operand): void => {
     switch (o.kind) {
       case 'local':
-        into.add(o.id);
+        into.set(o.id, (into.get(o.id) ?? 0) + 1);
         return;
       case 'force':
         operand(o.of);
@@ -41,8 +41,13 @@ export const usedLocals = (block: Block, into: Set<LocalId>): void => {
       case 'run':
       case 'is-array':
       case 'is-object':
+      case 'admit':
       case 'result':
         operand(step.value);
+        break;
+      case 'admit-key':
+        operand(step.collection);
+        operand(step.key);
         break;
       case 'equal':
         operand(step.left);
@@ -51,26 +56,29 @@ export const usedLocals = (block: Block, into: Set<LocalId>): void => {
       case 'scan':
       case 'every':
         operand(step.over);
-        usedLocals(step.body, into);
+        countUses(step.body, into);
         break;
       case 'not':
       case 'collect':
-        usedLocals(step.body, into);
+        countUses(step.body, into);
         break;
       case 'either':
-        for (const inner of step.blocks) usedLocals(inner, into);
+        for (const inner of step.blocks) countUses(inner, into);
         break;
       case 'with':
         for (const override of step.overrides) {
           if (override.kind !== 'function') operand(override.value);
           else if (override.by.kind === 'value') operand(override.by.value);
         }
-        usedLocals(step.body, into);
-        usedLocals(step.rest, into);
+        countUses(step.body, into);
+        countUses(step.rest, into);
         break;
       case 'yield':
         if (step.key !== undefined) operand(step.key);
         operand(step.value);
+        break;
+      case 'trace':
+        for (const [, value] of step.values) operand(value);
         break;
       case 'part':
         step.path.forEach(operand);

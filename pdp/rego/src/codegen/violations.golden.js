@@ -1,5 +1,5 @@
 'use strict';
-const { U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const { U, admits, admitsKey, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, isSet, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, splitPart, stepInto, valuesOf, walk, walkBase } = rt;
 const C = rt.context;
 const b0 = rt.builtin("sprintf");
 const p0 = ["containers"];
@@ -9,14 +9,14 @@ const k3 = {["cpu"]: 4, ["memory"]: 8};
 const p4 = ["owned"];
 const p5 = ["owner"];
 const p6 = [];
-const e7 = walk(rt.data, p6);
+const e7 = walkBase(rt.data, p6);
 const p8 = ["app"];
-const e9 = walk(rt.data, p8);
+const e9 = walkBase(rt.data, p8);
 const sites = [{"message":"sprintf","location":{"file":"violations.rego","row":11,"col":9,"start":207,"end":247}},{"message":"function data.app.exceeds produced conflicting values for the same inputs","location":{"file":"violations.rego","row":5,"col":1,"start":48,"end":96}},{"message":"object keys must be unique","location":{"file":"violations.rego","row":14,"col":1,"start":251,"end":280}}];
 let I, D, E = 0, S = 0;
 const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
-const end = () => { I = D = undefined; };
+const end = () => { I = D = undefined; C.forget(); };
 let m0, E0 = 0;
 let m3, E3 = 0;
 function g0() {
@@ -40,12 +40,12 @@ function g0() {
           if (x1 === undefined || x1 === false) continue L1;
           const l4 = x2;
           if (l4 === undefined) continue L1;
-          const x3 = "%s exceeds %s";
-          const x4 = [l4, l2];
-          const x5 = b0(C, x3, x4);
-          const l5 = x5;
+          const x4 = "%s exceeds %s";
+          const x5 = [l4, l2];
+          const x3 = b0(C, x4, x5);
+          const l5 = x3;
           if (l5 === undefined) { C.at(0); continue L1; }
-          add(v, l5);
+          v.add(l5);
         }
         continue L0;
       }

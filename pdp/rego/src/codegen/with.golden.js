@@ -1,17 +1,17 @@
 'use strict';
-const { U, add, addNew, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, stepInto, valuesOf, walk } = rt;
+const { U, admits, admitsKey, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, isSet, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, splitPart, stepInto, valuesOf, walk, walkBase } = rt;
 const C = rt.context;
 const b0 = rt.builtin("plus");
 const p0 = ["x"];
 const k1 = {["x"]: 1};
 const p2 = ["base"];
 const p3 = ["app"];
-const e4 = walk(rt.data, p3);
+const e4 = walkBase(rt.data, p3);
 const sites = [{"message":"rule data.app.p produced conflicting values","location":{"file":"with.rego","row":5,"col":1,"start":39,"end":135}},{"message":"rule data.app.q produced conflicting values","location":{"file":"with.rego","row":3,"col":1,"start":13,"end":37}},{"message":"plus","location":{"file":"with.rego","row":3,"col":6,"start":18,"end":37}}];
 let I, D, M, E = 0, S = 0;
 const stop = () => { S = C.more(S); };
 const conflict = (site) => { throw rt.conflict(sites[site]); };
-const end = () => { I = D = M = undefined; };
+const end = () => { I = D = M = undefined; C.forget(); };
 class Frame {
   constructor() {
     this.m0 = U;
@@ -74,9 +74,9 @@ function g1() {
       if (x0 === undefined) x0 = walk(I, p0);
       const l0 = x0;
       if (l0 === undefined) break B0_0;
-      const l1 = walk(D, p2);
+      const l1 = walkBase(D, p2);
       if (l1 === undefined) break B0_0;
-      const x1 = b0(C, l0, l1);
+      const x1 = Number.isInteger(l0) && Number.isInteger(l1) && Number.isSafeInteger(l0 + l1) ? l0 + l1 : b0(C, l0, l1);
       const l2 = x1;
       if (l2 === undefined) { C.at(2); break B0_0; }
       v = l2;

@@ -12,11 +12,11 @@ import {
   unionAsBody,
 } from './logical.ts';
 import type { LogicalGrammar } from './logical.ts';
-import type { Parser } from './state.ts';
+import { fitted, NO_WITHS, type Parser } from './state.ts';
 import { infixCall, parseTerm, parseTermInfix, parseVar } from './term.ts';
 
 /** A literal: the expression, its place and nothing else. */
-export const makeExpr = (term: ExprTerm, location: Location, withs: readonly With[] = []): Expr => ({
+export const makeExpr = (term: ExprTerm, location: Location, withs: readonly With[] = NO_WITHS): Expr => ({
   kind: 'expr',
   term,
   negated: false,
@@ -47,7 +47,7 @@ export const parseQuery = (p: Parser, end: TokenKind, single: boolean): Expr[] |
       p.scan();
       continue;
     }
-    if (p.is(end) || single) return body;
+    if (p.is(end) || single) return fitted(body);
     if (!p.skippedNewline) {
       if (p.diagnostics.length === 0) {
         hintMissingKeyword(p);
@@ -101,7 +101,7 @@ export const parseLiteral = (p: Parser): Expr | undefined => {
   if (term.kind === 'not-body' && term.implicit === true) {
     return { ...expr, location, term: { ...term, body: term.body.map((inner) => ({ ...inner, location })) } };
   }
-  return { ...expr, location };
+  return expr.location === location ? expr : { ...expr, location };
 };
 
 const parseLiteralAt = (p: Parser, start: Location): Expr | undefined => {
@@ -170,14 +170,16 @@ const parseLiteralExpr = (p: Parser, negation: Location | undefined): Expr | und
   const bare = parseExpr(p);
   if (bare === undefined) return undefined;
   const withStart = p.is('with') ? p.here() : undefined;
-  const withs = withStart === undefined ? [] : parseWith(p);
+  const withs = withStart === undefined ? NO_WITHS : parseWith(p);
   if (withs === undefined) return undefined;
   if (p.version === 'v0') hintEvery(p, bare, before);
   const location = p.since(negation ?? start);
   const expr: Expr =
     negation !== undefined && p.notBodies
       ? makeExpr({ kind: 'not-body', body: [bare], implicit: true, location }, location, withs)
-      : { ...bare, negated: negation !== undefined, with: withs, location };
+      : negation === undefined && withs === NO_WITHS && location === bare.location
+        ? bare
+        : { ...bare, negated: negation !== undefined, with: withs, location };
   if (!p.is('and-keyword') && !p.is('or-keyword')) return expr;
   if (withStart !== undefined) {
     rejectWithOnOperand(p, withStart);
@@ -222,7 +224,7 @@ const parseWith = (p: Parser): With[] | undefined => {
     if (value === undefined) return undefined;
     withs.push({ target, value, location: p.since(start) });
   }
-  return withs;
+  return fitted(withs);
 };
 
 const attachWith = (p: Parser, expr: Expr): Expr | undefined => {
@@ -307,7 +309,7 @@ const parseExpr = (p: Parser): Expr | undefined => {
   const name = p.kind;
   p.scan();
   const right = parseTermInfix(p);
-  return right && makeExpr(infixCall(name, operator, [left, right], p.since(start)), p.since(start));
+  return right && makeExpr(infixCall(p, name, operator, [left, right], p.since(start)), p.since(start));
 };
 
 const logicalGrammar: LogicalGrammar = { parseBody, parseExpr, attachWith };

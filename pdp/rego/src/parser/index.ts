@@ -53,11 +53,12 @@ export const parseModule = (source: string, file: string, version: RegoVersion):
 };
 
 /**
- * Parses a query: the literals of a body, divided by `;` or line feeds, in Rego v1 without imports.
- * Never throws.
+ * Parses a query: the literals of a body, divided by `;` or line feeds, in Rego v1. `imports` are those that stand in front
+ * of it; the words of the language that they bring are known in it. Never throws.
  */
-export const parseQuery = (source: string, file: string): ParsedQuery => {
+export const parseQuery = (source: string, file: string, imports: readonly Import[] = []): ParsedQuery => {
   const p = createParser(source, file, 'v1');
+  for (const one of imports) applyLanguageImport(p, one);
   const statements = parseStatements(p, false);
   if (p.diagnostics.length > 0) return { body: undefined, diagnostics: p.diagnostics };
   const body: Expr[] = [];

@@ -2,7 +2,7 @@ import type { Body, Expr, Logical, Term } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
 import { declaration } from '../types/builtins.ts';
 import type { TokenKind } from '../lexer.ts';
-import { tokenWord } from './state.ts';
+import { NO_WITHS, tokenWord } from './state.ts';
 import type { Parser } from './state.ts';
 import { parseTerm, parseTermInfix, valueName } from './term.ts';
 
@@ -33,7 +33,7 @@ const wrap = (term: Expr['term'], location: Location): Expr => ({
   kind: 'expr',
   term,
   negated: false,
-  with: [],
+  with: NO_WITHS,
   location,
 });
 

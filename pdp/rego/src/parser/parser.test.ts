@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Expr, Module, Rule, Term } from '../ast.ts';
 import { printBody, printTerm } from '../print.ts';
 import { parseModule, parseQuery, parseTerm } from './index.ts';
-import { MAX_NESTING } from './state.ts';
+import { MAX_NESTING } from '../limits.ts';
 
 const moduleOf = (source: string, version: 'v0' | 'v1' = 'v1'): Module => {
   const { module, diagnostics } = parseModule(source, 'policy.rego', version);

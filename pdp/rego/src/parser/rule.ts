@@ -1,6 +1,7 @@
 import type { Body, Expr, Rule, Term } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
 import { V1_KEYWORDS } from '../lexer.ts';
+import { MAX_ELSES } from '../limits.ts';
 import { finishHead, isGround, parseHead, settlePartialKey } from './head.ts';
 import type { HeadDraft } from './head.ts';
 import { trueBody } from './state.ts';
@@ -18,9 +19,6 @@ export interface RuleDraft {
   location: Location;
   else: RuleDraft | undefined;
 }
-
-/** How many `else`s one rule may have: later passes recurse over them. */
-export const MAX_ELSES = 400;
 
 /**
  * One rule, or several where bodies follow each other (`p { … } { … }`). Undefined where there is no rule; if nothing

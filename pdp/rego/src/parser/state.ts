@@ -1,13 +1,8 @@
-import type { Body, Expr, RegoVersion, Term } from '../ast.ts';
+import type { Body, Expr, RegoVersion, Term, With } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
+import { MAX_NESTING } from '../limits.ts';
 import { BASE_KEYWORDS, Lexer, V1_KEYWORDS } from '../lexer.ts';
 import type { Keyword, ScanMode, TokenKind } from '../lexer.ts';
-
-/**
- * How deep terms, bodies and operator chains may nest before a module is refused. Every later pass recurses over the
- * tree, so this bound is what keeps them off the end of the stack.
- */
-export const MAX_NESTING = 400;
 
 /** A point to go back to. Opaque to callers. */
 export interface Snapshot {
@@ -84,6 +79,10 @@ export class Parser {
   #hints: readonly string[] = [];
   #wildcards = 0;
   #depth = 0;
+  /** The place that was asked for last: several nodes start at one token, or cover the same text. */
+  #here: Location | undefined = undefined;
+  #since: Location | undefined = undefined;
+  readonly #operators = new Map<string, readonly string[]>();
   /** Terms already parsed, by where they start: trying several productions at one place must not cost exponential time. */
   #cache = new Map<number, CachedTerm>();
 
@@ -159,12 +158,37 @@ export class Parser {
 
   /** The current token's place. */
   here(): Location {
-    return { file: this.file, row: this.row, col: this.col, start: this.start, end: this.end };
+    const last = this.#here;
+    if (last !== undefined && last.start === this.start && last.end === this.end && last.row === this.row) return last;
+    const { file, row, col, start, end } = this;
+    return (this.#here = { file, row, col, start, end });
   }
 
   /** A place that starts where another does, and ends where the last token did. */
   since(start: Location): Location {
-    return { ...start, end: Math.max(start.start, this.lastEnd) };
+    return this.#until(start, Math.max(start.start, this.lastEnd));
+  }
+
+  /** A place that starts where another does, and ends with the current token. */
+  including(start: Location): Location {
+    return this.#until(start, this.end);
+  }
+
+  #until(from: Location, end: number): Location {
+    if (from.end === end) return from;
+    const last = this.#since;
+    if (last !== undefined && last.start === from.start && last.end === end && last.row === from.row) return last;
+    const { file, row, col, start } = from;
+    return (this.#since = { file, row, col, start, end });
+  }
+
+  /** The parts of an operator's name; the same list for the same name. */
+  operator(parts: readonly string[]): readonly string[] {
+    const key = parts.length === 1 ? (parts[0] ?? '') : parts.join('\u0000');
+    const known = this.#operators.get(key);
+    if (known !== undefined) return known;
+    this.#operators.set(key, parts);
+    return parts;
   }
 
   save(): Snapshot {
@@ -321,13 +345,19 @@ export class Parser {
   }
 }
 
+/** What literals without `with` have. */
+export const NO_WITHS: readonly With[] = [];
+
+/** The same list in no more memory than it needs: lists that grew keep room for more. */
+export const fitted = <T>(list: readonly T[]): T[] => list.slice();
+
 /** A body of one expression that is true: what a rule without a body means. */
 export const trueBody = (location: Location): Body => [
   {
     kind: 'expr',
     term: { kind: 'boolean', value: true, location },
     negated: false,
-    with: [],
+    with: NO_WITHS,
     location,
     generated: true,
   },

@@ -1,8 +1,9 @@
 import type { CallTerm, ObjectTerm, RefTerm, Term, VarTerm } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
 import type { Operator, TokenKind } from '../lexer.ts';
+import { MAX_REF_PARTS } from '../limits.ts';
 import { numberProblem } from './number.ts';
-import type { Parser, Snapshot } from './state.ts';
+import { fitted, type Parser, type Snapshot } from './state.ts';
 import { parseTemplateString, unescape } from './template.ts';
 
 /** Infix operators by strength; each level binds tighter than the one before it. */
@@ -24,11 +25,12 @@ export const valueName = (term: Term): string =>
 
 /** A call of an infix operator: its place runs from the first operand to the end of the last. */
 export const infixCall = (
+  p: Parser,
   name: string,
   operatorLocation: Location,
   args: readonly Term[],
   location: Location,
-): CallTerm => ({ kind: 'call', operator: [name], operatorLocation, args, infix: true, location });
+): CallTerm => ({ kind: 'call', operator: p.operator([name]), operatorLocation, args, infix: true, location });
 
 /** A term that may be an operator expression, with `k, v in xs`. */
 export const parseTermInfix = (p: Parser): Term | undefined => nested(p, () => parseMembership(p, true));
@@ -69,7 +71,7 @@ const parseKeyedMember = (p: Parser, key: Term): CallTerm | undefined => {
     p.scan();
     const domain = parseOperators(p, 0);
     if (domain !== undefined)
-      return infixCall('internal.member_3', operator, [key, value, domain], p.since(key.location));
+      return infixCall(p, 'internal.member_3', operator, [key, value, domain], p.since(key.location));
   }
   p.restore(before);
   return undefined;
@@ -83,7 +85,7 @@ const parsePlainMember = (p: Parser, value: Term): CallTerm | undefined => {
   const domain = parseOperators(p, 0);
   return domain === undefined
     ? undefined
-    : infixCall('internal.member_2', operator, [value, domain], p.since(value.location));
+    : infixCall(p, 'internal.member_2', operator, [value, domain], p.since(value.location));
 };
 
 const tooLong = (p: Parser): void => {
@@ -111,7 +113,7 @@ const parseOperators = (p: Parser, level: number): Term | undefined => {
       // The operator is read already; OPA keeps the left operand, and the problem is recorded.
       return left;
     }
-    left = infixCall(name, operator, [left, right], p.since(left.location));
+    left = infixCall(p, name, operator, [left, right], p.since(left.location));
   }
   return left;
 };
@@ -142,7 +144,7 @@ const parseNegative = (p: Parser): Term | undefined => {
   const term = parseTermFinish(p, parseVar(p));
   if (term === undefined) return undefined;
   const zero: Term = { kind: 'number', text: '0', location: minus };
-  return infixCall('minus', minus, [zero, term], p.since(minus));
+  return infixCall(p, 'minus', minus, [zero, term], p.since(minus));
 };
 
 const parseTermStart = (p: Parser): Term | undefined => {
@@ -246,7 +248,7 @@ const parseNumber = (p: Parser): Term | undefined => {
   const problem = numberProblem(text);
   if (problem === 'number too big') p.error(p.here(), problem);
   else if (problem !== undefined) p.illegal(problem);
-  return problem === undefined ? { kind: 'number', text, location: { ...start, end: p.end } } : undefined;
+  return problem === undefined ? { kind: 'number', text, location: p.including(start) } : undefined;
 };
 
 const parseString = (p: Parser): Term | undefined => {
@@ -277,10 +279,14 @@ const parseRef = (p: Parser, head: Term): Term | undefined => {
   }
   let base = head;
   let path: Term[] = [];
-  const finish = (): RefTerm => ({ kind: 'ref', head: base, path, location: p.since(head.location) });
+  const finish = (): RefTerm => ({ kind: 'ref', head: base, path: fitted(path), location: p.since(head.location) });
   // `f(x).a(y).b` nests calls as deep as it is long.
   let calls = 0;
   for (;;) {
+    if (path.length > MAX_REF_PARTS) {
+      p.error(p.here(), `more than ${MAX_REF_PARTS} parts in one reference`);
+      return undefined;
+    }
     switch (p.kind) {
       case '.': {
         p.scanWhitespace();
@@ -307,7 +313,7 @@ const parseRef = (p: Parser, head: Term): Term | undefined => {
       case '(': {
         const operatorEnd = p.start;
         const location = { ...head.location, end: operatorEnd };
-        const call = parseCall(p, { kind: 'ref', head: base, path, location });
+        const call = parseCall(p, { kind: 'ref', head: base, path: fitted(path), location });
         if (call === undefined) return undefined;
         if (p.is('.') || p.is('[')) {
           if (++calls > p.depthLeft) {
@@ -336,20 +342,21 @@ const parseCall = (p: Parser, operator: RefTerm): Term | undefined => {
   const args = p.is(')') ? [] : parseTermList(p, ')', []);
   p.leave();
   if (args === undefined) return undefined;
-  const location = { ...operator.location, end: p.end };
+  const location = p.including(operator.location);
   p.scanWhitespace();
   if (args.length === 0 && operator.head.kind === 'var' && operator.head.name === 'set' && operator.path.length === 0) {
     return { kind: 'set', items: [], location };
   }
-  return callTerm(operator, args, location);
+  return callTerm(p, operator, args, location);
 };
 
 /** A call of what a reference names. */
-const callTerm = (operator: RefTerm, args: readonly Term[], location: Location): CallTerm => {
+const callTerm = (p: Parser, operator: RefTerm, args: readonly Term[], location: Location): CallTerm => {
   const { head, path } = operator;
   const names = path.map((part) => (part.kind === 'string' ? part.value : undefined));
   if (head.kind === 'var' && names.every((name) => name !== undefined)) {
-    return { kind: 'call', operator: [head.name, ...names], operatorLocation: operator.location, args, location };
+    const parts = p.operator([head.name, ...names]);
+    return { kind: 'call', operator: parts, operatorLocation: operator.location, args, location };
   }
   return {
     kind: 'call',
@@ -363,7 +370,7 @@ const callTerm = (operator: RefTerm, args: readonly Term[], location: Location):
 
 const parseArray = (p: Parser): Term | undefined => {
   const start = p.here();
-  const located = (): Location => ({ ...start, end: p.end });
+  const located = (): Location => p.including(start);
   p.scan();
   if (p.is(']')) return { kind: 'array', items: [], location: located() };
   let comprehension = true;
@@ -401,7 +408,7 @@ const parseArray = (p: Parser): Term | undefined => {
 const parseSetOrObject = (p: Parser): Term | undefined => {
   const start = p.here();
   p.scan();
-  if (p.is('}')) return { kind: 'object', entries: [], location: { ...start, end: p.end } };
+  if (p.is('}')) return { kind: 'object', entries: [], location: p.including(start) };
   let comprehension = true;
   if (p.is(',')) {
     comprehension = false;
@@ -444,7 +451,7 @@ const parseSet = (
   comprehension: boolean,
 ): Term | undefined => {
   const finish = (items: readonly Term[] | undefined): Term | undefined =>
-    items && { kind: 'set', items, location: { ...start, end: p.end } };
+    items && { kind: 'set', items, location: p.including(start) };
   if (p.is('}')) return finish([head]);
   if (p.is(',')) {
     p.scan();
@@ -454,7 +461,7 @@ const parseSet = (
     p.scan();
     const body = p.grammar.parseBody(p, '}');
     if (body !== undefined) {
-      return { kind: 'set-comprehension', term: head, body, location: { ...start, end: p.end } };
+      return { kind: 'set-comprehension', term: head, body, location: p.including(start) };
     }
     if (!p.is(',')) return undefined;
   }
@@ -474,7 +481,7 @@ const parseObject = (p: Parser, start: Location, key: Term, comprehension: boole
       p.scan();
       const body = p.grammar.parseBody(p, '}');
       if (body !== undefined) {
-        return { kind: 'object-comprehension', key, value, body, location: { ...start, end: p.end } };
+        return { kind: 'object-comprehension', key, value, body, location: p.including(start) };
       }
     }
   }
@@ -506,7 +513,7 @@ const parseObjectRest = (p: Parser, start: Location, key: Term, value: Term): Ob
       return undefined;
     }
   }
-  return { kind: 'object', entries, location: { ...start, end: p.end } };
+  return { kind: 'object', entries: fitted(entries), location: p.including(start) };
 };
 
 /** Terms up to a closing token, which stays the current one. A comma may stand before it. */
@@ -523,5 +530,5 @@ const parseTermList = (p: Parser, end: TokenKind, first: readonly Term[]): Term[
     }
     p.scan();
   }
-  return terms;
+  return fitted(terms);
 };

@@ -1,4 +1,5 @@
 import type { Diagnostic, Location } from '../diagnostics.ts';
+import { MAX_LISTED } from '../limits.ts';
 import { printPath, printTerm } from '../print.ts';
 import { childrenOf, groundPrefix, walkTree } from './rule-tree.ts';
 import type { ResolvedModule, ResolvedRule, RuleTreeNode } from './unit.ts';
@@ -28,29 +29,30 @@ const conflictAt = (node: RuleTreeNode, packages: ReadonlyMap<string, Location>)
   const { rules } = node;
   const [first] = rules;
   if (first === undefined) return undefined;
-  const name = printTerm((rules.at(-1) ?? first).head.ref);
+  const name = (): string => printTerm((rules.at(-1) ?? first).head.ref);
   const below = conflictsBelow(node);
   if (below.length > 0) {
     const lines = below.map((rule) => `\n  rule ${printTerm(rule.head.ref)} at ${at(rule.location)}`);
-    return typeError(`rule ${name} conflicts with:${lines.join('')}`, first.location);
+    return typeError(`rule ${name()} conflicts with:${lines.join('')}`, first.location);
   }
+  if (rules.length === 1) return undefined;
   const kinds = new Set(rules.map(isSingleValue));
   const arities = new Set(rules.map(({ head }) => head.args?.length ?? 0));
   const complete = new Set(rules.map((rule) => isSingleValue(rule) && isGroundRef(rule)));
   const sets = new Set(rules.filter((rule) => !isSingleValue(rule)).map(isGroundRef));
   if (kinds.size > 1 || arities.size > 1 || complete.size > 1 || sets.size > 1) {
-    return typeError(`conflicting rules ${name} found`, first.location);
+    return typeError(`conflicting rules ${name()} found`, first.location);
   }
   const defaults = rules.filter((rule) => rule.default);
   const [defaultRule] = defaults;
   if (defaults.length < 2 || defaultRule === undefined) return undefined;
   return typeError(
-    `multiple default rules ${name} found at ${defaults.map(({ location }) => at(location)).join(', ')}`,
+    `multiple default rules ${name()} found at ${defaults.map(({ location }) => at(location)).join(', ')}`,
     packages.get(defaultRule.location.file) ?? defaultRule.location,
   );
 };
 
-/** Rules with one value own all below them; functions cannot stand inside what another rule generates. */
+/** Rules with one value own all below them; functions cannot stand inside what another rule generates. Some, where there are many. */
 const conflictsBelow = (node: RuleTreeNode): readonly ResolvedRule[] => {
   const children = childrenOf(node);
   if (children.length === 0) return [];
@@ -58,8 +60,11 @@ const conflictsBelow = (node: RuleTreeNode): readonly ResolvedRule[] => {
   const found: ResolvedRule[] = [];
   for (const child of children) {
     walkTree(child, ({ rules }) => {
+      if (found.length >= MAX_LISTED) return;
       const candidates = rules.filter((rule) => !onlyFunctions || rule.head.rule === 'function');
-      for (const rule of candidates) if (!found.some((other) => isBelow(rule, other))) found.push(rule);
+      for (const rule of candidates) {
+        if (found.length < MAX_LISTED && !found.some((other) => isBelow(rule, other))) found.push(rule);
+      }
     });
   }
   return found;

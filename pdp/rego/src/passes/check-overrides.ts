@@ -1,4 +1,4 @@
-import type { Module, Rule } from '../ast.ts';
+import type { Import, Module, Rule } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
 import { printTerm } from '../print.ts';
 import { importName, isAssign } from './names.ts';
@@ -51,8 +51,11 @@ export const checkImports = (module: Module): Diagnostic[] => {
       diagnostics.push(compileError(`import must not shadow ${other}`, imported.location));
       continue;
     }
-    const alias = imported.alias === undefined ? '' : ` as ${imported.alias}`;
-    seen.set(name, `import ${printTerm(imported.path)}${alias}`);
+    seen.set(name, printImport(imported));
   }
   return diagnostics;
 };
+
+/** An import as a user writes it. */
+export const printImport = ({ path, alias }: Import): string =>
+  `import ${printTerm(path)}${alias === undefined ? '' : ` as ${alias}`}`;

@@ -1,16 +1,18 @@
 import type { Diagnostic } from '../diagnostics.ts';
+import { MAX_LISTED } from '../limits.ts';
 import { printTerm } from '../print.ts';
 import type { DependencyGraph } from './dependencies.ts';
 import type { ResolvedRule } from './unit.ts';
 
-/** Rules that use themselves, directly or through others. Each rule of a cycle is reported, with one way around it. */
+/** Rules that use themselves, directly or through others. Each rule of a cycle is reported, with one way around it: some of them, where there are many. */
 export const checkRecursion = (graph: DependencyGraph): Diagnostic[] => {
   const cyclic = new Set(components(graph).flat());
-  return [...cyclic].map((rule) => {
+  return [...cyclic].slice(0, MAX_LISTED).map((rule) => {
     const certain = shortestCycle(graph, rule, true);
     const cycle = certain ?? shortestCycle(graph, rule, false) ?? [rule, rule];
     const verb = certain === undefined ? 'may be' : 'is';
-    const way = cycle.map((one) => printTerm(one.head.ref)).join(' -> ');
+    const shown = cycle.slice(0, MAX_LISTED).map((one) => printTerm(one.head.ref));
+    const way = [...shown, ...(cycle.length > MAX_LISTED ? ['…'] : [])].join(' -> ');
     const message = `rule ${printTerm(rule.head.ref)} ${verb} recursive: ${way}`;
     return { code: 'rego_recursion_error', message, location: rule.location };
   });

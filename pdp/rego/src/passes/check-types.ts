@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../diagnostics.ts';
 import { TypeChecker } from '../types/check.ts';
-import { constantKey } from '../types/environment.ts';
+import { constantKey } from '../types/constant.ts';
 import { declaration } from '../types/builtins.ts';
 import { stringKey } from '../types/type.ts';
 import { createDependentsFinder } from './dependencies.ts';
@@ -23,7 +23,7 @@ export const checkTypes = (unit: CompileUnit, graph: DependencyGraph): Diagnosti
   return checker.diagnostics;
 };
 
-/** Calls of built-ins that the caller forbids, and in v1 modules of deprecated ones. */
+/** Calls of built-ins that the caller forbids, and in v1 modules (in all where the unit is strict) of deprecated ones. */
 export const checkForbiddenBuiltins = (unit: CompileUnit): Diagnostic[] => {
   const diagnostics: Diagnostic[] = [];
   const check = (rule: ResolvedRule): void => {
@@ -38,7 +38,7 @@ export const checkForbiddenBuiltins = (unit: CompileUnit): Diagnostic[] => {
         });
       };
       if (unit.unsafeBuiltins.has(name)) report('unsafe');
-      if (rule.regoVersion === 'v1' && declaration(name)?.deprecated === true) report('deprecated');
+      if ((unit.strict || rule.regoVersion === 'v1') && declaration(name)?.deprecated === true) report('deprecated');
     });
   };
   for (const { rules } of unit.modules) for (const rule of rules) for (const one of chainOf(rule)) check(one);

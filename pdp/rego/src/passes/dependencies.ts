@@ -1,5 +1,6 @@
 import type { Body, CallTerm, Expr, RefTerm, Term } from '../ast.ts';
-import { isConstant } from '../types/environment.ts';
+import { LimitExceeded, MAX_DEPENDENCIES } from '../limits.ts';
+import { isConstant } from '../types/constant.ts';
 import { childOf, childrenOf, walkTree } from './rule-tree.ts';
 import type { CompileUnit, ResolvedRule, RuleTreeNode } from './unit.ts';
 import { varsOfExpr, varsOfTerm } from './vars.ts';
@@ -17,11 +18,22 @@ export type DependencyGraph = ReadonlyMap<ResolvedRule, ReadonlyMap<ResolvedRule
 /** How many references one reference with variables may stand for before its variables count as unknown. */
 const MAX_EXPANSION = 64;
 
-/** Which rules each rule of a unit may use. Variables that can only have few constant values narrow what they select. */
+/**
+ * Which rules each rule of a unit may use. Variables that can only have few constant values narrow what they select.
+ * Throws {@link LimitExceeded}.
+ */
 export const dependenciesOf = (unit: CompileUnit): DependencyGraph => {
   const graph = new Map<ResolvedRule, Map<ResolvedRule, boolean>>();
+  let count = 0;
   for (const module of unit.modules) {
-    for (const rule of module.rules.flatMap((r) => [...chainOf(r)])) graph.set(rule, dependenciesOfRule(unit, rule));
+    for (const rule of module.rules.flatMap((r) => [...chainOf(r)])) {
+      const used = dependenciesOfRule(unit, rule);
+      count += used.size;
+      if (count > MAX_DEPENDENCIES) {
+        throw new LimitExceeded('the policy is too large: its rules use each other in too many ways', rule.location);
+      }
+      graph.set(rule, used);
+    }
   }
   return graph;
 };
@@ -94,7 +106,9 @@ const allMembers = (value: Term): readonly Term[] | undefined => {
 };
 
 const sameConstant = (a: Term, b: Term): boolean =>
-  JSON.stringify(a, withoutLocation) === JSON.stringify(b, withoutLocation);
+  a.kind === 'string' && b.kind === 'string'
+    ? a.value === b.value
+    : a.kind === b.kind && JSON.stringify(a, withoutLocation) === JSON.stringify(b, withoutLocation);
 
 const withoutLocation = (key: string, value: unknown): unknown => (key === 'location' ? undefined : value);
 

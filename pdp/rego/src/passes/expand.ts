@@ -1,6 +1,7 @@
-import type { Body, CallTerm, Expr, Head, Rule, Term, TemplateString, VarTerm, With } from '../ast.ts';
+import type { Body, CallTerm, Expr, Rule, Term, TemplateString, VarTerm, With } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
-import { appendToBody, mapBody, mapTerm } from './transform.ts';
+import { fitted, NO_WITHS } from '../parser/state.ts';
+import { appendToBody, mapBody, mapEntries, mapList, mapTerm, update } from './transform.ts';
 import { requiresEvaluation } from './vars.ts';
 
 /**
@@ -20,7 +21,7 @@ export const isGenerated = (name: string): boolean =>
   name.startsWith('%') || name.startsWith('@') || name.startsWith('$');
 
 /** The literal `left = right`. */
-const equation = (left: Term, right: Term, withs: readonly With[] = []): Expr => ({
+const equation = (left: Term, right: Term, withs: readonly With[] = NO_WITHS): Expr => ({
   kind: 'expr',
   term: {
     kind: 'call',
@@ -48,11 +49,11 @@ export const isEquation = (term: CallTerm): boolean => term.operator[0] === 'eq'
 export const expandRule = <R extends Rule>(rule: R, names: LocalNames): R => {
   const head = rule.head;
   const support: Expr[] = [];
-  const expandHead = (term: Term): Term => expandTerm(rewriteTemplates(term, names), names, support);
-  const args = head.args?.map(expandHead);
+  const expandHead = (term: Term): Term => expandTerm(term, names, support);
+  const args = head.args && mapList(head.args, expandHead);
   const key = head.key === undefined ? undefined : expandHead(head.key);
   const value = head.value === undefined ? undefined : expandHead(head.value);
-  let body = expandBody(appendToBody(rewriteBodyTemplates(rule.body, names), support), names);
+  const body = expandBody(appendToBody(rule.body, support), names);
 
   const hoisted: Expr[] = [];
   const hoist = (term: Term): Term => {
@@ -62,23 +63,18 @@ export const expandRule = <R extends Rule>(rule: R, names: LocalNames): R => {
     hoisted.push(equation(local, inner));
     return local;
   };
-  body = mapBody(body, { term: (t) => moveComprehensionHead(t, names) });
-  const newHead: Head = {
-    ...head,
+  const newHead = update(head, {
     key: key === undefined ? undefined : hoist(key),
     value: value === undefined ? undefined : hoist(value),
-    args: args?.map(hoist),
-  };
-  body = hoistWithValues(appendToBody(body, hoisted), names);
+    args: args && mapList(args, hoist),
+  });
+  const plain = mapBody(appendToBody(body, hoisted), {
+    term: (t) => moveComprehensionHead(t, names),
+    body: (inner) => hoistWithValues(inner, names),
+  });
   const otherwise = rule.else === undefined ? undefined : expandRule(rule.else, names);
-  return { ...rule, head: newHead, body, else: otherwise };
+  return update<Rule>(rule, { head: newHead, body: plain, else: otherwise }) as R;
 };
-
-const rewriteTemplates = (term: Term, names: LocalNames): Term =>
-  mapTerm(term, { term: (t) => (t.kind === 'template-string' ? templateCall(t, names) : t) });
-
-const rewriteBodyTemplates = (body: Body, names: LocalNames): Body =>
-  mapBody(body, { term: (t) => (t.kind === 'template-string' ? templateCall(t, names) : t) });
 
 /** `$"a{x}{f(y)}"` becomes `internal.template_string(["a", {x}, {v | v = f(y)}])`: an undefined part is an empty set. */
 const templateCall = (template: TemplateString, names: LocalNames): CallTerm => {
@@ -107,14 +103,21 @@ export const isTerm = (term: Expr['term']): term is Term =>
   term.kind !== 'and' &&
   term.kind !== 'or';
 
-const expandBody = (body: Body, names: LocalNames): Body => body.flatMap((expr) => expandExpr(expr, names));
+const expandBody = (body: Body, names: LocalNames): Body => flatMapBody(body, (expr) => expandExpr(expr, names));
+
+/** Puts several literals in the place of one; the body itself where every literal stands for itself. */
+const flatMapBody = (body: Body, map: (expr: Expr) => readonly Expr[]): Body => {
+  const mapped: Expr[] = [];
+  for (const expr of body) mapped.push(...map(expr));
+  return mapped.length === body.length && mapped.every((expr, index) => expr === body[index]) ? body : fitted(mapped);
+};
 
 const expandExpr = (expr: Expr, names: LocalNames): readonly Expr[] => {
   const result: Expr[] = [];
-  const withs = expr.with.map((w): With =>
-    w.valueKind === undefined || w.valueKind === 'value' ? { ...w, value: expandTerm(w.value, names, result) } : w,
+  const withs = mapList(expr.with, (w): With =>
+    w.valueKind === undefined || w.valueKind === 'value' ? update(w, { value: expandTerm(w.value, names, result) }) : w,
   );
-  const { term } = expr;
+  const term = expr.term.kind === 'template-string' ? templateCall(expr.term, names) : expr.term;
   switch (term.kind) {
     case 'every': {
       const domain = names.fresh(term.domain.location);
@@ -123,15 +126,16 @@ const expandExpr = (expr: Expr, names: LocalNames): readonly Expr[] => {
       return result;
     }
     case 'not-body':
-      result.push({ ...expr, with: withs, term: { ...term, body: expandBody(term.body, names) } });
+      result.push(update(expr, { with: withs, term: update(term, { body: expandBody(term.body, names) }) }));
       return result;
     case 'and':
     case 'or':
-      result.push({
-        ...expr,
-        with: withs,
-        term: { ...term, left: expandBody(term.left, names), right: expandBody(term.right, names) },
-      });
+      result.push(
+        update(expr, {
+          with: withs,
+          term: update(term, { left: expandBody(term.left, names), right: expandBody(term.right, names) }),
+        }),
+      );
       return result;
     case 'some':
       result.push(expr);
@@ -140,27 +144,27 @@ const expandExpr = (expr: Expr, names: LocalNames): readonly Expr[] => {
       const support: Expr[] = [];
       const expanded = term.kind === 'call' ? expandArguments(term, names, support) : expandTerm(term, names, support);
       for (const extra of support) result.push(withs.length === 0 ? extra : { ...extra, with: withs });
-      result.push({ ...expr, with: withs, term: expanded });
+      result.push(update(expr, { with: withs, term: expanded }));
       return result;
     }
   }
 };
 
-const expandArguments = (call: CallTerm, names: LocalNames, support: Expr[]): CallTerm => ({
-  ...call,
-  args: call.args.map((arg) => expandTerm(arg, names, support)),
-});
+const expandArguments = (call: CallTerm, names: LocalNames, support: Expr[]): CallTerm =>
+  update(call, { args: mapList(call.args, (arg) => expandTerm(arg, names, support)) });
 
 /** Moves the calls inside a term into `support`, innermost first, and gives what stands in their place. */
 const expandTerm = (term: Term, names: LocalNames, support: Expr[]): Term => {
+  const again = (part: Term): Term => expandTerm(part, names, support);
   switch (term.kind) {
     case 'null':
     case 'boolean':
     case 'number':
     case 'string':
     case 'var':
-    case 'template-string':
       return term;
+    case 'template-string':
+      return again(templateCall(term, names));
     case 'call': {
       const call = expandArguments(term, names, support);
       const output = names.fresh(term.location);
@@ -168,7 +172,7 @@ const expandTerm = (term: Term, names: LocalNames, support: Expr[]): Term => {
         kind: 'expr',
         term: { ...call, args: [...call.args, output] },
         negated: false,
-        with: [],
+        with: NO_WITHS,
         location: term.location,
         generated: true,
       });
@@ -176,33 +180,30 @@ const expandTerm = (term: Term, names: LocalNames, support: Expr[]): Term => {
     }
     case 'ref': {
       let head = expandTerm(term.head, names, support);
-      const path = term.path.map((part) => expandTerm(part, names, support));
+      const path = mapList(term.path, again);
       if (head.kind !== 'var') {
         const local = names.fresh(head.location);
         support.push(equation(local, head));
         head = local;
       }
-      return { ...term, head, path };
+      return update(term, { head, path });
     }
     case 'array':
     case 'set':
-      return { ...term, items: term.items.map((item) => expandTerm(item, names, support)) };
+      return update(term, { items: mapList(term.items, again) });
     case 'object':
-      return {
-        ...term,
-        entries: term.entries.map(([k, v]) => [expandTerm(k, names, support), expandTerm(v, names, support)] as const),
-      };
+      return update(term, { entries: mapEntries(term.entries, again, again) });
     case 'array-comprehension':
     case 'set-comprehension': {
       const inner: Expr[] = [];
       const head = expandTerm(term.term, names, inner);
-      return { ...term, term: head, body: expandBody(appendToBody(term.body, inner), names) };
+      return update(term, { term: head, body: expandBody(appendToBody(term.body, inner), names) });
     }
     case 'object-comprehension': {
       const inner: Expr[] = [];
       const key = expandTerm(term.key, names, inner);
       const value = expandTerm(term.value, names, inner);
-      return { ...term, key, value, body: expandBody(appendToBody(term.body, inner), names) };
+      return update(term, { key, value, body: expandBody(appendToBody(term.body, inner), names) });
     }
     default:
       return term satisfies never;
@@ -239,18 +240,15 @@ const moveComprehensionHead = (term: Term, names: LocalNames): Term => {
 
 /** The value of a `with` is computed outside of it. */
 const hoistWithValues = (body: Body, names: LocalNames): Body =>
-  mapBody(body, {
-    body: (inner) =>
-      inner.flatMap((expr): readonly Expr[] => {
-        if (expr.with.length === 0) return [expr];
-        const before: Expr[] = [];
-        const withs = expr.with.map((w): With => {
-          const plain = w.valueKind === undefined || w.valueKind === 'value';
-          if (!plain || !requiresEvaluation(w.value)) return w;
-          const local = names.fresh(w.value.location);
-          before.push(equation(local, w.value));
-          return { ...w, value: local };
-        });
-        return [...before, { ...expr, with: withs }];
-      }),
+  flatMapBody(body, (expr) => {
+    if (expr.with.length === 0) return [expr];
+    const before: Expr[] = [];
+    const withs = mapList(expr.with, (w): With => {
+      const plain = w.valueKind === undefined || w.valueKind === 'value';
+      if (!plain || !requiresEvaluation(w.value)) return w;
+      const local = names.fresh(w.value.location);
+      before.push(equation(local, w.value));
+      return { ...w, value: local };
+    });
+    return [...before, update(expr, { with: withs })];
   });

@@ -1,7 +1,7 @@
-import type { CallTerm, Rule } from '../ast.ts';
+import type { CallTerm, Expr, Rule, Term } from '../ast.ts';
 import { declaration } from '../types/builtins.ts';
-import { walkBody, walkTerm } from './vars.ts';
-import { forEachExpr, forEachExprInTerm, headTerms } from './walk.ts';
+import { descendBody, descendExpr, descendTerm, type Visitor } from './descend.ts';
+import { headTerms } from './walk.ts';
 
 /** What a rule holds that some passes have work with; most rules hold none of it. */
 export interface Features {
@@ -14,24 +14,32 @@ export interface Features {
 
 /** Looks through a rule, its `else` chain apart. */
 export const featuresOf = (rule: Rule): Features => {
-  const found = { templates: false, voids: false, metadata: false, withs: false };
-  const inTerm = (term: Parameters<Parameters<typeof walkTerm>[1]>[0]): boolean => {
-    if (term.kind === 'template-string') found.templates = true;
-    else if (term.kind === 'call') {
-      if (isMetadataCall(term)) found.metadata = true;
-      else if (declaration(term.operator.join('.'))?.void === true) found.voids = true;
-    }
-    return true;
-  };
-  for (const term of headTerms(rule)) walkTerm(term, inTerm);
-  walkBody(rule.body, inTerm);
-  const inExpr = ({ with: withs }: { readonly with: readonly unknown[] }): void => {
-    if (withs.length > 0) found.withs = true;
-  };
-  for (const term of headTerms(rule)) forEachExprInTerm(term, inExpr);
-  forEachExpr(rule.body, inExpr);
-  return found;
+  const search = new FeatureSearch();
+  for (const term of headTerms(rule)) search.term(term);
+  descendBody(rule.body, search);
+  return search;
 };
+
+class FeatureSearch implements Visitor, Features {
+  templates = false;
+  voids = false;
+  metadata = false;
+  withs = false;
+
+  term(term: Term): void {
+    if (term.kind === 'template-string') this.templates = true;
+    else if (term.kind === 'call') {
+      if (isMetadataCall(term)) this.metadata = true;
+      else if (declaration(term.operator.join('.'))?.void === true) this.voids = true;
+    }
+    descendTerm(term, this);
+  }
+
+  expr(expr: Expr): void {
+    if (expr.with.length > 0) this.withs = true;
+    descendExpr(expr, this);
+  }
+}
 
 /** Whether a call asks for annotations. */
 export const isMetadataCall = ({ operator }: CallTerm): boolean =>

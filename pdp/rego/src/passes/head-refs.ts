@@ -1,6 +1,8 @@
 import type { Expr, Rule, Term, VarTerm } from '../ast.ts';
 import { isScalar } from '../parser/head.ts';
+import { NO_WITHS } from '../parser/state.ts';
 import type { UniqueNames } from './scope.ts';
+import { appendToBody } from './transform.ts';
 
 /** Makes a head's path absolute, with nothing but constants and variables in it: `p[input.x]` is `p[@0]` where `@0 = input.x`. */
 export const rewriteHeadRef = (rule: Rule, packagePath: readonly string[], names: UniqueNames): Rule => {
@@ -23,7 +25,7 @@ export const rewriteHeadRef = (rule: Rule, packagePath: readonly string[], names
       rule: changed && rule.head.rule === 'complete' ? 'object' : rule.head.rule,
       ref: { ...ref, head: { kind: 'var', name: 'data', location }, path: [...absolute, ...path] },
     },
-    body: changed ? append(rule.body, equations) : rule.body,
+    body: appendToBody(rule.body, equations),
   };
 };
 
@@ -38,14 +40,7 @@ const equation = (local: VarTerm, value: Term): Expr => ({
     location: value.location,
   },
   negated: false,
-  with: [],
+  with: NO_WITHS,
   location: value.location,
   generated: true,
 });
-
-/** A body that was only supplied makes room. */
-const append = (body: Rule['body'], more: readonly Expr[]): Rule['body'] => {
-  const [only] = body;
-  const supplied = body.length === 1 && only?.generated === true && only.term.kind === 'boolean' && only.term.value;
-  return supplied ? more : [...body, ...more];
-};

@@ -2,20 +2,21 @@ import type { RegoModule } from '../api.ts';
 import type { Module, RegoVersion } from '../ast.ts';
 import type { Diagnostic } from '../diagnostics.ts';
 import { parseModule } from '../parser/index.ts';
+import { LimitExceeded, tooMuch } from '../limits.ts';
 import { checkRecursion } from './check-recursion.ts';
 import { checkForbiddenBuiltins, checkTypes } from './check-types.ts';
 import { dependenciesOf } from './dependencies.ts';
 import type { DependencyGraph } from './dependencies.ts';
 import { orderUnit } from './order-unit.ts';
 import { resolveModules } from './resolve.ts';
-import type { ResolveOptions } from './resolve.ts';
+import type { Resolved, ResolveOptions } from './resolve.ts';
 import type { CompileUnit, ResolvedRule } from './unit.ts';
 
 /** What the front end makes of modules. */
 export interface Analysis {
   /** In the form of `CompileUnit`, then expanded and ordered. Only to be used where there are no diagnostics. */
   readonly unit: CompileUnit;
-  /** Sorted by place. */
+  /** Sorted by place, then by text. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -30,8 +31,20 @@ export interface Analysis {
  *
  * A phase with fatal diagnostics is the last, so that users see every problem of one kind and no echoes. Never throws.
  */
-export const analyzeModules = (modules: readonly Module[], options: ResolveOptions = {}): Analysis => {
-  const resolved = resolveModules(modules, options);
+export const analyzeModules = (modules: readonly Module[], options: ResolveOptions = {}): Analysis =>
+  analyzeResolved(resolveModules(modules, options));
+
+/** {@link analyzeModules} from the second step on. */
+export const analyzeResolved = (resolved: Resolved): Analysis => {
+  try {
+    return analyze(resolved);
+  } catch (error) {
+    if (!(error instanceof LimitExceeded) && !(error instanceof RangeError)) throw error;
+    return { unit: resolved.unit, diagnostics: [...resolved.diagnostics, tooMuch(error, resolved.unit.modules[0])] };
+  }
+};
+
+const analyze = (resolved: Resolved): Analysis => {
   const { unit } = resolved;
   const diagnostics = [...resolved.diagnostics];
   const stop = (result: CompileUnit, more: readonly Diagnostic[] = []): Analysis => ({
@@ -69,8 +82,19 @@ const withRulesOf = (unit: CompileUnit, graph: DependencyGraph): DependencyGraph
   );
 };
 
-const byPlace = ({ location: a }: Diagnostic, { location: b }: Diagnostic): number =>
-  a.file < b.file ? -1 : a.file > b.file ? 1 : a.row - b.row || a.col - b.col;
+/** By place; at one place by what is said of it. */
+const byPlace = (one: Diagnostic, other: Diagnostic): number => {
+  const { location: a } = one;
+  const { location: b } = other;
+  return (
+    byText(a.file, b.file) ||
+    a.row - b.row ||
+    a.col - b.col ||
+    byText(`${one.code}: ${one.message}`, `${other.code}: ${other.message}`)
+  );
+};
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** What the front end says of modules: the stage that stopped, and why. */
 export interface Verdict {

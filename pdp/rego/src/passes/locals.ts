@@ -1,11 +1,11 @@
-import type { Head, Rule, Term } from '../ast.ts';
+import type { Rule, Term } from '../ast.ts';
 import type { Diagnostic } from '../diagnostics.ts';
 import { declaration } from '../types/builtins.ts';
 import { declaredIn } from './names.ts';
 import { LocalRewriter, rename, targetOf } from './rewrite-locals.ts';
 import type { UniqueNames } from './scope.ts';
 import { Scopes } from './scope.ts';
-import { mapTerm } from './transform.ts';
+import { mapEntries, mapList, mapTerm, update } from './transform.ts';
 import { varsOfBody, varsOfTerm } from './vars.ts';
 import { forEachExpr } from './walk.ts';
 
@@ -18,21 +18,41 @@ export interface RewrittenRule {
   readonly recoverable: readonly Diagnostic[];
 }
 
-/** Gives every declared local of a rule and its `else` chain a name of its own, and removes declarations. */
-export const rewriteLocals = (rule: Rule, names: UniqueNames): RewrittenRule => {
+/**
+ * Gives every declared local of a rule and its `else` chain a name of its own, and removes declarations. `strict` also
+ * reports assignments and arguments without use.
+ */
+export const rewriteLocals = (rule: Rule, names: UniqueNames, strict = false): RewrittenRule => {
   const diagnostics: Diagnostic[] = [];
   const recoverable: Diagnostic[] = [];
   const scopes = new Scopes();
   // As in OPA a comprehension in an argument is legal, with locals of its own.
-  const nested = new LocalRewriter(names, new Scopes());
-  const args = rule.head.args?.map((arg) => rewriteClosures(renameArgument(arg, names, scopes, diagnostics), nested));
+  const nested = new LocalRewriter(names, new Scopes(), strict);
+  const renameArg = (arg: Term): Term => rewriteClosures(renameArgument(arg, names, scopes, diagnostics), nested);
+  const args = rule.head.args && mapList(rule.head.args, renameArg);
   diagnostics.push(...nested.diagnostics);
   recoverable.push(...nested.unused);
+  const unused = new Set<string>();
+  if (strict) for (const arg of rule.head.args ?? []) varsOfTerm(arg, {}, unused);
   const rewrite = (current: Rule): Rule => {
-    const rewritten = rewriteOne(current, args, names, scopes.copy(), diagnostics, recoverable);
-    return { ...rewritten, else: current.else && rewrite(current.else) };
+    const inside = rule.else === undefined ? scopes : scopes.copy();
+    const rewritten = rewriteOne(current, args, { names, scopes: inside, strict }, diagnostics, recoverable);
+    const inValue = new Set<string>();
+    if (unused.size > 0 && rewritten.head.value !== undefined) varsOfTerm(rewritten.head.value, {}, inValue);
+    for (const name of [...unused]) {
+      if (inside.isUsed(name) || inValue.has(inside.renamed(name) ?? name)) unused.delete(name);
+    }
+    return update(rewritten, { else: current.else && rewrite(current.else) });
   };
-  return { rule: rewrite(rule), diagnostics, recoverable };
+  const rewritten = rewrite(rule);
+  for (const name of [...unused].filter((one) => !one.startsWith('$'))) {
+    recoverable.push({
+      code: 'rego_compile_error',
+      message: `unused argument ${name}. (hint: use _ (wildcard variable) instead)`,
+      location: rule.head.location,
+    });
+  }
+  return { rule: rewritten, diagnostics, recoverable };
 };
 
 /** Arguments are patterns: their vars get names, keys of objects and members of sets do not count. */
@@ -41,17 +61,20 @@ const renameArgument = (term: Term, names: UniqueNames, scopes: Scopes, diagnost
   switch (term.kind) {
     case 'var': {
       const known = scopes.renamed(term.name);
-      if (known !== undefined) return rename(term, known);
+      if (known !== undefined) {
+        scopes.use(term.name);
+        return rename(term, known);
+      }
       const fresh = term.name.startsWith('$') ? term.name : names.fresh(term.name);
       scopes.insert(term.name, fresh, 'argument');
       return rename(term, fresh);
     }
     case 'array':
-      return { ...term, items: term.items.map(again) };
+      return update(term, { items: mapList(term.items, again) });
     case 'object':
-      return { ...term, entries: term.entries.map(([key, value]) => [key, again(value)] as const) };
+      return update(term, { entries: mapEntries(term.entries, (key) => key, again) });
     case 'ref':
-      return { ...term, head: again(term.head), path: term.path.map(again) };
+      return update(term, { head: again(term.head), path: mapList(term.path, again) });
     case 'call':
       diagnostics.push({
         code: 'rego_compile_error',
@@ -67,16 +90,15 @@ const renameArgument = (term: Term, names: UniqueNames, scopes: Scopes, diagnost
 const rewriteOne = (
   rule: Rule,
   args: readonly Term[] | undefined,
-  names: UniqueNames,
-  scopes: Scopes,
+  { names, scopes, strict }: { readonly names: UniqueNames; readonly scopes: Scopes; readonly strict: boolean },
   diagnostics: Diagnostic[],
   recoverable: Diagnostic[],
 ): Rule => {
   const { head } = rule;
   // First comprehensions of the head, with scopes of their own: their locals are no concern of the body.
-  const nested = new LocalRewriter(names, new Scopes());
+  const nested = new LocalRewriter(names, new Scopes(), strict);
   const closures = (term: Term): Term => rewriteClosures(term, nested);
-  const path = head.ref.path.map(closures);
+  const path = mapList(head.ref.path, closures);
   const key = head.key && closures(head.key);
   const value = head.value && closures(head.value);
   diagnostics.push(...nested.diagnostics);
@@ -87,21 +109,19 @@ const rewriteOne = (
     varsOfTerm(term, {}, used);
   }
   nameBuiltinLookalikes(rule, names, scopes);
-  const rewriter = new LocalRewriter(names, scopes);
-  const body = rewriter.body(rule.body, used);
+  const rewriter = new LocalRewriter(names, scopes, strict);
+  const body = rewriter.scopedBody(rule.body, used);
   diagnostics.push(...rewriter.diagnostics);
   recoverable.push(...rewriter.unused);
 
-  const renamings = scopes.renamings;
-  const inHead = (term: Term): Term => renameAll(term, renamings);
-  const rewritten: Head = {
-    ...head,
-    ref: { ...head.ref, path: path.map(inHead) },
-    args: head.args && (args?.map((arg) => inHead(arg)) ?? head.args),
+  const inHead = (term: Term): Term => renameAll(term, scopes);
+  const rewritten = update(head, {
+    ref: update(head.ref, { path: mapList(path, inHead) }),
+    args: head.args && mapList(args ?? head.args, inHead),
     key: key && inHead(key),
     value: value && inHead(value),
-  };
-  return { ...rule, head: rewritten, body };
+  });
+  return update(rule, { head: rewritten, body });
 };
 
 /** Rewrites comprehensions and template strings, and leaves all else of a head's term alone. */
@@ -115,23 +135,23 @@ const rewriteClosures = (term: Term, rewriter: LocalRewriter): Term => {
       return rewriter.term(term);
     case 'array':
     case 'set':
-      return { ...term, items: term.items.map(again) };
+      return update(term, { items: mapList(term.items, again) });
     case 'object':
-      return { ...term, entries: term.entries.map(([key, value]) => [again(key), again(value)] as const) };
+      return update(term, { entries: mapEntries(term.entries, again, again) });
     case 'ref':
-      return { ...term, head: again(term.head), path: term.path.map(again) };
+      return update(term, { head: again(term.head), path: mapList(term.path, again) });
     case 'call':
-      return { ...term, args: term.args.map(again) };
+      return update(term, { args: mapList(term.args, again) });
     default:
       return term;
   }
 };
 
-const renameAll = (term: Term, renamings: ReadonlyMap<string, string>): Term =>
+const renameAll = (term: Term, scopes: Scopes): Term =>
   mapTerm(term, {
     term: (t) => {
-      if (t.kind === 'call') return { ...t, target: targetOf(t) };
-      if (t.kind === 'var') return rename(t, renamings.get(t.name) ?? t.name);
+      if (t.kind === 'call') return update(t, { target: targetOf(t) });
+      if (t.kind === 'var') return rename(t, scopes.renamedHere(t.name));
       // A local may have taken the name of a document.
       if (t.kind !== 'ref' || t.path.length > 0 || t.head.kind !== 'var' || t.head.original === undefined) return t;
       return t.head;

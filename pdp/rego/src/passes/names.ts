@@ -1,5 +1,6 @@
 import type { Body, Expr, Import, Module, Term } from '../ast.ts';
-import { varsOfTerm, walkExpr } from './vars.ts';
+import { varsOfTerm } from './vars.ts';
+import { walkExpr } from './walk.ts';
 
 /** What the names that a module can use at its top mean: the absolute path of a rule or import, its root first. */
 export type Globals = ReadonlyMap<string, readonly string[]>;

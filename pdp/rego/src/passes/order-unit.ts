@@ -5,6 +5,7 @@ import { arityOf } from './check-calls.ts';
 import { expandRule, LocalNames } from './expand.ts';
 import { buildRuleTree, groundPrefix } from './rule-tree.ts';
 import { checkHeads, orderRule, type ScopeOf } from './safety.ts';
+import { mapList } from './transform.ts';
 import type { CompileUnit, ResolvedModule, ResolvedRule } from './unit.ts';
 import { chainOf } from './walk.ts';
 
@@ -22,36 +23,30 @@ export interface OrderedUnit {
  */
 export const orderUnit = (unit: CompileUnit): OrderedUnit => {
   const diagnostics: Diagnostic[] = [];
-  const expanded = unit.modules.map((module): ResolvedModule => ({
-    ...module,
-    rules: module.rules.map((rule) => expandRule(rule, new LocalNames())),
-  }));
-  const scopes = new Map(expanded.map((module) => [module, ruleScopes(module)]));
-  for (const module of expanded) {
-    for (const rule of module.rules) diagnostics.push(...checkHeads(rule, scopes.get(module)));
-  }
   const arity = (call: Parameters<typeof arityOf>[1]): number | undefined => arityOf(unit.ruleTree, call);
-  const modules = expanded.map((module): ResolvedModule => ({
-    ...module,
-    rules: module.rules.map((rule): ResolvedRule => {
-      const ordered = orderRule(rule, arity, scopes.get(module));
-      diagnostics.push(...ordered.diagnostics);
+  const modules = mapList(unit.modules, (module): ResolvedModule => {
+    const scopes = ruleScopes(module);
+    const rules = mapList(module.rules, (rule): ResolvedRule => {
+      const expanded = expandRule(rule, new LocalNames());
+      const ordered = orderRule(expanded, arity, scopes);
+      diagnostics.push(...checkHeads(expanded, scopes), ...ordered.diagnostics);
       return ordered.value;
-    }),
-  }));
+    });
+    return rules === module.rules ? module : { ...module, rules };
+  });
   return { unit: { ...unit, modules, ruleTree: buildRuleTree(modules) }, diagnostics };
 };
 
 /** Names the rule where a line of the module holds rules of several names. */
 const ruleScopes = (module: ResolvedModule): ScopeOf => {
   const nameOf = (rule: Rule): string => printTerm({ ...rule.head.ref, path: groundPrefix(rule.head.ref.path) });
-  const names = new Map<number, Set<string>>();
-  for (const rule of module.rules) {
-    for (const one of chainOf<Rule>(rule)) {
-      const { row } = one.location;
-      names.set(row, (names.get(row) ?? new Set()).add(nameOf(one)));
+  const namesAt = (row: number): ReadonlySet<string> => {
+    const names = new Set<string>();
+    for (const rule of module.rules) {
+      for (const one of chainOf<Rule>(rule)) if (one.location.row === row) names.add(nameOf(one));
     }
-  }
+    return names;
+  };
   // The name as written: without the package, which the resolved form puts in front.
   const written = (rule: Rule): string => {
     const path = groundPrefix(rule.head.ref.path).slice(module.package.length);
@@ -60,5 +55,5 @@ const ruleScopes = (module: ResolvedModule): ScopeOf => {
     const head: Term = { kind: 'var', name: first.value, location: first.location };
     return rest.length === 0 ? first.value : printTerm({ ...rule.head.ref, head, path: rest });
   };
-  return (rule) => ((names.get(rule.location.row)?.size ?? 0) > 1 ? ` in rule ${written(rule)}` : '');
+  return (rule) => (namesAt(rule.location.row).size > 1 ? ` in rule ${written(rule)}` : '');
 };

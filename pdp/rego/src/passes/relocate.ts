@@ -6,8 +6,7 @@ import { rewriteLocals } from './locals.ts';
 import { globalsOf } from './names.ts';
 import { resolveRefs } from './resolve-refs.ts';
 import { UniqueNames } from './scope.ts';
-import { walkBody, walkTerm } from './vars.ts';
-import { chainOf, forEachExpr, forEachExprInTerm, headTerms } from './walk.ts';
+import { chainOf, forEachExpr, forEachExprInTerm, headTerms, walkBody, walkTerm } from './walk.ts';
 
 /** The text of a module below another path, or why it has none: it does not parse, or its names do not resolve. */
 export type Relocated = { readonly source: string } | { readonly diagnostics: readonly Diagnostic[] };

@@ -1,7 +1,8 @@
-import type { Body, CallTerm, Expr, ExprTerm, Head, RefTerm, Rule, Term } from '../ast.ts';
+import type { Body, CallTerm, Expr, RefTerm, Rule, Term } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
 import { declaredIn } from './names.ts';
 import type { Globals } from './names.ts';
+import { mapExprParts, mapList, mapTermParts, mapWiths, update, type Mapper } from './transform.ts';
 import { varsOfTerm } from './vars.ts';
 
 /** Names that a scope hides from the globals; the innermost scope last. */
@@ -13,13 +14,21 @@ export interface ResolvedRefs {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Replaces names of rules and imports by absolute references, in a rule and its `else` chain. */
-export const resolveRefs = (rule: Rule, globals: Globals): ResolvedRefs => {
+/**
+ * Replaces names of rules and imports by absolute references, in a rule and its `else` chain. The names that it finds a
+ * use of are added to `used`.
+ */
+export const resolveRefs = (rule: Rule, globals: Globals, used: Set<string> = new Set()): ResolvedRefs => {
   const diagnostics: Diagnostic[] = [];
-  return { rule: resolveRule(rule, globals, diagnostics), diagnostics };
+  return { rule: resolveRule(rule, { globals, used }, diagnostics), diagnostics };
 };
 
-const resolveRule = (rule: Rule, globals: Globals, diagnostics: Diagnostic[]): Rule => {
+interface Names {
+  readonly globals: Globals;
+  readonly used: Set<string>;
+}
+
+const resolveRule = (rule: Rule, names: Names, diagnostics: Diagnostic[]): Rule => {
   const root = (rule.head.args ?? []).map(documentIn).find((name) => name !== undefined);
   if (root !== undefined) {
     diagnostics.push({
@@ -30,20 +39,17 @@ const resolveRule = (rule: Rule, globals: Globals, diagnostics: Diagnostic[]): R
   }
   const args = new Set<string>();
   for (const arg of rule.head.args ?? []) addPatternVars(arg, args);
-  const resolver = new Resolver(globals, [args, declaredIn(rule.body)]);
+  const resolver = new Resolver(names, [args, declaredIn(rule.body)]);
   const { head } = rule;
-  const resolved: Head = {
-    ...head,
-    ref: { ...head.ref, path: head.ref.path.map((part) => resolver.term(part)) },
-    key: head.key && resolver.term(head.key),
-    value: head.value && resolver.term(head.value),
-  };
-  return {
-    ...rule,
-    head: resolved,
+  return update(rule, {
+    head: update(head, {
+      ref: update(head.ref, { path: resolver.terms(head.ref.path) }),
+      key: head.key && resolver.term(head.key),
+      value: head.value && resolver.term(head.value),
+    }),
     body: resolver.body(rule.body),
-    else: rule.else && resolveRule(rule.else, globals, diagnostics),
-  };
+    else: rule.else && resolveRule(rule.else, names, diagnostics),
+  });
 };
 
 /** `input` or `data` in the place of an argument. */
@@ -87,126 +93,99 @@ const absolute = ([root = '', ...rest]: readonly string[], more: readonly Term[]
   location,
 });
 
-class Resolver {
-  readonly #globals: Globals;
+class Resolver implements Mapper {
+  readonly #names: Names;
   readonly #hidden: Hidden;
 
-  constructor(globals: Globals, hidden: Hidden) {
-    this.#globals = globals;
+  constructor(names: Names, hidden: Hidden) {
+    this.#names = names;
     this.#hidden = hidden;
   }
 
   #hiding(names: ReadonlySet<string>): Resolver {
-    return names.size === 0 ? this : new Resolver(this.#globals, [...this.#hidden, names]);
+    return names.size === 0 ? this : new Resolver(this.#names, [...this.#hidden, names]);
   }
 
   #global(name: string): readonly string[] | undefined {
-    const path = this.#globals.get(name);
-    return path === undefined || this.#hidden.some((names) => names.has(name)) ? undefined : path;
+    const path = this.#names.globals.get(name);
+    if (path === undefined || this.#hidden.some((names) => names.has(name))) return undefined;
+    this.#names.used.add(name);
+    return path;
   }
 
   body(body: Body): Body {
-    return body.map((expr) => this.expr(expr));
+    return mapList(body, (expr) => this.expr(expr));
+  }
+
+  terms(terms: readonly Term[]): readonly Term[] {
+    return mapList(terms, (term) => this.term(term));
+  }
+
+  withTarget(target: Term): Term {
+    return this.term(target);
   }
 
   expr(expr: Expr): Expr {
-    return {
-      ...expr,
-      term: this.#exprTerm(expr.term),
-      with:
-        expr.with.length === 0
-          ? expr.with
-          : expr.with.map((w) => ({ ...w, target: this.term(w.target), value: this.term(w.value) })),
-    };
-  }
-
-  #exprTerm(term: ExprTerm): ExprTerm {
+    const { term } = expr;
     switch (term.kind) {
       case 'some':
         // `some x` declares; in `some x in xs` the call is resolved, where x is hidden already.
-        return {
-          ...term,
-          symbols: term.symbols.map((symbol) => (symbol.kind === 'call' ? this.term(symbol) : symbol)),
-        };
+        return update(expr, {
+          term: update(term, {
+            symbols: mapList(term.symbols, (symbol) => (symbol.kind === 'call' ? this.term(symbol) : symbol)),
+          }),
+          with: mapWiths(expr.with, this),
+        });
       case 'every': {
         const names = new Set<string>();
         if (term.key !== undefined) varsOfTerm(term.key, {}, names);
         varsOfTerm(term.value, {}, names);
         // OPA hides key and value from the domain too.
         const inner = this.#hiding(names);
-        return { ...term, domain: inner.term(term.domain), body: inner.body(term.body) };
+        return update(expr, {
+          term: update(term, { domain: inner.term(term.domain), body: inner.body(term.body) }),
+          with: mapWiths(expr.with, this),
+        });
       }
-      case 'not-body':
-        return { ...term, body: this.body(term.body) };
-      case 'and':
-      case 'or':
-        return { ...term, left: this.body(term.left), right: this.body(term.right) };
       default:
-        return this.term(term);
+        return mapExprParts(expr, this);
     }
   }
 
   term(term: Term): Term {
     switch (term.kind) {
-      case 'null':
-      case 'boolean':
-      case 'number':
-      case 'string':
-        return term;
       case 'var': {
         const path = this.#global(term.name);
         return path === undefined ? term : absolute(path, [], term.location);
       }
       case 'ref':
         return this.#ref(term);
-      case 'array':
-      case 'set':
-        return term.items.length === 0 ? term : { ...term, items: this.#terms(term.items) };
-      case 'object':
-        return { ...term, entries: term.entries.map(([key, value]) => [this.term(key), this.term(value)] as const) };
       case 'array-comprehension':
-      case 'set-comprehension': {
-        const inner = this.#hiding(declaredIn(term.body));
-        return { ...term, term: inner.term(term.term), body: inner.body(term.body) };
-      }
-      case 'object-comprehension': {
-        const inner = this.#hiding(declaredIn(term.body));
-        return { ...term, key: inner.term(term.key), value: inner.term(term.value), body: inner.body(term.body) };
-      }
+      case 'set-comprehension':
+      case 'object-comprehension':
+        return mapTermParts(term, this.#hiding(declaredIn(term.body)));
       case 'call':
         return this.#call(term);
-      case 'template-string':
-        return {
-          ...term,
-          parts: term.parts.map((part) => {
-            if (typeof part === 'string') return part;
-            return part.kind === 'expr' ? this.expr(part) : this.term(part);
-          }),
-        };
       default:
-        return term satisfies never;
+        return mapTermParts(term, this);
     }
   }
 
-  #terms(terms: readonly Term[]): readonly Term[] {
-    return terms.map((term) => this.term(term));
-  }
-
   #ref(term: RefTerm): RefTerm {
-    const path = term.path.length === 0 ? term.path : this.#terms(term.path);
+    const path = this.terms(term.path);
     const { head } = term;
-    if (head.kind !== 'var') return { ...term, head: this.term(head), path };
+    if (head.kind !== 'var') return update(term, { head: this.term(head), path });
     const target = this.#global(head.name);
-    if (target === undefined) return { ...term, path };
+    if (target === undefined) return update(term, { path });
     return { ...absolute(target, path, head.location), location: term.location };
   }
 
   #call(term: CallTerm): CallTerm {
-    const args = this.#terms(term.args);
-    if (term.operatorRef !== undefined) return { ...term, args, operatorRef: this.#ref(term.operatorRef) };
+    const args = this.terms(term.args);
+    if (term.operatorRef !== undefined) return update(term, { args, operatorRef: this.#ref(term.operatorRef) });
     const [name = '', ...rest] = term.operator;
     const target = this.#global(name);
-    if (target === undefined) return { ...term, args };
+    if (target === undefined) return update(term, { args });
     // As in OPA a rule may take the name of an operator's built-in, and the operator then calls the rule.
     return { ...term, args, operator: [...target, ...rest], infix: false };
   }

@@ -4,7 +4,7 @@ import { printPath } from '../print.ts';
 import { declaration } from '../types/builtins.ts';
 import type { Builtin } from '../types/builtins.ts';
 import { childOf, findNode } from './rule-tree.ts';
-import { mapBody, mapTerm } from './transform.ts';
+import { mapBody, mapList, mapTerm } from './transform.ts';
 import type { RuleTreeNode } from './unit.ts';
 
 /** Says of every `with` what it replaces by what, or why it cannot. */
@@ -20,12 +20,12 @@ export class WithResolver {
 
   /** Resolves the modifiers of a body's literals, and of all bodies inside it. */
   body(body: Body): Body {
-    return mapBody(body, { body: (inner) => inner.map((expr) => this.#expr(expr)) });
+    return mapBody(body, { body: (inner) => mapList(inner, (expr) => this.#expr(expr)) });
   }
 
   /** As `body`, for the bodies inside a term. */
   term(term: Term): Term {
-    return mapTerm(term, { body: (inner) => inner.map((expr) => this.#expr(expr)) });
+    return mapTerm(term, { body: (inner) => mapList(inner, (expr) => this.#expr(expr)) });
   }
 
   #expr(expr: Expr): Expr {
@@ -92,14 +92,20 @@ export class WithResolver {
     return valueKind && { ...w, targetKind: 'function', valueKind };
   }
 
+  #isDocument(value: Term): boolean {
+    if (value.kind !== 'ref' || value.head.kind !== 'var' || value.head.name !== 'data') return false;
+    return findNode(this.#root, value.path) !== undefined;
+  }
+
   #isFunctionRule(value: Term): boolean {
     if (value.kind !== 'ref' || value.head.kind !== 'var' || value.head.name !== 'data') return false;
     return findNode(this.#root, value.path)?.rules.some(({ head }) => head.rule === 'function') ?? false;
   }
 
-  /** What stands in for a function; undefined where it must not. */
-  #functionKind(value: Term): 'function' | 'builtin' | 'value' | undefined {
+  /** What stands in for a function; undefined where it must not. A document does so unevaluated, until it is called. */
+  #functionKind(value: Term): Exclude<With['valueKind'], undefined> | undefined {
     if (this.#isFunctionRule(value)) return 'function';
+    if (this.#isDocument(value)) return 'document';
     const name = value.kind === 'ref' ? dotted(value) : undefined;
     if (name === undefined) return 'value';
     if (this.#unsafe.has(name)) {

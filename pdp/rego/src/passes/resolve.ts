@@ -1,27 +1,26 @@
-import type { Module, Rule, Term } from '../ast.ts';
+import type { Module, Term } from '../ast.ts';
 import type { Diagnostic } from '../diagnostics.ts';
 import { checkFunctions, checkVoidCalls } from './check-calls.ts';
 import { checkConflicts } from './check-conflicts.ts';
-import { checkDocumentNames, checkImports } from './check-overrides.ts';
 import { checkTemplates } from './check-templates.ts';
 import { erasePrint } from './erase-print.ts';
-import { featuresOf } from './features.ts';
-import type { Features } from './features.ts';
-import { rewriteHeadRef } from './head-refs.ts';
-import { rewriteLocals } from './locals.ts';
-import { globalsOf } from './names.ts';
-import { resolveRefs } from './resolve-refs.ts';
-import { rewriteMetadata } from './rewrite-metadata.ts';
+import { featuresOf, type Features } from './features.ts';
+import { PrintKeeper } from './keep-print.ts';
+import { mapRules, resolveNames } from './resolve-names.ts';
 import { WithResolver } from './resolve-with.ts';
+import { rewriteMetadata } from './rewrite-metadata.ts';
 import { buildRuleTree } from './rule-tree.ts';
-import { UniqueNames } from './scope.ts';
-import { needsUnboundGenerated, neverDefined } from './unbound-heads.ts';
+import { mapList, update } from './transform.ts';
 import type { CompileUnit, ResolvedModule, ResolvedRule } from './unit.ts';
 import { chainOf } from './walk.ts';
 
 export interface ResolveOptions {
   /** Built-ins that count as unknown. Default none. */
-  readonly unsafeBuiltins?: readonly string[];
+  readonly unsafeBuiltins?: readonly string[] | undefined;
+  /** What becomes of calls of `print`. Default `erase`. */
+  readonly print?: 'erase' | 'keep' | undefined;
+  /** Also reports what is legal and most likely a mistake: see `CompileOptions`. Default false. */
+  readonly strict?: boolean | undefined;
 }
 
 /** Modules with all names resolved. */
@@ -40,121 +39,91 @@ export interface Resolved {
  */
 export const resolveModules = (modules: readonly Module[], options: ResolveOptions = {}): Resolved => {
   const unsafeBuiltins = new Set(options.unsafeBuiltins);
-  const recoverable: Diagnostic[] = [];
-  const stop = (fatal: readonly Diagnostic[], resolved: readonly ResolvedModule[] = []): Resolved => ({
-    unit: { modules: resolved, ruleTree: buildRuleTree(resolved), unsafeBuiltins },
-    diagnostics: [...recoverable, ...fatal],
-    fatal: fatal.length > 0,
+  const strict = options.strict === true;
+  const named = resolveNames(modules, strict);
+  const unit = (resolved: readonly ResolvedModule[], ruleTree = buildRuleTree(resolved)): CompileUnit => ({
+    modules: resolved,
+    ruleTree,
+    unsafeBuiltins,
+    strict,
   });
-
-  const refs = resolveAllRefs(modules);
-  if (refs.diagnostics.length > 0) return stop(refs.diagnostics);
-  for (const module of modules) if (module.regoVersion === 'v1') recoverable.push(...checkImports(module));
-
-  const locals: Diagnostic[] = [];
-  let id = 0;
-  let resolved: readonly ResolvedModule[] = modules.map((module, index): ResolvedModule => {
-    const rules = refs.rules[index] ?? [];
-    if (module.regoVersion === 'v1') recoverable.push(...checkDocumentNames(rules));
-    const rewritten = rules.map((rule) => {
-      const names = new UniqueNames();
-      const result = rewriteLocals(
-        mapChain(rule, (one) => rewriteHeadRef(one, module.package, names)),
-        names,
-      );
-      locals.push(...result.diagnostics);
-      recoverable.push(...result.recoverable);
-      return mapChain(result.rule, (one) => (needsUnboundGenerated(one) ? neverDefined(one) : one));
-    });
-    const numbered = (rule: Rule): ResolvedRule => ({
-      ...rule,
-      id: id++,
-      regoVersion: module.regoVersion,
-      else: rule.else && numbered(rule.else),
-    });
-    return {
-      ...module,
-      imports: [],
-      importRows: module.imports.map(({ location }) => location.row),
-      rules: rewritten.map(numbered),
-    };
+  const stop = (fatal: readonly Diagnostic[]): Resolved => ({
+    unit: unit([]),
+    diagnostics: [...named.recoverable, ...fatal],
+    fatal: true,
   });
-  if (locals.length > 0) return stop(locals);
+  if (named.fatal.length > 0) return stop(named.fatal);
 
-  const features = new Map<number, Features>();
-  for (const { rules } of resolved) {
-    for (const rule of rules) for (const one of chainOf(rule)) features.set(one.id, featuresOf(one));
+  let resolved = named.modules;
+  const has = featuresIn(resolved);
+  if (has.some('templates')) {
+    const templates = checkTemplates(resolved, buildRuleTree(resolved), has.in('templates'));
+    if (templates.length > 0) return stop(templates);
   }
-  const has =
-    (feature: keyof Features) =>
-    ({ id: rule }: ResolvedRule): boolean =>
-      features.get(rule)?.[feature] === true;
-  const templates = checkTemplates(resolved, buildRuleTree(resolved), has('templates'));
-  if (templates.length > 0) return stop(templates);
-  const voids = checkVoidCalls(resolved, has('voids'));
-  if (voids.length > 0) return stop(voids);
-  resolved = mapRules(resolved, (rule) => (has('voids')(rule) ? erasePrint(rule) : rule));
-
-  const metadata = rewriteMetadata(resolved, has('metadata'));
-  if (metadata.diagnostics.length > 0) return stop(metadata.diagnostics);
-  resolved = metadata.modules;
-
-  const withs = new WithResolver(buildRuleTree(resolved), unsafeBuiltins);
-  resolved = mapRules(resolved, (rule) => (has('withs')(rule) ? resolveWiths(rule, withs) : rule));
-  if (withs.diagnostics.length > 0) return stop(withs.diagnostics);
+  if (has.some('voids')) {
+    const voids = checkVoidCalls(resolved, has.in('voids'));
+    if (voids.length > 0) return stop(voids);
+    const prints = options.print === 'keep' ? new PrintKeeper(buildRuleTree(resolved)) : undefined;
+    const settlePrint = (rule: ResolvedRule): ResolvedRule => prints?.rule(rule) ?? erasePrint(rule);
+    resolved = mapRules(resolved, (rule) => (has.in('voids')(rule) ? settlePrint(rule) : rule));
+    if (prints !== undefined && prints.diagnostics.length > 0) return stop(prints.diagnostics);
+  }
+  if (has.some('metadata')) {
+    const metadata = rewriteMetadata(resolved, has.in('metadata'));
+    if (metadata.diagnostics.length > 0) return stop(metadata.diagnostics);
+    resolved = metadata.modules;
+  }
+  if (has.some('withs')) {
+    const withs = new WithResolver(buildRuleTree(resolved), unsafeBuiltins);
+    resolved = mapRules(resolved, (rule) => (has.in('withs')(rule) ? resolveWiths(rule, withs) : rule));
+    if (withs.diagnostics.length > 0) return stop(withs.diagnostics);
+  }
 
   const ruleTree = buildRuleTree(resolved);
   const conflicts = checkConflicts(resolved, ruleTree);
   if (conflicts.length > 0) return stop(conflicts);
   const functions = checkFunctions(resolved, ruleTree);
   if (functions.length > 0) return stop(functions);
-  return stop([], resolved);
+  return { unit: unit(resolved, ruleTree), diagnostics: named.recoverable, fatal: false };
 };
 
-const resolveAllRefs = (modules: readonly Module[]): { rules: Rule[][]; diagnostics: Diagnostic[] } => {
-  const names = new Map<string, Set<string>>();
-  for (const module of modules) {
-    const key = JSON.stringify(module.package);
-    const known = names.get(key) ?? new Set();
-    for (const { head } of module.rules) if (head.ref.head.kind === 'var') known.add(head.ref.head.name);
-    names.set(key, known);
+/** Which rules hold what some passes look for. */
+const featuresIn = (modules: readonly ResolvedModule[]) => {
+  const holders: Readonly<Record<keyof Features, Set<number>>> = {
+    templates: new Set(),
+    voids: new Set(),
+    metadata: new Set(),
+    withs: new Set(),
+  };
+  for (const { rules } of modules) {
+    for (const rule of rules) {
+      for (const one of chainOf(rule)) {
+        const features = featuresOf(one);
+        if (features.templates) holders.templates.add(one.id);
+        if (features.voids) holders.voids.add(one.id);
+        if (features.metadata) holders.metadata.add(one.id);
+        if (features.withs) holders.withs.add(one.id);
+      }
+    }
   }
-  const diagnostics: Diagnostic[] = [];
-  const rules = modules.map((module) => {
-    const globals = globalsOf(module, names.get(JSON.stringify(module.package)) ?? []);
-    return module.rules.map((rule) => {
-      const resolved = resolveRefs(rule, globals);
-      diagnostics.push(...resolved.diagnostics);
-      return resolved.rule;
-    });
-  });
-  return { rules, diagnostics };
-};
-
-/** Maps a rule and each of its `else`s alone. */
-const mapChain = <R extends Rule>(rule: R, map: (rule: R) => R): R => {
-  const mapped = map(rule);
-  return rule.else === undefined ? mapped : { ...mapped, else: mapChain(rule.else as R, map) };
-};
-
-const mapRules = (
-  modules: readonly ResolvedModule[],
-  map: (rule: ResolvedRule) => ResolvedRule,
-): readonly ResolvedModule[] =>
-  modules.map((module) => ({ ...module, rules: module.rules.map((rule) => mapChain(rule, map)) }));
-
-const mapTerms = (rule: ResolvedRule, term: (term: Term) => Term): ResolvedRule['head'] => {
-  const { head } = rule;
   return {
-    ...head,
-    args: head.args?.map(term),
-    key: head.key && term(head.key),
-    value: head.value && term(head.value),
+    some: (feature: keyof Features): boolean => holders[feature].size > 0,
+    in:
+      (feature: keyof Features) =>
+      ({ id }: ResolvedRule): boolean =>
+        holders[feature].has(id),
   };
 };
 
-const resolveWiths = (rule: ResolvedRule, withs: WithResolver): ResolvedRule => ({
-  ...rule,
-  head: mapTerms(rule, (term) => withs.term(term)),
-  body: withs.body(rule.body),
-});
+const resolveWiths = (rule: ResolvedRule, withs: WithResolver): ResolvedRule => {
+  const term = (inner: Term): Term => withs.term(inner);
+  const { head } = rule;
+  return update(rule, {
+    head: update(head, {
+      args: head.args && mapList(head.args, term),
+      key: head.key && term(head.key),
+      value: head.value && term(head.value),
+    }),
+    body: withs.body(rule.body),
+  });
+};

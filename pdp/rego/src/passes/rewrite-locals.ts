@@ -1,18 +1,28 @@
-import type { Body, CallTerm, Every, Expr, ExprTerm, Logical, RefTerm, SomeDecl, Term, VarTerm, With } from '../ast.ts';
+import type { Body, CallTerm, Every, Expr, Logical, RefTerm, SomeDecl, Term, VarTerm, With } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
+import { fitted, NO_WITHS } from '../parser/state.ts';
 import { printOperator } from '../print.ts';
 import { declaration } from '../types/builtins.ts';
 import { unify } from './safety-unify.ts';
 import { declaredIn, isAssign } from './names.ts';
 import type { Scopes, UniqueNames } from './scope.ts';
-import { mapTerm } from './transform.ts';
+import {
+  mapEntries,
+  mapExprParts,
+  mapList,
+  mapTerm,
+  mapTermParts,
+  mapWiths,
+  update,
+  type Mapper,
+} from './transform.ts';
 import { safetyFilter, varsOfBody, varsOfTerm } from './vars.ts';
 
 const TRUE = (location: Location): Expr => ({
   kind: 'expr',
   term: { kind: 'boolean', value: true, location },
   negated: false,
-  with: [],
+  with: NO_WITHS,
   location,
   generated: true,
 });
@@ -21,17 +31,19 @@ const TRUE = (location: Location): Expr => ({
  * Gives declared variables unique names in one body after another, in OPA's order: what is seen before what is declared
  * decides which declarations are errors. One rewriter serves one rule.
  */
-export class LocalRewriter {
+export class LocalRewriter implements Mapper {
   readonly #names: UniqueNames;
   readonly #scopes: Scopes;
+  readonly #strict: boolean;
   /** What stops compilation. */
   readonly diagnostics: Diagnostic[] = [];
-  /** Declarations without use: reported, but later phases still run. */
+  /** Declarations (where it is strict, assignments too) without use: reported, but later phases still run. */
   readonly unused: Diagnostic[] = [];
 
-  constructor(names: UniqueNames, scopes: Scopes) {
+  constructor(names: UniqueNames, scopes: Scopes, strict = false) {
     this.#names = names;
     this.#scopes = scopes;
+    this.#strict = strict;
   }
 
   #report(message: string, location: Location): void {
@@ -39,7 +51,7 @@ export class LocalRewriter {
   }
 
   /** Rewrites a body in the innermost scope. `used` are names that the body's owner uses, as written. */
-  body(body: Body, used: ReadonlySet<string>): Body {
+  scopedBody(body: Body, used: ReadonlySet<string>): Body {
     const rewritten: Expr[] = [];
     for (const expr of body) {
       const result = this.#statement(expr);
@@ -48,7 +60,7 @@ export class LocalRewriter {
     const [first] = body;
     if (rewritten.length === 0 && first !== undefined) rewritten.push(TRUE(first.location));
     this.#checkUnused(body, rewritten, used);
-    return rewritten;
+    return sameItems(body, rewritten) ? body : fitted(rewritten);
   }
 
   #statement(expr: Expr): Expr | undefined {
@@ -70,6 +82,8 @@ export class LocalRewriter {
 
   #checkUnused(body: Body, rewritten: Body, used: ReadonlySet<string>): void {
     if (this.diagnostics.length > 0 || this.unused.length > 0) return;
+    if (this.#strict) this.#checkAssigned(body, used);
+    if (this.unused.length > 0) return;
     const declared = this.#scopes.named('declared');
     if (declared.length === 0) return;
     const present = new Set<string>();
@@ -80,6 +94,17 @@ export class LocalRewriter {
       const where = body.find((expr) => declaredIn([expr]).has(name)) ?? body[0];
       if (where === undefined) continue;
       const message = `declared var ${name.startsWith('$') ? '_' : name} unused`;
+      this.unused.push({ code: 'rego_compile_error', message, location: where.location });
+    }
+  }
+
+  /** An assignment must be used in the scope that it is in, or further inside. */
+  #checkAssigned(body: Body, used: ReadonlySet<string>): void {
+    for (const [name, renamed] of this.#scopes.named('assigned')) {
+      if (name.startsWith('$') || this.#scopes.isUsed(name) || used.has(name) || used.has(renamed)) continue;
+      const where = body.find((expr) => declaredIn([expr]).has(name)) ?? body[0];
+      if (where === undefined) continue;
+      const message = `assigned var ${name} unused`;
       this.unused.push({ code: 'rego_compile_error', message, location: where.location });
     }
   }
@@ -162,10 +187,10 @@ export class LocalRewriter {
     if (every.key !== undefined && key === undefined) return undefined;
     const value = this.#everyVar(every.value, every.location);
     if (value === undefined) return undefined;
-    const body = this.body(every.body, new Set());
+    const body = this.scopedBody(every.body, new Set());
     // As in OPA the domain sees key and value where no body around declares those names.
     const term: Every = { ...every, key, value, domain: this.#seeingBound(domain), body };
-    return { ...expr, term, with: this.#withs(expr.with) };
+    return { ...expr, term, with: mapWiths(expr.with, this) };
   }
 
   /** A term that was rewritten outside of the innermost scope, with the names that this scope declared since. */
@@ -190,20 +215,20 @@ export class LocalRewriter {
     if (term.kind !== 'not-body') return expr;
     if (term.implicit === true) {
       const body = this.#implicit(term.body, 'negated expression');
-      return { ...expr, term: { ...term, body }, with: this.#withs(expr.with) };
+      return update(expr, { term: update(term, { body }), with: mapWiths(expr.with, this) });
     }
     this.#scopes.push();
-    const body = this.body(term.body, new Set());
-    const withs = this.#withs(expr.with);
+    const body = this.scopedBody(term.body, new Set());
+    const withs = mapWiths(expr.with, this);
     this.#scopes.pop();
-    return { ...expr, term: { ...term, body }, with: withs };
+    return update(expr, { term: update(term, { body }), with: withs });
   }
 
   #logical(expr: Expr, term: Logical): Expr {
     const operand = (body: Body, implicit: boolean | undefined): Body => {
       if (implicit === true) return this.#implicit(body, `implicit ${term.kind} operand`);
       this.#scopes.push();
-      const rewritten = this.body(body, new Set());
+      const rewritten = this.scopedBody(body, new Set());
       this.#scopes.pop();
       return rewritten;
     };
@@ -212,7 +237,7 @@ export class LocalRewriter {
     // What an operand's own body saw has been seen here too.
     if (term.implicitLeft !== true) this.#see(left);
     if (term.implicitRight !== true) this.#see(right);
-    return { ...expr, term: { ...term, left, right }, with: this.#withs(expr.with) };
+    return update(expr, { term: update(term, { left, right }), with: mapWiths(expr.with, this) });
   }
 
   #see(body: Body): void {
@@ -223,7 +248,7 @@ export class LocalRewriter {
 
   /** Operands without braces bind nothing for the body around them, so that an assignment there is a mistake. */
   #implicit(body: Body, place: string): Body {
-    return body.map((expr) => {
+    return mapList(body, (expr) => {
       if (isAssign(expr.term)) {
         this.#report(`cannot assign vars inside ${place}`, expr.location);
         return expr;
@@ -243,7 +268,7 @@ export class LocalRewriter {
     if (target === undefined || source === undefined) return expr;
     const before = this.diagnostics.length;
     const right = this.term(source);
-    const withs = expr.with.map((w): With => ({ ...w, value: this.term(w.value) }));
+    const withs = mapList(expr.with, (w): With => update(w, { value: this.term(w.value) }));
     const left = this.#assignTarget(target);
     if (this.diagnostics.length > before) return { ...expr, with: withs };
     const term: CallTerm = { ...call, operator: ['eq'], target: 'builtin', args: [left, right] };
@@ -255,9 +280,15 @@ export class LocalRewriter {
       case 'var':
         return rename(target, this.#declare(target.name, 'assigned', target.location) ?? target.name);
       case 'array':
-        return { ...target, items: target.items.map((item) => this.#assignTarget(item)) };
+        return update(target, { items: mapList(target.items, (item) => this.#assignTarget(item)) });
       case 'object':
-        return { ...target, entries: target.entries.map(([key, value]) => [key, this.#assignTarget(value)] as const) };
+        return update(target, {
+          entries: mapEntries(
+            target.entries,
+            (key) => key,
+            (value) => this.#assignTarget(value),
+          ),
+        });
       case 'ref':
         if (target.path.length === 0 && target.head.kind === 'var') {
           const { name } = target.head;
@@ -272,52 +303,38 @@ export class LocalRewriter {
 
   /** Rewrites everything in an expression in the innermost scope; comprehensions have scopes of their own. */
   expr(expr: Expr): Expr {
-    return { ...expr, term: this.#exprTerm(expr.term), with: this.#withs(expr.with) };
+    const { term } = expr;
+    if (term.kind === 'some') return update(expr, { with: mapWiths(expr.with, this) });
+    if (term.kind !== 'call') return mapExprParts(expr, this);
+    return update(expr, { term: this.#call(term, false), with: mapWiths(expr.with, this) });
   }
 
-  #exprTerm(term: ExprTerm): ExprTerm {
-    switch (term.kind) {
-      case 'some':
-        return term;
-      case 'every':
-        return { ...term, domain: this.term(term.domain), body: term.body.map((expr) => this.expr(expr)) };
-      case 'not-body':
-        return { ...term, body: term.body.map((expr) => this.expr(expr)) };
-      case 'and':
-      case 'or':
-        return {
-          ...term,
-          left: term.left.map((expr) => this.expr(expr)),
-          right: term.right.map((expr) => this.expr(expr)),
-        };
-      case 'call':
-        return this.#call(term, false);
-      default:
-        return this.term(term);
-    }
-  }
-
-  #withs(withs: readonly With[]): readonly With[] {
-    return withs.length === 0
-      ? withs
-      : withs.map((w) => ({ ...w, target: this.#withTarget(w.target), value: this.term(w.value) }));
+  /** A body without a scope of its own. */
+  body(body: Body): Body {
+    return mapList(body, (expr) => this.expr(expr));
   }
 
   /** `with input as …` means the document even where a local is called `input`. */
-  #withTarget(target: Term): Term {
+  withTarget(target: Term): Term {
     if (target.kind !== 'ref' || target.head.kind !== 'var') return this.term(target);
-    const path = target.path.map((part) => this.term(part));
-    if (target.head.name === 'input') return { ...target, path };
-    const head = this.term(target.head);
-    return { ...target, head, path };
+    const path = this.#terms(target.path);
+    if (target.head.name === 'input') return update(target, { path });
+    return update(target, { head: this.term(target.head), path });
+  }
+
+  #terms(terms: readonly Term[]): readonly Term[] {
+    return mapList(terms, (term) => this.term(term));
   }
 
   /** What a name is called here; an unknown one is known as seen from now on. */
   #name(name: string): string {
     const renamed = this.#scopes.renamed(name);
-    if (renamed !== undefined) return renamed;
-    this.#scopes.insert(name, name, 'seen');
-    return name;
+    if (renamed === undefined) {
+      this.#scopes.insert(name, name, 'seen');
+      return name;
+    }
+    if (this.#strict) this.#scopes.use(name);
+    return renamed;
   }
 
   #var(term: VarTerm): VarTerm {
@@ -326,53 +343,30 @@ export class LocalRewriter {
 
   term(term: Term): Term {
     switch (term.kind) {
-      case 'null':
-      case 'boolean':
-      case 'number':
-      case 'string':
-        return term;
       case 'var':
         return this.#var(term);
       case 'ref':
         return this.#ref(term);
-      case 'array':
-      case 'set':
-        return term.items.length === 0 ? term : { ...term, items: term.items.map((item) => this.term(item)) };
-      case 'object':
-        return { ...term, entries: term.entries.map(([key, value]) => [this.term(key), this.term(value)] as const) };
       case 'array-comprehension':
       case 'set-comprehension':
-        return this.#closure([term.term], term.body, ([head], body) => ({ ...term, term: head ?? term.term, body }));
+        return this.#closure([term.term], term.body, ([head = term.term], body) => update(term, { term: head, body }));
       case 'object-comprehension':
-        return this.#closure([term.key, term.value], term.body, ([key, value], body) => ({
-          ...term,
-          key: key ?? term.key,
-          value: value ?? term.value,
-          body,
-        }));
+        return this.#closure([term.key, term.value], term.body, ([key = term.key, value = term.value], body) =>
+          update(term, { key, value, body }),
+        );
       case 'call':
         return this.#call(term, true);
-      case 'template-string':
-        return { ...term, parts: term.parts.map((part) => this.#part(part)) };
       default:
-        return term satisfies never;
+        return mapTermParts(term, this);
     }
-  }
-
-  #part(part: string | Term | Expr): string | Term | Expr {
-    if (typeof part === 'string') return part;
-    return part.kind === 'expr' ? this.expr(part) : this.term(part);
   }
 
   #closure(heads: readonly Term[], body: Body, make: (heads: readonly Term[], body: Body) => Term): Term {
     const used = new Set<string>();
     for (const head of heads) varsOfTerm(head, {}, used);
     this.#scopes.push();
-    const rewritten = this.body(body, used);
-    const result = make(
-      heads.map((head) => this.term(head)),
-      rewritten,
-    );
+    const rewritten = this.scopedBody(body, used);
+    const result = make(this.#terms(heads), rewritten);
     this.#scopes.pop();
     return result;
   }
@@ -383,32 +377,36 @@ export class LocalRewriter {
       // `input` or `data` alone are documents, except where a local took the name.
       const occurrence = this.#scopes.anyOccurrence(head.name);
       if (occurrence === undefined || occurrence === 'seen') return term;
-      return this.#var(head);
+      // No use of it, as in OPA: such a local is a mistake anyway.
+      return rename(head, this.#scopes.renamed(head.name) ?? head.name);
     }
-    return { ...term, head: this.term(head), path: path.map((part) => this.term(part)) };
+    return update(term, { head: this.term(head), path: this.#terms(path) });
   }
 
   /** Functions are no values: a local that took a function's name is an error, one way or another. */
   #call(term: CallTerm, nested: boolean): CallTerm {
-    const args = (): readonly Term[] => term.args.map((arg) => this.term(arg));
+    const args = (): readonly Term[] => this.#terms(term.args);
     if (term.operatorRef !== undefined) {
       const operatorRef = this.#ref(term.operatorRef);
-      return { ...term, args: args(), ...(operatorRef.kind === 'ref' ? { operatorRef } : {}) };
+      return update(term, { args: args(), ...(operatorRef.kind === 'ref' ? { operatorRef } : {}) });
     }
     const [name = ''] = term.operator;
     const known = this.#scopes.renamed(name);
     if (known === undefined) {
       this.#scopes.insert(name, name, 'seen');
     } else if (known !== name) {
+      this.#scopes.use(name);
       if (nested) this.#report(`called function ${printOperator(term)} shadowed`, term.location);
       const location = term.operatorLocation ?? term.location;
       const head: VarTerm = { kind: 'var', name: known, original: name, location };
       const path = term.operator.slice(1).map((value): Term => ({ kind: 'string', value, location }));
       return { ...term, args: args(), operatorRef: { kind: 'ref', head, path, location } };
     }
-    return { ...term, args: args(), target: targetOf(term) };
+    return update(term, { args: args(), target: targetOf(term) });
   }
 }
+
+const sameItems = (a: Body, b: Body): boolean => a.length === b.length && a.every((item, index) => item === b[index]);
 
 /** Whether a call is of a built-in or of a function; both may not exist. */
 export const targetOf = ({ operator }: CallTerm): 'builtin' | 'function' =>

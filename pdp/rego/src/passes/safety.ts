@@ -1,9 +1,11 @@
 import type { Body, CallTerm, Expr, Rule, Term } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
+import { LimitExceeded, MAX_LITERALS } from '../limits.ts';
 import { isEquation, isGenerated, isTerm } from './expand.ts';
 import { unify } from './safety-unify.ts';
-import { mapTerm } from './transform.ts';
-import { reservedVars, safetyFilter, varsOfBody, varsOfExpr, varsOfTerm, walkExpr, type VarFilter } from './vars.ts';
+import { mapEntries, mapList, mapTerm, update } from './transform.ts';
+import { reservedVars, safetyFilter, varsOfBody, varsOfExpr, varsOfTerm, type VarFilter } from './vars.ts';
+import { holdsBody, walkExpr } from './walk.ts';
 
 /** How many arguments a call's function declares; undefined for one that is not known. */
 export type ArityOf = (call: CallTerm) => number | undefined;
@@ -38,7 +40,7 @@ const order = <R extends Rule>(rule: R, arityOf: ArityOf, scopeOf: ScopeOf, diag
   const ordered = orderBody(rule.body, safe, arityOf);
   if (ordered.unsafe.size > 0) diagnostics.push(...describeUnsafe(ordered.unsafe, scopeOf(rule)));
   const otherwise = rule.else === undefined ? undefined : order(rule.else, arityOf, scopeOf, diagnostics);
-  return { ...rule, body: ordered.body, else: otherwise };
+  return update<Rule>(rule, { body: ordered.body, else: otherwise }) as R;
 };
 
 /** The vars of the heads of a rule and its `else` chain that neither the arguments nor the body mention. */
@@ -90,6 +92,9 @@ interface OrderedBody {
 }
 
 const orderBody = (body: Body, globals: ReadonlySet<string>, arityOf: ArityOf): OrderedBody => {
+  if (body.length > MAX_LITERALS) {
+    throw new LimitExceeded(`a body has more than ${MAX_LITERALS} literals`, body[0]?.location);
+  }
   const filter: VarFilter = { ...safetyFilter, promote: (inner) => unsafeOperandVars(inner, arityOf) };
   const bodyVars: Names = new Set();
   varsOfBody(body, filter, bodyVars);
@@ -101,23 +106,72 @@ const orderBody = (body: Body, globals: ReadonlySet<string>, arityOf: ArityOf): 
     const missing = vars.difference(safe);
     if (missing.size > 0) unsafe.set(expr, missing);
   }
-  const closures = new Map(body.map((expr) => [expr, closureVars(expr).intersection(bodyVars).difference(globals)]));
+  const closures = new Map<Expr, Names>();
+  for (const expr of body) {
+    if (holdsBody(expr)) closures.set(expr, closureVars(expr).intersection(bodyVars).difference(globals));
+  }
 
+  const reordered = reorder(body, { safe, unsafe, closures }, arityOf);
+
+  const problems = new Map<Expr, readonly UnsafeVar[]>();
+  for (const [expr, names] of unsafe) problems.set(expr, withOriginals(names, expr));
+  const known: Names = new Set(globals);
+  const result = mapList(reordered, (expr, index) => {
+    if (closures.size === 0) return expr;
+    const previous = reordered[index - 1];
+    if (previous !== undefined) varsOfExpr(previous, filter, known);
+    return closures.has(expr) ? orderClosures(expr, known, arityOf, problems) : expr;
+  });
+  // What could not be ordered stays in the body: it is never evaluated, but later checks may look at it.
+  const changed = unsafe.size === 0 && !result.every((expr, index) => expr === body[index]);
+  return { body: changed ? result : body, unsafe: problems };
+};
+
+interface Ordering {
+  /** The vars that have values. */
+  readonly safe: Names;
+  /** What each literal lacks. */
+  readonly unsafe: Map<Expr, Names>;
+  /** The vars that a literal's bodies close over. */
+  readonly closures: ReadonlyMap<Expr, Names>;
+}
+
+/**
+ * The literals that can be ordered. `safe` and `unsafe` are changed: what stays in `unsafe` has no place. The outcome is
+ * that of going through the body until a turn adds nothing; a literal is only looked at again when more of its vars have
+ * values.
+ */
+const reorder = (body: Body, { safe, unsafe, closures }: Ordering, arityOf: ArityOf): Expr[] => {
   const reordered: Expr[] = [];
+  /** Literals in the new order that have vars without values all the same: they may still bind some. */
+  const loose: Expr[] = [];
+  const waiting = new Map<string, Expr[]>();
+  for (const expr of body) {
+    const vars: Names = new Set();
+    varsOfExpr(expr, {}, vars);
+    for (const name of vars.difference(safe)) {
+      const known = waiting.get(name);
+      if (known === undefined) waiting.set(name, [expr]);
+      else known.push(expr);
+    }
+  }
   const done = new Set<Expr>();
-  for (;;) {
-    const before = reordered.length;
+  const open = new Set(body);
+  for (let before = -1; reordered.length > before;) {
+    before = reordered.length;
     for (const expr of body) {
-      if (done.has(expr)) continue;
+      if (done.has(expr) || (loose.length === 0 && !open.has(expr))) continue;
+      open.delete(expr);
       const outputs = outputVars(expr, arityOf, safe);
-      const closed = closures.get(expr) ?? new Set();
-      if (closed.size > 0) {
-        const bound = outputVarsOfBody(reordered, arityOf, safe);
-        // A literal may close over vars only once what has been ordered before it binds them.
-        const open = closed.difference(safe).difference(bound);
-        if (open.size > 0) {
-          if (sameNames(open, outputs)) continue;
-          unsafe.set(expr, open);
+      const closed = closures.get(expr);
+      if (closed !== undefined && closed.size > 0) {
+        const bound = loose.length === 0 ? new Set<string>() : outputVarsOfBody(loose, arityOf, safe);
+        // A literal may close over vars only once what has been ordered before it binds them. As in OPA, `bound` lacks
+        // what is safe, so that a literal that closes over the very vars in its brackets (`xs[v] > [1 | v]`) is unsafe.
+        const missing = closed.difference(bound);
+        if (missing.size > 0) {
+          if (sameNames(missing, outputs)) continue;
+          unsafe.set(expr, missing);
         }
       }
       const missing = unsafe.get(expr);
@@ -128,21 +182,21 @@ const orderBody = (body: Body, globals: ReadonlySet<string>, arityOf: ArityOf): 
       }
       reordered.push(expr);
       done.add(expr);
-      for (const name of outputs) safe.add(name);
+      for (const name of outputs) {
+        if (safe.has(name)) continue;
+        safe.add(name);
+        for (const one of waiting.get(name) ?? []) open.add(one);
+      }
+      if (closed !== undefined && !isBound(expr, safe)) loose.push(expr);
     }
-    if (reordered.length === before) break;
   }
+  return reordered;
+};
 
-  const problems = new Map<Expr, readonly UnsafeVar[]>();
-  for (const [expr, names] of unsafe) problems.set(expr, withOriginals(names, expr));
-  const known: Names = new Set(globals);
-  const result = reordered.map((expr, index) => {
-    const previous = reordered[index - 1];
-    if (previous !== undefined) varsOfExpr(previous, filter, known);
-    return orderClosures(expr, known, arityOf, problems);
-  });
-  // What could not be ordered stays in the body: it is never evaluated, but later checks may look at it.
-  return { body: unsafe.size === 0 ? result : body, unsafe: problems };
+const isBound = (expr: Expr, safe: ReadonlySet<string>): boolean => {
+  const vars: Names = new Set();
+  varsOfExpr(expr, safetyFilter, vars);
+  return vars.isSubsetOf(safe);
 };
 
 const sameNames = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => a.size === b.size && a.isSubsetOf(b);
@@ -172,18 +226,18 @@ const orderClosures = (
     switch (term.kind) {
       case 'array-comprehension':
       case 'set-comprehension':
-        return { ...term, body: inner(term.body, known, [term.term]) };
+        return update(term, { body: inner(term.body, known, [term.term]) });
       case 'object-comprehension':
-        return { ...term, body: inner(term.body, known, [term.key, term.value]) };
+        return update(term, { body: inner(term.body, known, [term.key, term.value]) });
       case 'ref':
-        return { ...term, head: closure(term.head), path: term.path.map(closure) };
+        return update(term, { head: closure(term.head), path: mapList(term.path, closure) });
       case 'array':
       case 'set':
-        return { ...term, items: term.items.map(closure) };
+        return update(term, { items: mapList(term.items, closure) });
       case 'object':
-        return { ...term, entries: term.entries.map(([k, v]) => [closure(k), closure(v)] as const) };
+        return update(term, { entries: mapEntries(term.entries, closure, closure) });
       case 'call':
-        return { ...term, args: term.args.map(closure) };
+        return update(term, { args: mapList(term.args, closure) });
       case 'template-string':
       case 'null':
       case 'boolean':
@@ -196,27 +250,26 @@ const orderClosures = (
     }
   };
   const { term } = expr;
-  const withs = expr.with.map((w) => ({ ...w, value: closure(w.value) }));
+  const withs = mapList(expr.with, (w) => update(w, { value: closure(w.value) }));
   switch (term.kind) {
     case 'every': {
       const globals: Names = new Set(known);
       if (term.key !== undefined) varsOfTerm(term.key, {}, globals);
       varsOfTerm(term.value, {}, globals);
-      return { ...expr, with: withs, term: { ...term, body: inner(term.body, globals, []) } };
+      return update(expr, { with: withs, term: update(term, { body: inner(term.body, globals, []) }) });
     }
     case 'not-body':
-      return { ...expr, with: withs, term: { ...term, body: inner(term.body, known, []) } };
+      return update(expr, { with: withs, term: update(term, { body: inner(term.body, known, []) }) });
     case 'and':
     case 'or':
-      return {
-        ...expr,
+      return update(expr, {
         with: withs,
-        term: { ...term, left: inner(term.left, known, []), right: inner(term.right, known, []) },
-      };
+        term: update(term, { left: inner(term.left, known, []), right: inner(term.right, known, []) }),
+      });
     case 'some':
       return expr;
     default:
-      return { ...expr, with: withs, term: closure(term) };
+      return update(expr, { with: withs, term: closure(term) });
   }
 };
 
@@ -283,7 +336,10 @@ export const outputVarsOfBody = (body: Body, arityOf: ArityOf, safe: ReadonlySet
 const outputsOfEquation = (expr: Expr, call: CallTerm, safe: ReadonlySet<string>): Names => {
   const [left, right] = call.args;
   if (left === undefined || right === undefined || call.args.length !== 2) return new Set(safe);
-  const basis = outputsOfRefs(call.args, safe).union(safe);
+  const basis = outputsOfRefs(call.args, safe);
+  const own: Names = new Set();
+  for (const arg of call.args) varsOfTerm(arg, {}, own);
+  for (const name of own) if (safe.has(name)) basis.add(name);
   if (isAssignment(expr)) {
     // The left of `:=` is output only: the right is never made safe through it.
     const targets: Names = new Set();

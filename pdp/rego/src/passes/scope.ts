@@ -1,13 +1,16 @@
 /** How a name came to be known in a scope. */
 export type Occurrence = 'argument' | 'seen' | 'assigned' | 'declared';
 
-interface Scope {
-  /** What names are called after renaming; names that nothing declared stay as they are. */
-  readonly renamed: Map<string, string>;
-  readonly occurrence: Map<string, Occurrence>;
+/** What is known of a name in one scope. */
+interface Known {
+  /** What it is called after renaming; names that nothing declared stay as they are. */
+  readonly renamed: string;
+  readonly occurrence: Occurrence;
+  /** It occurred again after it became known. */
+  used: boolean;
 }
 
-const emptyScope = (): Scope => ({ renamed: new Map(), occurrence: new Map() });
+type Scope = Map<string, Known>;
 
 /** Gives names that are unique in a rule and its `else` chain. */
 export class UniqueNames {
@@ -23,72 +26,79 @@ export class UniqueNames {
 export class Scopes {
   readonly #scopes: Scope[];
 
-  constructor(scopes: readonly Scope[] = [emptyScope()]) {
+  constructor(scopes: readonly Scope[] = []) {
     this.#scopes = [...scopes];
   }
 
   /** Independent scopes with the same names. */
   copy(): Scopes {
     return new Scopes(
-      this.#scopes.map((scope) => ({ renamed: new Map(scope.renamed), occurrence: new Map(scope.occurrence) })),
+      this.#scopes.map((scope) => {
+        const copied: Scope = new Map();
+        for (const [name, known] of scope) copied.set(name, { ...known });
+        return copied;
+      }),
     );
   }
 
   push(): void {
-    this.#scopes.push(emptyScope());
+    this.#scopes.push(new Map());
   }
 
   pop(): void {
     this.#scopes.pop();
   }
 
-  get #innermost(): Scope {
-    const scope = this.#scopes.at(-1);
-    if (scope !== undefined) return scope;
-    const added = emptyScope();
-    this.#scopes.push(added);
-    return added;
+  insert(name: string, renamed: string, occurrence: Occurrence): void {
+    if (this.#scopes.length === 0) this.push();
+    this.#scopes.at(-1)?.set(name, { renamed, occurrence, used: false });
   }
 
-  insert(name: string, renamed: string, occurrence: Occurrence): void {
-    const scope = this.#innermost;
-    scope.renamed.set(name, renamed);
-    scope.occurrence.set(name, occurrence);
+  #known(name: string): Known | undefined {
+    for (let i = this.#scopes.length - 1; i >= 0; i--) {
+      const known = this.#scopes[i]?.get(name);
+      if (known !== undefined) return known;
+    }
+    return undefined;
   }
 
   /** What a name is called here; undefined where it is not known yet. */
   renamed(name: string): string | undefined {
-    for (let i = this.#scopes.length - 1; i >= 0; i--) {
-      const renamed = this.#scopes[i]?.renamed.get(name);
-      if (renamed !== undefined) return renamed;
-    }
-    return undefined;
+    return this.#known(name)?.renamed;
+  }
+
+  /** Takes note that a known name occurs. */
+  use(name: string): void {
+    const known = this.#known(name);
+    if (known !== undefined) known.used = true;
+  }
+
+  /** Whether a name occurred again after it became known, in the innermost scope that knows it. */
+  isUsed(name: string): boolean {
+    return this.#known(name)?.used === true;
   }
 
   /** How a name became known in the innermost scope. */
   occurrence(name: string): Occurrence | undefined {
-    return this.#innermost.occurrence.get(name);
+    return this.#scopes.at(-1)?.get(name)?.occurrence;
   }
 
   /** How a name became known in the innermost scope that knows it. */
   anyOccurrence(name: string): Occurrence | undefined {
-    for (let i = this.#scopes.length - 1; i >= 0; i--) {
-      const occurrence = this.#scopes[i]?.occurrence.get(name);
-      if (occurrence !== undefined) return occurrence;
-    }
-    return undefined;
+    return this.#known(name)?.occurrence;
   }
 
   /** Names of the innermost scope by how they became known, with what they are called. */
   named(occurrence: Occurrence): [name: string, renamed: string][] {
-    const scope = this.#innermost;
-    return [...scope.occurrence]
-      .filter(([, found]) => found === occurrence)
-      .map(([name]) => [name, scope.renamed.get(name) ?? name]);
+    const found: [string, string][] = [];
+    for (const [name, known] of this.#scopes.at(-1) ?? []) {
+      if (known.occurrence === occurrence) found.push([name, known.renamed]);
+    }
+    return found;
   }
 
-  /** All renamings of the innermost scope. */
-  get renamings(): ReadonlyMap<string, string> {
-    return this.#innermost.renamed;
+  /** What a name of the innermost scope is called; other names are called what they are. */
+  renamedHere(name: string): string {
+    return this.#scopes.at(-1)?.get(name)?.renamed ?? name;
   }
 }

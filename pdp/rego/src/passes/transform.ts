@@ -1,18 +1,55 @@
 import type { Body, Expr, ExprTerm, Term, With } from '../ast.ts';
 
-/** What a pass does at the nodes that it cares about; children have been mapped before. */
-export interface Transform {
-  readonly term?: (term: Term) => Term;
-  readonly body?: (body: Body) => Body;
+/**
+ * What a pass makes of the parts of a tree. It goes on below by calling {@link mapTermParts} or {@link mapExprParts} with
+ * itself. What it gives back unchanged is shared between the tree before and the tree after.
+ */
+export interface Mapper {
+  term(term: Term): Term;
+  body(body: Body): Body;
+  expr(expr: Expr): Expr;
+  /** What `with` names; without it that stays as it is. */
+  withTarget?(target: Term): Term;
 }
 
-/** Maps the children of a term, then the term itself. Trees are not changed: what comes back shares what stayed equal. */
-export const mapTerm = (term: Term, t: Transform): Term => {
-  const mapped = mapChildren(term, t);
-  return t.term === undefined ? mapped : t.term(mapped);
+/** A node with other parts; the node itself where every part is what it was. */
+export const update = <T extends object>(node: T, parts: Partial<T>): T => {
+  for (const key in parts) if (parts[key] !== node[key]) return { ...node, ...parts };
+  return node;
 };
 
-const mapChildren = (term: Term, t: Transform): Term => {
+/** Maps the items of a list; the list itself where every item stays what it was. */
+export const mapList = <T>(list: readonly T[], map: (item: T, index: number) => T): readonly T[] => {
+  let mapped: T[] | undefined;
+  let index = 0;
+  for (const item of list) {
+    const result = map(item, index);
+    if (result !== item) {
+      mapped ??= list.slice();
+      mapped[index] = result;
+    }
+    index++;
+  }
+  return mapped ?? list;
+};
+
+type Entry = readonly [key: Term, value: Term];
+
+/** Maps the keys and values of an object's entries, as {@link mapList} does. */
+export const mapEntries = (
+  entries: readonly Entry[],
+  mapKey: (key: Term) => Term,
+  mapValue: (value: Term) => Term,
+): readonly Entry[] =>
+  mapList(entries, (entry) => {
+    const [key, value] = entry;
+    const [newKey, newValue] = [mapKey(key), mapValue(value)];
+    return newKey === key && newValue === value ? entry : [newKey, newValue];
+  });
+
+/** Maps the direct parts of a term. Heads of comprehensions come in front of their bodies. */
+export const mapTermParts = (term: Term, mapper: Mapper): Term => {
+  const map = (part: Term): Term => mapper.term(part);
   switch (term.kind) {
     case 'null':
     case 'boolean':
@@ -21,64 +58,93 @@ const mapChildren = (term: Term, t: Transform): Term => {
     case 'var':
       return term;
     case 'ref':
-      return { ...term, head: mapTerm(term.head, t), path: mapTerms(term.path, t) };
+      return update(term, { head: map(term.head), path: mapList(term.path, map) });
     case 'array':
     case 'set':
-      return { ...term, items: mapTerms(term.items, t) };
+      return update(term, { items: mapList(term.items, map) });
     case 'object':
-      return { ...term, entries: term.entries.map(([k, v]) => [mapTerm(k, t), mapTerm(v, t)] as const) };
+      return update(term, { entries: mapEntries(term.entries, map, map) });
     case 'array-comprehension':
     case 'set-comprehension':
-      return { ...term, term: mapTerm(term.term, t), body: mapBody(term.body, t) };
+      return update(term, { term: map(term.term), body: mapper.body(term.body) });
     case 'object-comprehension':
-      return { ...term, key: mapTerm(term.key, t), value: mapTerm(term.value, t), body: mapBody(term.body, t) };
+      return update(term, { key: map(term.key), value: map(term.value), body: mapper.body(term.body) });
     case 'call':
-      return { ...term, args: mapTerms(term.args, t) };
+      return update(term, { args: mapList(term.args, map) });
     case 'template-string':
-      return {
-        ...term,
-        parts: term.parts.map((part) => {
+      return update(term, {
+        parts: mapList(term.parts, (part) => {
           if (typeof part === 'string') return part;
-          return part.kind === 'expr' ? mapExpr(part, t) : mapTerm(part, t);
+          return part.kind === 'expr' ? mapper.expr(part) : map(part);
         }),
-      };
+      });
     default:
       return term satisfies never;
   }
 };
 
-const mapTerms = (terms: readonly Term[], t: Transform): readonly Term[] => terms.map((term) => mapTerm(term, t));
+/** Maps the direct parts of a literal. The variables that `every` binds stay as they are. */
+export const mapExprParts = (expr: Expr, mapper: Mapper): Expr =>
+  update(expr, { term: mapExprTerm(expr.term, mapper), with: mapWiths(expr.with, mapper) });
 
-/** Maps every term and body inside an expression. */
-const mapExpr = (expr: Expr, t: Transform): Expr => ({
-  ...expr,
-  term: mapExprTerm(expr.term, t),
-  with: expr.with.length === 0 ? expr.with : expr.with.map((w): With => ({ ...w, value: mapTerm(w.value, t) })),
-});
+/** Maps what `with`s say. */
+export const mapWiths = (withs: readonly With[], mapper: Mapper): readonly With[] =>
+  mapList(withs, (w) => update(w, { target: mapper.withTarget?.(w.target) ?? w.target, value: mapper.term(w.value) }));
 
-const mapExprTerm = (term: ExprTerm, t: Transform): ExprTerm => {
+const mapExprTerm = (term: ExprTerm, mapper: Mapper): ExprTerm => {
   switch (term.kind) {
     case 'some':
-      return { ...term, symbols: mapTerms(term.symbols, t) };
+      return update(term, { symbols: mapList(term.symbols, (symbol) => mapper.term(symbol)) });
     case 'every':
-      return { ...term, domain: mapTerm(term.domain, t), body: mapBody(term.body, t) };
+      return update(term, { domain: mapper.term(term.domain), body: mapper.body(term.body) });
     case 'not-body':
-      return { ...term, body: mapBody(term.body, t) };
+      return update(term, { body: mapper.body(term.body) });
     case 'and':
     case 'or':
-      return { ...term, left: mapBody(term.left, t), right: mapBody(term.right, t) };
+      return update(term, { left: mapper.body(term.left), right: mapper.body(term.right) });
     default:
-      return mapTerm(term, t);
+      return mapper.term(term);
   }
 };
 
-/** Maps every expression of a body, then the body itself. */
-export const mapBody = (body: Body, t: Transform): Body => {
-  const mapped = body.map((expr) => mapExpr(expr, t));
-  return t.body === undefined ? mapped : t.body(mapped);
-};
+/** What a pass does at the nodes that it cares about; children have been mapped before. */
+export interface Transform {
+  readonly term?: (term: Term) => Term;
+  readonly body?: (body: Body) => Body;
+}
 
-/** True for the body that the parser supplies where none is written: `true`. */
+class TransformMapper implements Mapper {
+  readonly #transform: Transform;
+
+  constructor(transform: Transform) {
+    this.#transform = transform;
+  }
+
+  term(term: Term): Term {
+    const mapped = mapTermParts(term, this);
+    return this.#transform.term?.(mapped) ?? mapped;
+  }
+
+  body(body: Body): Body {
+    const mapped = mapList(body, (expr) => mapExprParts(expr, this));
+    return this.#transform.body?.(mapped) ?? mapped;
+  }
+
+  expr(expr: Expr): Expr {
+    return mapExprParts(expr, this);
+  }
+}
+
+/** Maps the children of a term, then the term itself. What stays equal is shared. */
+export const mapTerm = (term: Term, transform: Transform): Term => new TransformMapper(transform).term(term);
+
+/** Maps every expression of a body, then the body itself. What stays equal is shared. */
+export const mapBody = (body: Body, transform: Transform): Body => new TransformMapper(transform).body(body);
+
+/**
+ * True for the body that the parser supplies where none is written: `true`. As in OPA its modifiers do not count; but
+ * `not true` stays what it is, which OPA takes for `true` here.
+ */
 const isEmptyBody = (body: Body): boolean => {
   const [only] = body;
   return body.length === 1 && only?.term.kind === 'boolean' && only.term.value && !only.negated;

@@ -1,4 +1,5 @@
 import type { Rule, Term } from '../ast.ts';
+import { NO_WITHS } from '../parser/state.ts';
 import { safetyFilter, varsOfBody, varsOfTerm } from './vars.ts';
 import { headTerms } from './walk.ts';
 
@@ -11,12 +12,14 @@ const OPA_GENERATED = /^__local/;
  * when they are printed and read again. Any other unbound variable is an error, found by the safety check.
  */
 export const needsUnboundGenerated = (rule: Rule): boolean => {
+  const used = new Set<string>();
+  for (const term of headTerms(rule)) varsOfTerm(term, safetyFilter, used);
+  const generated = [...used].filter((name) => OPA_GENERATED.test(name));
+  if (generated.length === 0) return false;
   const known = new Set<string>();
   varsOfBody(rule.body, safetyFilter, known);
   for (const arg of rule.head.args ?? []) varsOfTerm(arg, {}, known);
-  const used = new Set<string>();
-  for (const term of headTerms(rule)) varsOfTerm(term, safetyFilter, used);
-  return [...used].some((name) => OPA_GENERATED.test(name) && !known.has(name));
+  return generated.some((name) => !known.has(name));
 };
 
 /** The same rule without a value: its body ends false, and what its head cannot have is the input, for that may be anything. */
@@ -38,7 +41,7 @@ export const neverDefined = <R extends Rule>(rule: R): R => {
         kind: 'expr',
         term: { kind: 'boolean', value: false, location },
         negated: false,
-        with: [],
+        with: NO_WITHS,
         location,
         generated: true,
       },

@@ -20,8 +20,9 @@ import type { Module, RegoVersion, Rule, Term } from '../ast.ts';
  *   `some k, v in xs` is `eq(v@1, xs[k@0])`. So no `assign` call and no `SomeDecl` is left.
  *   `Every.key` and `Every.value` are renamed vars. `NotBody` and `Logical` are still there.
  * - `CallTerm.target` is set. `operator.join('.')` is a built-in's name, or starts with `data` for a function.
- *   Calls of unknown functions are diagnosed, so none is left. A call without a result (`print` when kept) stays an `Expr`.
- * - Calls of `print` are erased unless asked for; a body that held nothing else is a generated `true`.
+ *   Calls of unknown functions are diagnosed, so none is left. A call without a result stays an `Expr`.
+ * - Calls of `print` are erased, and a body that held nothing else is a generated `true`; or they are calls of
+ *   `internal.print`, of an array with one set for each argument: with its value, or empty where it is undefined.
  * - `With.target` is a ref (never a bare var); `targetKind` and `valueKind` are set. A function that replaces another is a
  *   ref in `value`: its head is `data`, or the first part of a built-in's name.
  * - `TemplateString` is still there; so are nested calls: hoisting them is the expand pass's work.
@@ -33,6 +34,8 @@ export interface CompileUnit {
   readonly ruleTree: RuleTreeNode;
   /** Built-ins that count as unknown; `checkUnit` reports calls of them. */
   readonly unsafeBuiltins: ReadonlySet<string>;
+  /** Deprecated built-ins are as bad in v0 as in v1. */
+  readonly strict: boolean;
 }
 
 /** A module of which all names are resolved: see {@link CompileUnit}. `imports` is empty. */

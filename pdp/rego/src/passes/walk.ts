@@ -1,91 +1,84 @@
 import type { Body, CallTerm, Expr, Rule, Term } from '../ast.ts';
+import { descendBody, descendExpr, descendTerm, type Visitor } from './descend.ts';
+
+/** Calls `visit` for every term below and at `term`, parents first; `false` keeps it from descending. */
+export const walkTerm = (term: Term, visit: (term: Term) => boolean): void => {
+  new TermWalk(visit).term(term);
+};
+
+/** {@link walkTerm} over every term of an expression, closures and `with` included. */
+export const walkExpr = (expr: Expr, visit: (term: Term) => boolean): void => {
+  new TermWalk(visit).expr(expr);
+};
+
+/** {@link walkTerm} over every term of a body. */
+export const walkBody = (body: Body, visit: (term: Term) => boolean): void => {
+  descendBody(body, new TermWalk(visit));
+};
+
+class TermWalk implements Visitor {
+  readonly #visit: (term: Term) => boolean;
+
+  constructor(visit: (term: Term) => boolean) {
+    this.#visit = visit;
+  }
+
+  term(term: Term): void {
+    if (this.#visit(term)) descendTerm(term, this);
+  }
+
+  expr(expr: Expr): void {
+    descendExpr(expr, this);
+  }
+}
 
 /** Calls `visit` for every literal of a body and of all bodies inside it, outer ones first. */
 export const forEachExpr = (body: Body, visit: (expr: Expr) => void): void => {
-  for (const expr of body) inExpr(expr, visit);
+  descendBody(body, new ExprWalk(visit));
 };
 
 /** As `forEachExpr`, for the bodies inside a term. */
 export const forEachExprInTerm = (term: Term, visit: (expr: Expr) => void): void => {
-  inTerm(term, visit);
+  descendTerm(term, new ExprWalk(visit));
 };
 
-const inExpr = (expr: Expr, visit: (expr: Expr) => void): void => {
-  visit(expr);
-  const { term } = expr;
-  switch (term.kind) {
-    case 'some':
-      for (const symbol of term.symbols) inTerm(symbol, visit);
-      break;
+class ExprWalk implements Visitor {
+  readonly #visit: (expr: Expr) => void;
+
+  constructor(visit: (expr: Expr) => void) {
+    this.#visit = visit;
+  }
+
+  term(term: Term): void {
+    descendTerm(term, this);
+  }
+
+  expr(expr: Expr): void {
+    this.#visit(expr);
+    descendExpr(expr, this);
+  }
+}
+
+/** Whether some body stands inside of a literal. */
+export const holdsBody = (expr: Expr): boolean => {
+  switch (expr.term.kind) {
     case 'every':
-      inTerm(term.domain, visit);
-      forEachExpr(term.body, visit);
-      break;
     case 'not-body':
-      forEachExpr(term.body, visit);
-      break;
     case 'and':
     case 'or':
-      forEachExpr(term.left, visit);
-      forEachExpr(term.right, visit);
-      break;
-    default:
-      inTerm(term, visit);
-  }
-  for (const { target, value } of expr.with) {
-    inTerm(target, visit);
-    inTerm(value, visit);
-  }
-};
-
-const inTerms = (terms: readonly Term[], visit: (expr: Expr) => void): void => {
-  for (const term of terms) inTerm(term, visit);
-};
-
-const inTerm = (term: Term, visit: (expr: Expr) => void): void => {
-  switch (term.kind) {
-    case 'null':
-    case 'boolean':
-    case 'number':
-    case 'string':
-    case 'var':
-      return;
-    case 'ref':
-      inTerm(term.head, visit);
-      inTerms(term.path, visit);
-      return;
-    case 'array':
-    case 'set':
-      inTerms(term.items, visit);
-      return;
-    case 'object':
-      for (const [key, value] of term.entries) {
-        inTerm(key, visit);
-        inTerm(value, visit);
-      }
-      return;
-    case 'array-comprehension':
-    case 'set-comprehension':
-      inTerm(term.term, visit);
-      forEachExpr(term.body, visit);
-      return;
-    case 'object-comprehension':
-      inTerm(term.key, visit);
-      inTerm(term.value, visit);
-      forEachExpr(term.body, visit);
-      return;
-    case 'call':
-      inTerms(term.args, visit);
-      return;
-    case 'template-string':
-      for (const part of term.parts) {
-        if (typeof part === 'string') continue;
-        if (part.kind === 'expr') inExpr(part, visit);
-        else inTerm(part, visit);
-      }
-      return;
-    default:
-      term satisfies never;
+      return true;
+    case 'some':
+      return false;
+    default: {
+      let found = false;
+      const look = (term: Term): boolean => {
+        if (term.kind.endsWith('comprehension') || term.kind === 'template-string') found = true;
+        return !found;
+      };
+      walkTerm(expr.term, look);
+      for (const { value } of expr.with) walkTerm(value, look);
+      return found;
+    }
   }
 };
 
@@ -105,89 +98,33 @@ export function* chainOf<R extends Rule>(rule: R): Iterable<R> {
 /** Where a call stands: alone as a literal, or inside another term. */
 export type CallPlace = 'literal' | 'nested';
 
-/** Calls `visit` for every call in a rule, its `else` chain apart. */
+/** Calls `visit` for every call in a rule, its `else` chain apart. `expr` is the literal around it; none is in a head. */
 export const forEachCall = (
   rule: Rule,
   visit: (call: CallTerm, place: CallPlace, expr: Expr | undefined) => void,
 ): void => {
-  for (const term of headTerms(rule)) callsInTerm(term, 'nested', undefined, visit);
-  for (const expr of rule.body) callsInExpr(expr, visit);
+  const walk = new CallWalk(visit);
+  for (const term of headTerms(rule)) walk.term(term);
+  descendBody(rule.body, walk);
 };
 
-type CallVisitor = (call: CallTerm, place: CallPlace, expr: Expr | undefined) => void;
+class CallWalk implements Visitor {
+  readonly #visit: (call: CallTerm, place: CallPlace, expr: Expr | undefined) => void;
+  #expr: Expr | undefined = undefined;
 
-const callsInExpr = (expr: Expr, visit: CallVisitor): void => {
-  const { term } = expr;
-  switch (term.kind) {
-    case 'some':
-      for (const symbol of term.symbols) callsInTerm(symbol, 'nested', expr, visit);
-      break;
-    case 'every':
-      callsInTerm(term.domain, 'nested', expr, visit);
-      for (const inner of term.body) callsInExpr(inner, visit);
-      break;
-    case 'not-body':
-      for (const inner of term.body) callsInExpr(inner, visit);
-      break;
-    case 'and':
-    case 'or':
-      for (const inner of term.left) callsInExpr(inner, visit);
-      for (const inner of term.right) callsInExpr(inner, visit);
-      break;
-    default:
-      callsInTerm(term, 'literal', expr, visit);
+  constructor(visit: (call: CallTerm, place: CallPlace, expr: Expr | undefined) => void) {
+    this.#visit = visit;
   }
-  for (const { target, value } of expr.with) {
-    callsInTerm(target, 'nested', expr, visit);
-    callsInTerm(value, 'nested', expr, visit);
-  }
-};
 
-const callsInTerms = (terms: readonly Term[], expr: Expr | undefined, visit: CallVisitor): void => {
-  for (const term of terms) callsInTerm(term, 'nested', expr, visit);
-};
-
-const callsInTerm = (term: Term, place: CallPlace, expr: Expr | undefined, visit: CallVisitor): void => {
-  switch (term.kind) {
-    case 'null':
-    case 'boolean':
-    case 'number':
-    case 'string':
-    case 'var':
-      return;
-    case 'call':
-      visit(term, place, expr);
-      callsInTerms(term.args, expr, visit);
-      return;
-    case 'ref':
-      callsInTerm(term.head, 'nested', expr, visit);
-      callsInTerms(term.path, expr, visit);
-      return;
-    case 'array':
-    case 'set':
-      callsInTerms(term.items, expr, visit);
-      return;
-    case 'object':
-      for (const entry of term.entries) callsInTerms(entry, expr, visit);
-      return;
-    case 'array-comprehension':
-    case 'set-comprehension':
-      callsInTerm(term.term, 'nested', expr, visit);
-      for (const inner of term.body) callsInExpr(inner, visit);
-      return;
-    case 'object-comprehension':
-      callsInTerm(term.key, 'nested', expr, visit);
-      callsInTerm(term.value, 'nested', expr, visit);
-      for (const inner of term.body) callsInExpr(inner, visit);
-      return;
-    case 'template-string':
-      for (const part of term.parts) {
-        if (typeof part === 'string') continue;
-        if (part.kind === 'expr') callsInExpr(part, visit);
-        else callsInTerm(part, 'nested', expr, visit);
-      }
-      return;
-    default:
-      term satisfies never;
+  term(term: Term): void {
+    if (term.kind === 'call') this.#visit(term, term === this.#expr?.term ? 'literal' : 'nested', this.#expr);
+    descendTerm(term, this);
   }
-};
+
+  expr(expr: Expr): void {
+    const around = this.#expr;
+    this.#expr = expr;
+    descendExpr(expr, this);
+    this.#expr = around;
+  }
+}

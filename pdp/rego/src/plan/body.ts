@@ -1,8 +1,11 @@
 import type { Body, CallTerm, Expr, RefTerm, Term } from '../ast.ts';
 import { isEquation, isTerm } from '../passes/expand.ts';
+import { partOf, type Segment, type TracePlaces } from '../trace/places.ts';
 import { isGroup, dottedName, constantPath, type GroupOutline, type TreeOutline } from './documents.ts';
 import { functionGroup, groupAt, LoweringError, type PlanContext } from './context.ts';
 import type { Block, LocalId, Operand, Override, Replacement, Step } from './ir.ts';
+import { isBaseRef, isSwapped, kindGuard } from './comprehension-kind.ts';
+import { inTermOrder } from './term-order.ts';
 import { indexOperand, isConstant, isEvaluated, unreachable, type Locals, type Pattern } from './pattern.ts';
 
 /** True for `=`, and for `==`: behind the safety pass OPA takes one for the other. */
@@ -47,7 +50,36 @@ export class BodyLowering {
 
   /** Literals in order. */
   body(body: Body): void {
-    for (const expr of body) this.expr(expr);
+    const { trace } = this.#context;
+    if (trace === undefined) for (const expr of body) this.expr(expr);
+    else for (const segment of trace.segments(body)) this.#traced(trace, segment);
+  }
+
+  /** The literals of a segment, between steps that tell of them. */
+  #traced(trace: TracePlaces, { place, exprs, vars, ends }: Segment): void {
+    if (place === undefined) {
+      for (const expr of exprs) this.expr(expr);
+      return;
+    }
+    this.add({ kind: 'trace', event: 'eval', place, values: this.known(vars) });
+    trace.inside(place, () => {
+      for (const expr of exprs) {
+        this.expr(expr);
+        const part = expr.generated === true && expr.term.kind === 'call' ? partOf(expr.term) : undefined;
+        const value = part === undefined ? undefined : this.#bound.get(part.name);
+        if (value === undefined) continue;
+        this.add({ kind: 'trace', event: 'note', place, values: [[trace.text(expr.term.location), value]] });
+      }
+    });
+    if (ends) this.add({ kind: 'trace', event: 'done', place, values: this.known(vars) });
+  }
+
+  /** What variables are so far, by the names to show. */
+  known(vars: ReadonlyMap<string, string>): readonly (readonly [name: string, value: Operand])[] {
+    return [...vars].flatMap(([name, shown]) => {
+      const value = this.#bound.get(name);
+      return value === undefined ? [] : [[shown, value] as const];
+    });
   }
 
   expr(expr: Expr): void {
@@ -158,12 +190,15 @@ export class BodyLowering {
       case 'var':
         return { kind: 'var', name: term.name };
       case 'array':
+        return { kind: 'array', items: term.items.map((item) => this.prepare(item)) };
       case 'set':
-        return { kind: term.kind, items: term.items.map((item) => this.prepare(item)) };
+        return { kind: 'set', items: inTermOrder(term.items, (item) => item).map((item) => this.prepare(item)) };
       case 'object':
         return {
           kind: 'object',
-          entries: term.entries.map(([key, value]) => [this.prepare(key), this.prepare(value)] as const),
+          entries: inTermOrder(term.entries, ([key]) => key).map(
+            ([key, value]) => [this.prepare(key), this.prepare(value)] as const,
+          ),
         };
       default:
         return { kind: 'operand', operand: this.#store(this.#evaluate(term)) };
@@ -374,13 +409,19 @@ export class BodyLowering {
     const leftEvaluated = isEvaluated(left);
     const rightEvaluated = isEvaluated(right);
     if (leftEvaluated && rightEvaluated) {
-      const a = this.#evaluate(left);
-      this.add({ kind: 'equal', left: this.#store(a), right: this.#evaluate(right) });
+      const [first, second] = isSwapped(left, right) ? [right, left] : [left, right];
+      const operand = this.#store(this.#evaluate(first));
+      const guard = isBaseRef(this.#context.documents, first)
+        ? []
+        : kindGuard({ kind: 'operand', operand }, operand, second);
+      for (const step of guard) this.add(step);
+      this.add({ kind: 'equal', left: operand, right: this.#evaluate(second) });
     } else if (leftEvaluated) {
       const pattern = this.prepare(right);
       this.unify(pattern, this.#evaluate(left));
     } else if (rightEvaluated) {
       const pattern = this.prepare(left);
+      for (const step of kindGuard(pattern, this.resolve(pattern), right)) this.add(step);
       this.unify(pattern, this.#evaluate(right));
     } else {
       this.#unifyPatterns([[this.prepare(left), this.prepare(right)]]);
@@ -573,6 +614,9 @@ export class BodyLowering {
       this.#context.onCall(group.id, false);
       return { kind: 'function', group: group.id };
     }
-    return { kind: 'value', value: this.value(w.value) };
+    const value = w.valueKind === 'document' ? this.#evaluate(w.value) : this.value(w.value);
+    // A part of a document is computed here, as there is no function for it.
+    if (value.kind === 'group' || value.kind === 'tree') return { kind: 'document', value };
+    return { kind: 'value', value: this.#store(value) };
   }
 }

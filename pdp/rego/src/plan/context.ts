@@ -1,5 +1,6 @@
 import type { CallTerm } from '../ast.ts';
 import type { ArityOf } from '../passes/safety.ts';
+import type { TracePlaces } from '../trace/places.ts';
 import type { Documents, GroupOutline, Replacements } from './documents.ts';
 
 /** What lowering a body needs to know of the whole program. */
@@ -15,6 +16,8 @@ export interface PlanContext {
   readonly onRestriction: (group: number, keys: number) => void;
   /** Told of every call of a function; `inLoop` if it may happen more than once. */
   readonly onCall: (group: number, inLoop: boolean) => void;
+  /** Gives out the places that an instrumented program tells about; undefined for programs that tell nothing. */
+  readonly trace: TracePlaces | undefined;
 }
 
 /** A text that a policy cannot be lowered for; only a fault of an earlier pass leads here. */

@@ -104,8 +104,13 @@ const visitStep = (step: Step, reads: Reads, overrides: Override[]): void => {
     case 'run':
     case 'is-array':
     case 'is-object':
+    case 'admit':
     case 'result':
       visitOperand(step.value, reads);
+      return;
+    case 'admit-key':
+      visitOperand(step.collection, reads);
+      visitOperand(step.key, reads);
       return;
     case 'equal':
       visitOperand(step.left, reads);
@@ -138,6 +143,7 @@ const visitStep = (step: Step, reads: Reads, overrides: Override[]): void => {
       return;
     case 'fail':
     case 'succeed':
+    case 'trace':
       return;
     default:
       step satisfies never;
@@ -147,7 +153,7 @@ const visitStep = (step: Step, reads: Reads, overrides: Override[]): void => {
 const visitOverride = (override: Override, reads: Reads, overrides: Override[]): void => {
   overrides.push(override);
   if (override.kind !== 'function') visitOperand(override.value, reads);
-  else if (override.by.kind === 'value') visitOperand(override.by.value, reads);
+  else if (override.by.kind === 'value' || override.by.kind === 'document') visitOperand(override.by.value, reads);
   else if (override.by.kind === 'function') reads.groups.add(override.by.group);
   else reads.builtins.add(override.by.name);
 };

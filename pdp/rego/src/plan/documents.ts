@@ -1,5 +1,7 @@
+import type { DocumentPlace } from '../api.ts';
 import type { Body, RefTerm, Term } from '../ast.ts';
 import type { CompileUnit, ResolvedRule, RuleTreeNode } from '../passes/unit.ts';
+import { childrenOf } from '../passes/rule-tree.ts';
 import { chainOf, forEachExpr } from '../passes/walk.ts';
 import { sortStrings } from '../runtime/value.ts';
 
@@ -12,6 +14,14 @@ export interface GroupOutline {
   /** Without `default` rules. */
   readonly rules: readonly ResolvedRule[];
   readonly fallback: ResolvedRule | undefined;
+  /** What is there although no rule may give anything. */
+  readonly skeleton: readonly SkeletonPart[];
+}
+
+/** An object or set at a path of constants below a document. */
+export interface SkeletonPart {
+  readonly path: readonly Term[];
+  readonly kind: 'object' | 'set';
 }
 
 export interface TreeOutline {
@@ -74,11 +84,12 @@ const outlineGroup = (node: RuleTreeNode, id: number, path: readonly string[]): 
   if (first?.head.rule === 'function') {
     const rules = own.filter((rule) => !rule.default);
     const arity = first.head.args?.length ?? 0;
-    return { id, path, kind: 'function', arity, rules, fallback: own.find((rule) => rule.default) };
+    return { id, path, kind: 'function', arity, rules, fallback: own.find((rule) => rule.default), skeleton: [] };
   }
   const all = [...own];
   const collect = (inner: RuleTreeNode): void => {
-    for (const child of [...inner.children.values(), ...inner.otherChildren.values()]) {
+    // As OPA goes through them: of several failures the first counts.
+    for (const child of childrenOf(inner)) {
       all.push(...child.rules.filter((rule) => rule.head.rule !== 'function'));
       collect(child);
     }
@@ -88,9 +99,33 @@ const outlineGroup = (node: RuleTreeNode, id: number, path: readonly string[]): 
   const partial = all.some((rule) => rule.head.ref.path.length > depth);
   const rules = all.filter((rule) => !rule.default);
   const fallback = own.find((rule) => rule.default);
-  if (partial) return { id, path, kind: 'object', arity: 0, rules, fallback: undefined };
+  if (partial)
+    return { id, path, kind: 'object', arity: 0, rules, fallback: undefined, skeleton: skeletonOf(node, node) };
   const kind = first?.head.rule === 'set' ? 'set' : 'complete';
-  return { id, path, kind, arity: 0, rules, fallback };
+  return { id, path, kind, arity: 0, rules, fallback, skeleton: [] };
+};
+
+/** OPA shows places between rules, and the documents of partial rules, as empty where nothing is in them. */
+const skeletonOf = (root: RuleTreeNode, node: RuleTreeNode): readonly SkeletonPart[] => {
+  const path = node.path.slice(root.path.length);
+  const rules = node.rules.filter((rule) => rule.head.rule !== 'function');
+  const isGeneral = rules.some((rule) => rule.head.ref.path.length > node.path.length);
+  const isSet = !isGeneral && rules[0]?.head.rule === 'set';
+  const isPlace = node.rules.length === 0;
+  const own: readonly SkeletonPart[] =
+    path.length > 0 && (isGeneral || isSet || isPlace) ? [{ path, kind: isSet ? 'set' : 'object' }] : [];
+  return isPlace ? [...own, ...childrenOf(node).flatMap((child) => skeletonOf(root, child))] : own;
+};
+
+/** Every place below `data` that packages and rules make, `data` itself first. */
+export const documentPlaces = (root: RuleTreeNode): readonly DocumentPlace[] => {
+  const { groups, trees } = outlineDocuments(root);
+  return [
+    ...trees.map(({ path }): DocumentPlace => ({ path, kind: 'package', entrypoint: JSON.stringify(path) })),
+    ...groups.map(({ path, kind }): DocumentPlace =>
+      kind === 'function' ? { path, kind } : { path, kind: 'rule', entrypoint: JSON.stringify(path) },
+    ),
+  ];
 };
 
 /** What the `with`s of a unit can replace. */

@@ -1,5 +1,6 @@
 import type { Term } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
+import type { TraceEvent } from '../trace/places.ts';
 
 /**
  * The plan: what to compute, in order, with names, safety and unification resolved. Bodies are nested: whatever follows
@@ -13,6 +14,8 @@ export interface Plan {
   readonly entrypoints: readonly Entrypoint[];
   /** Functions and built-ins that some `with` replaces, by dotted name; the index is the slot. */
   readonly replaceable: readonly string[];
+  /** True for plans with `trace` steps: they show every rule, also where an index or a constant would do. */
+  readonly instrumented: boolean;
 }
 
 /** A local of a generated function; unique within a group. */
@@ -65,6 +68,10 @@ export type Step =
   | { readonly kind: 'is-array'; readonly value: Operand; readonly length: number }
   /** Fails unless the value is an object of this size. */
   | { readonly kind: 'is-object'; readonly value: Operand; readonly size: number }
+  /** Fails unless the value passes one of the tests. For rules that OPA's index leaves out: see `rule-admission.ts`. */
+  | { readonly kind: 'admit'; readonly value: Operand; readonly tests: readonly AdmissionTest[] }
+  /** Fails unless both are defined, and an object or set has this key. */
+  | { readonly kind: 'admit-key'; readonly collection: Operand; readonly key: Operand }
   /** Runs `body` for every member, in Rego order; fails after the last one. Always the last step of its block. */
   | {
       readonly kind: 'scan';
@@ -122,7 +129,27 @@ export type Step =
       readonly leaf: 'value' | 'member';
       readonly value: Operand;
       readonly location: Location;
+    }
+  /** Tells whoever listens what happens; only in instrumented plans. From `eval` to `done` of a place its failure is told. */
+  | {
+      readonly kind: 'trace';
+      readonly event: TraceEvent;
+      readonly place: number;
+      readonly values: readonly (readonly [name: string, value: Operand])[];
     };
+
+/** What an index asks of the value of a ref: less than the body that it stands for. */
+export type AdmissionTest =
+  | { readonly kind: 'defined' }
+  | { readonly kind: 'type'; readonly names: readonly ('array' | 'set' | 'object')[] }
+  /** Composite members of an array are not looked at, nor are vars. */
+  | { readonly kind: 'equal'; readonly term: Term }
+  /** The value is a collection with this member. */
+  | { readonly kind: 'member'; readonly term: Term }
+  /** The value is a string, or a collection with one, that starts or ends like this. */
+  | { readonly kind: 'prefix' | 'suffix'; readonly text: string }
+  /** The value is a string that has these parts between delimiters; undefined stands for any. */
+  | { readonly kind: 'glob'; readonly delimiters: string; readonly parts: readonly (string | undefined)[] };
 
 export type Override =
   | { readonly kind: 'input'; readonly path: readonly string[]; readonly value: Operand }
@@ -131,6 +158,8 @@ export type Override =
 
 export type Replacement =
   | { readonly kind: 'value'; readonly value: Operand }
+  /** A whole document, computed only where the function is called. */
+  | { readonly kind: 'document'; readonly value: Extract<Operand, { readonly kind: 'group' | 'tree' }> }
   | { readonly kind: 'function'; readonly group: number }
   | { readonly kind: 'builtin'; readonly name: string };
 
@@ -158,6 +187,10 @@ export interface Group {
   readonly fallback: RuleBody | undefined;
   /** For partial documents: by the number of leading keys that callers give, the rules under these keys. */
   readonly restrictions: ReadonlyMap<number, Restriction>;
+  /** If all blocks of one of these lists fail, the first rule that succeeds settles the value. */
+  readonly exits: readonly (readonly Block[])[];
+  /** Objects and sets (true) at paths below that are there although no rule may give anything. */
+  readonly skeleton: readonly (readonly [path: readonly Term[], isSet: boolean])[];
   /** The value, if the group is one constant that nothing can replace. */
   readonly constant: Term | undefined;
   /** Whether some `with` replaces this document or one above it. */

@@ -2,7 +2,9 @@ import type { Head, Term } from '../ast.ts';
 import type { CompileUnit, ResolvedRule } from '../passes/unit.ts';
 import type { ArityOf } from '../passes/safety.ts';
 import { BodyLowering } from './body.ts';
+import { printTerm } from '../print.ts';
 import { isConstant, Locals } from './pattern.ts';
+import { admissionSteps, admitRules, type Admissions } from './rule-admission.ts';
 import {
   bodiesOfUnit,
   findReplacements,
@@ -12,6 +14,7 @@ import {
   type GroupOutline,
 } from './documents.ts';
 import type { PlanContext } from './context.ts';
+import type { TracePlaces } from '../trace/places.ts';
 import type { Block, Entrypoint, Group, LocalId, Operand, Plan, Restriction, RuleBody, Step, Tree } from './ir.ts';
 import type { Body } from '../ast.ts';
 
@@ -28,18 +31,32 @@ export interface QueryOutline {
   readonly body: Body;
   /** The vars whose values make a row, as they are called in the body. */
   readonly vars: readonly string[];
+  /** The query as written. */
+  readonly text: string;
 }
 
-/** Lowers a checked unit, whose bodies are expanded and ordered, to a plan. Entry points are slash paths below `data`. */
+/** An entry point whose path is given by its parts, which may hold slashes. */
+export interface EntrypointOutline {
+  readonly name: string;
+  readonly path: readonly string[];
+}
+
+/**
+ * Lowers a checked unit, whose bodies are expanded and ordered, to a plan. Entry points are slash paths below `data`. With
+ * `trace` the plan is instrumented: it tells of the places that it takes from there.
+ */
 export const planUnit = (
   unit: CompileUnit,
-  entrypoints: readonly string[],
+  entrypoints: readonly (string | EntrypointOutline)[],
   facts: BuiltinFacts,
   queries: readonly QueryOutline[] = [],
+  trace?: TracePlaces,
 ): Plan => {
   const documents = outlineDocuments(unit.ruleTree);
   const bodies = [...bodiesOfUnit(unit), ...queries.map((query) => query.body)];
-  return new Planner(documents, bodies, facts).plan(entrypoints, queries);
+  // Who wants to know why a rule does not hold wants to see it tried.
+  const admissions = trace === undefined ? documents.groups.map(({ rules }) => admitRules(rules, unit.ruleTree)) : [];
+  return new Planner(documents, bodies, facts, admissions, trace).plan(entrypoints, queries);
 };
 
 class Planner {
@@ -49,12 +66,23 @@ class Planner {
   readonly #restrictions = new Map<number, Set<number>>();
   readonly #calls = new Map<number, { count: number; inLoop: boolean }>();
 
-  constructor(documents: Documents, bodies: readonly Body[], facts: BuiltinFacts) {
+  /** By group: what an index does with rules in which something can go wrong. */
+  readonly #admissions: readonly Admissions[];
+
+  constructor(
+    documents: Documents,
+    bodies: readonly Body[],
+    facts: BuiltinFacts,
+    admissions: readonly Admissions[],
+    trace: TracePlaces | undefined,
+  ) {
     this.#documents = documents;
+    this.#admissions = admissions;
     this.#context = {
       documents,
       replacements: findReplacements(bodies),
       ...facts,
+      trace,
       onRestriction: (group, keys) => {
         const wanted = this.#restrictions.get(group);
         if (wanted === undefined) this.#restrictions.set(group, new Set([keys]));
@@ -67,8 +95,12 @@ class Planner {
     };
   }
 
-  plan(entrypoints: readonly string[], queries: readonly QueryOutline[]): Plan {
-    const asked = entrypoints.map((name) => this.#entrypoint(name));
+  plan(entrypoints: readonly (string | EntrypointOutline)[], queries: readonly QueryOutline[]): Plan {
+    const asked = entrypoints.map((entry) =>
+      this.#entrypoint(
+        typeof entry === 'string' ? { name: entry, path: entry.split('/').filter((part) => part !== '') } : entry,
+      ),
+    );
     asked.push(...queries.map((query) => this.#query(query)));
     const lowered = this.#documents.groups.map((outline) => this.#group(outline));
     // Bodies ask for restrictions while they are lowered, those of restrictions included: go on until nothing is new.
@@ -110,12 +142,12 @@ class Planner {
       })),
       entrypoints: asked,
       replaceable: this.#context.replacements.functions,
+      instrumented: this.#context.trace !== undefined,
     };
   }
 
-  #entrypoint(name: string): Entrypoint {
+  #entrypoint({ name, path }: EntrypointOutline): Entrypoint {
     const location = { file: '', row: 0, col: 0, start: 0, end: 0 };
-    const path = name.split('/').filter((part) => part !== '');
     const ref: Term = {
       kind: 'ref',
       head: { kind: 'var', name: 'data', location },
@@ -134,7 +166,16 @@ class Planner {
     const rows = locals.fresh(false);
     const rowsBlock: Step[] = [];
     const body = new BodyLowering(this.#context, locals, rowsBlock, new Map(), false);
-    body.body(query.body);
+    const { trace } = this.#context;
+    if (trace === undefined) body.body(query.body);
+    else {
+      const place = trace.query(query.text);
+      body.add({ kind: 'trace', event: 'enter', place, values: [] });
+      trace.inside(place, () => {
+        body.body(query.body);
+      });
+      body.add({ kind: 'trace', event: 'exit', place, values: [] });
+    }
     const values = query.vars.map((name): Operand => body.bound.get(name) ?? { kind: 'constant', term: nullTerm });
     body.add({ kind: 'yield', local: rows, key: undefined, value: { kind: 'array', items: values } });
     block.push({ kind: 'collect', into: 'array', local: rows, body: rowsBlock, location: nullTerm.location });
@@ -152,10 +193,29 @@ class Planner {
     const replaced = this.#context.replacements.data.some((target) => startsWith(outline.path, target));
     const only = outline.rules[0];
     const constant =
-      !replaced && outline.kind === 'complete' && outline.rules.length === 1 && only !== undefined
+      !replaced &&
+      this.#context.trace === undefined &&
+      outline.kind === 'complete' &&
+      outline.rules.length === 1 &&
+      only !== undefined
         ? constantRule(only)
         : undefined;
-    return { id: outline.id, path: outline.path, kind: outline.kind, params, rules, fallback, constant, replaced };
+    const exits = (this.#admissions[outline.id]?.exits ?? []).map((left) =>
+      left.map((admission): Block => [...admissionSteps(admission, params), { kind: 'succeed' }]),
+    );
+    const skeleton = outline.skeleton.map(({ path, kind }) => [path, kind === 'set'] as const);
+    return {
+      id: outline.id,
+      path: outline.path,
+      kind: outline.kind,
+      params,
+      rules,
+      fallback,
+      exits,
+      skeleton,
+      constant,
+      replaced,
+    };
   }
 
   #chain(rule: ResolvedRule, lower: (rule: ResolvedRule) => RuleBody): readonly RuleBody[] {
@@ -175,21 +235,38 @@ class Planner {
     const block: Block & Step[] = [];
     const body = new BodyLowering(this.#context, locals, block, new Map(), false);
     const { head } = rule;
+    const { trace } = this.#context;
+    const place = trace?.rule(rule, outline.path.join('.'));
+    if (place !== undefined) {
+      const values = params.map((id, index): TracedValue => [argumentName(head, index), { kind: 'local', id }]);
+      body.add({ kind: 'trace', event: 'enter', place, values });
+    }
     params.forEach((local, index) => {
       const arg = head.args?.[index];
       if (arg !== undefined) body.unify(body.prepare(arg), { kind: 'local', id: local });
     });
+    const admission = this.#admissions[outline.id]?.rules.get(rule.id);
+    if (admission !== undefined) for (const step of admissionSteps(admission, params)) body.add(step);
     const path = head.ref.path.slice(outline.path.length);
     const keyTerms = head.rule === 'set' && head.key !== undefined ? [...path, head.key] : path;
     keys.forEach((local, index) => {
       const term = keyTerms[index];
       if (term !== undefined) body.unify(body.prepare(term), { kind: 'local', id: local });
     });
-    body.body(rule.body);
+    if (trace === undefined || place === undefined) body.body(rule.body);
+    else {
+      trace.inside(place, () => {
+        body.body(rule.body);
+      });
+    }
     const single = outline.kind === 'complete' || outline.kind === 'function';
     const value = head.rule === 'set' ? head.key : head.value;
     if (value === undefined) throw new Error('a rule has a value');
     const operand = body.value(value);
+    if (place !== undefined) {
+      const told = tellValue(operand, single ? [] : path.map((part) => body.value(part)), head);
+      body.add({ kind: 'trace', event: 'exit', place, values: [['', told]] });
+    }
     if (single) body.add({ kind: 'result', value: operand });
     else {
       const at = path.map((part) => body.value(part));
@@ -212,6 +289,20 @@ class Planner {
     return { params, rules };
   }
 }
+
+type TracedValue = readonly [name: string, value: Operand];
+
+const argumentName = (head: Head, index: number): string => {
+  const arg = head.args?.[index];
+  return arg === undefined ? '' : printTerm(arg);
+};
+
+/** What a rule gives, as users think of it: a member of a set as a set, a member of an object as an object. */
+const tellValue = (operand: Operand, path: readonly Operand[], head: Head): Operand =>
+  path.reduceRight<Operand>(
+    (inner, key) => ({ kind: 'object', entries: [[key, inner]] }),
+    head.rule === 'set' ? { kind: 'set', items: [operand] } : operand,
+  );
 
 const nullTerm: Term = { kind: 'null', location: { file: '', row: 0, col: 0, start: 0, end: 0 } };
 

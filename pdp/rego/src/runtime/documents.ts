@@ -57,11 +57,18 @@ export const walk = (value: Value, path: readonly Value[]): Value => {
  */
 export const baseIndex = (value: Value, key: Value): Value => {
   if (typeof key === 'string') {
-    if (Array.isArray(value)) return /^(0|[1-9][0-9]*)$/.test(key) ? getIndex(value, Number(key)) : undefined;
+    if (Array.isArray(value)) return /^[+-]?\d+$/.test(key) ? getIndex(value, Number(key)) : undefined;
   } else if (typeof key === 'number' && value !== undefined && isObject(value)) {
     return getIndex(value, key) ?? getIndex(value, String(key));
   }
   return getIndex(value, key);
+};
+
+/** The base document at a path of strings. */
+export const walkBase = (data: Value, path: readonly string[]): Value => {
+  let at: Value = data;
+  for (let index = 0; index < path.length && at !== undefined; index++) at = baseIndex(at, path[index]);
+  return at;
 };
 
 /** Objects with more members than this get an index: JavaScript is slow at finding members of large objects. */
@@ -220,23 +227,14 @@ export const sizeOf = (value: Value): number => {
   return value instanceof RegoObject ? value.size : Object.keys(value).length;
 };
 
-/** {@link add} for a member that is known not to be there. */
-export const addNew = (collection: Value[] | RegoSet, value: Value): void => {
-  if (Array.isArray(collection)) collection.push(value);
-  else collection.addNew(value);
-};
-
-/** Adds a member to an array or a set under construction. */
-export const add = (collection: Value[] | RegoSet, value: Value): void => {
-  if (Array.isArray(collection)) collection.push(value);
-  else collection.add(value);
-};
+/** True for sets. */
+export const isSet = (value: Value): boolean => value instanceof RegoSet;
 
 /** Positions of members by what stands at a certain place in them. */
 export type MemberIndex = ReadonlyMap<unknown, readonly number[]>;
 
 /** Collections with fewer members are gone through faster than looked up. */
-const SMALL_COLLECTION = 16;
+export const SMALL_COLLECTION = 16;
 
 /** Makes the index of members by the value at `path` below each; undefined for small collections, and where none has one. */
 export const indexMembers = (values: readonly Value[], path: readonly Value[]): MemberIndex | undefined => {

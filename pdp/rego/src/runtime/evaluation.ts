@@ -1,9 +1,13 @@
-import type { EvaluationErrorCode, EvaluateOptions, Outcome } from '../api.ts';
+import type { EvaluationErrorCode, EvaluateOptions, Outcome, StepBudget } from '../api.ts';
 import type { Location } from '../diagnostics.ts';
+import type { NetworkSession } from '../network/session.ts';
 import type { Builtin, BuiltinContext, BuiltinErrorCode } from './builtins/builtin.ts';
-import { indexMembers, keysOf, valuesOf, type MemberIndex } from './documents.ts';
+import { chargeWork } from './builtins/work.ts';
+import { indexMembers, keysOf, SMALL_COLLECTION, valuesOf, type MemberIndex } from './documents.ts';
 import { isObject } from './value.ts';
+import { boundVisits, freeVisits } from './visits.ts';
 import type { Value } from './value.ts';
+import type { TraceListener } from '../trace/listener.ts';
 
 /** Loop turns and calls that one evaluation may take unless it says otherwise. */
 export const DEFAULT_MAX_STEPS = 10_000_000;
@@ -13,6 +17,12 @@ export const DEFAULT_MAX_MS = 10_000;
 
 /** Steps between two looks at the clock. */
 export const STEPS_PER_LOOK = 8_192;
+
+/** Members of composite values that may be compared or written for one step. */
+const VISITS_PER_STEP = 4;
+
+/** Visits between two looks at the steps; the first are free. */
+const VISITS_PER_RENEWAL = 4_096;
 
 /** What an evaluation that says nothing runs under. */
 export const usualOptions: EvaluateOptions = {};
@@ -48,6 +58,12 @@ export interface Surroundings {
   /** Milliseconds since whenever: never goes back. */
   readonly elapsedMs: () => number;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** Takes the messages of `trace` and `print`. Default: nobody does. */
+  readonly note?: NonNullable<BuiltinContext['note']>;
+  /** Takes the names of the cases that test rules come to. Default: nobody does. */
+  readonly testCase?: NonNullable<BuiltinContext['testCase']>;
+  /** Takes what an instrumented program tells. Default: nobody does. */
+  readonly trace?: TraceListener;
 }
 
 /**
@@ -59,24 +75,38 @@ export class Evaluation implements BuiltinContext {
   /** Takes steps off the budget; throws where there are none left. Given by the code that counts them. */
   spend: (steps: number) => void = () => undefined;
   sites: readonly Site[] = [];
+  readonly note?: NonNullable<BuiltinContext['note']>;
+  readonly testCase?: NonNullable<BuiltinContext['testCase']>;
+  network: NetworkSession | undefined = undefined;
   #cache: Map<string, unknown> | undefined = undefined;
   #failures: BuiltinFailure[] | undefined = undefined;
   #now: bigint | undefined = undefined;
+  readonly #moreVisits = (): number => {
+    this.spend(VISITS_PER_RENEWAL / VISITS_PER_STEP);
+    return VISITS_PER_RENEWAL;
+  };
   /** Steps beyond those that generated code has been given. */
   #reserve = 0;
   #steps = 0;
   #maxMs = DEFAULT_MAX_MS;
   #startMs: number | undefined = undefined;
+  /** Milliseconds taken before this evaluation that count as its own. */
+  #earlierMs = 0;
   readonly #surroundings: Surroundings;
+  /** Collections of this evaluation that loops with an equation have gone through, by the path of the equation. */
+  #joins: Map<readonly Value[], Map<object, Join>> | undefined = undefined;
   readonly #sorted = new WeakMap<object, SortedMembers>();
   readonly #indexes = new WeakMap<object, Map<readonly Value[], MemberIndex | undefined>>();
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
+    if (surroundings.note !== undefined) this.note = surroundings.note;
+    if (surroundings.testCase !== undefined) this.testCase = surroundings.testCase;
   }
 
   /** Forgets the evaluation before, and gives the steps that the new one may take before it asks for `more`. */
   begin(options: EvaluateOptions): number {
+    boundVisits(VISITS_PER_RENEWAL, this.#moreVisits);
     this.#cache = undefined;
     this.#startMs = undefined;
     if (options === usualOptions) {
@@ -90,11 +120,45 @@ export class Evaluation implements BuiltinContext {
     this.#now = options.nowNs;
     this.#maxMs = options.maxMs ?? DEFAULT_MAX_MS;
     const most = options.maxSteps ?? DEFAULT_MAX_STEPS;
-    const steps = options.budget === undefined ? most : Math.min(most, Math.max(0, options.budget.remaining));
+    const budget = options.network === undefined ? options.budget : this.#enter(options.network, options, most);
+    const steps = budget === undefined ? most : Math.min(most, Math.max(0, budget.remaining));
     const first = Math.min(steps, STEPS_PER_LOOK);
     this.#steps = steps;
     this.#reserve = steps - first;
     return first;
+  }
+
+  /** What earlier attempts have found out, drawn and used up holds in this one. Gives the steps that they share. */
+  #enter(session: NetworkSession, { budget }: EvaluateOptions, maxSteps: number): StepBudget {
+    this.network = session;
+    session.failures = [];
+    this.#cache = session.cache;
+    this.#now ??= session.nowNs ??= this.#surroundings.nowNs();
+    this.#earlierMs = session.evaluatedMs;
+    return budget ?? (session.budget ??= { remaining: maxSteps });
+  }
+
+  /** Ends an evaluation that had a session; `left` is what remains of the steps given out. */
+  leave(session: NetworkSession, { budget }: EvaluateOptions, left: number): void {
+    if (budget === undefined && session.budget !== undefined) session.budget.remaining -= this.used(left);
+    session.evaluatedMs = this.#elapsedMs();
+    this.network = undefined;
+    this.#earlierMs = 0;
+  }
+
+  /** Whether the first failure of a built-in counts: then the order of all that is computed shows. */
+  get isStrict(): boolean {
+    return this.#failures !== undefined;
+  }
+
+  #elapsedMs(): number {
+    return this.#earlierMs + (this.#startMs === undefined ? 0 : this.#surroundings.elapsedMs() - this.#startMs);
+  }
+
+  /** Lets go of what the evaluation had of its input. */
+  forget(): void {
+    this.#joins = undefined;
+    freeVisits();
   }
 
   /** Steps that the evaluation has taken, if `left` is what remains of those given out. */
@@ -111,7 +175,7 @@ export class Evaluation implements BuiltinContext {
     }
     const now = this.#surroundings.elapsedMs();
     this.#startMs ??= now;
-    if (now - this.#startMs > this.#maxMs) {
+    if (now - this.#startMs + this.#earlierMs > this.#maxMs) {
       throw new EvaluationFailure('eval_cancel_error', 'the evaluation took longer than it may');
     }
     const next = Math.min(reserve, STEPS_PER_LOOK);
@@ -170,7 +234,7 @@ export class Evaluation implements BuiltinContext {
 
   /** The index of a base document's members by what stands at `path`; `values` are those of {@link dataValues}. */
   dataIndex(document: Value, values: readonly Value[], path: readonly Value[]): MemberIndex | undefined {
-    if (typeof document !== 'object' || document === null) return undefined;
+    if (values.length < SMALL_COLLECTION || typeof document !== 'object' || document === null) return undefined;
     let known = this.#indexes.get(document);
     if (known === undefined) {
       known = new Map();
@@ -185,6 +249,31 @@ export class Evaluation implements BuiltinContext {
     return index;
   }
 
+  /**
+   * The index of any collection's members by what stands at `path`, once this evaluation has gone through the collection
+   * so often that making one pays. `values` are always in the same order.
+   */
+  joinIndex(collection: Value, values: readonly Value[], path: readonly Value[]): MemberIndex | undefined {
+    if (values.length < SMALL_COLLECTION || typeof collection !== 'object' || collection === null) return undefined;
+    this.#joins ??= new Map();
+    let joins = this.#joins.get(path);
+    if (joins === undefined) {
+      joins = new Map();
+      this.#joins.set(path, joins);
+    }
+    const join = joins.get(collection);
+    if (join === undefined) {
+      joins.set(collection, { turns: 1, index: undefined });
+      return undefined;
+    }
+    if (join.turns < TURNS_BEFORE_JOIN) join.turns++;
+    else if (join.index === undefined) {
+      this.spend(values.length);
+      join.index = indexMembers(values, path) ?? NO_MEMBERS;
+    }
+    return join.index;
+  }
+
   #sortedMembers(value: Value): SortedMembers | undefined {
     if (value === undefined || !isObject(value)) return undefined;
     let members = this.#sorted.get(value);
@@ -196,16 +285,27 @@ export class Evaluation implements BuiltinContext {
   }
 }
 
+/** How often a loop with an equation goes through a collection before it gets an index. */
+const TURNS_BEFORE_JOIN = 3;
+
+/** The index of a collection none of whose members has the part that is asked for. */
+const NO_MEMBERS: MemberIndex = new Map();
+
+interface Join {
+  turns: number;
+  index: MemberIndex | undefined;
+}
+
 /** The members of an object in Rego order. */
 export interface SortedMembers {
   readonly keys: readonly Value[];
   readonly values: readonly Value[];
 }
 
-/** Looks a built-in up; throws for names that no built-in has, which the compiler lets nobody call. */
+/** Looks a built-in up, which then counts its steps; throws for names that no built-in has, which the compiler lets nobody call. */
 export const findBuiltin = (builtins: ReadonlyMap<string, Builtin>, name: string): Builtin['evaluate'] => {
   const builtin = builtins.get(name);
-  if (builtin !== undefined) return builtin.evaluate;
+  if (builtin !== undefined) return chargeWork(builtin);
   return () => {
     throw new EvaluationFailure('eval_internal_error', `unsupported built-in: ${name}`);
   };

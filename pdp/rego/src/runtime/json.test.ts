@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isValidJson, MAX_JSON_DEPTH, parseJson, stringify, toJson } from './json.ts';
+import { SCAN_CHUNK } from './json-scan.ts';
+import { isValidJson, MAX_JSON_DEPTH, parseJson, parseJsonBytes, stringify, toJson } from './json.ts';
 import { RegoNumber, RegoObject, RegoSet, type Value } from './value.ts';
 
 const read = (text: string): Value => {
@@ -65,7 +66,108 @@ describe('reading', () => {
   });
 });
 
+describe('reading bytes', () => {
+  const utf8 = new TextEncoder();
+  const alphabet = [
+    '0',
+    '1',
+    '9',
+    '.',
+    'e',
+    'E',
+    '-',
+    '+',
+    ',',
+    ':',
+    '[',
+    ' ',
+    '\n',
+    '"',
+    '\\',
+    'u',
+    'd',
+    '8',
+    'é',
+    'x',
+  ];
+
+  const same = (text: string): void => {
+    expect(parseJsonBytes(utf8.encode(text))).toEqual(parseJson(text));
+    expect(parseJsonBytes(Buffer.from(text))).toEqual(parseJson(text));
+  };
+
+  test.each([
+    '{"a":[1,2.5,"x",null,true]}',
+    '[1.0,1e2,-0,9007199254740993,0.10,0.0000001,-1.50,12E3]',
+    '-0',
+    '1e5',
+    '{"id":"6f9d-0","t":"10:00:00.10","u":"1234-5e6","v":"-0"}',
+    '["\\ud800x","\\u00e9","\\\\ud800"]',
+    '"é😀"',
+    '[1,]',
+    '',
+  ])('%s gives what the text gives', same);
+
+  test('any text gives what its bytes give', () => {
+    const piece = fc.array(fc.constantFrom(...alphabet), { maxLength: 24 }).map((chars) => chars.join(''));
+    fc.assert(fc.property(piece, same), { numRuns: 500 });
+    fc.assert(
+      fc.property(piece, (text) => {
+        same(`["${text}"]`);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('any list of numbers gives what its bytes give', () => {
+    const digits = fc
+      .array(fc.constantFrom('0', '0', '1', '7'), { minLength: 1, maxLength: 18 })
+      .map((d) => d.join(''));
+    const number = fc
+      .tuple(fc.boolean(), digits, fc.option(digits), fc.option(digits.filter(({ length }) => length < 3)))
+      .map(([minus, integer, fraction, exponent]) => {
+        const start = (minus ? '-' : '') + (integer.replace(/^0+/, '') || '0');
+        return start + (fraction === null ? '' : `.${fraction}`) + (exponent === null ? '' : `e${exponent}`);
+      });
+    fc.assert(
+      fc.property(fc.array(number, { minLength: 1 }), fc.constantFrom(',', ', ', ',\n'), (numbers, separator) => {
+        same(`[${numbers.join(separator)}]`);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test.each([SCAN_CHUNK - 17, SCAN_CHUNK - 2, SCAN_CHUNK - 1, SCAN_CHUNK, 3 * SCAN_CHUNK - 1])(
+    'a number that starts %i bytes in is kept',
+    (start) => {
+      const read = parseJsonBytes(utf8.encode(`["${'x'.repeat(start - 4)}",1.50]`));
+      expect(read).toMatchObject({ ok: true });
+      expect(read.ok ? stringify((read.value as readonly Value[])[1]) : '').toBe('1.50');
+    },
+  );
+
+  test('bytes that are no UTF-8 are refused', () => {
+    expect(parseJsonBytes(Uint8Array.of(0x22, 0xff, 0x22))).toEqual({
+      ok: false,
+      problem: { message: 'invalid UTF-8', offset: 0 },
+    });
+  });
+});
+
 describe('writing', () => {
+  test.each<[string, Value]>([
+    ['sets', { a: new RegoSet([new RegoSet([2, new RegoNumber('1.0')]), 'x']) }],
+    [
+      'keys that are no strings',
+      new RegoObject([
+        ['__proto__', new RegoSet([1])],
+        [new RegoSet([2, 1]), new RegoNumber('1e2')],
+      ]),
+    ],
+  ])('JSON.stringify writes %s as stringify does, but for the order of keys', (_, value) => {
+    expect(stringify(read(JSON.stringify(value)))).toBe(stringify(value));
+  });
+
   test.each<[string, Value, string]>([
     [
       'keys in order of code points',

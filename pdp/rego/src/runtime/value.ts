@@ -1,3 +1,4 @@
+import { visit, VISITS_PER_TEXT } from './visits.ts';
 import { compareNumbers, RegoNumber, numberKey, toSmallInteger } from './number.ts';
 
 export { RegoNumber };
@@ -45,17 +46,26 @@ export class RegoSet implements Iterable<Value> {
 
   /** Adds a member unless an equal one is there. Only for whoever is building the set. */
   add(value: Value): this {
-    return this.has(value) ? this : this.addNew(value);
+    if (this.#byKey === undefined && this.#members.length < SMALL_SET) {
+      return this.#find(value) >= 0 ? this : this.addNew(value);
+    }
+    const byKey = this.#keyed();
+    const { size } = byKey;
+    const key = keyOf(value);
+    // Equal strings are the same one: setting it again changes nothing, and tells whether it was there.
+    if (typeof value === 'string' || !byKey.has(key)) byKey.set(key, value);
+    if (byKey.size !== size) {
+      this.#members.push(value);
+      this.#forget();
+    }
+    return this;
   }
 
   /** Adds a member that is known not to be there. Only for whoever is building the set. */
   addNew(value: Value): this {
     this.#members.push(value);
-    this.#byKey?.set(keyOf(value), value);
-    if (this.#sorted !== undefined || this.#key !== undefined) {
-      this.#sorted = undefined;
-      this.#key = undefined;
-    }
+    if (this.#byKey !== undefined) this.#byKey.set(keyOf(value), value);
+    this.#forget();
     return this;
   }
 
@@ -74,7 +84,18 @@ export class RegoSet implements Iterable<Value> {
   }
 
   #keyed(): Map<unknown, Value> {
-    return (this.#byKey ??= new Map(this.#members.map((member) => [keyOf(member), member] as const)));
+    if (this.#byKey !== undefined) return this.#byKey;
+    const byKey = new Map<unknown, Value>();
+    for (const member of this.#members) byKey.set(keyOf(member), member);
+    this.#byKey = byKey;
+    return byKey;
+  }
+
+  /** What was computed of the members so far is no longer so. */
+  #forget(): void {
+    if (this.#sorted === undefined && this.#key === undefined) return;
+    this.#sorted = undefined;
+    this.#key = undefined;
   }
 
   /** Position of an equal member, or -1. */
@@ -104,9 +125,15 @@ export class RegoSet implements Iterable<Value> {
     return this.#members.values();
   }
 
+  /** `JSON.stringify` writes the members as an array, in Rego order. */
+  toJSON(): readonly Value[] {
+    return this.values();
+  }
+
   /** Canonical text, equal for equal sets. */
   get key(): string {
     if (this.#key === undefined) {
+      visit(VISITS_PER_TEXT * this.#members.length);
       let text = '\u0000s';
       for (const member of this.values()) text += keyPart(member);
       this.#key = `${text};`;
@@ -169,9 +196,18 @@ export class RegoObject {
     return this.#members.values();
   }
 
+  /** `JSON.stringify` writes an object, in which a key that is no string is its JSON text. */
+  toJSON(): PlainObject {
+    const object: Record<string, Value> = {};
+    for (const [key, value] of this.entries())
+      setMember(object, typeof key === 'string' ? key : JSON.stringify(key), value);
+    return object;
+  }
+
   /** Canonical text, equal for equal objects. */
   get key(): string {
     if (this.#key === undefined) {
+      visit(VISITS_PER_TEXT * this.#members.size);
       let text = '\u0000o';
       for (const [key, value] of this.entries()) text += keyPart(key) + keyPart(value);
       this.#key = `${text};`;
@@ -249,6 +285,7 @@ export function equals(a: Value, b: Value): boolean {
   }
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false;
+    visit(a.length);
     for (let index = 0; index < a.length; index++) if (!equals(a[index], b[index])) return false;
     return true;
   }
@@ -273,13 +310,16 @@ export function keyOf(value: Value): unknown {
   }
   if (value instanceof RegoSet || value instanceof RegoObject) return value.key;
   if (Array.isArray(value)) {
+    visit(VISITS_PER_TEXT * value.length);
     let text = '\u0000a';
     for (const element of value) text += keyPart(element);
     return `${text};`;
   }
   const object = value as PlainObject;
+  const keys = objectKeys(object);
+  visit(VISITS_PER_TEXT * keys.length);
   let text = '\u0000o';
-  for (const key of objectKeys(object)) text += keyPart(key) + keyPart(object[key]);
+  for (const key of keys) text += keyPart(key) + keyPart(object[key]);
   return `${text};`;
 }
 
@@ -407,6 +447,7 @@ function rank(value: Value): number {
 function compareArrays(a: readonly Value[], b: readonly Value[]): number {
   const length = Math.min(a.length, b.length);
   for (let index = 0; index < length; index++) {
+    visit(1);
     const order = compare(a[index], b[index]);
     if (order !== 0) return order;
   }
@@ -416,6 +457,7 @@ function compareArrays(a: readonly Value[], b: readonly Value[]): number {
 function compareObjects(a: ObjectValue, b: ObjectValue): number {
   const entriesA = entriesOf(a);
   const entriesB = entriesOf(b);
+  visit(entriesA.length + entriesB.length);
   const length = Math.min(entriesA.length, entriesB.length);
   for (let index = 0; index < length; index++) {
     const order = compareArrays(entriesA[index] ?? [], entriesB[index] ?? []);
@@ -426,6 +468,7 @@ function compareObjects(a: ObjectValue, b: ObjectValue): number {
 
 function equalSets(a: RegoSet, b: RegoSet): boolean {
   if (a.size !== b.size) return false;
+  visit(a.size);
   for (const member of a) if (!b.has(member)) return false;
   return true;
 }
@@ -433,6 +476,7 @@ function equalSets(a: RegoSet, b: RegoSet): boolean {
 function equalPlainObjects(a: PlainObject, b: PlainObject): boolean {
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return false;
+  visit(keys.length);
   for (const key of keys) {
     const member = getMember(b, key);
     if (member === undefined || !equals(a[key], member)) return false;
@@ -442,6 +486,7 @@ function equalPlainObjects(a: PlainObject, b: PlainObject): boolean {
 
 function equalObjects(a: ObjectValue, b: ObjectValue): boolean {
   if (objectSize(a) !== objectSize(b)) return false;
+  visit(objectSize(a));
   for (const [key, value] of entriesOf(a)) {
     const other = getIndex(b, key);
     if (other === undefined || !equals(value, other)) return false;

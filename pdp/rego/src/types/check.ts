@@ -1,10 +1,14 @@
 import type { Body, CallTerm, Expr, RefTerm, Rule, Term, With } from '../ast.ts';
 import type { Diagnostic, Location } from '../diagnostics.ts';
+import { hoistDynamicTerms } from '../passes/dynamic-terms.ts';
+import { mapTerm } from '../passes/transform.ts';
 import { printOperator, printTerm } from '../print.ts';
+import { bounded } from './bounded.ts';
 import { declaration } from './builtins.ts';
-import { constantKey, TypeEnvironment } from './environment.ts';
+import { constantKey } from './constant.ts';
+import { TypeEnvironment } from './environment.ts';
 import { elementOf, isAnything, isUnknown, keysOf, select, unifies, union, valuesOf } from './operations.ts';
-import { partsOf } from './parts.ts';
+import { comprehensionsIn, partsOf } from './parts.ts';
 import type { Comprehension } from './parts.ts';
 import { printSignature, printType } from './print.ts';
 import { RefChecker } from './reference.ts';
@@ -28,6 +32,9 @@ interface TypeProblem {
   readonly unknown: boolean;
 }
 
+/** How many variables of passes one message shows as what was written: those inside of others can double with every level. */
+const MAX_SUBJECTS = 64;
+
 /** Says which rules depend on what `with` replaces, by the paths of their types below `data`. */
 export type DependentsOf = (target: RefTerm) => readonly (readonly ConstantKey[])[];
 
@@ -41,11 +48,12 @@ export class TypeChecker {
   /** Comprehensions are checked once where they stand, however often their type is asked for. */
   readonly #closures = new WeakMap<Comprehension, CheckedClosure>();
   readonly #dependents: DependentsOf;
+  /** Whether a comprehension is checked in a place where it does not stand. */
+  #displaced = false;
   /** What passes put into variables of their own: messages show that in place of the variable. */
   readonly #subjects = new Map<string, Term>();
 
   readonly #termTypes: TermTypes = {
-    typeOf: (env, term) => this.typeOf(env, term),
     unifyKey: (env, key, keys) => this.#unify1(env, key, keys, false),
   };
 
@@ -56,7 +64,7 @@ export class TypeChecker {
   /** Checks one rule without its `else`s, and makes its type known to the rules behind it. */
   rule(rule: Rule): void {
     this.#subjects.clear();
-    const { env, problems } = this.#body(this.environment, rule.body);
+    const { env, problems } = this.#body(this.environment, hoistDynamicTerms(rule.body));
     this.diagnostics.push(...problems);
     const path = rule.head.ref.path;
     const dynamic = path.findIndex((part) => part.kind === 'var');
@@ -104,7 +112,15 @@ export class TypeChecker {
     if (expr.generated === true) this.#rememberSubject(term);
     const before = problems.length;
     const { closures, refs } = partsOf(expr);
-    for (const closure of closures) problems.push(...this.#closure(env, closure).problems);
+    for (const closure of closures) {
+      problems.push(...this.#closure(env, closure).problems);
+      if (this.#displaced) continue;
+      // As in OPA what is inside of a comprehension is checked once more as if it stood outside, where it may know less
+      // of its variables. Once: what OPA finds beyond that is the same.
+      this.#displaced = true;
+      for (const inner of comprehensionsIn(closure)) problems.push(...this.#body(env, inner.body).problems);
+      this.#displaced = false;
+    }
     for (const ref of refs) problems.push(...this.#ref(env, ref));
     // As in OPA, calls in the bodies of `every`, `not`, `and` and `or` are not checked: only their references are.
     const problem =
@@ -125,8 +141,14 @@ export class TypeChecker {
 
   /** A reference as it was written, before passes moved parts of it into variables. */
   #written(ref: RefTerm): string {
-    const original = (term: Term): Term => (term.kind === 'var' ? (this.#subjects.get(term.name) ?? term) : term);
-    return printTerm({ ...ref, head: original(ref.head), path: ref.path.map(original) });
+    let left = MAX_SUBJECTS;
+    const original = (term: Term): Term => {
+      const subject = term.kind === 'var' && left > 0 ? this.#subjects.get(term.name) : undefined;
+      if (subject === undefined) return term;
+      left--;
+      return mapTerm(subject, { term: original });
+    };
+    return printTerm(mapTerm(ref, { term: original }));
   }
 
   #closure(env: TypeEnvironment, term: Comprehension): CheckedClosure {
@@ -263,11 +285,13 @@ export class TypeChecker {
       case 'ref':
         return this.#operatorType(env, term);
       case 'array':
-        return tuple(term.items.map((item) => this.typeOf(env, item)));
+        return bounded(tuple(term.items.map((item) => this.typeOf(env, item))));
       case 'object':
-        return this.#objectType(env, term.entries);
+        return bounded(this.#objectType(env, term.entries));
       case 'set':
-        return setOf(term.items.reduce<MaybeType>((all, item) => union(all, this.typeOf(env, item)), undefined));
+        return bounded(
+          setOf(term.items.reduce<MaybeType>((all, item) => union(all, this.typeOf(env, item)), undefined)),
+        );
       case 'array-comprehension':
       case 'set-comprehension':
       case 'object-comprehension':
@@ -295,11 +319,11 @@ export class TypeChecker {
     if (problems.length > 0) return undefined;
     if (term.kind === 'object-comprehension') {
       const rest = { key: this.typeOf(inner, term.key), value: this.typeOf(inner, term.value) };
-      return { kind: 'object', properties: new Map(), rest };
+      return bounded({ kind: 'object', properties: new Map(), rest });
     }
     const of = this.typeOf(inner, term.term);
-    if (term.kind === 'set-comprehension') return setOf(of);
-    return of === undefined ? tuple([]) : arrayOf(of);
+    if (term.kind === 'set-comprehension') return bounded(setOf(of));
+    return of === undefined ? tuple([]) : bounded(arrayOf(of));
   }
 
   /** Whether two sides of an equation can be equal; variables without a type get one. */
@@ -357,11 +381,10 @@ export class TypeChecker {
       case 'var': {
         const known = this.typeOf(env, term);
         if (widen) {
-          const both = union(known, type);
-          if (both !== undefined) env.vars.set(term.name, both);
+          env.vars.set(term.name, union(known, type));
         } else if (known !== undefined) {
           return unifies(known, type);
-        } else if (type !== undefined) {
+        } else {
           env.vars.set(term.name, type);
         }
         return true;
@@ -411,20 +434,19 @@ export class TypeChecker {
         this.#unify1(env, value, ANY, widen);
         return true;
       }
-      const child = select(type, constant);
+      const child = select(type, key);
       return child !== undefined && this.#unify1(env, value, child, widen);
     });
   }
 
   /** What is wrong with a reference: functions are no values, and keys that nothing has select nothing. */
   #ref(env: TypeEnvironment, ref: RefTerm): Diagnostic[] {
-    const name = this.#written(ref);
     const { location } = ref.head;
     if (this.#operatorType(env, ref)?.kind === 'function') {
-      return [typeError(`function ${name} used as reference, not called`, location)];
+      return [typeError(`function ${this.#written(ref)} used as reference, not called`, location)];
     }
     const selected = new RefChecker(env, this.#termTypes).check(ref);
-    return selected ? [] : [typeError(`undefined ref: ${name}`, location)];
+    return selected ? [] : [typeError(`undefined ref: ${this.#written(ref)}`, location)];
   }
 }
 

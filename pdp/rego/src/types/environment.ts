@@ -1,6 +1,6 @@
 import type { RefTerm, Term } from '../ast.ts';
-import { printTerm } from '../print.ts';
 import { isScalar } from '../parser/head.ts';
+import { constantKey } from './constant.ts';
 import { DOCUMENT_KEY, keysOf, select, union, valuesOf } from './operations.ts';
 import { ANY, stringKey, typeOfKey } from './type.ts';
 import type { ConstantKey, ObjectType, Type } from './type.ts';
@@ -50,7 +50,7 @@ export class TypeTree {
   /** The type of the keys that select something here. */
   keyType(): MaybeType {
     if (this.type !== undefined) return keysOf(this.type);
-    const kinds = new Set([...this.children.keys()].filter((key) => !key.startsWith('null:')).map(typeOfKey));
+    const kinds = new Set([...this.children.keys()].filter(isListed).map(typeOfKey));
     return [...kinds].reduce<MaybeType>(union, DOCUMENT_KEY);
   }
 
@@ -59,11 +59,14 @@ export class TypeTree {
     if (this.type !== undefined) return this.type;
     const properties = new Map<ConstantKey, Type>();
     for (const [key, child] of this.children) {
-      if (!key.startsWith('null:')) properties.set(key, child.extent());
+      if (isListed(key)) properties.set(key, child.extent());
     }
     return { kind: 'object', properties, rest: { key: DOCUMENT_KEY, value: ANY } };
   }
 }
+
+/** As in OPA the extent of a document does not tell of children under other keys. */
+const isListed = (key: ConstantKey): boolean => !key.startsWith('null:') && !key.startsWith('json:');
 
 /** The node at a path, made where it is missing. */
 const descend = (root: TypeTree, path: readonly ConstantKey[]): TypeTree => {
@@ -105,42 +108,12 @@ const merge = (a: MaybeType, b: Type): Type => {
   return union(a, b) ?? a;
 };
 
-/** The key that stands for a constant term; undefined for terms that are none. */
-export const constantKey = (term: Term): ConstantKey | undefined => {
-  if (term.kind === 'string') return stringKey(term.value);
-  if (term.kind === 'number') return `number:${numberText(term.text)}`;
-  if (isScalar(term)) return `${term.kind}:${printTerm(term)}`;
-  return isConstant(term) ? `${term.kind}:${printTerm(term)}` : undefined;
-};
-
-/** One text for numbers that are written differently, where a double can tell: 3.50 is 3.5. */
-const numberText = (text: string): string => (text.length <= 15 ? String(Number(text)) : text);
-
-/** Whether a term is a constant, composites included. */
-export const isConstant = (term: Term): boolean => {
-  switch (term.kind) {
-    case 'null':
-    case 'boolean':
-    case 'number':
-    case 'string':
-      return true;
-    case 'array':
-    case 'set':
-      return term.items.every(isConstant);
-    case 'object':
-      return term.entries.every(([key, value]) => isConstant(key) && isConstant(value));
-    default:
-      return false;
-  }
-};
-
 /** The type of what a path selects in a value of a type. Variable parts select any member. */
 export const selectPath = (type: MaybeType, path: readonly Term[]): MaybeType => {
   let selected = type;
   for (const part of path) {
     if (selected === undefined) return undefined;
-    const key = isScalar(part) ? constantKey(part) : undefined;
-    selected = key === undefined ? valuesOf(selected) : select(selected, key);
+    selected = isScalar(part) ? select(selected, part) : valuesOf(selected);
   }
   return selected;
 };
@@ -148,10 +121,11 @@ export const selectPath = (type: MaybeType, path: readonly Term[]): MaybeType =>
 /** What is known of variables and documents at a place. Later layers hide earlier ones. */
 export class TypeEnvironment {
   readonly documents: TypeTree;
-  readonly vars: Map<string, Type>;
+  /** Undefined: it was met where nothing could be learnt of it. */
+  readonly vars: Map<string, MaybeType>;
   readonly next: TypeEnvironment | undefined;
 
-  constructor(next?: TypeEnvironment, vars = new Map<string, Type>()) {
+  constructor(next?: TypeEnvironment, vars = new Map<string, MaybeType>()) {
     this.documents = new TypeTree();
     this.vars = vars;
     this.next = next;
@@ -168,15 +142,14 @@ export class TypeEnvironment {
   }
 
   varType(name: string): MaybeType {
-    return this.vars.get(name) ?? this.next?.varType(name);
+    return this.vars.has(name) ? this.vars.get(name) : this.next?.varType(name);
   }
 
   /** The type of what a reference selects: anything where nothing is known of a document. */
   refType(ref: RefTerm): MaybeType {
     const { head, path } = ref;
     if (head.kind !== 'var') return undefined;
-    const local = this.vars.get(head.name);
-    if (local !== undefined) return selectPath(local, path);
+    if (this.vars.has(head.name)) return selectPath(this.vars.get(head.name), path);
     const root = this.documents.children.get(stringKey(head.name));
     const found = root === undefined ? NOT_HERE : findType(root, path);
     if (found !== NOT_HERE) return found;

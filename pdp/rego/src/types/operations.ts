@@ -1,4 +1,6 @@
-import { printType } from './print.ts';
+import type { Term } from '../ast.ts';
+import { constantKey } from './constant.ts';
+import { exactText } from './print.ts';
 import { ANY, NUMBER, STRING, typeOfKey } from './type.ts';
 import type { AnyType, ConstantKey, FunctionType, ObjectType, Type } from './type.ts';
 
@@ -10,7 +12,7 @@ const texts = new WeakMap<Type, string>();
 export const typeText = (type: Type): string => {
   const known = texts.get(type);
   if (known !== undefined) return known;
-  const text = printType(type);
+  const text = exactText(type);
   texts.set(type, text);
   return text;
 };
@@ -38,11 +40,16 @@ export const union = (a: MaybeType, b: MaybeType): MaybeType => {
 
 const byText = (a: Type, b: Type): number => (typeText(a) < typeText(b) ? -1 : 1);
 
+/** How many types a value may be one of before it counts as any. */
+const MAX_ALTERNATIVES = 1_000;
+
 const extend = (any: AnyType, more: readonly Type[], other: Type): Type => {
   if (any.of.length === 0) return any;
   if (isAnything(other)) return other;
   const added = more.filter((type) => !anyContains(any, type));
-  return added.length === 0 ? any : { kind: 'any', of: [...any.of, ...added].sort(byText) };
+  if (added.length === 0) return any;
+  if (any.of.length + added.length > MAX_ALTERNATIVES) return ANY;
+  return { kind: 'any', of: [...any.of, ...added].sort(byText) };
 };
 
 const functionUnion = (a: FunctionType, b: FunctionType): MaybeType => {
@@ -106,17 +113,22 @@ const propertyOf = (type: ObjectType, key: ConstantKey): MaybeType => {
 export const elementOf = (type: Extract<Type, { kind: 'array' }>, index: number): MaybeType =>
   index >= 0 && index < type.items.length ? type.items[index] : index >= 0 ? type.rest : undefined;
 
-/** The type of what a constant key selects; undefined where there can be nothing. */
-export const select = (type: MaybeType, key: ConstantKey): MaybeType => {
+/** The type of what a constant selects; undefined where there can be nothing. */
+export const select = (type: MaybeType, constant: Term): MaybeType => {
   if (type === undefined) return undefined;
   switch (type.kind) {
     case 'array': {
-      const match = /^number:(-?\d+)$/.exec(key);
-      return match === null ? undefined : elementOf(type, Number(match[1]));
+      // As in OPA 1.0 is no index.
+      const index = constant.kind === 'number' && /^-?\d+$/.test(constant.text) ? BigInt(constant.text) : -1n;
+      return index > MAX_INDEX ? undefined : elementOf(type, Number(index));
     }
-    case 'object':
-      return propertyOf(type, key);
+    case 'object': {
+      const key = constantKey(constant);
+      return key === undefined ? undefined : propertyOf(type, key);
+    }
     case 'set': {
+      const key = constantKey(constant);
+      if (key === undefined) return undefined;
       const keyType = typeOfKey(key);
       if (sameType(type.of, keyType)) return type.of;
       return type.of?.kind === 'any' && anyContains(type.of, keyType) ? keyType : undefined;
@@ -124,11 +136,13 @@ export const select = (type: MaybeType, key: ConstantKey): MaybeType => {
     case 'any':
       return isAnything(type)
         ? ANY
-        : type.of.reduce<MaybeType>((all, member) => union(select(member, key), all), undefined);
+        : type.of.reduce<MaybeType>((all, member) => union(select(member, constant), all), undefined);
     default:
       return undefined;
   }
 };
+
+const MAX_INDEX = 2n ** 63n - 1n;
 
 /** Whether something in a type is not known. */
 export const isUnknown = (type: MaybeType): boolean => {

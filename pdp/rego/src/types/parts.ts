@@ -3,6 +3,12 @@ import type { Body, Expr, RefTerm, Term, With } from '../ast.ts';
 /** A term with a body of its own. */
 export type Comprehension = Extract<Term, { readonly body: Body }>;
 
+/** Every comprehension inside of one, at any depth. */
+export const comprehensionsIn = (comprehension: Comprehension): readonly Comprehension[] =>
+  comprehension.body.flatMap((expr) =>
+    partsOf(expr).closures.flatMap((closure) => [closure, ...comprehensionsIn(closure)]),
+  );
+
 /** The comprehensions and references in a literal and in the bodies that it holds; what is in comprehensions is theirs. */
 export const partsOf = (expr: Expr): { closures: Comprehension[]; refs: RefTerm[] } => {
   const closures: Comprehension[] = [];

@@ -26,7 +26,10 @@ export interface ArrayType {
   readonly rest: Type | undefined;
 }
 
-/** A scalar that is a key of an object: its kind and its text, as `string:a`, `number:1`, `boolean:true`, `null:null`. */
+/**
+ * A constant that is a key of an object: its kind and its text, as `string:a`, `number:1`, `boolean:true`, `null:null`;
+ * composites by their JSON (`json:[1,"a"]`), which is how OPA tells them apart.
+ */
 export type ConstantKey = string;
 
 export interface ObjectType {
@@ -70,7 +73,8 @@ export const stringKey = (value: string): ConstantKey => `string:${value}`;
 
 /** The type of a constant key. */
 export const typeOfKey = (key: ConstantKey): Type => {
-  switch (key.slice(0, key.indexOf(':'))) {
+  const colon = key.indexOf(':');
+  switch (key.slice(0, colon)) {
     case 'string':
       return STRING;
     case 'number':
@@ -80,6 +84,26 @@ export const typeOfKey = (key: ConstantKey): Type => {
     case 'null':
       return NULL;
     default:
-      return ANY;
+      return typeOfJson(JSON.parse(key.slice(colon + 1)));
+  }
+};
+
+const typeOfJson = (value: unknown): Type => {
+  if (value === null) return NULL;
+  if (Array.isArray(value)) return tuple(value.map(typeOfJson));
+  switch (typeof value) {
+    case 'boolean':
+      return BOOLEAN;
+    case 'number':
+      return NUMBER;
+    case 'string':
+      return STRING;
+    default: {
+      const entries = Object.entries(value ?? {}).map(([key, member]): [ConstantKey, Type] => [
+        stringKey(key),
+        typeOfJson(member),
+      ]);
+      return { kind: 'object', properties: new Map(entries), rest: undefined };
+    }
   }
 };

@@ -36,7 +36,7 @@ const unions: readonly (readonly [heading: string, path: string, ...begins: stri
   ['Inside a decision', 'pdp/engine/src/access-record.ts', 'type ReasonCode ='],
   ['The embedded engine', 'pdp/engine/src/errors.ts', 'type PolicyEngineErrorCode ='],
   ['Mappers', 'pdp/engine/src/mapper.ts', 'type MapErrorCode ='],
-  ['Conversion', 'pdp/bundle/src/convert/domain-object.ts', 'readonly code:'],
+  ['Conversion', 'pdp/bundle/src/convert/convert-error.ts', 'readonly code:'],
   ['Stores', 'operator/src/store/errors.ts', 'type StoreErrorCode ='],
   ['Checks in the operator', 'operator/src/compile/domain-checker.ts', 'readonly code:'],
   ['Admission of PDPs', 'pdp/protocol/src/transport/peer-error.ts', 'type PeerErrorCode ='],

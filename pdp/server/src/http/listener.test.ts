@@ -17,7 +17,8 @@ async function start(
     port: 0,
     maxBodyBytes: 1000,
     requestTimeoutMs: 5000,
-    handle: (request) => jsonReply(200, { ...request, body: request.body.toString() }),
+    handle: ({ headers, ...request }) =>
+      jsonReply(200, { ...request, contentType: headers['content-type'], body: request.body.toString() }),
     onError: (error) => errors.push(error),
     onRefused: (problem) => refused.push(problem),
     ...over,
@@ -38,7 +39,7 @@ test('a request arrives in its parts', async () => {
     path: '/a/b',
     query: 'x=1&y',
     contentType: 'text/x',
-    set: 'a/b',
+    instance: 'a/b',
     body: 'hello',
   });
 });

@@ -1,29 +1,79 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { messageReply, problemReply, type ProblemName, type Reply } from './reply.ts';
-import type { RouteRequest } from './router.ts';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
+import {
+  ANONYMOUS,
+  LOCAL,
+  type Authenticator,
+  type Peer,
+  type RefusalReason,
+} from '../authentication/authenticator.ts';
+import { peerOfTls } from '../authentication/tls-peer.ts';
+import type { ProblemName } from './reply.ts';
+import type { Handle } from './route.ts';
+import type { DropReason } from './transport/connection-host.ts';
+import { Connections } from './transport/connections.ts';
+import { MAX_REQUESTS } from './transport/dispatcher.ts';
+import { clearSocketPath, openSocketTo } from './transport/socket-path.ts';
+import { secureContextOptions, type TlsFiles } from './transport/tls-files.ts';
 
 export interface ListenerOptions {
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
+  /** A unix socket to listen on besides, and who may open it; its clients are let in by that alone. */
+  readonly socket?: SocketOptions | undefined;
+  /** Speaks TLS on the port, HTTP/2 and HTTP/1.1 by ALPN. Without it the port is plain, and HTTP/2 by prior knowledge. */
+  readonly tls?: ListenerTls | undefined;
+  /** Without one nobody is asked who they are. */
+  readonly authenticator?: Authenticator | undefined;
   readonly maxBodyBytes: number;
   /** Bytes of unfinished bodies, over all requests; {@link MAX_HELD_BYTES} by default. */
-  readonly maxHeldBytes?: number;
+  readonly maxHeldBytes?: number | undefined;
   /** Open connections; further ones are closed at once. {@link MAX_CONNECTIONS} by default. */
-  readonly maxConnections?: number;
-  /** Time for a client to send a whole request, headers and body. */
+  readonly maxConnections?: number | undefined;
+  /** Requests that may wait for their answers at once; `MAX_REQUESTS` by default. */
+  readonly maxRequests?: number | undefined;
+  /** Requests under way on one HTTP/2 connection; {@link MAX_STREAMS} by default. */
+  readonly maxStreams?: number | undefined;
+  /** Requests after which a connection is closed; never by default. */
+  readonly maxRequestsPerConnection?: number | undefined;
+  /** Time for a client to send a whole request, headers and body, and for a TLS handshake. */
   readonly requestTimeoutMs: number;
-  readonly handle: (request: RouteRequest) => Reply | Promise<Reply>;
+  /** Time between two requests of a connection; {@link KEEP_ALIVE_MS} by default. */
+  readonly keepAliveMs?: number | undefined;
+  /** Time for a client to take an answer; {@link WRITE_TIMEOUT_MS} by default. */
+  readonly writeTimeoutMs?: number | undefined;
+  readonly handle: Handle;
   /** Told of every request that a bound of the listener kept from being handled. */
   readonly onRefused: (problem: ProblemName) => void;
+  /** Told of every request whose caller was not let in. */
+  readonly onUnauthenticated?: ((reason: RefusalReason) => void) | undefined;
+  /** Told of every connection that was closed before its client had all that it asked for. */
+  readonly onDropped?: ((reason: DropReason) => void) | undefined;
+  /** Told of every connection, with what it speaks. */
+  readonly onConnection?: ((protocol: 'http1' | 'http2') => void) | undefined;
   /** Told of bugs: a handler that threw. The client gets a 500 without details. */
   readonly onError: (error: unknown) => void;
 }
 
-/** A listening HTTP/1.1 server. */
+/** A unix socket and the mode of its file. */
+export interface SocketOptions {
+  readonly path: string;
+  readonly mode: number;
+}
+
+/** How a port speaks TLS. */
+export interface ListenerTls {
+  readonly files: TlsFiles;
+  /** Whether a client must show a certificate; `Optional` asks for one and takes it where there is one. */
+  readonly clientCertificates: 'None' | 'Optional' | 'Required';
+}
+
+/** A listening server: HTTP/1.1, and HTTP/2. */
 export interface Listener {
   readonly address: AddressInfo;
+  /** Connections that are open now. */
+  readonly connections: number;
   /** From now on every answer ends its connection, so that clients go elsewhere one by one. */
   readonly dismissClients: () => void;
   /** Takes no new connection, answers what is under way, and resolves when the last is gone or time is up. */
@@ -34,162 +84,112 @@ export interface Listener {
 export const MAX_CONNECTIONS = 10_000;
 /** Default of {@link ListenerOptions.maxHeldBytes}. */
 export const MAX_HELD_BYTES = 134_217_728;
-
+/** Default of {@link ListenerOptions.maxStreams}. */
+export const MAX_STREAMS = 100;
 /** Longer than the idle time-outs of common load balancers (60 s), so that they close first and never race us. */
-const KEEP_ALIVE_MS = 75_000;
-const MAX_HEADERS_BYTES = 32_768;
-/** Node looks for requests that take too long only this often; its own default would let them have 30 s more. */
-const TIMEOUT_CHECK_MS = 1_000;
+export const KEEP_ALIVE_MS = 75_000;
+/** Default of {@link ListenerOptions.writeTimeoutMs}. */
+export const WRITE_TIMEOUT_MS = 30_000;
 
-/** Starts the server. Sockets live here and nowhere else. */
+/** Starts the server. Rejects when an address is taken. Sockets live here and in `transport/`, and nowhere else. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const edge = new Edge(options);
-  const server = createServer(
-    {
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      requestTimeout: options.requestTimeoutMs,
-      headersTimeout: options.requestTimeoutMs,
-      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, options.requestTimeoutMs),
-      maxHeaderSize: MAX_HEADERS_BYTES,
-      noDelay: true,
-    },
-    (message, response) => edge.serve(message, response),
-  );
-  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
-  server.on('drop', () => options.onRefused('overloaded'));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, options.host, resolve);
+  const { socket, tls } = options;
+  const connections = new Connections({
+    ...options,
+    maxHeldBytes: options.maxHeldBytes ?? MAX_HELD_BYTES,
+    maxRequests: options.maxRequests ?? MAX_REQUESTS,
+    maxRequestsPerConnection: options.maxRequestsPerConnection ?? Infinity,
+    maxStreams: options.maxStreams ?? MAX_STREAMS,
+    keepAliveMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
+    writeTimeoutMs: options.writeTimeoutMs ?? WRITE_TIMEOUT_MS,
+    onDropped: options.onDropped ?? (() => undefined),
   });
-  const address = server.address();
+  const main = tls === undefined ? plainServer(connections, ANONYMOUS) : tlsServer(connections, tls, options);
+  const servers = [main];
+  try {
+    if (socket !== undefined) {
+      await clearSocketPath(socket.path);
+      const local = plainServer(connections, LOCAL);
+      servers.push(local);
+      bound(local, connections, options);
+      await started(local, () => local.listen(socket.path));
+      await openSocketTo(socket.path, socket.mode);
+    }
+    bound(main, connections, options);
+    await started(main, () => main.listen(options.port, options.host));
+  } catch (error) {
+    for (const server of servers) server.close();
+    connections.close();
+    throw error;
+  }
+  const address = main.address();
   if (address === null || typeof address === 'string') throw new Error('the server has no TCP address');
   return {
     address,
-    dismissClients: () => edge.dismissClients(),
+    get connections() {
+      return connections.count;
+    },
+    dismissClients: () => connections.dismiss(),
     drain: async (timeoutMs) => {
-      edge.dismissClients();
-      await close(server, timeoutMs);
+      connections.dismiss();
+      await close(servers, connections, timeoutMs);
     },
   };
 }
 
-async function close(server: Server, timeoutMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+/** A plain server: HTTP/1, and HTTP/2 for clients that begin with it. Half-closed clients get their answers. */
+function plainServer(connections: Connections, peer: Peer): Server {
+  return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => connections.addPlain(socket, peer));
+}
+
+function tlsServer(connections: Connections, tls: ListenerTls, options: ListenerOptions): Server {
+  const server: TlsServer = createTlsServer(
+    {
+      ...secureContextOptions(tls.files.current),
+      ALPNProtocols: ['h2', 'http/1.1'],
+      requestCert: tls.clientCertificates !== 'None',
+      rejectUnauthorized: tls.clientCertificates === 'Required',
+      handshakeTimeout: options.requestTimeoutMs,
+      allowHalfOpen: true,
+      noDelay: true,
+    },
+    (socket: TLSSocket) => connections.addSecure(socket, peerOfTls(socket), socket.alpnProtocol === 'h2'),
+  );
+  const unfollow = tls.files.follow((materials) => server.setSecureContext(secureContextOptions(materials)));
+  server.on('close', unfollow);
+  server.on('tlsClientError', (_error, socket) => {
+    options.onDropped?.('handshake');
+    socket.destroy();
+  });
+  return server;
+}
+
+function bound(server: Server, connections: Connections, options: ListenerOptions): void {
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+  server.on('drop', () => {
+    options.onRefused('overloaded');
+    options.onDropped?.('too-many');
+  });
+  // The socket below TLS, which is there before a handshake has ended.
+  server.on('connection', (socket: Socket) => connections.track(socket));
+}
+
+async function started(server: Server, start: () => void): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => {
+      server.off('error', reject);
+      resolve();
+    });
+    start();
+  });
+}
+
+async function close(servers: readonly Server[], connections: Connections, timeoutMs: number): Promise<void> {
+  const closed = Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+  connections.closeIdle();
+  const timer = setTimeout(() => connections.destroy(), timeoutMs);
   await closed;
   clearTimeout(timer);
-}
-
-/** Between a request's bytes and the handler: bodies, their bounds, and the way back. */
-class Edge {
-  readonly #options: ListenerOptions;
-  readonly #maxHeldBytes: number;
-  #heldBytes = 0;
-  #dismissing = false;
-
-  constructor(options: ListenerOptions) {
-    this.#options = options;
-    this.#maxHeldBytes = options.maxHeldBytes ?? MAX_HELD_BYTES;
-  }
-
-  dismissClients(): void {
-    this.#dismissing = true;
-  }
-
-  serve(message: IncomingMessage, response: ServerResponse): void {
-    const { maxBodyBytes } = this.#options;
-    let first: Buffer | undefined;
-    let more: Buffer[] | undefined;
-    let size = 0;
-    let heldBytes = 0;
-    let refused = false;
-    const release = (): void => {
-      this.#heldBytes -= heldBytes;
-      heldBytes = 0;
-    };
-    const refuse = (reply: Reply): void => {
-      refused = true;
-      first = undefined;
-      more = undefined;
-      release();
-      this.#answer(message, response, reply, true);
-    };
-    message.on('data', (chunk: Buffer) => {
-      if (refused) return;
-      size += chunk.length;
-      if (size > maxBodyBytes) {
-        refuse(messageReply(413, `the body is larger than ${maxBodyBytes} bytes`));
-      } else if (first === undefined) {
-        first = chunk;
-      } else {
-        // Most bodies come in one piece and are handled before anything else can happen; only others are held.
-        if (more === undefined) {
-          more = [first];
-          message.once('close', release);
-        }
-        more.push(chunk);
-        this.#heldBytes += size - heldBytes;
-        heldBytes = size;
-        if (this.#heldBytes <= this.#maxHeldBytes) return;
-        this.#options.onRefused('overloaded');
-        refuse(problemReply('overloaded', 'The bodies of the requests under way fill the memory that they may have.'));
-      }
-    });
-    message.on('end', () => {
-      if (refused) return;
-      const body = more === undefined ? (first ?? EMPTY) : Buffer.concat(more, size);
-      this.#handle(message, response, body);
-    });
-    // The client went away; there is nobody to answer.
-    message.on('error', () => response.destroy());
-  }
-
-  #handle(message: IncomingMessage, response: ServerResponse, body: Buffer): void {
-    try {
-      const reply = this.#options.handle(routeRequest(message, body));
-      if (reply instanceof Promise) {
-        reply.then(
-          (answer) => this.#answer(message, response, answer, false),
-          (error: unknown) => this.#fail(message, response, error),
-        );
-      } else {
-        this.#answer(message, response, reply, false);
-      }
-    } catch (error) {
-      this.#fail(message, response, error);
-    }
-  }
-
-  #fail(message: IncomingMessage, response: ServerResponse, error: unknown): void {
-    this.#options.onError(error);
-    this.#answer(message, response, messageReply(500, 'internal error'), false);
-  }
-
-  #answer(message: IncomingMessage, response: ServerResponse, reply: Reply, closing: boolean): void {
-    if (response.headersSent || response.destroyed) return;
-    const { status, headers, body } = reply;
-    const lines: string[] = [];
-    for (const name in headers) lines.push(name, headers[name] ?? '');
-    if (status !== 204) lines.push('content-length', String(Buffer.byteLength(body)));
-    if (closing || this.#dismissing) lines.push('connection', 'close');
-    response.writeHead(status, lines);
-    response.end(message.method === 'HEAD' ? undefined : body);
-  }
-}
-
-const EMPTY = Buffer.alloc(0);
-
-function routeRequest(message: IncomingMessage, body: Buffer): RouteRequest {
-  const url = message.url ?? '/';
-  const mark = url.indexOf('?');
-  const set = message.headers['policy-set'];
-  return {
-    method: message.method ?? 'GET',
-    path: mark === -1 ? url : url.slice(0, mark),
-    query: mark === -1 ? '' : url.slice(mark + 1),
-    contentType: message.headers['content-type'],
-    set: typeof set === 'string' ? set : undefined,
-    body,
-  };
+  connections.close();
 }

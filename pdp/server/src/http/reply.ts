@@ -20,7 +20,13 @@ export const PROBLEMS = {
   'no-policy': { status: 503, title: 'No active policy' },
   'unknown-set': { status: 503, title: 'No such policy set here' },
   'set-required': { status: 400, title: 'Several policy sets' },
+  'not-served': { status: 404, title: 'Not served by this policy set' },
+  'invalid-requirement': { status: 400, title: 'Unreadable requirement' },
+  'revision-not-reached': { status: 412, title: 'Revision not active yet' },
+  'foreign-token': { status: 412, title: 'Token of another policy set' },
+  'body-too-large': { status: 413, title: 'Body too large for this policy set' },
   'audit-unavailable': { status: 503, title: 'Audit log is full' },
+  loading: { status: 503, title: 'Policy is still loading' },
   draining: { status: 503, title: 'Shutting down' },
   overloaded: { status: 503, title: 'Too many requests at once' },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;
@@ -28,12 +34,25 @@ export const PROBLEMS = {
 /** A key of {@link PROBLEMS}; the `type` member of the answer is `urn:edict:problem:<name>`. */
 export type ProblemName = keyof typeof PROBLEMS;
 
-/** A problem+json answer (RFC 9457). Never a decision: a client must not take it for a deny. */
-export function problemReply(name: ProblemName, detail: string): Reply {
+/** What every 503 asks clients to wait: a set that loads and a burst that passes take about that long. */
+const RETRY_AFTER_SECONDS = '1';
+
+/**
+ * A problem+json answer (RFC 9457), `members` after its own. Never a decision: a client must not take it for a deny.
+ */
+export function problemReply(
+  name: ProblemName,
+  detail: string,
+  members: Readonly<Record<string, unknown>> = {},
+): Reply {
   const { status, title } = PROBLEMS[name];
   return {
     status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
-    body: `${JSON.stringify({ type: `urn:edict:problem:${name}`, title, status, detail })}\n`,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      ...(status === 503 ? { 'retry-after': RETRY_AFTER_SECONDS } : {}),
+    },
+    body: `${JSON.stringify({ type: `urn:edict:problem:${name}`, title, status, detail, ...members })}\n`,
   };
 }

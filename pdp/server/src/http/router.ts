@@ -1,56 +1,44 @@
-import type { DecisionRequest } from './decision-handler.ts';
-import { jsonReply, messageReply, problemReply, type ProblemName, type Reply } from './reply.ts';
+import { messageReply, type Reply } from './reply.ts';
+import type { Handle, Route, RouteRequest } from './route.ts';
 
-/** A request as the routes see it. */
-export interface RouteRequest extends DecisionRequest {
-  readonly method: string;
-  /** Path without query. */
-  readonly path: string;
+/** What answers one path, by method. */
+interface Place {
+  readonly handlers: ReadonlyMap<string, Handle>;
+  /** The `allow` header. */
+  readonly allow: string;
 }
 
-/** Whether requests should be sent here; else which problem keeps them away. */
-export type Readiness =
-  { readonly ready: true } | { readonly ready: false; readonly problem: ProblemName; readonly detail: string };
-
-export interface RouterDeps {
-  readonly decision: (request: DecisionRequest) => Reply;
-  readonly readiness: () => Readiness;
-  /** The document of `/v1/status`. */
-  readonly status: () => unknown;
-  /** Prometheus text and its content type. */
-  readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
-  /** The OpenAPI document, YAML. */
-  readonly openApi: string;
-}
-
-const DECISION_METHODS = { allow: 'OPTIONS, POST' } as const;
-
-/** Maps a request to a reply. Every path that is not ours is a 404 with a JSON body. */
-export function createRouter(deps: RouterDeps): (request: RouteRequest) => Reply | Promise<Reply> {
-  const get: Readonly<Record<string, () => Reply | Promise<Reply>>> = {
-    '/healthz': () => jsonReply(200, { status: 'ok' }),
-    '/readyz': () => {
-      const readiness = deps.readiness();
-      return readiness.ready ? jsonReply(200, { status: 'ready' }) : problemReply(readiness.problem, readiness.detail);
-    },
-    '/v1/status': () => jsonReply(200, deps.status(), { 'cache-control': 'no-store' }),
-    '/metrics': async () => {
-      const { text, contentType } = await deps.metrics();
-      return { status: 200, headers: { 'content-type': contentType }, body: text };
-    },
-    '/openapi.yaml': () => ({ status: 200, headers: { 'content-type': 'application/x-yaml' }, body: deps.openApi }),
-  };
+/**
+ * Maps requests to routes: the row of the whole path, else that of the longest prefix. Every path that is nobody's is a 404
+ * with a JSON body, every method that a path does not have a 405.
+ * @throws Error if two routes have the same method and path
+ */
+export function createRouter(routes: readonly Route[]): Handle {
+  const whole = placesOf(routes.filter(({ prefix }) => prefix !== true));
+  const prefixes = [...placesOf(routes.filter(({ prefix }) => prefix === true))].sort(
+    ([a], [b]) => b.length - a.length,
+  );
   return (request) => {
-    if (request.path === '/decision') {
-      if (request.method === 'POST') return deps.decision(request);
-      if (request.method === 'OPTIONS') return { status: 204, headers: DECISION_METHODS, body: '' };
-      return messageReply(405, 'Method Not Allowed', DECISION_METHODS);
-    }
-    const route = Object.hasOwn(get, request.path) ? get[request.path] : undefined;
-    if (route === undefined) return messageReply(404, 'Not Found');
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return messageReply(405, 'Method Not Allowed', { allow: 'GET, HEAD' });
-    }
-    return route();
+    const place = whole.get(request.path) ?? prefixes.find(([prefix]) => request.path.startsWith(prefix))?.[1];
+    return place === undefined ? messageReply(404, 'Not Found') : answer(place, request);
   };
+}
+
+function answer({ handlers, allow }: Place, request: RouteRequest): Reply | Promise<Reply> {
+  const handle = handlers.get(request.method) ?? handlers.get('*');
+  return handle === undefined ? messageReply(405, 'Method Not Allowed', { allow }) : handle(request);
+}
+
+function placesOf(routes: readonly Route[]): ReadonlyMap<string, Place> {
+  const places = new Map<string, Map<string, Handle>>();
+  for (const { method, path, handle } of routes) {
+    const handlers = places.get(path) ?? new Map<string, Handle>();
+    if (handlers.has(method)) throw new Error(`two routes answer ${method} ${path}`);
+    handlers.set(method, handle);
+    if (method === 'GET' && !handlers.has('HEAD')) handlers.set('HEAD', handle);
+    places.set(path, handlers);
+  }
+  return new Map(
+    [...places].map(([path, handlers]) => [path, { handlers, allow: [...handlers.keys()].sort().join(', ') }]),
+  );
 }

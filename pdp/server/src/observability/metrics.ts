@@ -3,10 +3,17 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 /** The PDP's metrics; names are API (docs/metrics.md). Labels come from closed sets. */
 export interface PdpMetrics {
   readonly registry: Registry;
-  readonly decisions: Counter<'outcome'>;
-  readonly decisionSeconds: Histogram;
-  readonly refused: Counter<'problem'>;
-  readonly invalid: Counter;
+  readonly decisions: Counter<'api' | 'outcome'>;
+  readonly decisionSeconds: Histogram<'api'>;
+  readonly refused: Counter<'api' | 'problem'>;
+  readonly invalid: Counter<'api'>;
+  readonly tokenWaits: Counter<'outcome'>;
+  readonly networkRequests: Counter<'builtin' | 'outcome'>;
+  readonly networkSeconds: Histogram<'builtin'>;
+  readonly networkBytes: Counter<'direction'>;
+  readonly grpcCalls: Counter<'method' | 'code'>;
+  readonly grpcSeconds: Histogram<'method'>;
+  readonly envoyProblems: Counter<'problem'>;
   readonly failures: Counter;
   readonly unlogged: Counter;
   readonly prepareSeconds: Histogram;
@@ -26,25 +33,71 @@ export function createMetrics(): PdpMetrics {
     registry,
     decisions: new Counter({
       name: 'pdp_decisions_total',
-      help: 'Decisions by outcome.',
-      labelNames: ['outcome'],
+      help: 'Decisions by API and outcome.',
+      labelNames: ['api', 'outcome'],
       registers,
     }),
     decisionSeconds: new Histogram({
       name: 'pdp_decision_duration_seconds',
       help: 'Time from request bytes to decision.',
+      labelNames: ['api'],
       buckets: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.1],
       registers,
     }),
     refused: new Counter({
       name: 'pdp_refused_total',
       help: 'Requests answered with a problem and no decision.',
-      labelNames: ['problem'],
+      labelNames: ['api', 'problem'],
       registers,
     }),
     invalid: new Counter({
       name: 'pdp_invalid_requests_total',
-      help: 'Decision requests that were no PORC or had a bad parameter (400, 415).',
+      help: 'Requests that were wrong before anything could be decided: no PORC, a bad parameter (400, 415).',
+      labelNames: ['api'],
+      registers,
+    }),
+    tokenWaits: new Counter({
+      name: 'pdp_token_waits_total',
+      help: 'Requests that waited for a revision, by how that ended.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    networkRequests: new Counter({
+      name: 'pdp_network_requests_total',
+      help: 'Requests of policies to the network, by built-in and outcome.',
+      labelNames: ['builtin', 'outcome'],
+      registers,
+    }),
+    networkSeconds: new Histogram({
+      name: 'pdp_network_request_duration_seconds',
+      help: 'Time of one such request, redirects and retries included.',
+      labelNames: ['builtin'],
+      buckets: [1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10],
+      registers,
+    }),
+    networkBytes: new Counter({
+      name: 'pdp_network_bytes_total',
+      help: 'Bytes of the bodies of such requests and of their responses.',
+      labelNames: ['direction'],
+      registers,
+    }),
+    grpcCalls: new Counter({
+      name: 'pdp_grpc_calls_total',
+      help: 'Calls over gRPC by method and status.',
+      labelNames: ['method', 'code'],
+      registers,
+    }),
+    grpcSeconds: new Histogram({
+      name: 'pdp_grpc_call_duration_seconds',
+      help: 'Time from the head of a call over gRPC to its answer.',
+      labelNames: ['method'],
+      buckets: [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1],
+      registers,
+    }),
+    envoyProblems: new Counter({
+      name: 'pdp_envoy_problems_total',
+      help: 'Checks for Envoy that no policy decided, by what was wrong.',
+      labelNames: ['problem'],
       registers,
     }),
     failures: new Counter({

@@ -5,6 +5,7 @@ import {
   type Digest,
   type DomainModel,
   type Problem,
+  type Serving,
 } from '@edict/bundle';
 import { compileSnapshot, type CompiledSnapshot } from '@edict/engine';
 import type { NackDetail, NackPhase } from '@edict/protocol';
@@ -12,6 +13,10 @@ import type { NackDetail, NackPhase } from '@edict/protocol';
 /** The gzip bundles of one revision, in the manifest's order, each with the digest that the manifest names. */
 export interface CompileRequest {
   readonly bundles: readonly { readonly digest: Digest; readonly gzip: Uint8Array }[];
+  /** What the manifest says of how the set is served. */
+  readonly serving?: Serving | undefined;
+  /** Built-ins that policies may not call, as `compileSnapshot` has it. */
+  readonly unsafeBuiltins?: readonly string[] | undefined;
 }
 
 /** A revision that does not become a snapshot, in the words of a NACK. */
@@ -50,7 +55,8 @@ export function compileBundles(request: CompileRequest, earlier?: CompiledSnapsh
       return unusableBundle(digest, error);
     }
   }
-  const result = compileSnapshot(domains, { earlier });
+  const { serving, unsafeBuiltins } = request;
+  const result = compileSnapshot(domains, { earlier, serving, unsafeBuiltins });
   if (!result.ok) return doesNotCompile(result.problems);
   return {
     ok: true,

@@ -53,10 +53,10 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     }
   };
 
-  const serve = (set: SetKey, { n, digest }: RevisionId): void => {
+  const serve = (set: SetKey, { setUid, n, digest }: RevisionId): void => {
     const snapshot = loader.snapshot(digest);
     if (snapshot === undefined) throw new Error(`the compiled content of ${digest} is gone`);
-    sets.swap({ set, n, digest, snapshot, activatedAtMs: clock.now() });
+    sets.swap({ set, setUid, n, digest, snapshot, activatedAtMs: clock.now() });
     metrics.activeRevision.set({ set: labels.of(set) }, n);
   };
 

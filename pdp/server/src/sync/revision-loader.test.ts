@@ -74,6 +74,19 @@ test('a genuine revision becomes a snapshot that decides as its domains say', as
   expect(fetched).toStrictEqual([digest, ...published.manifest.domains.map((domain) => domain.digest)]);
 });
 
+test('what the manifest says of serving reaches the snapshot', async () => {
+  const serving = { documents: { policies: ['mrn:harbour:policy:anyone'] } };
+  const domain = craneDomain(5, { data: '{"berths":{"north":7.50}}' });
+  const published = publish(1, [domain], { manifest: { serving } });
+  const { prepare, loader } = await start(published);
+  await prepare(published.revision);
+  const snapshot = loader.snapshot(published.revision.digest);
+  expect(snapshot?.serving).toStrictEqual(serving);
+  expect(snapshot?.documents?.evaluate(['authz', 'allow'], {})).toStrictEqual({ kind: 'value', value: true });
+  const berths = snapshot?.documents?.evaluate(['berths'], {});
+  expect(JSON.stringify(berths)).toBe('{"kind":"value","value":{"north":7.50}}');
+});
+
 test('a revision of no domains denies everything', async () => {
   const published = publish(1, [], { revision: { reason: 'Withdraw' } });
   const { prepare, allows } = await start(published);

@@ -92,7 +92,7 @@ export class RevisionLoader {
         return { digest, gzip };
       }),
     );
-    const answer = await this.#deps.compile({ bundles }, signal);
+    const answer = await this.#deps.compile({ bundles, serving: manifest.serving }, signal);
     if (!answer.ok) {
       // Bytes that do not verify must not be found again by the next try.
       if (answer.badArtifact !== undefined) await this.#deps.files.removeArtifact(answer.badArtifact);

@@ -32,6 +32,26 @@ test('a thread compiles revisions one after the other, and a bad one does not en
   expect(compiler.hasThread).toBe(true);
 }, 30_000);
 
+test('documents are compiled with the revision, and refused with their place', async () => {
+  const compiler = aCompiler();
+  const shelf = (name: string, rego: string) =>
+    craneDomain(5, { name, libraries: [{ mrn: 'lib', name: '', description: '', rego, dependencies: [] }] });
+  const serving = { documents: { policies: [] } };
+  const fine = requestOf(publish(1, [shelf('a', 'package loads\n\nmost = 5\n')]));
+  const answer = await compiler.compile({ ...fine, serving }, never);
+  expect(answer).toMatchObject({ ok: true, compiled: { serving, documents: { data: '{}' } } });
+  const clash = requestOf(
+    publish(1, [shelf('a', 'package loads\n\nmost = 5\n'), shelf('b', 'package loads\n\nmost[x] { x := 1 }\n')]),
+  );
+  expect(await compiler.compile(clash, never)).toMatchObject({ ok: true, compiled: { serving: {} } });
+  expect(await compiler.compile({ ...clash, serving }, never)).toMatchObject({
+    phase: 'Compile',
+    code: 'rego_type_error',
+    deterministic: true,
+    detail: { domain: 'a', mrn: 'lib', line: 3, column: 1 },
+  });
+}, 30_000);
+
 test('a thread that takes too long is given up, and the next revision gets a new one', async () => {
   const limits = { timeoutMs: 1 };
   const compiler = aCompiler(limits);

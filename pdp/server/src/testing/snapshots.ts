@@ -1,10 +1,10 @@
 import type { DomainModel } from '@edict/bundle';
-import { compileSnapshot, loadSnapshot, type Snapshot } from '@edict/engine';
+import { compileSnapshot, loadSnapshot, type CompileSnapshotOptions, type Snapshot } from '@edict/engine';
 import { craneDomain } from './revisions.ts';
 
 /** Compiles domains that are known to be good. */
-export function snapshotOf(domains: readonly DomainModel[]): Snapshot {
-  const result = compileSnapshot(domains);
+export function snapshotOf(domains: readonly DomainModel[], options: CompileSnapshotOptions = {}): Snapshot {
+  const result = compileSnapshot(domains, options);
   if (!result.ok) throw new Error(result.problems.map(({ message }) => message).join('\n'));
   return loadSnapshot(result.compiled);
 }

@@ -4,11 +4,15 @@ import { MAX_INTEGER_BITS, type RegoNumeric } from '../number.ts';
 import { compare, equals, isObject, objectSize, RegoSet, getIndex, keysOf, sortValues, type Value } from '../value.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { builtinError, elementError, elementsOf, typeError } from './operands.ts';
+import { spendWork } from './work.ts';
 
 /** Counting, summing, extremes, sorting and membership. */
 export const aggregates: BuiltinFamily = {
   count: (ctx, value) => {
-    if (typeof value === 'string') return countCodePoints(value);
+    if (typeof value === 'string') {
+      spendWork(ctx, value.length);
+      return countCodePoints(value);
+    }
     if (Array.isArray(value)) return value.length;
     if (value instanceof RegoSet) return value.size;
     if (isObject(value)) return objectSize(value);

@@ -1,6 +1,7 @@
 import type { Value } from '../value.ts';
 import type { BuiltinFamily } from './builtin.ts';
 import { arrayOperand, integerOperand } from './operands.ts';
+import { spendWork } from './work.ts';
 
 /** Built-ins on arrays. */
 export const arrays: BuiltinFamily = {
@@ -10,6 +11,7 @@ export const arrays: BuiltinFamily = {
     const second = arrayOperand(ctx, b, 2);
     if (second === undefined) return undefined;
     if (first.length === 0) return second;
+    spendWork(ctx, first.length + second.length);
     return second.length === 0 ? first : first.concat(second);
   },
   'array.flatten': (ctx, value) => {

@@ -1,3 +1,4 @@
+import type { NetworkSession } from '../../network/session.ts';
 import type { Value } from '../value.ts';
 
 /** The codes that a built-in fails with: a bad operand type, or anything else. */
@@ -22,7 +23,11 @@ export interface BuiltinContext {
    */
   readonly spend?: (steps: number) => void;
   /** Takes the messages of `trace` and `print`, if somebody listens. */
-  readonly note?: (message: string) => void;
+  readonly note?: (message: string, from: 'trace' | 'print') => void;
+  /** Takes the names of a case that a test rule has come to, if somebody listens. */
+  readonly testCase?: (names: readonly Value[]) => void;
+  /** What asks the network; without it nobody may. */
+  readonly network?: NetworkSession | undefined;
   /** What `opa.runtime` answers. Default: an empty object. */
   readonly runtime?: Value;
 }

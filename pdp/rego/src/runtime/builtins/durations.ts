@@ -46,7 +46,8 @@ function invalid(text: string): DurationParse {
 
 const LIMIT = 1n << 63n;
 
-function parseGoDuration(text: string): DurationParse {
+/** Parses a duration in Go's own units: `1h15m30.5s`. */
+export function parseGoDuration(text: string): DurationParse {
   const negative = text.startsWith('-');
   let rest = text.replace(/^[+-]/, '');
   if (rest === '0') return { ok: true, nanoseconds: 0n };

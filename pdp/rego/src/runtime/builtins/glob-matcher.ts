@@ -8,7 +8,12 @@ export type GlobMatcher = (text: string) => boolean;
  * points that `*` and `?` stop at.
  */
 export function compileGlob(nodes: readonly GlobNode[], separators: readonly number[]): GlobMatcher {
-  return compileFixed(nodes, separators) ?? compileSequence(nodes, separators) ?? compileMachine(nodes, separators);
+  return (
+    compileFixed(nodes, separators) ??
+    compilePieces(nodes, separators) ??
+    compileSequence(nodes, separators) ??
+    compileMachine(nodes, separators)
+  );
 }
 
 /** The shapes of nearly all globs in policies: text, text*, *text, text*text. */
@@ -42,6 +47,53 @@ function compileFixed(nodes: readonly GlobNode[], separators: readonly number[])
     text.startsWith(prefix) &&
     text.endsWith(suffix) &&
     stops.every((stop) => !text.slice(prefix.length, text.length - suffix.length).includes(stop));
+}
+
+// Paths with stars between separators, then perhaps `**` and text: `/a/*/b`, `/a/*/b/**`, `/**/b/**`. A `*` that a
+// separator follows ends at the next one, and text behind `**` is best found where it stands first: nothing is tried twice.
+function compilePieces(nodes: readonly GlobNode[], separators: readonly number[]): GlobMatcher | undefined {
+  const [point] = separators;
+  if (separators.length !== 1 || point === undefined) return undefined;
+  const separator = String.fromCodePoint(point);
+  const at = nodes.findIndex(({ kind }) => kind === 'super');
+  const head = piecesOf(at < 0 ? nodes : nodes.slice(0, at), 'star');
+  const tail = at < 0 ? undefined : piecesOf(nodes.slice(at), 'super');
+  if (head === undefined || (at >= 0 && tail === undefined)) return undefined;
+  // Behind the last star of all nothing needs to follow: it ends where the text does.
+  const isOpen = tail === undefined && head.length > 1 && head.at(-1) === '';
+  const stops = head.slice(1, isOpen ? -1 : undefined);
+  if (!stops.every((piece) => piece.startsWith(separator))) return undefined;
+  const [prefix = ''] = head;
+  const middles = tail?.slice(1, -1) ?? [];
+  const suffix = tail?.at(-1) ?? '';
+  return (text) => {
+    if (!text.startsWith(prefix)) return false;
+    let end = prefix.length;
+    for (const piece of stops) {
+      end = text.indexOf(separator, end);
+      if (end < 0 || !text.startsWith(piece, end)) return false;
+      end += piece.length;
+    }
+    if (isOpen) return !text.includes(separator, end);
+    if (tail === undefined) return end === text.length;
+    for (const piece of middles) {
+      end = text.indexOf(piece, end);
+      if (end < 0) return false;
+      end += piece.length;
+    }
+    return text.length - suffix.length >= end && text.endsWith(suffix);
+  };
+}
+
+/** The texts in front of, between and behind stars of one kind; undefined if there is anything else. */
+function piecesOf(nodes: readonly GlobNode[], kind: 'star' | 'super'): readonly string[] | undefined {
+  const pieces = [''];
+  for (const node of nodes) {
+    if (node.kind === 'text') pieces.push((pieces.pop() ?? '') + node.text);
+    else if (node.kind === kind) pieces.push('');
+    else return undefined;
+  }
+  return pieces;
 }
 
 const STAR = -1;

@@ -25,6 +25,18 @@ test.each<[string, readonly string[] | null, string, boolean]>([
   ['**x*y', ['.'], 'a.xb.xcy', true],
   ['', [], '', true],
   ['*', ['/', ':'], 'a:b', false],
+  ['/api/*/admin/**', ['/'], '/api/v1/admin/x/y', true],
+  ['/api/*/admin/**', ['/'], '/api/v1/x/admin/y', false],
+  ['/api/*/admin/**', ['/'], '/api/v1/admin', false],
+  ['/**/.git/**', ['/'], '/a/b/.git/', true],
+  ['/**/.git/**', ['/'], '/.git/x', false],
+  ['/a/*/b', ['/'], '/a/x/b', true],
+  ['/a/*/b', ['/'], '/a/x/b/', false],
+  ['/a/*/*', ['/'], '/a/x/', true],
+  ['/a/*/*', ['/'], '/a/x/y/', false],
+  ['**/a/**/b', ['/'], 'x/a/a/b', true],
+  ['**/a/**/b', ['/'], 'x/a/b', false],
+  ['a*/**', ['/'], 'ab', false],
 ])('%s with delimiters %j against %s is %s', (pattern, delimiters, text, expected) => {
   expect(callBuiltin('glob.match', pattern, delimiters, text)).toEqual({ value: expected });
 });
@@ -47,7 +59,7 @@ test.each<[readonly Value[], string]>([
 });
 
 describe('all ways of matching agree', () => {
-  const piece = fc.constantFrom('a', 'b', '.', '*', '**', '?', '[ab]', '[!a]', '{a,b.}', '{*,x}');
+  const piece = fc.constantFrom('a', 'b', '.', '.', '.*.', '.**.', '*', '**', '?', '[ab]', '[!a]', '{a,b.}', '{*,x}');
   const toRegExp = (pattern: string): RegExp => {
     const source = pattern.replace(/\*\*|\*|\?|\.|\{|\}|,|\[!/g, (token) => {
       const known: Record<string, string> = {

@@ -4,6 +4,7 @@ import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { compileGlob, type GlobMatcher } from './glob-matcher.ts';
 import { parseGlob, quoteGlob } from './glob-syntax.ts';
 import { builtinError, elementError, typeError } from './operands.ts';
+import { spendWork } from './work.ts';
 
 /** How many compiled globs a process keeps (twice as many for a short time). */
 export const GLOB_CACHE_SIZE = 1_000;
@@ -19,6 +20,7 @@ export const globs: BuiltinFamily = {
     if (typeof text !== 'string') {
       return separatorsOf(ctx, delimiters) === undefined ? undefined : typeError(ctx, 3, text, 'string');
     }
+    spendWork(ctx, text.length);
     return findMatcher(ctx, pattern, delimiters as readonly Value[] | null)?.(text);
   },
   'glob.quote_meta': (ctx, text) => (typeof text === 'string' ? quoteGlob(text) : typeError(ctx, 1, text, 'string')),

@@ -1,4 +1,4 @@
-import { getIndex, entriesOf, isObject, RegoSet, type ObjectValue, type Value } from '../value.ts';
+import { getIndex, entriesOf, isObject, keyOf, RegoSet, type ObjectValue, type Value } from '../value.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { builtinError, elementsOf, objectOperand, typeError } from './operands.ts';
 
@@ -15,17 +15,25 @@ export const graphs: BuiltinFamily = {
   'graph.reachable': (ctx, value, initial) => {
     const graph = objectOperand(ctx, value, 1);
     if (graph === undefined) return undefined;
-    const start = elementsOf(initial);
+    const start = unordered(initial);
     if (start === undefined) return typeError(ctx, 2, initial, '{array, set}');
     const reached = new RegoSet();
-    const queue = [...start];
+    const queue: Value[] = [];
+    // The keys of all that was ever put into the queue.
+    const queued = new Set<unknown>();
+    const enqueue = (nodes: readonly Value[]): void => {
+      for (const node of nodes) {
+        const { size } = queued;
+        if (queued.add(keyOf(node)).size !== size) queue.push(node);
+      }
+    };
+    enqueue(start);
     for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
       ctx.spend?.(1);
-      if (reached.has(node)) continue;
       const edges = getIndex(graph, node);
       if (edges === undefined) continue;
-      reached.add(node);
-      for (const neighbor of elementsOf(edges) ?? []) if (!reached.has(neighbor)) queue.push(neighbor);
+      reached.addNew(node);
+      enqueue(unordered(edges) ?? []);
     }
     return reached;
   },
@@ -37,6 +45,11 @@ export const graphs: BuiltinFamily = {
     return findPaths(ctx, graph, start);
   },
 };
+
+/** {@link elementsOf} without sorting a set. */
+function unordered(value: Value): readonly Value[] | undefined {
+  return value instanceof RegoSet ? value.members() : elementsOf(value);
+}
 
 /** Appends a [path, value] pair for the value itself and everything below, parents first, in Rego order. */
 function walk(ctx: BuiltinContext, value: Value, path: readonly Value[], found: Value[]): void {

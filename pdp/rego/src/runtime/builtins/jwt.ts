@@ -128,8 +128,15 @@ function encodeSign(ctx: BuiltinContext, headers: string, payload: string, keyTe
     return builtinError(ctx, 'type is JWT but payload is not JSON');
   }
   const data = `${Buffer.from(headers).toString('base64url')}.${Buffer.from(payload).toString('base64url')}`;
+  // Most algorithms draw at random while they sign; within one evaluation the token stays what it is.
+  const place = `io.jwt.encode_sign:${keyText}:${data}`;
+  const known = ctx.cache.get(place);
+  if (known !== undefined) return known;
   const signature = signJws(alg, key.value, Buffer.from(data));
-  return signature.ok ? `${data}.${signature.value.toString('base64url')}` : builtinError(ctx, signature.message);
+  if (!signature.ok) return builtinError(ctx, signature.message);
+  const token = `${data}.${signature.value.toString('base64url')}`;
+  ctx.cache.set(place, token);
+  return token;
 }
 
 interface Constraints {

@@ -12,17 +12,22 @@ export const messages: BuiltinFamily = {
   'internal.print': (ctx, parts) => {
     const list = arrayOperand(ctx, parts, 1);
     if (list === undefined) return undefined;
-    ctx.note?.(list.map(partText).join(' '));
+    ctx.note?.(list.map(partText).join(' '), 'print');
     return true;
   },
   print: (ctx, ...parts) => {
-    ctx.note?.(parts.map(partText).join(' '));
+    ctx.note?.(parts.map(partText).join(' '), 'print');
     return true;
   },
-  'internal.test_case': () => true,
+  'internal.test_case': (ctx, names) => {
+    const list = arrayOperand(ctx, names, 1);
+    if (list === undefined) return undefined;
+    ctx.testCase?.(list);
+    return true;
+  },
   trace: (ctx, message) => {
     if (typeof message !== 'string') return typeError(ctx, 1, message, 'string');
-    ctx.note?.(message);
+    ctx.note?.(message, 'trace');
     return true;
   },
   'opa.runtime': (ctx) => ctx.runtime ?? {},

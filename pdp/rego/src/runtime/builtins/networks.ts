@@ -52,7 +52,15 @@ export const networks: BuiltinFamily = {
     if (name.toLowerCase() === 'localhost') return new RegoSet(['127.0.0.1', '::1']);
     const address = parseAddress(name);
     if (address !== undefined) return new RegoSet([addressText(address)]);
-    return builtinError(ctx, `lookup ${name}: name resolution is not allowed`);
+    const { network } = ctx;
+    if (network === undefined) return builtinError(ctx, `lookup ${name}: name resolution is not allowed`);
+    const builtin = 'net.lookup_ip_addr';
+    const answer = network.allows(builtin)
+      ? network.lookup({ builtin, key: `${builtin}:${name}`, name })
+      : ({ ok: false, message: `${builtin} is not among the built-ins that are allowed` } as const);
+    if (answer.ok) return new RegoSet(answer.addresses);
+    network.failed(builtin, answer.message);
+    return builtinError(ctx, answer.message);
   },
 };
 

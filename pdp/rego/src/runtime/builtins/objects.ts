@@ -14,6 +14,7 @@ import {
   type ObjectValue,
   type Value,
 } from '../value.ts';
+import { visit } from '../visits.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { arrayOperand, elementError, objectOperand, typeError } from './operands.ts';
 
@@ -69,6 +70,7 @@ function nullOr(object: ObjectValue, key: Value, fallback: Value): Value {
 function merge(a: ObjectValue, b: ObjectValue): ObjectValue {
   if (objectSize(a) === 0) return b;
   if (objectSize(b) === 0) return a;
+  visit(objectSize(b));
   if (isPlainObject(a) && isPlainObject(b)) {
     const result: Record<string, Value> = { ...a };
     for (const key of Object.keys(b)) {

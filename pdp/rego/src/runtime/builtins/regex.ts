@@ -8,6 +8,7 @@ import { compileNative, compilePrefix, type TextTest } from './native-regex.ts';
 import { MAX_STRING_LENGTH } from './replacer.ts';
 import { quoteText } from './text.ts';
 import { utf8Length } from './utf8.ts';
+import { spendWork } from './work.ts';
 
 /** How many compiled regular expressions a process keeps (twice as many for a short time). */
 export const REGEX_CACHE_SIZE = 1_000;
@@ -117,6 +118,7 @@ function findRegex(ctx: BuiltinContext, pattern: string): Regex | undefined {
 function matchText(ctx: BuiltinContext, pattern: Value, text: Value): Value | undefined {
   if (typeof pattern !== 'string') return typeError(ctx, 1, pattern, 'string');
   if (typeof text !== 'string') return typeError(ctx, 2, text, 'string');
+  spendWork(ctx, text.length);
   return findRegex(ctx, pattern)?.test(text);
 }
 

@@ -1,6 +1,7 @@
 import { RegoSet, type Value } from '../value.ts';
 import type { BuiltinFamily } from './builtin.ts';
 import { typeError } from './operands.ts';
+import { spendWork } from './work.ts';
 
 /** Built-ins on sets. */
 export const sets: BuiltinFamily = {
@@ -21,6 +22,7 @@ export const sets: BuiltinFamily = {
     let result: RegoSet | undefined;
     for (const member of value.values()) {
       if (!(member instanceof RegoSet)) return typeError(ctx, 1, member, 'set');
+      spendWork(ctx, member.size);
       result = result === undefined ? member : setIntersection(result, member);
     }
     return result ?? new RegoSet();
@@ -30,6 +32,7 @@ export const sets: BuiltinFamily = {
     const result = new RegoSet();
     for (const member of value.values()) {
       if (!(member instanceof RegoSet)) return typeError(ctx, 1, member, 'set');
+      spendWork(ctx, member.size);
       for (const element of member) result.add(element);
     }
     return result;

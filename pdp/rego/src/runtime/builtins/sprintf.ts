@@ -5,6 +5,7 @@ import { goFormat, type FormatArgument } from './go-format.ts';
 import { builtinError, typeError } from './operands.ts';
 import { MAX_STRING_LENGTH } from './replacer.ts';
 import { regoText } from './text.ts';
+import { spendWork } from './work.ts';
 
 /** Formatting with Go's verbs. */
 export const formatting: BuiltinFamily = {
@@ -13,8 +14,12 @@ export const formatting: BuiltinFamily = {
     if (!Array.isArray(args)) return typeError(ctx, 2, args, 'array');
     const values = args as readonly Value[];
     const simple = formatSimply(format, values);
-    if (simple !== undefined) return simple;
+    if (simple !== undefined) {
+      spendWork(ctx, simple.length);
+      return simple;
+    }
     const result = goFormat(format, values.map(toArgument));
+    spendWork(ctx, result.length);
     if (result.length <= MAX_STRING_LENGTH) return result;
     return builtinError(ctx, `result is longer than ${String(MAX_STRING_LENGTH)} characters`);
   },

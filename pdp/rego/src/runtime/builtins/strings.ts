@@ -15,6 +15,7 @@ import {
 } from './operands.ts';
 import { replaceAllPairs } from './replacer.ts';
 import { truncateToBigInt } from './truncate.ts';
+import { spendWork } from './work.ts';
 
 /** Built-ins on strings. Positions and lengths count code points. */
 export const strings: BuiltinFamily = {
@@ -34,7 +35,9 @@ export const strings: BuiltinFamily = {
   upper: (ctx, text) => (typeof text === 'string' ? upperCase(text) : typeError(ctx, 1, text, 'string')),
   split: (ctx, text, delimiter) => {
     if (typeof text !== 'string') return typeError(ctx, 1, text, 'string');
-    return typeof delimiter === 'string' ? splitText(text, delimiter) : typeError(ctx, 2, delimiter, 'string');
+    if (typeof delimiter !== 'string') return typeError(ctx, 2, delimiter, 'string');
+    spendWork(ctx, text.length);
+    return splitText(text, delimiter);
   },
   'strings.split_n': (ctx, text, delimiter, count) => {
     if (typeof text !== 'string') return typeError(ctx, 1, text, 'string');
@@ -47,7 +50,9 @@ export const strings: BuiltinFamily = {
   concat: (ctx, separator, parts) => {
     if (typeof separator !== 'string') return typeError(ctx, 1, separator, 'string');
     const texts = stringsOperand(ctx, parts, 2, 'set', 'array');
-    return texts?.join(separator);
+    const joined = texts?.join(separator);
+    if (joined !== undefined) spendWork(ctx, joined.length);
+    return joined;
   },
   indexof: (ctx, text, part) => {
     if (typeof text !== 'string') return typeError(ctx, 1, text, 'string');
@@ -141,6 +146,19 @@ export function splitText(text: string, delimiter: string): readonly string[] {
   }
   parts.push(from === 0 ? text : text.slice(from));
   return parts;
+}
+
+/** One part of what {@link splitText} gives for a delimiter that is not empty; undefined if there are fewer. */
+export function splitPart(ctx: BuiltinContext, text: string, delimiter: string, index: number): string | undefined {
+  spendWork(ctx, text.length);
+  let from = 0;
+  for (let part = 0; part < index; part++) {
+    const at = text.indexOf(delimiter, from);
+    if (at < 0) return undefined;
+    from = at + delimiter.length;
+  }
+  const end = text.indexOf(delimiter, from);
+  return end < 0 ? (from === 0 ? text : text.slice(from)) : text.slice(from, end);
 }
 
 /** `length` code points from `start` on; all that follow if `length` is negative. */

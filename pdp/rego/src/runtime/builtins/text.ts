@@ -1,5 +1,6 @@
 import { RegoNumber } from '../number.ts';
-import { entriesOf, RegoSet, type ObjectValue, type Value } from '../value.ts';
+import { entriesOf, objectSize, RegoSet, type ObjectValue, type Value } from '../value.ts';
+import { visit, VISITS_PER_TEXT } from '../visits.ts';
 
 const PLAIN = /^[ !#-[\]-~]*$/;
 
@@ -16,7 +17,11 @@ export function regoText(value: Value): string {
   }
   if (value === null) return 'null';
   if (value instanceof RegoNumber) return value.text;
-  if (Array.isArray(value)) return `[${(value as readonly Value[]).map(regoText).join(', ')}]`;
+  if (Array.isArray(value)) {
+    visit(VISITS_PER_TEXT * value.length);
+    return `[${(value as readonly Value[]).map(regoText).join(', ')}]`;
+  }
+  visit(VISITS_PER_TEXT * (value instanceof RegoSet ? value.size : objectSize(value as ObjectValue)));
   if (value instanceof RegoSet) return value.size === 0 ? 'set()' : `{${value.values().map(regoText).join(', ')}}`;
   const members = entriesOf(value as ObjectValue).map(([key, member]) => `${regoText(key)}: ${regoText(member)}`);
   return `{${members.join(', ')}}`;

@@ -52,9 +52,18 @@ function writeNumber(text: string): string {
 
 function writeString(text: string, indent: string, isKey: boolean): string {
   if (isAmbiguous(text)) return quoteText(text);
+  if (/[\u{10000}-\u{10ffff}]/u.test(text)) return quoteAstral(text);
   if (/[^\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u.test(text)) return quoteText(text);
   if (text.includes('\n')) return isKey || /^[\n ]/.test(text) ? quoteText(text) : writeLiteral(text, indent);
   return isPlain(text) ? text : `'${text.replaceAll("'", "''")}'`;
+}
+
+/** go-yaml escapes what is beyond the basic plane. */
+function quoteAstral(text: string): string {
+  return quoteText(text).replace(
+    /[\u{10000}-\u{10ffff}]/gu,
+    (char) => `\\U${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(8, '0')}`,
+  );
 }
 
 function writeLiteral(text: string, indent: string): string {

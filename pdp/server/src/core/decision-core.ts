@@ -1,0 +1,283 @@
+import { randomUUID } from 'node:crypto';
+import { defaultDecisionLimits, systemClock, type Clock, type NetworkAccess } from '@edict/engine';
+import { systemClock as systemTimers, type Clock as Timers } from '@edict/protocol';
+import type { ActiveRevision, ActiveSets, Selection } from '../active-sets.ts';
+import { LoadMeter } from '../observability/load-meter.ts';
+import { createMetrics, type PdpMetrics } from '../observability/metrics.ts';
+import type { AuditSink } from './audit-sink.ts';
+import { LiveSession, type SessionDeps } from './live-session.ts';
+import { fulfilmentOf, parseRequirement, parseWait, type Requirement } from './requirement.ts';
+import { serveRevision, type DecisionSurroundings, type ServedRevision, type SetLimits } from './served-revision.ts';
+import { API_NAMES, type ApiName, type DecisionCore, type Entry, type EntryRequest, type Refusal } from './session.ts';
+import { giveBack, SetUsages, type SetUsage } from './set-usage.ts';
+import { Tally } from './tally.ts';
+import { Waiters } from './waiters.ts';
+
+/** What decisions are bounded by unless told otherwise. */
+export const CORE_DEFAULTS = {
+  maxSteps: defaultDecisionLimits.maxSteps,
+  maxConcurrent: 10_000,
+  maxBodyBytes: 134_217_728,
+  maxWaitMs: 2_000,
+  maxWaiters: 256,
+  includeAll: true,
+} as const;
+
+export interface DecisionCoreOptions {
+  readonly sets: ActiveSets;
+  readonly audit: AuditSink;
+  readonly metrics?: PdpMetrics;
+  readonly meter?: Pick<LoadMeter, 'decided' | 'refused'>;
+  /** What a set may use unless it says otherwise. */
+  readonly setLimits?: Partial<SetLimits>;
+  /** The longest that `Policy-Wait` counts for. */
+  readonly maxWaitMs?: number;
+  /** Requests that may wait at once; further ones are refused. */
+  readonly maxWaiters?: number;
+  /** Evaluate and record every phase, also when an earlier one has decided. */
+  readonly includeAll?: boolean;
+  /** Whether this PDP knows that it may miss revisions: the operator has not been heard for too long. */
+  readonly isStale?: () => boolean;
+  readonly clock?: Clock;
+  readonly timers?: Pick<Timers, 'schedule'>;
+  readonly newId?: () => string;
+  /** What policies may do with the network; nothing by default. */
+  readonly network?: NetworkAccess | undefined;
+}
+
+/** A core, and what its process has to know of it. */
+export interface RunningCore extends DecisionCore {
+  /** Requests that wait for a revision now. */
+  readonly waiting: number;
+  /** Lets go of the sets. */
+  readonly close: () => void;
+}
+
+/** Makes the one way to decisions. */
+export function createDecisionCore(options: DecisionCoreOptions): RunningCore {
+  return new Core(options);
+}
+
+class Core implements RunningCore {
+  readonly #sets: ActiveSets;
+  readonly #isStale: () => boolean;
+  readonly #maxWaitMs: number;
+  readonly #surroundings: DecisionSurroundings;
+  readonly #session: SessionDeps;
+  readonly #tallies: Readonly<Record<ApiName, Tally>>;
+  readonly #waits: PdpMetrics['tokenWaits'];
+  readonly #usages = new SetUsages();
+  readonly #served = new WeakMap<ActiveRevision, ServedRevision>();
+  readonly #waiters: Waiters;
+  readonly close: () => void;
+
+  constructor({ sets, audit, isStale = () => false, ...options }: DecisionCoreOptions) {
+    const { metrics = createMetrics(), meter = new LoadMeter(() => 0) } = options;
+    const { clock = systemClock, newId = randomUUID, includeAll = CORE_DEFAULTS.includeAll } = options;
+    this.#sets = sets;
+    this.#isStale = isStale;
+    this.#maxWaitMs = options.maxWaitMs ?? CORE_DEFAULTS.maxWaitMs;
+    this.#surroundings = { clock, newId, includeAll, defaults: { ...CORE_DEFAULTS, ...options.setLimits } };
+    this.#session = { audit, clock, newId, network: options.network };
+    this.#tallies = Object.fromEntries(API_NAMES.map((api) => [api, new Tally(api, metrics, meter)])) as Record<
+      ApiName,
+      Tally
+    >;
+    this.#waits = metrics.tokenWaits;
+    for (const outcome of ['reached', 'timeout', 'gone', 'full']) this.#waits.inc({ outcome }, 0);
+    const { schedule } = options.timers ?? systemTimers;
+    this.#waiters = new Waiters(options.maxWaiters ?? CORE_DEFAULTS.maxWaiters, schedule);
+    this.close = sets.onChange(() => {
+      this.#waiters.wake();
+      this.#usages.retain(sets.all);
+    });
+  }
+
+  get waiting(): number {
+    return this.#waiters.count;
+  }
+
+  readonly enter = (request: EntryRequest): Entry | Promise<Entry> => {
+    if (request.atLeast !== undefined || request.wait !== undefined) return this.#enterWhenReached(request);
+    const selection = this.#sets.select(request.instance);
+    if (selection.kind !== 'active') return this.#refuse(request, absent(selection));
+    return this.#settle(request, this.#open(selection.active, request));
+  };
+
+  readonly invalid = (api: ApiName): void => {
+    this.#tallies[api].invalid();
+  };
+
+  #enterWhenReached(request: EntryRequest): Entry | Promise<Entry> {
+    const { atLeast, wait } = request;
+    const requirement = atLeast === undefined ? undefined : parseRequirement(atLeast);
+    if (atLeast !== undefined && requirement === undefined) {
+      return this.#refuse(request, unreadable('Policy-At-Least', 'a token, or set@revision'));
+    }
+    const wantedMs = wait === undefined ? 0 : parseWait(wait);
+    if (wantedMs === undefined) {
+      return this.#refuse(request, unreadable('Policy-Wait', 'a duration such as 200ms or 2s'));
+    }
+    const found = this.#try(request, requirement);
+    if (found.kind !== 'not-yet') return this.#settle(request, found);
+    const waitMs = Math.min(wantedMs, this.#maxWaitMs);
+    return waitMs === 0 ? this.#refuse(request, found.refusal) : this.#wait(request, requirement, waitMs, found);
+  }
+
+  /** Waits, and counts that among the requests of the set. */
+  #wait(
+    request: EntryRequest,
+    requirement: Requirement | undefined,
+    waitMs: number,
+    first: NotYet,
+  ): Entry | Promise<Entry> {
+    const hold = first.behind === undefined ? undefined : this.#serve(first.behind);
+    const full = this.#waiters.hasRoom ? hold && take(hold, request) : WAITERS_FULL;
+    if (full !== undefined) {
+      this.#waits.inc({ outcome: 'full' });
+      return this.#refuse(request, full);
+    }
+    let pending = first;
+    return this.#waiters.wait<Entry>({
+      waitMs,
+      onGone: request.onGone,
+      attempt: () => {
+        // The session takes anew what waiting took: it must not be in its own way.
+        if (hold !== undefined) giveBack(hold.usage, request);
+        const found = this.#try(request, requirement);
+        if (found.kind !== 'not-yet') {
+          this.#waits.inc({ outcome: 'reached' });
+          return this.#settle(request, found);
+        }
+        if (hold !== undefined) count(hold.usage, request);
+        pending = found;
+        return undefined;
+      },
+      giveUp: (why) => {
+        if (hold !== undefined) giveBack(hold.usage, request);
+        this.#waits.inc({ outcome: why });
+        return why === 'gone' ? pending.refusal : this.#refuse(request, pending.refusal);
+      },
+    });
+  }
+
+  /** Enters if the requirement is met now; else tells whether waiting could help. */
+  #try(request: EntryRequest, requirement: Requirement | undefined): Entry | NotYet {
+    const selection = this.#sets.select(request.instance);
+    if (selection.kind !== 'active') {
+      const refusal = absent(selection);
+      // No wait makes a request name its set.
+      return selection.kind === 'set-required' ? refusal : { kind: 'not-yet', refusal, behind: undefined };
+    }
+    const { active } = selection;
+    if (requirement === undefined) return this.#open(active, request);
+    switch (fulfilmentOf(requirement, active)) {
+      case 'reached':
+        return this.#open(active, request);
+      case 'foreign':
+        return foreign(active);
+      case 'behind':
+        return { kind: 'not-yet', refusal: this.#behind(active, requirement.n), behind: active };
+    }
+  }
+
+  #behind({ set, n }: ActiveRevision, required: number): Refusal {
+    return {
+      kind: 'refused',
+      problem: 'revision-not-reached',
+      detail: `This PDP serves revision ${n} of ${set}; the request requires ${required}.`,
+      members: { active: n, required, stale: this.#isStale() },
+    };
+  }
+
+  #open(active: ActiveRevision, request: EntryRequest): Entry {
+    const served = this.#serve(active);
+    return (
+      take(served, request) ?? {
+        kind: 'entered',
+        session: new LiveSession(this.#session, served, this.#tallies[request.api], request),
+      }
+    );
+  }
+
+  #serve(active: ActiveRevision): ServedRevision {
+    let served = this.#served.get(active);
+    if (served === undefined) {
+      served = serveRevision(active, this.#usages.of(active.set), this.#surroundings);
+      this.#served.set(active, served);
+    }
+    return served;
+  }
+
+  #settle(request: EntryRequest, entry: Entry): Entry {
+    return entry.kind === 'refused' ? this.#refuse(request, entry) : entry;
+  }
+
+  #refuse({ api }: EntryRequest, refusal: Refusal): Refusal {
+    this.#tallies[api].refused(refusal.problem);
+    return refusal;
+  }
+}
+
+/** There is no answer yet, and what it is if there is no time. */
+interface NotYet {
+  readonly kind: 'not-yet';
+  readonly refusal: Refusal;
+  /** What is active, and is not enough. */
+  readonly behind: ActiveRevision | undefined;
+}
+
+const WAITERS_FULL: Refusal = {
+  kind: 'refused',
+  problem: 'overloaded',
+  detail: 'As many requests are waiting for a revision as may wait.',
+};
+
+/** Counts a request against the limits of its set; the refusal if it does not fit. */
+function take({ usage, setLimits, active }: ServedRevision, request: EntryRequest): Refusal | undefined {
+  const { bodyBytes = 0 } = request;
+  if (bodyBytes > setLimits.maxBodyBytes) {
+    const detail = `The set ${active.set} takes bodies of at most ${setLimits.maxBodyBytes} bytes.`;
+    return { kind: 'refused', problem: 'body-too-large', detail };
+  }
+  if (usage.requests >= setLimits.maxConcurrent) {
+    const detail = `As many requests to ${active.set} are under way as may be: ${setLimits.maxConcurrent}.`;
+    return { kind: 'refused', problem: 'overloaded', detail };
+  }
+  if (usage.bodyBytes + bodyBytes > setLimits.maxBodyBytes) {
+    const detail = `The bodies of the requests to ${active.set} that are under way fill the memory that they may have.`;
+    return { kind: 'refused', problem: 'overloaded', detail };
+  }
+  count(usage, request);
+  return undefined;
+}
+
+function count(usage: SetUsage, { bodyBytes = 0 }: EntryRequest): void {
+  usage.requests++;
+  usage.bodyBytes += bodyBytes;
+}
+
+function unreadable(header: string, form: string): Refusal {
+  return { kind: 'refused', problem: 'invalid-requirement', detail: `${header} is not ${form}.` };
+}
+
+function foreign({ set }: ActiveRevision): Refusal {
+  const detail = `Policy-At-Least is about another set than ${set}, or about one of that name that was deleted since.`;
+  return { kind: 'refused', problem: 'foreign-token', detail };
+}
+
+/** Why there is no snapshot to decide with, and what the caller can do. */
+function absent(selection: Exclude<Selection, { readonly kind: 'active' }>): Refusal {
+  return { kind: 'refused', problem: selection.kind, detail: explain(selection) };
+}
+
+function explain(selection: Exclude<Selection, { readonly kind: 'active' }>): string {
+  switch (selection.kind) {
+    case 'no-policy':
+      return 'This PDP has no committed policy yet. Ask again later or ask another PDP.';
+    case 'unknown-set':
+      return `This PDP has no active policy for set ${JSON.stringify(selection.set)}.`;
+    case 'set-required':
+      return `This PDP serves ${selection.sets.join(', ')}: name one in the Policy-Set request header.`;
+  }
+}

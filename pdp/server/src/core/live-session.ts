@@ -1,0 +1,213 @@
+import {
+  decide,
+  decideWithNetwork,
+  NetworkSession,
+  withNetwork,
+  type Clock,
+  type Decision,
+  type DecisionLimits,
+  type Documents,
+  type NetworkAccess,
+  type Snapshot,
+} from '@edict/engine';
+import type { EvaluateOptions, Outcome } from '@edict/rego';
+import type { Serving } from '@edict/crds';
+import type { AuditContext, AuditSink } from './audit-sink.ts';
+import type { ServedRevision } from './served-revision.ts';
+import type {
+  ApiName,
+  DecideOptions,
+  DocumentAnswer,
+  DocumentQuery,
+  PorcAnswer,
+  Refusal,
+  Session,
+  SessionRevision,
+} from './session.ts';
+import { giveBack } from './set-usage.ts';
+import type { Tally } from './tally.ts';
+
+/** What all sessions share. */
+export interface SessionDeps {
+  readonly audit: AuditSink;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  /** What policies may do with the network; without it such calls fail. */
+  readonly network: NetworkAccess | undefined;
+}
+
+/** Who a session is for. */
+export interface SessionRequest {
+  readonly api: ApiName;
+  readonly caller?: string | undefined;
+  readonly traceparent?: string | undefined;
+  readonly bodyBytes?: number | undefined;
+}
+
+// The answers of most decisions, made once.
+const ALLOWED: PorcAnswer = { kind: 'decided', allow: true, record: undefined };
+const DENIED: PorcAnswer = { kind: 'decided', allow: false, record: undefined };
+
+const UNRECORDED: Refusal = {
+  kind: 'refused',
+  problem: 'audit-unavailable',
+  detail: 'The access record could not be kept, so no decision is given.',
+};
+
+/** One request's hold on one revision. What it uses has been counted in the set's usage; `end` takes it off again. */
+export class LiveSession implements Session, AuditContext {
+  readonly #deps: SessionDeps;
+  readonly #served: ServedRevision;
+  readonly #tally: Tally;
+  readonly #request: SessionRequest;
+  /** When what is being decided was begun: a batch's second item begins where its first ended. */
+  #sinceNs: number;
+  #ended = false;
+
+  constructor(deps: SessionDeps, served: ServedRevision, tally: Tally, request: SessionRequest) {
+    this.#deps = deps;
+    this.#served = served;
+    this.#tally = tally;
+    this.#request = request;
+    this.#sinceNs = deps.clock.monotonicNs();
+  }
+
+  get api(): ApiName {
+    return this.#request.api;
+  }
+  get caller(): string | undefined {
+    return this.#request.caller;
+  }
+  get traceparent(): string | undefined {
+    return this.#request.traceparent;
+  }
+  get labels(): Readonly<Record<string, string>> {
+    return this.#served.labels;
+  }
+  get revision(): SessionRevision {
+    return this.#served.revision;
+  }
+  get headers(): Readonly<Record<string, string>> {
+    return this.#served.headers;
+  }
+  get serving(): Serving {
+    return this.#served.active.snapshot.serving;
+  }
+  get snapshot(): Snapshot {
+    return this.#served.active.snapshot;
+  }
+  get documents(): Documents | undefined {
+    return this.#served.active.snapshot.documents;
+  }
+  get limits(): DecisionLimits {
+    return this.#served.decisionLimits;
+  }
+
+  decide(porc: unknown, options: DecideOptions): PorcAnswer | Promise<PorcAnswer> {
+    const room = options.probe || this.#deps.audit.room();
+    if (room === true) return this.#decide(porc, options);
+    if (room === false) return this.#unrecorded();
+    return room.then((given) => (given ? this.#decide(porc, options) : this.#unrecorded()));
+  }
+
+  query(query: DocumentQuery): DocumentAnswer | Promise<DocumentAnswer> {
+    const room = query.probe === true || this.#deps.audit.room();
+    if (room === true) return this.#query(query);
+    if (room === false) return this.#unrecorded();
+    return room.then((given) => (given ? this.#query(query) : this.#unrecorded()));
+  }
+
+  end(): void {
+    if (this.#ended) throw new Error('a session was ended twice');
+    this.#ended = true;
+    giveBack(this.#served.usage, this.#request);
+  }
+
+  #decide(porc: unknown, options: DecideOptions): PorcAnswer | Promise<PorcAnswer> {
+    const { network } = this.#deps;
+    const { snapshot } = this.#served.active;
+    const context = options.probe && options.explain !== true ? this.#served.probe : this.#served.recorded;
+    if (network === undefined || !snapshot.usesNetwork) return this.#told(decide(snapshot, porc, context), options);
+    const decision = decideWithNetwork(snapshot, porc, context, network);
+    return decision instanceof Promise
+      ? decision.then((late) => this.#told(late, options))
+      : this.#told(decision, options);
+  }
+
+  /** Records and counts a decision. */
+  #told({ allow, record }: Decision, { probe, explain }: DecideOptions): PorcAnswer | Promise<PorcAnswer> {
+    const kept = record === undefined || probe ? undefined : this.#deps.audit.record(record, this);
+    const answer: PorcAnswer = explain === true ? { kind: 'decided', allow, record } : allow ? ALLOWED : DENIED;
+    if (kept === undefined) return this.#counted(allow, answer);
+    return kept.then((safe) => (safe ? this.#counted(allow, answer) : this.#unrecorded()));
+  }
+
+  #query(query: DocumentQuery): DocumentAnswer | Promise<DocumentAnswer> {
+    const { documents } = this;
+    if (documents === undefined) {
+      return this.#refused({
+        kind: 'refused',
+        problem: 'not-served',
+        detail: `The set ${this.revision.set} serves no documents: its PolicySet has no spec.serving.documents.`,
+      });
+    }
+    const { clock, network } = this.#deps;
+    const startedNs = clock.monotonicNs();
+    const nowMs = clock.nowMs();
+    const options = this.#boundedOptions(query.options, nowMs);
+    const { path, input } = query;
+    const answered = (outcome: Outcome): DocumentAnswer | Promise<DocumentAnswer> =>
+      this.#answered(query, outcome, nowMs, startedNs);
+    if (network === undefined || !documents.usesNetwork) return answered(documents.evaluate(path, input, options));
+    const session = new NetworkSession(network);
+    const outcome = withNetwork(session, () => documents.evaluate(path, input, { ...options, network: session }));
+    return outcome instanceof Promise ? outcome.then(answered) : answered(outcome);
+  }
+
+  /** Records and counts what a document gave. */
+  #answered(
+    { path, input, label, verdict, probe }: DocumentQuery,
+    outcome: Outcome,
+    timestampMs: number,
+    startedNs: number,
+  ): DocumentAnswer | Promise<DocumentAnswer> {
+    const { clock, newId, audit } = this.#deps;
+    const allow = verdict?.(outcome);
+    const id = newId();
+    const answer: DocumentAnswer = { kind: 'evaluated', decisionId: id, outcome };
+    if (probe === true) return this.#counted(allow, answer);
+    const durationNs = clock.monotonicNs() - startedNs;
+    const asked = label ?? path.join('/');
+    const kept = audit.record(
+      { kind: 'document', id, timestampMs, path: asked, input, outcome, allow, durationNs },
+      this,
+    );
+    if (kept === undefined) return this.#counted(allow, answer);
+    return kept.then((safe) => (safe ? this.#counted(allow, answer) : this.#unrecorded()));
+  }
+
+  #boundedOptions(options: EvaluateOptions | undefined, nowMs: number): EvaluateOptions {
+    const { maxSteps } = this.#served.decisionLimits;
+    return {
+      nowNs: BigInt(Math.trunc(nowMs)) * 1_000_000n,
+      ...options,
+      maxSteps: Math.min(maxSteps, options?.maxSteps ?? maxSteps),
+    };
+  }
+
+  #counted<T>(allow: boolean | undefined, answer: T): T {
+    const nowNs = this.#deps.clock.monotonicNs();
+    this.#tally.decided(allow, nowNs - this.#sinceNs);
+    this.#sinceNs = nowNs;
+    return answer;
+  }
+
+  #unrecorded(): Refusal {
+    return this.#refused(UNRECORDED);
+  }
+
+  #refused(refusal: Refusal): Refusal {
+    this.#tally.refused(refusal.problem);
+    return refusal;
+  }
+}

@@ -1,0 +1,115 @@
+import type { Serving } from '@edict/crds';
+import type { AccessRecord, DecisionLimits, Documents, Snapshot } from '@edict/engine';
+import type { EvaluateOptions, Outcome, Value } from '@edict/rego';
+import type { ProblemName } from '../http/reply.ts';
+
+/** The APIs that ask for decisions; label of metrics, field of records. */
+export const API_NAMES = ['manetu', 'opa', 'authzen', 'envoy', 'grpc'] as const;
+export type ApiName = (typeof API_NAMES)[number];
+
+/** Where a request wants to be decided, as far as it can be told without understanding its body. */
+export interface EntryRequest {
+  readonly api: ApiName;
+  /** A set key (`namespace/name`) or a name of a virtual instance; undefined where the request names none. */
+  readonly instance: string | undefined;
+  /** The raw `Policy-At-Least` of the request: a token, or `set@revision`. */
+  readonly atLeast?: string | undefined;
+  /** The raw `Policy-Wait` of the request: a duration such as `200ms`. */
+  readonly wait?: string | undefined;
+  /** Who asks, as authentication found it; undefined where callers are not authenticated. */
+  readonly caller?: string | undefined;
+  /** W3C trace context of the request. */
+  readonly traceparent?: string | undefined;
+  /** Bytes of the body, which count against what the set may hold until the session ends. Default 0. */
+  readonly bodyBytes?: number | undefined;
+  /** Tells a listener, at most once, that the caller has gone. Called only if the request has to wait. */
+  readonly onGone?: ((listener: () => void) => void) | undefined;
+}
+
+/** Why no decision is given. Never a decision itself. */
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly problem: ProblemName;
+  readonly detail: string;
+  /** Further members of the problem document, such as `active` and `required`. */
+  readonly members?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export type Entry = { readonly kind: 'entered'; readonly session: Session } | Refusal;
+
+/** The one way to decisions, whichever API asks: every API is a translation to it and back. */
+export interface DecisionCore {
+  /**
+   * Chooses the set, waits for its revision or its loading if that was asked for, counts the request against the limits of
+   * the set, and takes hold of one snapshot. A promise only where something is waited for. Never rejects. Refusals are
+   * counted here.
+   */
+  readonly enter: (request: EntryRequest) => Entry | Promise<Entry>;
+  /** Counts a request that was wrong before anything could be decided: no PORC, a bad parameter. */
+  readonly invalid: (api: ApiName) => void;
+}
+
+/** The revision that a session decides with. */
+export interface SessionRevision {
+  readonly set: string;
+  readonly n: number;
+  readonly digest: string;
+  /** The consistency token of this revision. */
+  readonly token: string;
+}
+
+/**
+ * One request's hold on one snapshot: all that is decided in it, a batch included, is decided by the same revision. Every
+ * decision is counted, and recorded unless it is a probe. `end` must be called once, whatever happened. `revision`,
+ * `headers`, `serving` and `limits` are the same objects in every session of one revision, so that what is made of them can
+ * be kept in a `WeakMap`.
+ */
+export interface Session {
+  readonly revision: SessionRevision;
+  /** `policy-set`, `policy-revision`, `policy-digest` and `policy-token`, for answers. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly serving: Serving;
+  readonly snapshot: Snapshot;
+  /** Undefined where the set serves no documents. */
+  readonly documents: Documents | undefined;
+  /** Bounds on one decision of this set; for `mapRequest` and the like. */
+  readonly limits: DecisionLimits;
+  /**
+   * Decides one PORC (plain JSON data as `parsePorc` gives it). A promise only where policies use the network or the
+   * record has to be waited for. Never rejects.
+   */
+  decide(porc: unknown, options: DecideOptions): PorcAnswer | Promise<PorcAnswer>;
+  /** Evaluates a document and records it as a decision. A promise only for the reasons of {@link decide}. Never rejects. */
+  query(query: DocumentQuery): DocumentAnswer | Promise<DocumentAnswer>;
+  end(): void;
+}
+
+export interface DecideOptions {
+  /** Decide without an access record. */
+  readonly probe: boolean;
+  /** Give the record to the caller too, for explanations; in probe mode it is made and not kept. */
+  readonly explain?: boolean | undefined;
+}
+
+/** A PORC decision, or why none is given. `record` is there if `explain` asked for it. */
+export type PorcAnswer =
+  { readonly kind: 'decided'; readonly allow: boolean; readonly record: AccessRecord | undefined } | Refusal;
+
+export interface DocumentQuery {
+  /** Parts of the path below `data`. */
+  readonly path: readonly string[];
+  /** Undefined: there is no input document. */
+  readonly input: Value;
+  /** Steps are bounded by the set's limit besides. */
+  readonly options?: EvaluateOptions | undefined;
+  /** What the record says was asked, such as `authzen/allow`; the path by default. */
+  readonly label?: string | undefined;
+  /** Whether the outcome means allow, for counters and records; undefined where it is no decision (OPA's data API). */
+  readonly verdict?: ((outcome: Outcome) => boolean | undefined) | undefined;
+  /** Without a record. */
+  readonly probe?: boolean | undefined;
+}
+
+/** What a document query gave. `decisionId` names its record. */
+export type DocumentAnswer =
+  { readonly kind: 'evaluated'; readonly decisionId: string; readonly outcome: Outcome } | Refusal;

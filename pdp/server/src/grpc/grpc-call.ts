@@ -1,0 +1,293 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
+import { frame, FrameReader } from './frames.ts';
+import type {
+  GrpcCall,
+  GrpcMethod,
+  GrpcMethodLabel,
+  GrpcStream,
+  StreamMethod,
+  UnaryAnswer,
+  UnaryMethod,
+} from './grpc-method.ts';
+import { encodeMessage, failure, GRPC_CODES, parseTimeout, type GrpcCode, type GrpcFailure } from './status.ts';
+
+/** What all calls share. */
+export interface CallDeps {
+  readonly maxMessageBytes: number;
+  readonly maxHeldBytes: number;
+  /** Bytes of unfinished messages, over all calls. */
+  readonly held: { bytes: number };
+  readonly open: Set<OpenCall>;
+  readonly onCall: (method: GrpcMethodLabel, code: GrpcCode, seconds: number) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** A call that waits for its caller. */
+export interface OpenCall {
+  /** Since when it waits for the rest of a message; undefined where there is none to wait for. */
+  readonly waitsSinceMs: number | undefined;
+  readonly end: (failed: GrpcFailure) => void;
+}
+
+const HEADERS: OutgoingHttpHeaders = { ':status': 200, 'content-type': 'application/grpc' };
+const WITH_TRAILERS = { waitForTrailers: true };
+const OK_TRAILERS: OutgoingHttpHeaders = { 'grpc-status': '0' };
+const END = { endStream: true };
+
+function sendOkTrailers(this: ServerHttp2Stream): void {
+  this.sendTrailers(OK_TRAILERS);
+}
+
+/** Answers a call without reading it. */
+export function refuse(stream: ServerHttp2Stream, failed: GrpcFailure): void {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond({ ...HEADERS, ...trailersOf(failed) }, END);
+  // The answer is complete, and the rest of the request of no use.
+  if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+/** Reads a call and has it answered by its method. */
+export function answerCall(
+  deps: CallDeps,
+  method: GrpcMethod,
+  stream: ServerHttp2Stream,
+  metadata: IncomingHttpHeaders,
+  caller: string | undefined,
+): void {
+  if (method.kind === 'unary') new RunningUnary(deps, method, stream, metadata, caller);
+  else new RunningStream(deps, method, stream);
+}
+
+function trailersOf({ code, message, trailers }: GrpcFailure): OutgoingHttpHeaders {
+  return { 'grpc-status': String(GRPC_CODES[code]), 'grpc-message': encodeMessage(message), ...trailers };
+}
+
+const NO_MESSAGE = failure('INVALID_ARGUMENT', 'the call has no message');
+const SEVERAL = failure('INVALID_ARGUMENT', 'the call has more than one message');
+const HELD_FULL = failure('RESOURCE_EXHAUSTED', 'the messages that are under way fill the memory that they may have');
+const INTERNAL = failure('INTERNAL', 'internal error');
+const TOO_LATE = failure('DEADLINE_EXCEEDED', 'the deadline of the call has passed');
+
+/** One message in, one out. */
+class RunningUnary implements GrpcCall, OpenCall {
+  readonly metadata: IncomingHttpHeaders;
+  readonly caller: string | undefined;
+  readonly waitsSinceMs: number;
+  readonly #deps: CallDeps;
+  readonly #method: UnaryMethod;
+  readonly #stream: ServerHttp2Stream;
+  #reader: FrameReader | undefined;
+  #message: Buffer | undefined;
+  #gone: (() => void)[] | undefined;
+  #done = false;
+  #deadline: NodeJS.Timeout | undefined;
+
+  constructor(
+    deps: CallDeps,
+    method: UnaryMethod,
+    stream: ServerHttp2Stream,
+    metadata: IncomingHttpHeaders,
+    caller: string | undefined,
+  ) {
+    this.#deps = deps;
+    this.#method = method;
+    this.#stream = stream;
+    this.metadata = metadata;
+    this.caller = caller;
+    this.waitsSinceMs = performance.now();
+    deps.open.add(this);
+    stream.on('data', (piece: Buffer) => this.#take(piece));
+    stream.on('end', () => this.#ended());
+    stream.on('close', () => this.#closed());
+  }
+
+  readonly onGone = (listener: () => void): void => {
+    (this.#gone ??= []).push(listener);
+  };
+
+  /** Ends the call without an answer. */
+  end(failed: GrpcFailure): void {
+    if (this.#finish(failed.code)) refuse(this.#stream, failed);
+  }
+
+  #take(piece: Buffer): void {
+    if (this.#done) return;
+    // Most messages come in one piece; only of others anything has to be held.
+    if (this.#reader === undefined && this.#message === undefined && isWhole(piece, this.#deps.maxMessageBytes)) {
+      this.#message = piece.subarray(5);
+      return;
+    }
+    this.#reader ??= new FrameReader(this.#deps.maxMessageBytes);
+    const { held, maxHeldBytes } = this.#deps;
+    const before = this.#reader.heldBytes;
+    const framed = this.#reader.push(piece);
+    held.bytes += this.#reader.heldBytes - before;
+    if (!framed.ok) this.end(framed.failed);
+    else if (held.bytes > maxHeldBytes) this.end(HELD_FULL);
+    else {
+      for (const message of framed.messages) {
+        if (this.#message !== undefined) this.end(SEVERAL);
+        this.#message = message;
+      }
+    }
+  }
+
+  #ended(): void {
+    if (this.#done) return;
+    const failed = this.#reader?.finish() ?? (this.#message === undefined ? NO_MESSAGE : undefined);
+    if (failed !== undefined || this.#message === undefined) {
+      this.end(failed ?? NO_MESSAGE);
+      return;
+    }
+    this.#letGo();
+    try {
+      const answer = this.#method.handle(this.#message, this);
+      if (answer instanceof Promise) this.#wait(answer);
+      else this.#answer(answer);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #wait(answer: Promise<UnaryAnswer>): void {
+    const timeout = this.metadata['grpc-timeout'];
+    const timeoutMs = typeof timeout === 'string' ? parseTimeout(timeout) : undefined;
+    if (timeoutMs !== undefined) {
+      const left = Math.max(0, timeoutMs - (performance.now() - this.waitsSinceMs));
+      this.#deadline = setTimeout(
+        () => {
+          this.#tellGone();
+          this.end(TOO_LATE);
+        },
+        Math.min(left, MAX_TIMER_MS),
+      );
+    }
+    answer.then(
+      (late) => this.#answer(late),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #answer(answer: UnaryAnswer): void {
+    if (!Buffer.isBuffer(answer)) {
+      this.end(answer);
+      return;
+    }
+    if (!this.#finish('OK')) return;
+    const stream = this.#stream;
+    stream.on('wantTrailers', sendOkTrailers);
+    stream.respond(HEADERS, WITH_TRAILERS);
+    stream.end(frame(answer));
+  }
+
+  #fail(error: unknown): void {
+    this.#deps.onError(error);
+    this.end(INTERNAL);
+  }
+
+  #closed(): void {
+    if (this.#finish('CANCELLED')) this.#tellGone();
+  }
+
+  #tellGone(): void {
+    for (const listener of this.#gone?.splice(0) ?? []) listener();
+  }
+
+  /** Counts the end of the call; false where it had ended before, or there is nobody to answer any more. */
+  #finish(code: GrpcCode): boolean {
+    if (this.#done) return false;
+    this.#done = true;
+    this.#letGo();
+    clearTimeout(this.#deadline);
+    const isGone = this.#stream.destroyed && code !== 'CANCELLED';
+    this.#deps.onCall(this.#method.label, isGone ? 'CANCELLED' : code, (performance.now() - this.waitsSinceMs) / 1000);
+    return !isGone;
+  }
+
+  #letGo(): void {
+    this.#deps.open.delete(this);
+    if (this.#reader === undefined) return;
+    this.#deps.held.bytes -= this.#reader.heldBytes;
+    this.#reader = undefined;
+  }
+}
+
+/** The longest that a timer of Node takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function isWhole(piece: Buffer, maxMessageBytes: number): boolean {
+  if (piece.length < 5 || piece[0] !== 0) return false;
+  const length = piece.readUInt32BE(1);
+  return length <= maxMessageBytes && length === piece.length - 5;
+}
+
+/** Many messages in, many out. */
+class RunningStream implements GrpcStream, OpenCall {
+  readonly waitsSinceMs = undefined;
+  readonly #sinceMs = performance.now();
+  readonly #deps: CallDeps;
+  readonly #label: GrpcMethodLabel;
+  readonly #stream: ServerHttp2Stream;
+  readonly #frames: FrameReader;
+  readonly #gone: (() => void)[] = [];
+  #done = false;
+
+  constructor(deps: CallDeps, method: StreamMethod, stream: ServerHttp2Stream) {
+    this.#deps = deps;
+    this.#label = method.label;
+    this.#stream = stream;
+    this.#frames = new FrameReader(deps.maxMessageBytes);
+    deps.open.add(this);
+    const reader = method.open(this);
+    stream.on('data', (piece: Buffer) => {
+      if (this.#done) return;
+      const framed = this.#frames.push(piece);
+      if (!framed.ok) this.end(framed.failed);
+      else for (const message of framed.messages) reader.message(message);
+    });
+    stream.on('end', () => {
+      if (this.#done) return;
+      const failed = this.#frames.finish();
+      if (failed === undefined) reader.ended();
+      else this.end(failed);
+    });
+    stream.on('close', () => {
+      if (!this.#finish('CANCELLED')) return;
+      for (const listener of this.#gone) listener();
+    });
+  }
+
+  readonly onGone = (listener: () => void): void => {
+    this.#gone.push(listener);
+  };
+
+  readonly send = (message: Buffer): void => {
+    if (this.#done || this.#stream.destroyed) return;
+    if (!this.#stream.headersSent) this.#stream.respond(HEADERS, WITH_TRAILERS);
+    if (this.#stream.write(frame(message)) || this.#stream.isPaused()) return;
+    // A caller that asks on and reads no answers is not read any more until it does.
+    this.#stream.pause().once('drain', () => this.#stream.resume());
+  };
+
+  readonly end = (failed?: GrpcFailure): void => {
+    if (!this.#finish(failed?.code ?? 'OK')) return;
+    for (const listener of this.#gone) listener();
+    const stream = this.#stream;
+    if (stream.destroyed) return;
+    const trailers = failed === undefined ? OK_TRAILERS : trailersOf(failed);
+    if (!stream.headersSent) stream.respond({ ...HEADERS, ...trailers }, END);
+    else {
+      stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+      stream.end();
+    }
+  };
+
+  #finish(code: GrpcCode): boolean {
+    if (this.#done) return false;
+    this.#done = true;
+    this.#deps.open.delete(this);
+    this.#deps.onCall(this.#label, code, (performance.now() - this.#sinceMs) / 1000);
+    return true;
+  }
+}

@@ -1,0 +1,159 @@
+/** Bytes that are no message. */
+export class WireError extends Error {
+  override readonly name = 'WireError';
+  readonly code = 'MalformedMessage';
+}
+
+/** How a field lies on the wire. */
+export const WIRE = { varint: 0, fixed64: 1, bytes: 2, group: 3, groupEnd: 4, fixed32: 5 } as const;
+
+const MAX_SKIPPED_GROUPS = 100;
+
+/**
+ * Reads fields of protobuf's wire format one after the other from a part of a buffer. Every read throws a {@link WireError}
+ * where the bytes end too early or are none.
+ */
+export class ProtobufReader {
+  readonly #bytes: Buffer;
+  #at: number;
+  #end: number;
+
+  constructor(bytes: Buffer, start = 0, end = bytes.length) {
+    this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
+  }
+
+  /** Whether there is another field. */
+  get more(): boolean {
+    return this.#at < this.#end;
+  }
+
+  /** The number and wire type of the next field: `number << 3 | type`. */
+  tag(): number {
+    const tag = this.uint32();
+    if (tag >>> 3 === 0) throw new WireError('a field has the number 0');
+    return tag;
+  }
+
+  /** An unsigned number; of longer ones the low 32 bits. */
+  uint32(): number {
+    const first = this.#bytes[this.#at] ?? 0x80;
+    if (first < 0x80 && this.#at < this.#end) {
+      this.#at++;
+      return first;
+    }
+    return Number(BigInt.asUintN(32, this.#varint()));
+  }
+
+  bool(): boolean {
+    return this.#varint() !== 0n;
+  }
+
+  /** A signed number of 32 bits, of enumerations too. */
+  int32(): number {
+    return Number(BigInt.asIntN(32, this.#varint()));
+  }
+
+  int64(): bigint {
+    return BigInt.asIntN(64, this.#varint());
+  }
+
+  double(): number {
+    const at = this.#take(8);
+    return this.#bytes.readDoubleLE(at);
+  }
+
+  /** Text; what is no UTF-8 becomes U+FFFD. */
+  string(): string {
+    const length = this.#length();
+    const at = this.#take(length);
+    return this.#bytes.toString('utf8', at, at + length);
+  }
+
+  /** A view of the bytes, not a copy. */
+  bytes(): Buffer {
+    const length = this.#length();
+    const at = this.#take(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  /** Reads an embedded message with `read`, which has to go on until there is no more. */
+  message<T>(read: (reader: this) => T): T {
+    const length = this.#length();
+    const at = this.#take(length);
+    const end = this.#end;
+    const after = this.#at;
+    this.#at = at;
+    this.#end = at + length;
+    const value = read(this);
+    this.#at = after;
+    this.#end = end;
+    return value;
+  }
+
+  /** Passes over the value of a field with this tag. */
+  skip(tag: number): void {
+    const groups: number[] = [];
+    for (let current = tag; ; current = this.tag()) {
+      this.#skipOne(current, groups);
+      if (groups.length === 0) return;
+    }
+  }
+
+  #skipOne(tag: number, groups: number[]): void {
+    switch (tag & 7) {
+      case WIRE.varint:
+        this.#varint();
+        return;
+      case WIRE.fixed64:
+        this.#take(8);
+        return;
+      case WIRE.bytes:
+        this.#take(this.#length());
+        return;
+      case WIRE.group:
+        if (groups.push(tag >>> 3) > MAX_SKIPPED_GROUPS) throw new WireError('groups nest too deeply');
+        return;
+      case WIRE.groupEnd:
+        if (groups.pop() !== tag >>> 3) throw new WireError('a group ends that has not begun');
+        return;
+      case WIRE.fixed32:
+        this.#take(4);
+        return;
+      default:
+        throw new WireError(`there is no wire type ${tag & 7}`);
+    }
+  }
+
+  #length(): number {
+    const first = this.#bytes[this.#at] ?? 0x80;
+    if (first < 0x80 && this.#at < this.#end) {
+      this.#at++;
+      return first;
+    }
+    const length = this.#varint();
+    if (length > BigInt(this.#end)) throw new WireError('a field is longer than its message');
+    return Number(length);
+  }
+
+  #take(length: number): number {
+    const at = this.#at;
+    if (at + length > this.#end) throw new WireError('a field is longer than its message');
+    this.#at = at + length;
+    return at;
+  }
+
+  #varint(): bigint {
+    let low = 0;
+    let high = 0n;
+    for (let shift = 0; shift < 70; shift += 7) {
+      if (this.#at >= this.#end) throw new WireError('a number ends too early');
+      const byte = this.#bytes[this.#at++] ?? 0;
+      if (shift < 28) low |= (byte & 0x7f) << shift;
+      else high |= BigInt(byte & 0x7f) << BigInt(shift);
+      if (byte < 0x80) return shift < 28 ? BigInt(low) : BigInt.asUintN(64, high | BigInt(low));
+    }
+    throw new WireError('a number is longer than ten bytes');
+  }
+}

@@ -1,0 +1,105 @@
+import type { Refusal, Session } from '../../core/session.ts';
+import type { RouteRequest } from '../route.ts';
+import { judge, type AuthZenServing, type Judgement } from './judge.ts';
+import {
+  isObject,
+  ownMember,
+  readEvaluation,
+  readObject,
+  wrong,
+  type Evaluation,
+  type JsonObject,
+  type Read,
+} from './request.ts';
+import { inSlices } from '../in-slices.ts';
+
+/** Questions that one request may hold. */
+export const MAX_EVALUATIONS = 1_000;
+
+/** Section 7.1.2.1: when to stop. */
+type Semantic = 'execute_all' | 'deny_on_first_deny' | 'permit_on_first_permit';
+
+/** A request of several questions, each readable or not. */
+export interface Evaluations {
+  readonly semantic: Semantic;
+  readonly items: readonly Read<Evaluation>[];
+}
+
+/** Reads the questions of a request; undefined where it has none of its own and so is a single one. */
+export function readEvaluations(body: JsonObject): Read<Evaluations | undefined> {
+  const list = ownMember(body, 'evaluations');
+  if (list !== undefined && !Array.isArray(list)) return wrong('evaluations must be a list');
+  const semantic = readSemantic(body);
+  if (!semantic.ok) return semantic;
+  const given: readonly unknown[] = list ?? [];
+  if (given.length === 0) return { ok: true, value: undefined };
+  if (given.length > MAX_EVALUATIONS)
+    return wrong(`${given.length} evaluations are more than the ${MAX_EVALUATIONS} of one request`);
+  const items = given.map((item) =>
+    isObject(item) ? readEvaluation(item, body) : wrong('an evaluation must be an object'),
+  );
+  return { ok: true, value: { semantic: semantic.value, items } };
+}
+
+/** One answer of several. */
+export interface EvaluationAnswer {
+  readonly decision: boolean;
+  readonly context: JsonObject;
+}
+
+/**
+ * Answers the questions in their order by one revision. An item that cannot be decided is `decision: false` and says why in
+ * its context; a refusal, which concerns the whole set, ends the request.
+ */
+export async function answerEvaluations(
+  session: Session,
+  serving: AuthZenServing,
+  { semantic, items }: Evaluations,
+  onGone: RouteRequest['onGone'],
+): Promise<readonly EvaluationAnswer[] | Refusal> {
+  const answers: EvaluationAnswer[] = [];
+  let refusal: Refusal | undefined;
+  await inSlices(items, onGone, (item) => {
+    if (!item.ok) return take({ kind: 'invalid', message: item.message });
+    const judgement = judge(session, serving, item.value, false);
+    return judgement instanceof Promise ? judgement.then(take) : take(judgement);
+  });
+  return refusal ?? answers;
+
+  function take(judgement: Judgement | { readonly kind: 'invalid'; readonly message: string }): boolean {
+    if (judgement.kind === 'refused') {
+      refusal = judgement;
+      return false;
+    }
+    const answer = answerOf(session, judgement);
+    answers.push(answer);
+    return semantic === 'execute_all' || answer.decision !== (semantic === 'permit_on_first_permit');
+  }
+}
+
+/** A judgement as AuthZEN writes it. The context always names the revision. */
+export function answerOf(
+  session: Session,
+  judgement: Exclude<Judgement, Refusal> | { readonly kind: 'invalid'; readonly message: string },
+): EvaluationAnswer {
+  const revision = `${session.revision.set}@${session.revision.n}`;
+  if (judgement.kind === 'judged') return { decision: judgement.decision, context: { ...judgement.context, revision } };
+  const status = judgement.kind === 'invalid' ? 400 : 500;
+  return { decision: false, context: { error: { status, message: judgement.message }, revision } };
+}
+
+function readSemantic(body: JsonObject): Read<Semantic> {
+  const options = readObject('options', ownMember(body, 'options'));
+  if (!options.ok) return options;
+  const semantic = options.value === undefined ? undefined : ownMember(options.value, 'evaluations_semantic');
+  switch (semantic) {
+    case undefined:
+      return { ok: true, value: 'execute_all' };
+    case 'execute_all':
+    case 'deny_on_first_deny':
+    case 'permit_on_first_permit':
+      return { ok: true, value: semantic };
+    default:
+      return wrong('options.evaluations_semantic must be execute_all, deny_on_first_deny or permit_on_first_permit');
+  }
+}

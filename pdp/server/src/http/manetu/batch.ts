@@ -1,0 +1,60 @@
+import { parsePorcList } from '@edict/engine';
+import type { PorcAnswer, Session } from '../../core/session.ts';
+import { inSlices } from '../in-slices.ts';
+import { messageReply, type Reply } from '../reply.ts';
+import { headerOf, type RouteRequest } from '../route.ts';
+import { explain, type Explanation } from './explanation.ts';
+import type { DecisionFlags } from './flag-parameter.ts';
+
+/** PORCs that one batch may hold unless told otherwise. */
+export const MAX_BATCH = 1_000;
+
+export type Batch =
+  { readonly ok: true; readonly porcs: readonly unknown[] } | { readonly ok: false; readonly reply: Reply };
+
+/** The answer to one PORC of a batch. An item that has no `allow` was not decided: it is no deny. */
+export type BatchItem =
+  { readonly allow: boolean; readonly explain?: Explanation } | { readonly message: string; readonly problem?: string };
+
+/** The PORCs of a batch: a JSON list of them, or an object whose member `porcs` is one. */
+export function readBatch({ headers, body }: RouteRequest, maxBatch: number): Batch {
+  const contentType = headerOf(headers, 'content-type') ?? '';
+  if (!contentType.startsWith('application/json')) return wrong(415, 'Unsupported Media Type');
+  const parsed = parsePorcList(body);
+  if (!parsed.ok) return wrong(400, parsed.message);
+  const { porcs } = parsed;
+  if (porcs.length > maxBatch) return wrong(400, `${porcs.length} PORCs are more than the ${maxBatch} of one batch`);
+  return parsed;
+}
+
+/**
+ * Decides the items one after the other, all on the snapshot of the session. Other requests get their turn in between, and
+ * what is left is not decided when the client has gone.
+ */
+export async function decideBatch(
+  session: Session,
+  porcs: readonly unknown[],
+  flags: DecisionFlags,
+  onGone: RouteRequest['onGone'],
+): Promise<readonly BatchItem[]> {
+  const items: BatchItem[] = [];
+  const take = (item: BatchItem): boolean => items.push(item) > 0;
+  await inSlices(porcs, onGone, (porc) => {
+    if (typeof porc !== 'object' || porc === null || Array.isArray(porc)) {
+      return take({ message: 'PORC must be an object' });
+    }
+    const answer = session.decide(porc, flags);
+    return answer instanceof Promise ? answer.then((late) => take(itemOf(late, flags))) : take(itemOf(answer, flags));
+  });
+  return items;
+}
+
+function itemOf(answer: PorcAnswer, { probe }: DecisionFlags): BatchItem {
+  if (answer.kind === 'refused') return { message: answer.detail, problem: answer.problem };
+  const { allow, record } = answer;
+  return record === undefined ? { allow } : { allow, explain: explain(record, !probe) };
+}
+
+function wrong(status: number, message: string): Batch {
+  return { ok: false, reply: messageReply(status, message) };
+}

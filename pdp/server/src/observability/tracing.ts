@@ -1,0 +1,41 @@
+import type { DecisionTracer } from '../core/decision-tracer.ts';
+import type { PdpMetrics } from './metrics.ts';
+
+/** Samplers by the names that the OpenTelemetry specification gives them (`OTEL_TRACES_SAMPLER`). */
+export const TRACE_SAMPLERS = [
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+  'always_on',
+  'always_off',
+  'traceidratio',
+] as const;
+
+/** Where traces go, and which. */
+export interface TracingSettings {
+  /** The collector's whole URL, such as `http://collector:4318/v1/traces`; undefined: as the standard variables say. */
+  readonly url: string | undefined;
+  readonly sampler: (typeof TRACE_SAMPLERS)[number];
+  /** Of samplers by ratio: the share of traces that begin here and are sampled, 0 to 1. */
+  readonly samplerArg: number;
+}
+
+export interface TracingDeps {
+  readonly metrics: Pick<PdpMetrics, 'spans'>;
+  /** Told when spans cannot be sent, once until they can again. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Tracing that goes on. */
+export interface Tracing {
+  readonly tracer: DecisionTracer;
+  /** Sends what waits, for so long at most. Never rejects. */
+  readonly close: (timeoutMs: number) => Promise<void>;
+}
+
+/** Starts tracing if there are settings. What does it is loaded only then. */
+export async function openTracing(settings: TracingSettings | undefined, deps: TracingDeps): Promise<Tracing | undefined> {
+  if (settings === undefined) return undefined;
+  const { startTracing } = await import('./tracing/start-tracing.ts');
+  return startTracing(settings, deps);
+}

@@ -1,0 +1,85 @@
+import { encodeToken } from '@edict/bundle';
+import { setStateOf, type Clock, type PdpState, type SetMachine, type SetState } from '@edict/protocol';
+import type { ActiveRevision, ActiveSets } from './active-sets.ts';
+import type { Readiness } from './http/service-routes.ts';
+import { ENGINE } from './version.ts';
+
+/** What `/v1/status` answers. */
+export interface PdpStatus {
+  readonly ready: boolean;
+  readonly connected: boolean;
+  /** Milliseconds since the operator was last heard; absent if it never was. Meanwhile revisions may have been committed. */
+  readonly stalenessMs?: number;
+  /** True where the operator was not heard for so long that revisions may be missing here. */
+  readonly stale: boolean;
+  readonly engine: string;
+  readonly sets: readonly SetStatus[];
+}
+
+/** Where one set stands. */
+export interface SetStatus {
+  readonly set: string;
+  /** The protocol's word for where the set stands, or `Withdrawn`: held, but no longer assigned to this PDP. */
+  readonly state: SetState | 'Withdrawn';
+  readonly active?: {
+    readonly revision: number;
+    readonly digest: string;
+    /** The consistency token of this revision. */
+    readonly token: string;
+    readonly activatedAt: string;
+    /** Milliseconds since then. */
+    readonly ageMs: number;
+    readonly persisted: boolean;
+  };
+  readonly staged?: { readonly revision: number; readonly digest: string };
+}
+
+/** The status of a PDP as its state machine and its sets are now. */
+export function statusOf(
+  state: PdpState,
+  active: ActiveSets,
+  readiness: Readiness,
+  clock: Pick<Clock, 'now' | 'monotonic'>,
+): PdpStatus {
+  const staleness = stalenessOf(state, clock);
+  return {
+    ready: readiness.ready,
+    connected: state.connection === 'Up',
+    ...staleness,
+    engine: `${ENGINE.name}/${ENGINE.version}`,
+    sets: [...state.sets.values()].map((machine) => setStatusOf(machine, active.all.get(machine.set), clock.now())),
+  };
+}
+
+/** How long ago the operator was heard, and whether that is too long. */
+export function stalenessOf(
+  { bootReason, connection, lastHeardAt, config }: PdpState,
+  { monotonic }: Pick<Clock, 'monotonic'>,
+): Pick<PdpStatus, 'stale' | 'stalenessMs'> {
+  // Until the first stream is up the time of the last message means nothing.
+  const heard = connection === 'Up' || bootReason === 'Reconnect';
+  if (!heard) return { stale: true };
+  const stalenessMs = Math.max(0, Math.round(monotonic() - lastHeardAt));
+  return { stalenessMs, stale: stalenessMs > config.presenceTimeoutMs };
+}
+
+function setStatusOf(machine: SetMachine, serving: ActiveRevision | undefined, nowMs: number): SetStatus {
+  const { set, staged } = machine;
+  return {
+    set,
+    state: serving === undefined && machine.active !== undefined ? 'Withdrawn' : setStateOf(machine),
+    ...(serving === undefined
+      ? {}
+      : {
+          active: {
+            revision: serving.n,
+            digest: serving.digest,
+            token: encodeToken(serving),
+            activatedAt: new Date(serving.activatedAtMs).toISOString(),
+            ageMs: Math.max(0, nowMs - serving.activatedAtMs),
+            persisted: machine.active?.persisted ?? false,
+          },
+        }),
+    ...(staged === undefined ? {} : { staged: { revision: staged.revision.n, digest: staged.revision.digest } }),
+  };
+}
