@@ -4,7 +4,7 @@ const packages = {
   'pdp/rego': [],
   'pdp/bundle': ['crds', 'pdp/rego'],
   'pdp/protocol': ['pdp/bundle'],
-  'pdp/engine': ['crds', 'pdp/bundle', 'pdp/rego'],
+  'pdp/engine': ['pdp/bundle', 'pdp/rego'],
   'pdp/server': ['crds', 'pdp/rego', 'pdp/bundle', 'pdp/engine', 'pdp/protocol'],
   operator: ['crds', 'pdp/bundle', 'pdp/protocol'],
   cli: ['crds', 'pdp/rego', 'pdp/bundle', 'pdp/engine', 'pdp/protocol', 'pdp/server', 'operator'],

@@ -8,7 +8,8 @@ import { install, pinnedEnvironment, root } from './bootstrap.mjs';
 
 const USAGE = `npm test -- [--only NAME]... [--list]
   Suites: unit (with properties and simulation), conformance-porc,
-  conformance-http, conformance-rego, integration.
+  conformance-contract, conformance-opa, conformance-envoy, conformance-authzen,
+  conformance-rego, conformance-verdicts, integration.
   Conformance cases are read from ../shared/conformance or EDICT_CONFORMANCE_DIR.`;
 
 const args = process.argv.slice(2);
@@ -36,9 +37,20 @@ const suites = [
     command: ['node', 'test/conformance/porc.ts', '--records', '--cases', join(conformance, 'porc')],
   },
   {
-    name: 'conformance-http',
+    name: 'conformance-contract',
     needs: join(conformance, 'porc'),
-    command: ['node', 'test/conformance/porc-http.ts', '--cases', join(conformance, 'porc')],
+    command: ['node', 'test/conformance/contract.ts', '--cases', join(conformance, 'porc')],
+  },
+  { name: 'conformance-opa', command: ['node', 'test/conformance/opa-api.ts'] },
+  {
+    name: 'conformance-envoy',
+    needs: join(conformance, 'envoy'),
+    command: ['node', 'test/conformance/envoy.ts', '--cases', join(conformance, 'envoy')],
+  },
+  {
+    name: 'conformance-authzen',
+    needs: join(conformance, 'authzen'),
+    command: ['node', 'test/conformance/authzen.ts', '--cases', join(conformance, 'authzen')],
   },
   {
     name: 'conformance-rego',
@@ -51,6 +63,11 @@ const suites = [
       '--cases',
       join(conformance, 'rego', 'cases'),
     ],
+  },
+  {
+    name: 'conformance-verdicts',
+    needs: join(conformance, 'rego'),
+    command: ['node', 'test/conformance/rego-verdicts.ts', '--cases', join(conformance, 'rego', 'verdicts.json')],
   },
   jest('integration', '-c', 'test/integration/jest.config.js'),
 ];

@@ -22,8 +22,17 @@ function fileOptions(command: Command): Command {
     .option('-b, --bundle <path>', 'an OPA bundle: archive or folder (repeatable)', listOf)
     .option('--domain <file>', 'a PolicyDomain file, as the bundle that it renders to (repeatable)', listOf)
     .option('--ignore <glob>', 'files and folders to leave out, by name (repeatable)', listOf)
+    .option('-s, --schema <path>', 'JSON schemas: a file for the input, or a folder of those that annotations name')
     .option('--v0-compatible', 'policies that do not say otherwise are Rego v0')
     .option('--v1-compatible', 'policies that do not say otherwise are Rego v1; the default');
+}
+
+/** Which hosts policies may ask; OPA says it in its capabilities, as `allow_net`. */
+function networkOption(): Option {
+  return new Option(
+    '--allow-net <host>',
+    'a host that http.send and net.lookup_ip_addr may ask: a name, *.suffix, *, an address or a network (repeatable; default: none)',
+  ).argParser(listOf);
 }
 
 /** Options of commands that ask a query. */
@@ -38,6 +47,7 @@ function queryOptions(command: Command): Command {
     .option('--import <path>', 'what the query imports, such as data.app (repeatable)', listOf)
     .option('--strict-builtin-errors', 'the first error of a built-in ends the evaluation')
     .option('-S, --strict', 'refuse what is legal and most likely a mistake')
+    .addOption(networkOption())
     .addOption(new Option('-p, --partial', 'not supported').hideHelp())
     .option(
       '--timeout <duration>',
@@ -49,8 +59,8 @@ function queryOptions(command: Command): Command {
 type Given<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 function sourceDefaults(given: Given<SourceOptions>): SourceOptions {
-  const { data = [], bundle = [], domain = [], ignore = [] } = given;
-  return { data, bundle, domain, ignore };
+  const { data = [], bundle = [], domain = [], ignore = [], schema } = given;
+  return { data, bundle, domain, ignore, ...(schema === undefined ? {} : { schema }) };
 }
 
 /** Options as they were given, with what holds for those that were not. */
@@ -64,6 +74,7 @@ function queryDefaults(given: Given<QueryOptions>): QueryOptions {
     strictBuiltinErrors: given.strictBuiltinErrors ?? false,
     v0Compatible: given.v0Compatible ?? false,
     timeout: given.timeout ?? Number.POSITIVE_INFINITY,
+    allowNet: given.allowNet ?? [],
     ...(given.input === undefined ? {} : { input: given.input }),
     ...(given.package === undefined ? {} : { package: given.package }),
   };
@@ -180,6 +191,7 @@ export function addRegoTest(test: Command, io: Io, name: string): void {
     .option('--threshold <percent>', 'least coverage; exit with 2 below it', percent)
     .option('-w, --watch', 'run again whenever a file changes')
     .option('--timeout <duration>', 'how long one test may take (default: 5s)', duration)
+    .addOption(networkOption())
     .option('--count <count>', 'how often to run all tests (default: 1)', positiveCount)
     .option('--fail-on-empty', 'exit with 1 if there is no test')
     .option('-z, --exit-zero-on-skipped', 'exit with 0 although tests were skipped')
@@ -212,6 +224,7 @@ Examples:
         coverage: given.coverage ?? false,
         watch: given.watch ?? false,
         timeout: given.timeout ?? 5_000,
+        allowNet: given.allowNet ?? [],
         count: given.count ?? 1,
         failOnEmpty: given.failOnEmpty ?? false,
         exitZeroOnSkipped: given.exitZeroOnSkipped ?? false,

@@ -56,3 +56,8 @@ function readPolicy(dir: string, name: string): BenchPolicy {
     expected: JSON.parse(read('expected.json')) as readonly unknown[],
   };
 }
+
+/** The policy as a PolicyDomain has it: there Rego is v0 unless it says otherwise. */
+export function libraryRegoOf({ source }: BenchPolicy): string {
+  return source.includes('import rego.v1') ? source : source.replace(/^package .*$/m, '$&\n\nimport rego.v1');
+}

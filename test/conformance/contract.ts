@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { decide, parsePorc, renderAccessRecord, systemClock } from '@edict/engine';
 import { runCliCases } from './contract-cli.ts';
+import { runEnvoyCases } from './contract-envoy.ts';
 import { runHttpCases } from './contract-http.ts';
 import { rawMember, readMapperCases } from './porc-cases.ts';
 import { CaseEngines } from './porc-engine.ts';
@@ -10,7 +11,7 @@ import { mapperDifferences } from './porc-mapper.ts';
 import { reporter } from './report.ts';
 
 /**
- * Runs the reference engine's contract: HTTP, command line, mappers, and access records as they are printed:
+ * Runs the reference engine's contract: HTTP, Envoy, command line, mappers, and access records as they are printed:
  * `node test/conformance/contract.ts [--cases DIR] [--filter TEXT]`. Where we mean to differ, the runners say so and why.
  * Prints each failure and at last `N passed, N failed`; exits with 1 if anything failed.
  */
@@ -20,12 +21,15 @@ const { values: options } = parseArgs({
     filter: { type: 'string', default: '' },
   },
 });
-const dir = resolve(options.cases);
+// The folder of the contract itself is taken for the one around it, which holds the domains too.
+const named = resolve(options.cases);
+const dir = basename(named) === 'contract' && existsSync(join(named, 'http.jsonl')) ? dirname(named) : named;
 const { filter } = options;
 const { report, finish } = reporter();
 
 if (existsSync(join(dir, 'contract'))) {
   await runHttpCases(dir, filter, report);
+  await runEnvoyCases(dir, filter, report);
   await runCliCases(dir, filter, report);
   runMapperCases();
   runRecordSamples();

@@ -1,6 +1,6 @@
 import { stringify } from '@edict/rego/values';
 import { isDifferent, load, readJson, type Answers, type Question } from './compare.ts';
-import type { OpaServer } from './opa-server.ts';
+import { OpaBrokeOff, type OpaServer } from './opa-server.ts';
 import type { RandomModule, RandomRule } from './random-program.ts';
 
 /** A module and a question that two engines answer differently. */
@@ -19,9 +19,8 @@ export const minimise = async (server: OpaServer, difference: Difference): Promi
   let attempts = 0;
   const attempt = async (module: RandomModule, question: Question): Promise<boolean> => {
     if (module.rules.length === 0 || ++attempts > MAX_ATTEMPTS) return false;
-    const loaded = await load(server, module);
-    const answers = loaded.accepted ? await loaded.ask(question) : loaded.load;
-    if (!isDifferent(answers) || kindOf(answers) !== kindOf(difference.answers)) return false;
+    const answers = await ask(server, module, question);
+    if (answers === undefined || !isDifferent(answers) || kindOf(answers) !== kindOf(difference.answers)) return false;
     best = { module, question, answers };
     return true;
   };
@@ -34,6 +33,18 @@ export const minimise = async (server: OpaServer, difference: Difference): Promi
   };
   while (await improve());
   return best;
+};
+
+/** What both make of a question; undefined where OPA broke off. */
+const ask = async (server: OpaServer, module: RandomModule, question: Question): Promise<Answers | undefined> => {
+  try {
+    const loaded = await load(server, module);
+    return loaded.accepted ? await loaded.ask(question) : loaded.load;
+  } catch (error) {
+    if (!(error instanceof OpaBrokeOff)) throw error;
+    await server.recover();
+    return undefined;
+  }
 };
 
 /** The same difference, however the values are called: so that one difference does not turn into another. */

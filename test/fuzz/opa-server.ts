@@ -54,13 +54,21 @@ const ANSWER_MS = 60_000;
 /** What OPA says in place of the errors that it does not list. */
 const ERROR_LIMIT = 'error limit reached';
 
+/** OPA gave no answer: it panicked, or ended. */
+export class OpaBrokeOff extends Error {
+  override readonly name = 'OpaBrokeOff';
+}
+
 /** An OPA server on loopback. */
 export class OpaServer {
-  readonly #child: ChildProcess;
+  #child: ChildProcess;
   readonly #base: string;
+  readonly #launch: () => ChildProcess;
+  readonly #data = new Map<string, string>();
 
-  private constructor(child: ChildProcess, base: string) {
-    this.#child = child;
+  private constructor(launch: () => ChildProcess, base: string) {
+    this.#launch = launch;
+    this.#child = launch();
     this.#base = base;
   }
 
@@ -68,24 +76,42 @@ export class OpaServer {
   static async start(binary: string): Promise<OpaServer> {
     const [port] = await freePorts(1);
     const address = `127.0.0.1:${String(port)}`;
-    const child = spawn(
-      binary,
-      ['run', '--server', '--addr', address, '--log-level', 'error', '--skip-version-check'],
-      {
+    const launch = (): ChildProcess =>
+      spawn(binary, ['run', '--server', '--addr', address, '--log-level', 'error', '--skip-version-check'], {
         // Its standard error is its log; what it says of itself comes as answers.
         stdio: ['ignore', 'ignore', 'ignore'],
-      },
-    );
-    const server = new OpaServer(child, `http://${address}`);
+      });
+    const server = new OpaServer(launch, `http://${address}`);
+    await server.#ready();
+    return server;
+  }
+
+  async #ready(): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        if ((await fetch(`${server.#base}/health`)).ok) return server;
+        if ((await fetch(`${this.#base}/health`)).ok) return;
       } catch (error) {
         if (attempt > 200) throw error;
       }
-      if (child.exitCode !== null) throw new Error(`OPA ended with ${String(child.exitCode)}`);
+      if (this.#child.exitCode !== null) throw new Error(`OPA ended with ${String(this.#child.exitCode)}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  /**
+   * To be called where OPA broke off: starts the server again if it has ended, which it does where its stack overflows, but
+   * not where it panics. It holds the base documents then, and maybe no module.
+   */
+  async recover(): Promise<void> {
+    // A connection breaks before the process is known to have ended.
+    const hasEnded = (): boolean => this.#child.exitCode !== null || this.#child.signalCode !== null;
+    for (let attempt = 0; attempt < 40 && !hasEnded(); attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    if (!hasEnded()) return;
+    this.#child = this.#launch();
+    await this.#ready();
+    for (const [path, json] of this.#data) await this.putData(path, json);
   }
 
   /** Where it listens: `http://127.0.0.1:…`. */
@@ -93,9 +119,18 @@ export class OpaServer {
     return this.#base;
   }
 
-  /** Loads the only module. */
+  async #fetch(path: string, request: RequestInit): Promise<Response> {
+    try {
+      return await fetch(`${this.#base}/v1/${path}`, request);
+    } catch (cause) {
+      if (cause instanceof TypeError) throw new OpaBrokeOff('OPA broke off', { cause });
+      throw cause;
+    }
+  }
+
+  /** Loads the only module. Like all that asks the server, this throws an {@link OpaBrokeOff} where no answer comes. */
   async putModule(source: string): Promise<OpaVerdict> {
-    const response = await fetch(`${this.#base}/v1/policies/fuzz`, { method: 'PUT', body: source });
+    const response = await this.#fetch('policies/fuzz', { method: 'PUT', body: source });
     const reply = (await response.json()) as { readonly errors?: readonly OpaError[] };
     if (response.ok) return { codes: [], limited: false };
     const errors = reply.errors ?? [{ code: 'unknown', message: '' }];
@@ -105,14 +140,15 @@ export class OpaServer {
 
   /** Loads base documents at a path. */
   async putData(path: string, json: string): Promise<void> {
-    const response = await fetch(`${this.#base}/v1/data/${path}`, { method: 'PUT', body: json });
+    const response = await this.#fetch(`data/${path}`, { method: 'PUT', body: json });
     if (!response.ok) throw new Error(`OPA does not take the data: ${await response.text()}`);
+    this.#data.set(path, json);
     await response.text();
   }
 
   /** Evaluates the document at a path. */
   async evaluate(path: string, inputJson: string, strict: boolean): Promise<OpaAnswer> {
-    const response = await fetch(`${this.#base}/v1/data/${path}?strict-builtin-errors=${String(strict)}`, {
+    const response = await this.#fetch(`data/${path}?strict-builtin-errors=${String(strict)}`, {
       method: 'POST',
       body: `{"input":${inputJson}}`,
       signal: AbortSignal.timeout(ANSWER_MS),
@@ -121,6 +157,17 @@ export class OpaServer {
     if (response.ok) return { result: text };
     const reply = JSON.parse(text) as { readonly code: string; readonly errors?: readonly { readonly code: string }[] };
     return { code: reply.errors?.[0]?.code ?? reply.code };
+  }
+
+  /** Whether OPA makes an index of a comprehension while it evaluates the document at a path. */
+  async makesComprehensionIndex(path: string, inputJson: string): Promise<boolean> {
+    const response = await this.#fetch(`data/${path}?instrument=true`, {
+      method: 'POST',
+      body: `{"input":${inputJson}}`,
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    const { metrics = {} } = (await response.json()) as { readonly metrics?: Readonly<Record<string, unknown>> };
+    return metrics['counter_eval_op_comprehension_cache_build'] !== undefined;
   }
 
   /** Ends the server. */

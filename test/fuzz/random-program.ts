@@ -131,9 +131,9 @@ class RandomRules {
       case 'set':
         return { head: `${name} contains ${terms.term(scope, 1)}`, literals, tail: '' };
       case 'object':
-        return { head: `${name}[${terms.term(scope, 0)}] := ${terms.term(scope, 1)}`, literals, tail: '' };
+        return { head: `${name}[${terms.key(scope)}] := ${terms.term(scope, 1)}`, literals, tail: '' };
       default: {
-        const [a, b, value] = [terms.term(scope, 0), terms.term(scope, 0), terms.term(scope, 0)];
+        const [a, b, value] = [terms.key(scope), terms.key(scope), terms.term(scope, 0)];
         const head = random.pick([
           `${name}.k${String(random.below(2))}[${a}] := ${value}`,
           `${name}[${a}][${b}] := ${value}`,

@@ -316,6 +316,15 @@ export class RandomTerms {
     }
   }
 
+  /**
+   * A key in the head of a rule. Numbers stand there in one way only: where the documents of `p[1]` and `p[1.0].a` meet, OPA
+   * drops `p`, or panics. Ours says that there is a conflict.
+   */
+  key(scope: readonly string[]): string {
+    const term = this.term(scope, 0);
+    return term.replace(/^(-?\d+)\.0$/, '$1').replace(/^(-?\d+\.\d*[1-9])0+$/, '$1');
+  }
+
   #indexable(scope: readonly string[]): string {
     const collection = this.collection(scope, 0);
     return /^[a-z]/.test(collection) ? collection : 'input.o';

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { stringify } from '@edict/rego/values';
 import { isDifferent, isInternal, isOtherFailure, load, readJson, type Question } from './compare.ts';
 import { minimise, type Difference } from './minimise.ts';
-import { findOpa, OpaServer } from './opa-server.ts';
+import { findOpa, OpaBrokeOff, OpaServer } from './opa-server.ts';
 import { baseDocument } from './random-json.ts';
 import { moduleText, randomProgram } from './random-program.ts';
 
@@ -23,7 +23,8 @@ const usage = `Compares our compiler with a real OPA on random programs, inputs 
   --help       this text
 
 Every difference is printed with its seed, as small as it could be made. Exits with 1 if there was one. Counted apart:
-answers that OPA gives up on with an internal error, and evaluations that fail in both engines for different reasons.`;
+answers that OPA gives up on with an internal error, programs that it panics or ends at (then it is started again), and
+what test/fuzz/README.md names.`;
 
 const { values: options } = parseArgs({
   options: {
@@ -47,8 +48,14 @@ interface Counts {
   values: number;
   /** Answers that OPA gave up on, by its own account. */
   internal: number;
+  /** Programs at which OPA broke off: it panicked, or its stack overflowed. */
+  brokeOff: number;
   /** Both fail, each with another failure first. */
   otherFailures: number;
+  /** OPA alone fails, in the index of a comprehension. */
+  index: number;
+  /** Another one of equal numbers is kept. */
+  spelling: number;
   differences: number;
 }
 
@@ -97,7 +104,10 @@ async function fuzz(
     answers: 0,
     values: 0,
     internal: 0,
+    brokeOff: 0,
     otherFailures: 0,
+    index: 0,
+    spelling: 0,
     differences: 0,
   };
   console.log(`seeds from ${String(first)}`);
@@ -112,6 +122,11 @@ async function fuzz(
     try {
       await trySeed(server, seed, counts);
     } catch (cause) {
+      if (cause instanceof OpaBrokeOff) {
+        await server.recover();
+        counts.brokeOff++;
+        continue;
+      }
       throw new Error(`seed ${String(seed)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
   }
@@ -136,17 +151,31 @@ async function trySeed(server: OpaServer, seed: number, counts: Counts): Promise
     const answers = await loaded.ask(question);
     if (isInternal(answers)) counts.internal++;
     if (isOtherFailure(answers)) counts.otherFailures++;
+    if (answers.excuse !== undefined) counts[answers.excuse]++;
     counts.answers++;
     if ('value' in answers.opa && answers.opa.value !== '{}') counts.values++;
     if (isDifferent(answers)) return found(question, answers);
   }
 }
 
-function summary({ programs, accepted, answers, values, internal, otherFailures, differences }: Counts): string {
+function summary({
+  programs,
+  accepted,
+  answers,
+  values,
+  internal,
+  brokeOff,
+  otherFailures,
+  index,
+  spelling,
+  differences,
+}: Counts): string {
   return (
     `${String(programs)} programs, ${String(accepted)} accepted, ${String(answers)} answers, ` +
-    `${String(values)} with a value, ${String(internal)} that OPA gave up on, ` +
-    `${String(otherFailures)} that fail in both, with another failure first, ${String(differences)} differences`
+    `${String(values)} with a value, ${String(internal)} that OPA gave up on, ${String(brokeOff)} programs that it broke off at, ` +
+    `${String(otherFailures)} that fail in both, with another failure first, ` +
+    `${String(index)} that fail in an index of OPA alone, ${String(spelling)} with numbers in another spelling, ` +
+    `${String(differences)} differences`
   );
 }
 

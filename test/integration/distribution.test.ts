@@ -129,8 +129,6 @@ async function startPdpWith(name: string, token: string): Promise<Pdp> {
     maxSteps: 10_000_000,
     includeAll: true,
     requestTimeoutMs: 10_000,
-    auditBufferBytes: 1_048_576,
-    onAuditFull: 'Drop',
     writeRecords: (_chunk, done) => done(null),
     logger: createLogger('error', () => undefined),
     dial: dialGrpc({

@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { createFileRegistry, fromBinary, fromJson, toBinary, toJson, type JsonValue, type Registry } from '@bufbuild/protobuf';
+import {
+  createFileRegistry,
+  fromBinary,
+  fromJson,
+  toBinary,
+  toJson,
+  type JsonValue,
+  type Registry,
+} from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 
@@ -11,9 +19,13 @@ let known: Registry | undefined;
 /** The messages of the PDP's `.proto` files, read by protobuf's own compiler and runtime: nothing of the PDP takes part. */
 function registry(): Registry {
   if (known === undefined) {
-    const set = execFileSync(join(import.meta.dirname, '../../node_modules/.bin/buf'), ['build', '-o', '-#format=binpb'], {
-      cwd: SERVER,
-    });
+    const set = execFileSync(
+      join(import.meta.dirname, '../../node_modules/.bin/buf'),
+      ['build', '-o', '-#format=binpb'],
+      {
+        cwd: SERVER,
+      },
+    );
     known = createFileRegistry(fromBinary(FileDescriptorSetSchema, set));
   }
   return known;
@@ -79,7 +91,8 @@ export class GrpcClient {
         headers,
         { deadline: Date.now() + deadlineMs },
         (error: ServiceError | null, bytes?: Buffer) => {
-          if (error !== null) resolve({ ok: false, code: error.code, details: error.details, trailers: error.metadata });
+          if (error !== null)
+            resolve({ ok: false, code: error.code, details: error.details, trailers: error.metadata });
           else resolve({ ok: true, response: decodeMessage(responseType, bytes ?? Buffer.alloc(0)) });
         },
       );

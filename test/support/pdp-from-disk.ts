@@ -45,6 +45,10 @@ export interface DiskPdpOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Arguments of Node, such as `--cpu-prof`. */
   readonly nodeArgs?: readonly string[];
+  /** The program; this repository's source by default. */
+  readonly main?: string;
+  /** Where its log and records go, for runs that would fill the disk; a file that is deleted with the PDP by default. */
+  readonly outputFile?: string;
 }
 
 /** A domain of YAML text. @throws Error if it is none */
@@ -56,7 +60,13 @@ export function domainOf(text: string): DomainModel {
 
 /** A domain that is nothing but libraries and data. */
 export function libraryDomain(name: string, modules: Readonly<Record<string, string>>): DomainModel {
-  const libraries = Object.entries(modules).map(([mrn, rego]) => ({ mrn, name: '', description: '', rego, dependencies: [] }));
+  const libraries = Object.entries(modules).map(([mrn, rego]) => ({
+    mrn,
+    name: '',
+    description: '',
+    rego,
+    dependencies: [],
+  }));
   return {
     name,
     policies: [],
@@ -80,9 +90,9 @@ export async function startPdpFromDisk(sets: readonly StoredSet[], options: Disk
   for (const one of sets) await store(folder, one, key.privateKey);
   await writeFile(join(folder, 'keys.json'), formatTrustedKeys([key.publicKey]));
   const [port = 0, grpcPort = 0] = await freePorts(2);
-  const log = join(folder, 'output.log');
+  const log = options.outputFile ?? join(folder, 'output.log');
   const descriptor = openSync(log, 'a');
-  const main = join(import.meta.dirname, '../../pdp/server/src/main.ts');
+  const main = options.main ?? join(import.meta.dirname, '../../pdp/server/src/main.ts');
   const child = spawn(process.execPath, [...(options.nodeArgs ?? []), main], {
     env: {
       ...process.env,

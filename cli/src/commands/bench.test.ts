@@ -26,7 +26,12 @@ test('JSON has the members of Go’s result', async () => {
 test.each([
   ['an undefined result', ['data.none'], 1, '1 error occurred: undefined result\n'],
   ['an undefined result that is fine', ['--no-fail', '--no-metrics', 'data.none'], 0, ''],
-  ['a query that does not parse', ['1 +'], 1, '1 error occurred: query:1:3: rego_parse_error: unexpected eof token\n'],
+  [
+    'a query that does not parse',
+    ['1 +'],
+    1,
+    '1 error occurred: query:1:3: rego_parse_error: unexpected eof token\n\t1 +\n\t  ^\n',
+  ],
   ['an error while evaluating', ['-d', 'conflict.rego', 'data.c.p'], 1, 'eval_conflict_error'],
 ])('%s', async (_what, args, code, message) => {
   await using folder = await temporaryFolder({ 'conflict.rego': 'package c\n\np := 1\n\np := 2\n' });

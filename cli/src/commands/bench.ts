@@ -2,6 +2,7 @@ import { getHeapStatistics } from 'node:v8';
 import { CommandError, printJson, type Io } from '../io.ts';
 import { benchmark, benchmarkMetrics, type BenchmarkResult } from '../rego/benchmark.ts';
 import { boxRows } from '../rego/box-table.ts';
+import { PolicyNetwork } from '../rego/network.ts';
 import { printProblems, ToolProblems } from '../rego/problems.ts';
 import { printReport } from '../rego/report-json.ts';
 import { problemsJson } from '../rego/results.ts';
@@ -34,12 +35,20 @@ export async function benchQuery(io: Io, query: string | undefined, options: Ben
     const timers = new Timers(() => performance.now());
     const asked = await readQuestion(io, query, options, timers);
     const evaluate = prepare(asked, options, timers).bind({});
-    const how = { input: asked.input, strictBuiltinErrors, timeoutMs };
+    using network = await PolicyNetwork.open(options.allowNet, (message) => {
+      io.stderr(`${message}\n`);
+    });
+    const asking = network.session();
+    const { session } = asking;
+    const how = { input: asked.input, strictBuiltinErrors, timeoutMs, network: session };
     const once = (): void => {
+      session.evaluatedMs = 0;
       const { rows, problem } = evaluate(how);
       if (problem !== undefined) throw new ToolProblems([problem]);
       if (rows.length === 0 && options.fail) throw new ToolProblems([{ message: 'undefined result' }]);
     };
+    // The network is asked once, and not measured.
+    await asking.evaluate(once);
     for (let turn = 0; turn < options.count; turn++) {
       print(io, benchmark(once, options.duration, machine), options);
     }

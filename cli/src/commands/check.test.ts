@@ -7,6 +7,7 @@ const FILES = {
   'good/data.json': 'not read',
   'bad/a.rego': 'package a\n\np if {\n\tx > 1\n\ty == 2\n}\n\nq if count(1)\n',
   'syntax.rego': 'package s\n\np if {\n',
+  'inside.rego': 'package s\n\np if {\n\t\t"ü" == 1 ] 2\n}\n',
   'strict.rego': 'package s\n\np if {\n\tx := 1\n\tinput.y\n}\n',
   'old.rego': 'package o\n\np { input.x }\n',
 };
@@ -29,7 +30,13 @@ test.each([
     'a text that ends early',
     ['syntax.rego'],
     1,
-    '1 error occurred: syntax.rego:4:0: rego_parse_error: unexpected eof token\n',
+    '1 error occurred: syntax.rego:4:0: rego_parse_error: unexpected eof token\n\tp if {\n\t     ^\n',
+  ],
+  [
+    'a text with something odd in it',
+    ['inside.rego'],
+    1,
+    '1 error occurred: inside.rego:4:12: rego_parse_error: unexpected ] token: expected \\n or ; or }\n\t"ü" == 1 ] 2\n\t         ^\n',
   ],
   ['a missing file', ['none'], 1, '1 error occurred: none: no such file or directory\n'],
   ['what is only unwise', ['strict.rego'], 0, ''],
@@ -52,6 +59,69 @@ test.each([
     stdout: '',
     stderr: expected,
   });
+});
+
+const ANNOTATED = `package a
+
+# METADATA
+# schemas: [{input.tree: schema.lib.tree}]
+p := input.tree.none
+`;
+
+test.each([
+  ['without schemas, what annotations name does not count', 'named.rego', [], 0, ''],
+  [
+    'what annotations name',
+    'named.rego',
+    ['--schema', 'schemas'],
+    1,
+    'named.rego:5:6: rego_type_error: undefined ref: input.tree.none',
+  ],
+  [
+    'what the input is',
+    'plain.rego',
+    ['-s', 'schemas/lib/tree.json'],
+    1,
+    'plain.rego:3:6: rego_type_error: undefined ref: input.none',
+  ],
+  [
+    'a schema that there is not',
+    'named.rego',
+    ['--schema', 'empty'],
+    1,
+    'named.rego:5:1: rego_type_error: undefined schema: schema.lib.tree',
+  ],
+  [
+    'a misplaced annotation',
+    'misplaced.rego',
+    [],
+    1,
+    "rego_parse_error: annotation scope 'package' must be applied to package (have rule)",
+  ],
+  ['a schema that is no JSON', 'plain.rego', ['-s', 'plain.rego'], 1, 'plain.rego:1:1: '],
+])('schemas: %s', async (_what, policy, args, code, message) => {
+  await using folder = await temporaryFolder({
+    'named.rego': ANNOTATED,
+    'plain.rego': 'package b\n\np := input.none\n',
+    'misplaced.rego': 'package c\n\n# METADATA\n# scope: package\np := 1\n',
+    'schemas/lib/tree.json': '{"type": "object", "properties": {"size": {"type": "number"}}}',
+    'empty/other.json': '{}',
+  });
+  const named = args.map((arg) => (arg.startsWith('-') ? arg : folder.path(arg)));
+  const outcome = await runEdict(['check', ...named, folder.path(policy)]);
+  expect(outcome.code).toBe(code);
+  expect(outcome.stderr).toContain(message);
+  const evaluated = await runEdict(['eval', ...named, '-d', folder.path(policy), '-f', 'raw', '1']);
+  expect(evaluated).toMatchObject({ code: code === 0 ? 0 : 2, stderr: outcome.stderr });
+});
+
+test('a query is checked against the schema of the input, too', async () => {
+  await using folder = await temporaryFolder({
+    's.json': '{"type": "object", "properties": {"a": {"type": "string"}}}',
+  });
+  const args = ['eval', '-f', 'raw', '--schema', folder.path('s.json')];
+  expect((await runEdict([...args, 'input.b'])).stderr).toContain('query:1:1: rego_type_error: undefined ref: input.b');
+  expect((await runEdict([...args, 'input.a'])).code).toBe(0);
 });
 
 test('problems as JSON have OPA’s form', async () => {

@@ -167,7 +167,7 @@ test.each([
   ['a missing bundle', ['-b', 'none', '1'], 'none: no such file or directory'],
   ['JSON that ends early', ['-d', 'short.json', '1'], 'short.json:3:1: unexpected end of JSON input'],
   ['input that is no JSON', ['-i', 'wrong.json', '1'], 'wrong.json:2:8: '],
-  ['YAML that is none', ['-d', 'wrong.yaml', '1'], 'wrong.yaml:1:1: '],
+  ['YAML that is none', ['-d', 'wrong.yaml', '1'], 'wrong.yaml:1:4: '],
   ['data that is no object', ['-d', 'list.json', '1'], 'list.json: the document must be an object'],
   [
     'data that says two things',

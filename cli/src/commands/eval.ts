@@ -4,6 +4,7 @@ import { CommandError, EXIT_CODES, type Io } from '../io.ts';
 import { boxTable } from '../rego/box-table.ts';
 import { coverageJson, coverageReport, prettyCoverage } from '../rego/coverage-report.ts';
 import { readInputDocument } from '../rego/input.ts';
+import { PolicyNetwork, type PolicySession } from '../rego/network.ts';
 import {
   prepareQuery,
   prepareTelling,
@@ -33,6 +34,8 @@ export interface QueryOptions extends SourceOptions {
   readonly strict: boolean;
   readonly v0Compatible: boolean;
   readonly timeout: number;
+  /** Hosts that policies may ask. */
+  readonly allowNet: readonly string[];
 }
 
 export interface EvalOptions extends QueryOptions {
@@ -56,21 +59,34 @@ export async function evaluateQuery(io: Io, query: string | undefined, options: 
   let told: Told | undefined;
   try {
     const asked = await readQuestion(io, query, options, timers);
+    let printed: string[] = [];
     const evaluate = prepare(asked, options, timers).bind({
       note: (message, from) => {
-        if (from === 'print') io.stderr(`${message}\n`);
+        if (from === 'print') printed.push(`${message}\n`);
       },
     });
+    using network = await PolicyNetwork.open(options.allowNet, (message) => {
+      io.stderr(`${message}\n`);
+    });
+    const session = network.session();
     const choices = {
       input: asked.input,
       strictBuiltinErrors: options.strictBuiltinErrors,
       timeoutMs: options.timeout,
       nowNs: BigInt(Date.now()) * 1_000_000n,
+      network: session.session,
     };
-    const result = timers.time('rego_query_eval', () => evaluate(choices));
+    const result = await timers.timeAsync('rego_query_eval', () =>
+      session.evaluate(() => {
+        printed = [];
+        return evaluate(choices);
+      }),
+    );
+    io.stderr(printed.join(''));
     ({ rows } = result);
     if (result.problem !== undefined) problems = [result.problem];
-    if (needsTrace(options)) told = tell(asked, options, choices);
+    else if (options.allowNet.length > 0) io.stderr(session.session.failures.map((line) => `${line}\n`).join(''));
+    if (needsTrace(options)) told = await tell(asked, options, choices, session);
   } catch (error) {
     if (!(error instanceof ToolProblems)) throw error;
     ({ problems } = error);
@@ -117,18 +133,26 @@ function compileChoices(options: QueryOptions): CompileChoices {
 }
 
 /** Evaluates once more, for what the user wants to know beside the answer. */
-function tell({ query, sources }: Question, options: EvalOptions, choices: EvaluationChoices): Told {
+async function tell(
+  { query, sources }: Question,
+  options: EvalOptions,
+  choices: EvaluationChoices,
+  session: PolicySession,
+): Promise<Told> {
   const telling = prepareTelling(sources, queryChoices(query, options), compileChoices(options));
-  const told = new Told(telling.places, options);
-  telling.tell(
-    {
-      trace: told.listener,
-      note: (message, from) => {
-        if (from === 'trace') told.log?.note(message);
+  const told = await session.replay(() => {
+    const attempt = new Told(telling.places, options);
+    telling.tell(
+      {
+        trace: attempt.listener,
+        note: (message, from) => {
+          if (from === 'trace') attempt.log?.note(message);
+        },
       },
-    },
-    choices,
-  );
+      choices,
+    );
+    return attempt;
+  });
   told.report(sources);
   return told;
 }

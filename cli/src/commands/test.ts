@@ -1,5 +1,6 @@
 import { messageOf, CommandError, counted, EXIT_CODES, type Io } from '../io.ts';
 import { coverageJson, coverageReport, prettyCoverage } from '../rego/coverage-report.ts';
+import { PolicyNetwork } from '../rego/network.ts';
 import { printProblems, ToolProblems } from '../rego/problems.ts';
 import { printReport } from '../rego/report-json.ts';
 import { problemsJson } from '../rego/results.ts';
@@ -24,6 +25,8 @@ export interface TestOptions extends SourceOptions {
   readonly maxErrors: number;
   readonly strict: boolean;
   readonly v0Compatible: boolean;
+  /** Hosts that policies may ask. */
+  readonly allowNet: readonly string[];
 }
 
 /**
@@ -54,8 +57,11 @@ export async function testRego(io: Io, options: TestOptions): Promise<void> {
 async function runOnce(io: Io, options: TestOptions): Promise<number> {
   try {
     const sources = await loadSources(options);
+    using network = await PolicyNetwork.open(options.allowNet, (message) => {
+      io.stderr(`${message}\n`);
+    });
     for (let turn = 1; turn <= options.count; turn++) {
-      const code = report(io, options, sources, runTests(sources, choicesOf(options)));
+      const code = report(io, options, sources, await runTests(sources, choicesOf(options, network)));
       if (code !== 0) return code;
     }
     return 0;
@@ -68,8 +74,12 @@ async function runOnce(io: Io, options: TestOptions): Promise<number> {
   }
 }
 
-function choicesOf({ strict, run, timeout, coverage, threshold, verbose, ...options }: TestOptions): TestChoices {
+function choicesOf(
+  { strict, run, timeout, coverage, threshold, verbose, ...options }: TestOptions,
+  network: PolicyNetwork,
+): TestChoices {
   return {
+    network,
     regoVersion: regoVersionOf(options),
     strict,
     filter: run,

@@ -29,20 +29,13 @@ export function readJson(file: string, bytes: Uint8Array): Value {
   throw placedProblem(file, source, result.problem.offset, result.problem.message);
 }
 
-/** Reads the first document of a YAML text. @throws ToolProblems with the line of the first mistake */
+/** Reads the first document of a YAML text. @throws ToolProblems with the place of the first mistake */
 export function readYamlDocument(file: string, bytes: Uint8Array): Value {
   const source = textOf(file, bytes);
   const result = readYaml(source);
   if (result.ok) return result.value;
-  const line = /^yaml: line (\d+): /.exec(result.message);
-  if (line === null) throw fileProblem(file, result.message);
-  const rows = source.split('\n').slice(0, Number(line[1]) - 1);
-  throw placedProblem(
-    file,
-    source,
-    rows.reduce((sum, row) => sum + row.length + 1, 0),
-    result.message.slice(line[0].length),
-  );
+  if (result.offset === undefined) throw fileProblem(file, result.message);
+  throw placedProblem(file, source, result.offset, result.message.replace(/^yaml: (?:line \d+: )?/, ''));
 }
 
 /** Puts documents together. @throws ToolProblems where two say different things of one place, or one is no object */

@@ -1,4 +1,5 @@
 import type { EvaluateOptions, RegoVersion, Value } from '@edict/rego';
+import type { NetworkSession } from '@edict/rego/network';
 import {
   bindProgram,
   openWorkspace,
@@ -34,6 +35,8 @@ export interface EvaluationChoices {
   readonly timeoutMs: number;
   /** What time it is, where two evaluations are to agree on it. */
   readonly nowNs?: bigint;
+  /** What built-ins may ask: see `withNetwork`. */
+  readonly network?: NetworkSession;
 }
 
 /** One way in which the query holds. */
@@ -48,15 +51,19 @@ export interface Row {
 }
 
 /** The value of what compiled. @throws ToolProblems with everything that did not */
-export function compiled<T>(result: Compiled<T>): T {
+export function compiled<T>(result: Compiled<T>, textOfFile?: (file: string) => string | undefined): T {
   if (result.ok) return result.value;
-  throw new ToolProblems(result.diagnostics.map(problemOf));
+  throw new ToolProblems(result.diagnostics.map((diagnostic) => problemOf(diagnostic, textOfFile)));
 }
 
 /** Checks policies together. @throws ToolProblems */
 export function openSources(sources: Sources, choices: CompileChoices, more: WorkspaceOptions = {}): Workspace {
   const { regoVersion, strict } = choices;
-  return compiled(openWorkspace(sources.modules, { regoVersion, strict, print: 'keep', ...more }));
+  const texts = new Map(sources.modules.map(({ name, source }) => [name, source]));
+  const { schemas } = sources;
+  const options: WorkspaceOptions = { regoVersion, strict, print: 'keep', annotations: true, schemas, ...more };
+  const workspace = openWorkspace(sources.modules, options);
+  return compiled(workspace, (file) => texts.get(file));
 }
 
 /** A query that is ready to be evaluated, once or often. */
@@ -110,7 +117,7 @@ export function prepareTelling(sources: Sources, choices: QueryChoices, how: Com
 }
 
 function compileQuery(workspace: Workspace, { query, package: name, imports }: QueryChoices): WorkspaceQuery {
-  return compiled(workspace.query(query, { package: name, imports }));
+  return compiled(workspace.query(query, { package: name, imports }), () => query);
 }
 
 /** Bounds of evaluations that people ask for themselves: only time, and only where they say so. */
@@ -118,9 +125,11 @@ export function evaluateOptions({
   strictBuiltinErrors,
   timeoutMs,
   nowNs,
-}: Pick<EvaluationChoices, 'strictBuiltinErrors' | 'timeoutMs' | 'nowNs'>): EvaluateOptions {
+  network,
+}: Omit<EvaluationChoices, 'input'>): EvaluateOptions {
   return {
     ...(nowNs === undefined ? {} : { nowNs }),
+    ...(network === undefined ? {} : { network }),
     strictBuiltinErrors,
     maxSteps: Number.MAX_SAFE_INTEGER,
     maxMs: timeoutMs,

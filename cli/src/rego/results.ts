@@ -37,8 +37,8 @@ export function problemsJson(problems: readonly ToolProblem[]): Report {
 }
 
 /** One problem as OPA's JSON has it. */
-export function problemJson({ message, code, location }: ToolProblem): Report {
-  return { message, code, location: location === undefined ? undefined : { ...location } };
+export function problemJson({ message, code, location, details }: ToolProblem): Report {
+  return { message, code, location: location && { ...location }, details: details && { ...details } };
 }
 
 /** Prints what an evaluation gave, as OPA does. `longest` is where cells of `pretty` tables are cut. */

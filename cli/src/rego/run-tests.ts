@@ -13,6 +13,7 @@ import {
 } from '@edict/rego/tools';
 import { stringify } from '@edict/rego/values';
 import { compiled, evaluateOptions, failureProblem, openSources, type CompileChoices } from './evaluate.ts';
+import type { PolicyNetwork, PolicySession } from './network.ts';
 import type { ToolProblem } from './problems.ts';
 import { CaseFailures } from './case-failures.ts';
 import type { Sources } from './sources.ts';
@@ -28,6 +29,8 @@ export interface TestChoices extends CompileChoices {
   readonly explainAll: boolean;
   /** Never goes back. */
   readonly nowMs: () => number;
+  /** What tests may ask. */
+  readonly network: PolicyNetwork;
 }
 
 /** What one test, or one case of it, gave. */
@@ -64,19 +67,23 @@ export interface TestRun {
 }
 
 /** Finds and runs tests, one after the other, in the order of files and text. @throws ToolProblems where policies do not compile */
-export function runTests(sources: Sources, choices: TestChoices): TestRun {
+export async function runTests(sources: Sources, choices: TestChoices): Promise<TestRun> {
   const opened = openTests(sources, choices, false);
   const tests = opened.tests.filter((test) => choices.filter?.test(fullName(test)) !== false);
+  const sessions = new Map(tests.map((test) => [test, choices.network.session()]));
   const run = bindTests(opened, sources, choices, tests);
-  const results = tests.map((test): TestResult =>
-    test.isTodo ? { test, outcome: 'skipped', durationMs: 0, output: [], cases: [] } : run(test),
-  );
+  const results: TestResult[] = [];
+  for (const [test, session] of sessions) {
+    if (test.isTodo) results.push({ test, outcome: 'skipped', durationMs: 0, output: [], cases: [] });
+    else results.push(await run(test, session));
+  }
   const coverage = choices.coverage ? new Coverage() : undefined;
   const told = results
     .filter(({ outcome }) => outcome === 'failed' || (outcome === 'passed' && (choices.coverage || choices.explainAll)))
     .map(({ test }) => test);
+  const retold = new Map([...sessions].filter(([test]) => told.includes(test)));
   if (told.length === 0 && coverage === undefined) return { results, coverage };
-  const explained = explainTests(openTests(sources, choices, true), sources, choices, told, coverage);
+  const explained = await explainTests(openTests(sources, choices, true), sources, choices, retold, coverage);
   return {
     results: results.map((result) => {
       const explanation = explained.get(result.test);
@@ -121,7 +128,7 @@ function bindTests(
   sources: Sources,
   choices: TestChoices,
   tests: readonly TestRule[],
-): (test: TestRule) => TestResult {
+): (test: TestRule, session: PolicySession) => Promise<TestResult> {
   const { program } = compiled(workspace.documents(tests.map(({ path }) => path)));
   let output: string[] = [];
   let seen: (readonly string[])[] = [];
@@ -133,11 +140,13 @@ function bindTests(
       seen.push(values.map(caseName));
     },
   });
-  return (test) => {
-    output = [];
-    seen = [];
+  return async (test, session) => {
     const start = choices.nowMs();
-    const { value, failure } = evaluate(String(tests.indexOf(test)), undefined, testOptions(choices));
+    const { value, failure } = await session.evaluate(() => {
+      output = [];
+      seen = [];
+      return evaluate(String(tests.indexOf(test)), undefined, testOptions(choices, session));
+    });
     const told = { test, durationMs: choices.nowMs() - start, output };
     if (failure !== undefined) return { ...told, outcome: 'error', problem: failureProblem(failure), cases: [] };
     if (!test.hasCases || value === undefined) {
@@ -149,14 +158,14 @@ function bindTests(
 }
 
 /** Runs tests again, in a program that tells what it does. */
-function explainTests(
+async function explainTests(
   { workspace }: OpenTests,
   sources: Sources,
   choices: TestChoices,
-  tests: readonly TestRule[],
+  tests: ReadonlyMap<TestRule, PolicySession>,
   coverage: Coverage | undefined,
-): ReadonlyMap<TestRule, ExplainedTest> {
-  const { program, places } = compiled(workspace.documents(tests.map(({ path }) => path)));
+): Promise<ReadonlyMap<TestRule, ExplainedTest>> {
+  const { program, places } = compiled(workspace.documents([...tests.keys()].map(({ path }) => path)));
   const covering = coverage?.listenTo(places);
   let explanation = new Explanation(places);
   let failures = new CaseFailures(places);
@@ -170,19 +179,22 @@ function explainTests(
       failures.testCase(values.map(caseName));
     },
   });
-  return new Map(
-    tests.map((test, index) => {
+  const explained = new Map<TestRule, ExplainedTest>();
+  for (const [test, session] of tests) {
+    const index = String(explained.size);
+    await session.replay(() => {
       explanation = new Explanation(places);
       failures = new CaseFailures(places);
-      evaluate(String(index), undefined, testOptions(choices));
-      const { document, documents } = explanation;
-      return [test, { bodies: document?.bodies ?? [], documents, cases: failures.failures }] as const;
-    }),
-  );
+      return evaluate(index, undefined, testOptions(choices, session));
+    });
+    const { document, documents } = explanation;
+    explained.set(test, { bodies: document?.bodies ?? [], documents, cases: failures.failures });
+  }
+  return explained;
 }
 
-function testOptions({ timeoutMs }: TestChoices): EvaluateOptions {
-  return evaluateOptions({ strictBuiltinErrors: false, timeoutMs });
+function testOptions({ timeoutMs }: TestChoices, { session }: PolicySession): EvaluateOptions {
+  return evaluateOptions({ strictBuiltinErrors: false, timeoutMs, network: session });
 }
 
 interface CaseTree {

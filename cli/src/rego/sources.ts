@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, matchesGlob } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RegoVersion, Value } from '@edict/rego';
+import type { RegoVersion, SchemaDocument, Value } from '@edict/rego';
 import type { WorkspaceModule } from '@edict/rego/tools';
 import { renderBundle } from '@edict/bundle';
 import { loadDomainFiles } from '../domain-files.ts';
@@ -20,6 +20,8 @@ export interface SourceOptions {
   readonly domain: readonly string[];
   /** Names or paths to leave out, as globs. */
   readonly ignore: readonly string[];
+  /** JSON schemas: the file of that of the input, or a folder of files that annotations name. */
+  readonly schema?: string;
   /** Leaves data out: only policies are wanted. */
   readonly onlyRego?: boolean;
 }
@@ -28,6 +30,8 @@ export interface SourceOptions {
 export interface Sources {
   readonly modules: readonly WorkspaceModule[];
   readonly data: Value;
+  /** Undefined where none were given. */
+  readonly schemas: readonly SchemaDocument[] | undefined;
 }
 
 /** Reads everything that the user named. @throws ToolProblems, each with its file */
@@ -51,12 +55,14 @@ export async function loadSources(options: SourceOptions): Promise<Sources> {
   return {
     modules: [...modules.values()],
     data: options.onlyRego === true ? {} : joinDocuments([...documents.values()]),
+    schemas: options.schema === undefined ? undefined : await loadSchemas(options.schema),
   };
 }
 
 /** The files and folders that {@link loadSources} reads, for who wants to know when they change. */
-export function watchedPaths({ data, bundle, domain }: SourceOptions): readonly string[] {
-  return [...data.map((path) => splitPrefix(path).path), ...bundle.map(withoutScheme), ...domain];
+export function watchedPaths({ data, bundle, domain, schema }: SourceOptions): readonly string[] {
+  const schemas = schema === undefined ? [] : [withoutScheme(schema)];
+  return [...data.map((path) => splitPrefix(path).path), ...bundle.map(withoutScheme), ...domain, ...schemas];
 }
 
 /** The language that options ask for. */
@@ -108,6 +114,19 @@ async function loadBundle(path: string, ignore: readonly string[]): Promise<Load
     if (isWanted) files.set(name, await read(join(path, name)));
   }
   return readBundle(path, files);
+}
+
+/** A file is the schema of the input; `schemas/a/b.json` of a folder is called `schema.a.b`. */
+async function loadSchemas(given: string): Promise<readonly SchemaDocument[]> {
+  const root = withoutScheme(given);
+  if (!(await isFolder(root))) return [{ path: [], schema: readJson(root, await read(root)) }];
+  const schemas: SchemaDocument[] = [];
+  for (const { name, folder } of await filesBelow(root, [])) {
+    const file = join(root, name);
+    const path = [...folder, basename(name).replace(/\.[^.]*$/, '')];
+    schemas.push({ path, schema: readJson(file, await read(file)) });
+  }
+  return schemas;
 }
 
 function together(loaded: readonly LoadedFiles[]): LoadedFiles {

@@ -10,7 +10,6 @@ import { codeOf, CommandError } from '../io.ts';
 const MAX_BODY_BYTES = 8_388_608;
 const MAX_STEPS = 10_000_000;
 const REQUEST_TIMEOUT_MS = 10_000;
-const AUDIT_BUFFER_BYTES = 16_777_216;
 
 /** What the PDPs of one process share. */
 export interface LocalPdpOptions {
@@ -66,8 +65,6 @@ export async function startLocalPdp(index: number, port: number, options: LocalP
       maxSteps: MAX_STEPS,
       includeAll: true,
       requestTimeoutMs: REQUEST_TIMEOUT_MS,
-      auditBufferBytes: AUDIT_BUFFER_BYTES,
-      onAuditFull: 'Drop',
       writeRecords: options.write,
       logger: options.logger.child({ pdp: name }),
       dial: dialInMemory(identity, (peer, stream) => operator.distributor().accept(peer, stream)),

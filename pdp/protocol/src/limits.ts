@@ -1,8 +1,12 @@
 /** Largest encoded message in either direction, in bytes. Policy travels by HTTPS, so a bigger one is a fault or an attack. */
-export const MESSAGE_MAX_BYTES = 256 * 1024;
+export const MESSAGE_MAX_BYTES = 2 * 1024 * 1024;
 
-/** Sets that one PDP may serve. A Hello and a Beat name each of them, so this keeps both below {@link MESSAGE_MAX_BYTES}. */
-export const SETS_MAX = 256;
+/**
+ * Sets that one PDP may serve: a thousand tenants, and room for as many again while they are moved. A Hello and a Beat name
+ * each of them, a Hello with three revisions (some 600 bytes where names are long), so this keeps both below
+ * {@link MESSAGE_MAX_BYTES}.
+ */
+export const SETS_MAX = 2048;
 
 /** Longest explanation in a NACK, in UTF-8 bytes. */
 export const NACK_MESSAGE_MAX_BYTES = 2 * 1024;

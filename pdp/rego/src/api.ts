@@ -27,8 +27,25 @@ export interface CompileOptions {
    * built-ins). Default false.
    */
   readonly strict?: boolean;
+  /**
+   * Whether annotations (`# METADATA`) count: then one that is malformed or misplaced is an error, and the types of
+   * documents are those of the `schemas` that annotations hold or name. Default false, as for OPA's bundles.
+   */
+  readonly annotations?: boolean;
+  /**
+   * JSON schemas. The one without a name (`path: []`) is that of the input for all modules; annotations name the others as
+   * `schema.<part>.<part>`. References in a schema must stay within it. Default: annotations may name any, and none counts.
+   */
+  readonly schemas?: readonly SchemaDocument[];
   /** Also make every package and every rule an entry point; see `Program.documents`. Default false. */
   readonly documents?: boolean;
+}
+
+/** A JSON schema with its name. */
+export interface SchemaDocument {
+  /** Parts of its name below `schema`. */
+  readonly path: readonly string[];
+  readonly schema: Value;
 }
 
 /** A place below `data`: one at which rules define a document or a function, or a package (or a part of its name). */
@@ -96,13 +113,7 @@ export interface StepBudget {
 
 /** OPA's codes for evaluations that fail. */
 export type EvaluationErrorCode =
-  | 'eval_conflict_error'
-  | 'eval_builtin_error'
-  | 'eval_type_error'
-  /** Neither OPA 1.22 nor this package raises it: what cannot be merged with a replacement is replaced. */
-  | 'eval_with_merge_error'
-  | 'eval_cancel_error'
-  | 'eval_internal_error';
+  'eval_conflict_error' | 'eval_builtin_error' | 'eval_type_error' | 'eval_cancel_error' | 'eval_internal_error';
 
 export type Outcome =
   | { readonly kind: 'value'; readonly value: Value }

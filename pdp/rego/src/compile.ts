@@ -4,6 +4,7 @@ import { generateProgram } from './codegen/program.ts';
 import type { Diagnostic, Location } from './diagnostics.ts';
 import { LimitExceeded, MAX_SOURCE_LENGTH, tooMuch } from './limits.ts';
 import { parseModule } from './parser/index.ts';
+import { annotationProblems } from './passes/attach-annotations.ts';
 import { arityOf } from './passes/check-calls.ts';
 import { analyzeResolved } from './passes/index.ts';
 import { resolveModules, type Resolved, type ResolveOptions } from './passes/resolve.ts';
@@ -97,8 +98,9 @@ const resolveSources = (modules: readonly RegoModule[], options: CheckOptions): 
   const long = firstTooLong(modules);
   if (long !== undefined) return { ...resolveModules([], options), diagnostics: [long], fatal: true };
   const parsed = modules.map(({ name, source }) => parseModule(source, name, options.regoVersion ?? 'v1'));
-  const problems = parsed.flatMap(({ diagnostics }) => diagnostics);
   const trees = parsed.map(({ module }) => module).filter((module) => module !== undefined);
+  const annotated = options.annotations === true ? trees.flatMap(annotationProblems) : [];
+  const problems = [...parsed.flatMap(({ diagnostics }) => diagnostics), ...annotated];
   if (problems.length === 0) return resolveModules(trees, options);
   return { ...resolveModules([], options), diagnostics: problems, fatal: true };
 };

@@ -11,6 +11,7 @@ export type {
   Outcome,
   Program,
   RegoModule,
+  SchemaDocument,
   StepBudget,
 } from './api.ts';
 export type { Diagnostic, DiagnosticCode, Location } from './diagnostics.ts';

@@ -123,7 +123,7 @@ const load = (
     getIndex,
     keyOf,
     newObject: buildObject,
-    newParts: (skeleton?: ConstructorParameters<typeof Parts>[0]) => new Parts(skeleton),
+    newParts: () => new Parts(),
     newSet: (members?: readonly Value[]) => new RegoSet(members),
     object: buildObject,
     set: (members: readonly Value[]) => new RegoSet(members),

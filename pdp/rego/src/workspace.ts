@@ -4,6 +4,7 @@ import { generateProgram } from './codegen/program.ts';
 import { builtinFacts, checkTrees, type CheckOptions } from './compile.ts';
 import type { Diagnostic, Location } from './diagnostics.ts';
 import { parseModule, parseQuery } from './parser/index.ts';
+import { annotationProblems } from './passes/attach-annotations.ts';
 import { isEquation, isGenerated, isTerm } from './passes/expand.ts';
 import { checkUnit } from './passes/index.ts';
 import { orderUnit } from './passes/order-unit.ts';
@@ -93,9 +94,10 @@ export const openWorkspace = (
   options: WorkspaceOptions = {},
 ): Compiled<Workspace> => {
   const parsed = modules.map((m) => parseModule(m.source, m.name, m.regoVersion ?? options.regoVersion ?? 'v1'));
-  const problems = parsed.flatMap(({ diagnostics }) => diagnostics);
-  if (problems.length > 0) return { ok: false, diagnostics: problems };
   const written = parsed.map(({ module }) => module).filter((module) => module !== undefined);
+  const annotated = options.annotations === true ? written.flatMap(annotationProblems) : [];
+  const problems = [...parsed.flatMap(({ diagnostics }) => diagnostics), ...annotated];
+  if (problems.length > 0) return { ok: false, diagnostics: problems };
   const trees = options.prepare === undefined ? written : options.prepare(written);
   const sources = new Map(modules.map(({ name, source }) => [name, source]));
   return workspaceOf(trees, sources, options);
@@ -175,6 +177,7 @@ const compileQueryBody = (open: Open, body: Body, text: string, header: Module):
   // The query sees all of `data`; as a rule among rules it would see itself, so it is resolved beside the checked unit.
   const resolved = resolveModules([...open.trees, { ...header, rules: [queryRule(captured.body)] }], {
     unsafeBuiltins: open.options.unsafeBuiltins ?? [],
+    schemas: open.options.schemas,
   });
   if (resolved.diagnostics.length > 0) return { ok: false, diagnostics: ofQuery(resolved.diagnostics) };
   const beside = orderUnit(resolved.unit);

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { ActiveSets, type ActiveRevision } from './active-sets.ts';
-import { craneSnapshot } from './testing/snapshots.ts';
+import { Serving } from '@edict/crds';
+import { ActiveSets, type ActiveRevision, type SleepingRevision } from './active-sets.ts';
+import { craneDomain } from './testing/revisions.ts';
+import { craneSnapshot, snapshotOf } from './testing/snapshots.ts';
 
 const snapshot = craneSnapshot(5);
 const active = (set: string, n: number): ActiveRevision => ({
@@ -58,4 +60,56 @@ test('listeners are told of every swap and removal until they end it', () => {
   end();
   sets.swap(active('a/a', 3));
   expect(told).toStrictEqual([1, 1, 0]);
+});
+
+const called = (...names: readonly string[]): Serving => Serving.parse({ instance: { names } });
+
+function asleep(set: string, ...names: readonly string[]): SleepingRevision {
+  const { snapshot: _none, ...held } = active(set, 1);
+  return { ...held, serving: called(...names), failure: undefined, wake: () => undefined };
+}
+
+test('a set is found by its further names, in memory or not, until it has them no more', () => {
+  const sets = given('z/z');
+  const awake = {
+    ...active('a/a', 1),
+    snapshot: snapshotOf([craneDomain(5)], { serving: called('shop', 'a.example') }),
+  };
+  sets.swap(awake);
+  expect([sets.select('shop'), sets.select('a.example')]).toStrictEqual([
+    { kind: 'active', active: awake },
+    { kind: 'active', active: awake },
+  ]);
+  const sleeping = asleep('a/a', 'shop');
+  sets.sleep(sleeping);
+  expect([sets.select('shop'), sets.select('a/a')]).toStrictEqual([
+    { kind: 'asleep', sleeping },
+    { kind: 'asleep', sleeping },
+  ]);
+  expect([sets.select('a.example'), sets.knows('a.example'), sets.knows('shop')]).toStrictEqual([
+    { kind: 'unknown-set', set: 'a.example' },
+    false,
+    true,
+  ]);
+  sets.remove('a/a');
+  expect(sets.select('shop')).toStrictEqual({ kind: 'unknown-set', set: 'shop' });
+});
+
+test("a name that two sets claim chooses neither, until one gives it up; a key is nobody else's name", () => {
+  const sets = given();
+  sets.sleep(asleep('b/b', 'shop', 'c/c', 'shop'));
+  sets.sleep(asleep('a/a', 'shop'));
+  sets.sleep(asleep('c/c'));
+  expect(sets.select('shop')).toStrictEqual({ kind: 'ambiguous-name', name: 'shop', sets: ['a/a', 'b/b'] });
+  expect(sets.select('c/c')).toMatchObject({ kind: 'asleep', sleeping: { set: 'c/c' } });
+  sets.sleep(asleep('b/b'));
+  expect(sets.select('shop')).toMatchObject({ kind: 'asleep', sleeping: { set: 'a/a' } });
+});
+
+test('the only set answers requests that name none also while it sleeps', () => {
+  const sets = given();
+  sets.sleep(asleep('a/a'));
+  expect(sets.select(undefined)).toMatchObject({ kind: 'asleep', sleeping: { set: 'a/a' } });
+  sets.swap(active('b/b', 1));
+  expect(sets.select(undefined)).toStrictEqual({ kind: 'set-required', sets: ['a/a', 'b/b'] });
 });

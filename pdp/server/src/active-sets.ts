@@ -1,7 +1,9 @@
+import type { Serving } from '@edict/crds';
 import type { Snapshot } from '@edict/engine';
+import { SetUsages } from './core/set-usage.ts';
 
-/** What one PDP serves for one set: the snapshot and the revision that it came from. Immutable. */
-export interface ActiveRevision {
+/** Which revision of a set this PDP serves, whether or not its policy is in memory. */
+export interface HeldRevision {
   /** Set key, `namespace/name`. */
   readonly set: string;
   /** UID of the set's object: a set that was deleted and made anew is another set. */
@@ -9,64 +11,152 @@ export interface ActiveRevision {
   readonly n: number;
   /** Digest of the manifest, `sha256:…`. */
   readonly digest: string;
-  readonly snapshot: Snapshot;
   /** When the reference was swapped, ms since the epoch. */
   readonly activatedAtMs: number;
 }
 
+/** What one PDP serves for one set: the snapshot and the revision that it came from. Immutable. */
+export interface ActiveRevision extends HeldRevision {
+  readonly snapshot: Snapshot;
+}
+
+/** A revision that is served, and whose policy is not in memory. */
+export interface SleepingRevision extends HeldRevision {
+  readonly serving: Serving;
+  /** Why it cannot be brought into memory at present. Undefined where waiting is worth while. */
+  readonly failure: string | undefined;
+  /** Asks for the policy to be brought into memory. It is not there yet when this returns. */
+  readonly wake: () => void;
+}
+
 export type Selection =
   | { readonly kind: 'active'; readonly active: ActiveRevision }
+  | { readonly kind: 'asleep'; readonly sleeping: SleepingRevision }
   | { readonly kind: 'no-policy' }
   | { readonly kind: 'unknown-set'; readonly set: string }
+  | { readonly kind: 'ambiguous-name'; readonly name: string; readonly sets: readonly string[] }
   | { readonly kind: 'set-required'; readonly sets: readonly string[] };
 
 /**
- * The active revision of every set this PDP serves. A swap replaces one reference; a request reads it once and keeps
- * what it read.
+ * The revision of every set this PDP serves. A swap replaces one reference; a request reads it once and keeps what it read.
  */
 export class ActiveSets {
-  #sets: ReadonlyMap<string, ActiveRevision> = new Map();
+  #active: ReadonlyMap<string, ActiveRevision> = new Map();
+  readonly #sleeping = new Map<string, SleepingRevision>();
+  readonly #held = new Map<string, HeldRevision>();
+  /** The sets that claim each further name. */
+  readonly #claims = new Map<string, readonly string[]>();
+  readonly #namesOf = new Map<string, readonly string[]>();
   #only: ActiveRevision | undefined;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(set: string) => void>();
+  /** What the requests of each set use. */
+  readonly usages = new SetUsages();
 
-  /** Every active revision, by set key. */
+  /** The revisions that are in memory, by set key; a swap leaves what was read before as it was. */
   get all(): ReadonlyMap<string, ActiveRevision> {
-    return this.#sets;
+    return this.#active;
   }
 
+  /** Every revision that is served, in memory or not, by set key; as it is now. */
+  get held(): ReadonlyMap<string, HeldRevision> {
+    return this.#held;
+  }
+
+  /** Serves a revision that is in memory, in place of what the set had. */
   swap(active: ActiveRevision): void {
-    const next = new Map(this.#sets).set(active.set, active);
-    this.#replace(next);
+    const { set } = active;
+    this.#sleeping.delete(set);
+    this.#held.set(set, active);
+    this.#claim(set, active.snapshot.serving);
+    this.#replace(new Map(this.#active).set(set, active), set);
+  }
+
+  /** Serves a revision that is not in memory, in place of what the set had. */
+  sleep(sleeping: SleepingRevision): void {
+    const { set } = sleeping;
+    this.#sleeping.set(set, sleeping);
+    this.#held.set(set, sleeping);
+    this.#claim(set, sleeping.serving);
+    this.#replace(without(this.#active, set), set);
   }
 
   remove(set: string): void {
-    const next = new Map(this.#sets);
-    next.delete(set);
-    this.#replace(next);
+    this.#sleeping.delete(set);
+    this.#held.delete(set);
+    this.#claim(set, {});
+    this.#replace(without(this.#active, set), set);
+    this.usages.retain(this.#held);
   }
 
-  /** Calls `listener`, which must not throw, after every swap and removal. The answer ends that. */
-  onChange(listener: () => void): () => void {
+  /** Calls `listener`, which must not throw, with the set of every change. The answer ends that. */
+  onChange(listener: (set: string) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** The revision that answers a request which names `set`, or names none. */
-  select(set: string | undefined): Selection {
-    if (set === undefined) {
-      if (this.#only !== undefined) return { kind: 'active', active: this.#only };
-      if (this.#sets.size === 0) return { kind: 'no-policy' };
-      return { kind: 'set-required', sets: [...this.#sets.keys()].sort() };
-    }
-    const active = this.#sets.get(set);
+  /** The revision that answers a request which names a set by its key or a further name, or names none. */
+  select(name: string | undefined): Selection {
+    if (name === undefined) return this.#selectOnly();
+    const active = this.#active.get(name);
     if (active !== undefined) return { kind: 'active', active };
-    return this.#sets.size === 0 ? { kind: 'no-policy' } : { kind: 'unknown-set', set };
+    return this.#held.has(name) ? this.#selectHeld(name) : this.#selectNamed(name);
   }
 
-  #replace(next: ReadonlyMap<string, ActiveRevision>): void {
-    const [first, second] = next.values();
-    this.#only = second === undefined ? first : undefined;
-    this.#sets = next;
-    for (const listener of this.#listeners) listener();
+  /** Whether a set is called so, by its key or a further name. */
+  knows(name: string): boolean {
+    return this.#held.has(name) || this.#claims.has(name);
   }
+
+  #selectOnly(): Selection {
+    if (this.#only !== undefined) return { kind: 'active', active: this.#only };
+    const [first, second] = this.#held.keys();
+    if (first === undefined) return { kind: 'no-policy' };
+    if (second === undefined) return this.#selectHeld(first);
+    return { kind: 'set-required', sets: [...this.#held.keys()].sort() };
+  }
+
+  #selectNamed(name: string): Selection {
+    const [set, other] = this.#claims.get(name) ?? [];
+    if (set === undefined) return this.#held.size === 0 ? { kind: 'no-policy' } : { kind: 'unknown-set', set: name };
+    // Which of two tenants is meant is nothing to guess.
+    if (other !== undefined) return { kind: 'ambiguous-name', name, sets: this.#claims.get(name) ?? [] };
+    return this.#selectHeld(set);
+  }
+
+  #selectHeld(set: string): Selection {
+    const active = this.#active.get(set);
+    if (active !== undefined) return { kind: 'active', active };
+    const sleeping = this.#sleeping.get(set);
+    return sleeping === undefined ? { kind: 'unknown-set', set } : { kind: 'asleep', sleeping };
+  }
+
+  #claim(set: string, { instance }: Serving): void {
+    const names = instance?.names ?? NO_NAMES;
+    const before = this.#namesOf.get(set) ?? NO_NAMES;
+    if (names.length === before.length && names.every((name, index) => name === before[index])) return;
+    for (const name of before) {
+      const others = (this.#claims.get(name) ?? NO_NAMES).filter((claimant) => claimant !== set);
+      if (others.length === 0) this.#claims.delete(name);
+      else this.#claims.set(name, others);
+    }
+    for (const name of new Set(names)) this.#claims.set(name, [...(this.#claims.get(name) ?? NO_NAMES), set].sort());
+    if (names.length === 0) this.#namesOf.delete(set);
+    else this.#namesOf.set(set, names);
+  }
+
+  #replace(next: ReadonlyMap<string, ActiveRevision>, set: string): void {
+    this.#active = next;
+    const [only] = next.values();
+    this.#only = this.#held.size === 1 ? only : undefined;
+    for (const listener of this.#listeners) listener(set);
+  }
+}
+
+const NO_NAMES: readonly string[] = [];
+
+function without<T>(map: ReadonlyMap<string, T>, key: string): ReadonlyMap<string, T> {
+  if (!map.has(key)) return map;
+  const next = new Map(map);
+  next.delete(key);
+  return next;
 }

@@ -36,7 +36,7 @@ test('all problems are told together, each with the name of its variable', () =>
         '  EDICT_PDP_BUNDLES_URL: must be an https URL',
         '  EDICT_PDP_MAX_STEPS: must be a whole number',
         '  EDICT_PDP_REQUEST_TIMEOUT_MS: Too small: expected number to be >=100',
-        '  EDICT_PDP_AUDIT_ON_FULL: Invalid option: expected one of "Drop"|"Refuse"',
+        '  EDICT_PDP_AUDIT_ON_FULL: Invalid option: expected one of "Block"|"Spill"|"Drop"',
       ].join('\n'),
     ),
   );
@@ -49,7 +49,7 @@ test.each(['-1', '1.5', '0x10', ' 1', 'ten'])('%p is not a port', (port) => {
 test('the table has every variable with its meaning and default', () => {
   const lines = describeConfig().split('\n');
   expect(lines).toHaveLength(Object.keys(loadConfig(REQUIRED)).length);
-  for (const line of lines) expect(line).toMatch(/^ {2}EDICT_PDP_[A-Z_]+ +\S.*(\(default .*\)|Required\.)$/);
+  for (const line of lines) expect(line).toMatch(/^ {2}(EDICT_PDP|OTEL)_[A-Z_]+ +\S.*(\(default .*\)|Required\.)$/);
 });
 
 test('policies reach nothing unless built-ins and hosts are named', () => {

@@ -1,13 +1,17 @@
 import { DEFAULT_NETWORK_LIMITS, NETWORK_BUILTINS } from '@edict/engine';
 import { messageOf } from '@edict/protocol';
 import { z } from 'zod';
+import { AUTHENTICATION_MODES, MODES_WITH_BEARER, MODES_WITH_CERTIFICATE } from './authentication/settings.ts';
 import { CORE_DEFAULTS } from './core/decision-core.ts';
 import { parseGrpcAddress } from './grpc/grpc-address.ts';
 import { GRPC_DEFAULTS } from './grpc/grpc-server.ts';
 import { HTTP_DEFAULTS } from './http/http-edge.ts';
+import { TRANSPORT_DEFAULTS } from './http/transport/settings.ts';
 import { MAX_BATCH } from './http/manetu/batch.ts';
 import { AllowedHosts, splitEntries } from './network/allowed-hosts.ts';
 import { DEFAULT_RESPONSE_CACHE } from './network/response-cache.ts';
+import { TRACE_SAMPLERS } from './observability/tracing.ts';
+import { MAX_SET_LABELS } from './observability/set-labels.ts';
 import { COMPILE_LIMITS } from './sync/snapshot-compiler.ts';
 
 /** A whole number in digits: `Number` alone would take an empty text for 0, and `1e3` or `0x10` besides. */
@@ -39,6 +43,25 @@ const Hosts = Entries.transform((entries, context) => {
 const GrpcListen = z
   .string()
   .refine((text) => text === '' || parseGrpcAddress(text) !== undefined, 'must be host:port, :port or unix:///path');
+
+/** Empty, or an http or https URL. */
+const HttpUrl = z.union([z.literal(''), z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })], {
+  error: 'must be an http or https URL',
+});
+
+/** The address of a port of its own, or nothing. */
+const HealthListen = z.string().refine((text) => {
+  const address = parseGrpcAddress(text);
+  return text === '' || (address !== undefined && !('path' in address));
+}, 'must be host:port or :port');
+
+/** Permission bits in octal. */
+const FileMode = z
+  .string()
+  .regex(/^0?[0-7]{3}$/, 'must be three octal digits, such as 660')
+  .transform((text) => Number.parseInt(text, 8));
+
+const FilePath = z.string().default('');
 
 /** Every variable the PDP reads, with its default; `--help` prints this table. */
 const Environment = z.object({
@@ -95,6 +118,15 @@ const Environment = z.object({
   EDICT_PDP_MAX_WAITERS: whole(0, 100_000)
     .default(CORE_DEFAULTS.maxWaiters)
     .meta({ description: 'Requests that may wait for a revision at once.' }),
+  EDICT_PDP_MAX_LOAD_WAIT_MS: whole(0, 60_000)
+    .default(CORE_DEFAULTS.maxLoadWaitMs)
+    .meta({ description: 'The longest that a request waits for the policy of its set to come into memory.' }),
+  EDICT_PDP_MAX_LOAD_WAITERS: whole(0, 100_000)
+    .default(CORE_DEFAULTS.maxLoadWaiters)
+    .meta({ description: 'Requests of one set that may wait for that at once.' }),
+  EDICT_PDP_MAX_SET_LABELS: whole(0, 100_000)
+    .default(MAX_SET_LABELS)
+    .meta({ description: 'Sets that metrics name; the others share the label value other.' }),
   EDICT_PDP_INCLUDE_ALL: z
     .enum(['true', 'false'])
     .default('true')
@@ -102,6 +134,62 @@ const Environment = z.object({
   EDICT_PDP_REQUEST_TIMEOUT_MS: whole(100, 3_600_000)
     .default(HTTP_DEFAULTS.requestTimeoutMs)
     .meta({ description: 'Time for a client to send its request.' }),
+  EDICT_PDP_WORKERS: whole(1, 256).default(1).meta({
+    description: 'Processes that answer, sharing the ports; with more than one the first only prepares policy.',
+  }),
+  EDICT_PDP_HEALTH_LISTEN: HealthListen.default('').meta({
+    description:
+      'host:port where health, status and metrics are told besides, in clear text and to everybody; nowhere if empty.',
+  }),
+  EDICT_PDP_UNIX_SOCKET: FilePath.meta({
+    description: 'Path of a unix socket that decisions are served on besides; whoever may open it is let in.',
+  }),
+  EDICT_PDP_UNIX_SOCKET_MODE: FileMode.default(0o660).meta({ description: 'Mode of that socket, in octal.' }),
+  EDICT_PDP_TLS_CERT_FILE: FilePath.meta({
+    description:
+      'PEM of the certificate chain for the ports of decisions; clear text if empty. Read again when it changes.',
+  }),
+  EDICT_PDP_TLS_KEY_FILE: FilePath.meta({ description: 'PEM of its private key.' }),
+  EDICT_PDP_TLS_CLIENT_CA_FILE: FilePath.meta({
+    description: 'PEM of the authorities of client certificates; clients are not asked for one if empty.',
+  }),
+  EDICT_PDP_TLS_RELOAD_MS: whole(100, 3_600_000)
+    .default(TRANSPORT_DEFAULTS.tlsReloadMs)
+    .meta({ description: 'How often these files are looked at.' }),
+  EDICT_PDP_AUTHENTICATION: z
+    .enum(AUTHENTICATION_MODES)
+    .default('None')
+    .meta({ description: 'How callers prove who they are: None, Certificate, Bearer or CertificateOrBearer.' }),
+  EDICT_PDP_CALLERS: Entries.default([]).meta({
+    description: 'Names of certificates and subjects of tokens that are let in, also with * at the end; all if empty.',
+  }),
+  EDICT_PDP_JWKS: FilePath.meta({ description: 'URL or file of the keys that bearer tokens are signed with (JWKS).' }),
+  EDICT_PDP_JWKS_CA_FILE: FilePath.meta({
+    description: 'PEM of the authorities of that URL; those of the system if empty.',
+  }),
+  EDICT_PDP_TOKEN_ISSUER: z.string().default('').meta({ description: 'The iss that tokens must have.' }),
+  EDICT_PDP_TOKEN_AUDIENCES: Entries.default([]).meta({ description: 'Of these, tokens must have one in aud.' }),
+  EDICT_PDP_TOKEN_TOLERANCE_MS: whole(0, 600_000)
+    .default(30_000)
+    .meta({ description: 'How far the clock of the issuer may differ.' }),
+  EDICT_PDP_MAX_CONNECTIONS: whole(1, 1_000_000)
+    .default(TRANSPORT_DEFAULTS.maxConnections)
+    .meta({ description: 'Connections that one worker holds; further ones are closed.' }),
+  EDICT_PDP_MAX_REQUESTS: whole(1, 1_000_000)
+    .default(TRANSPORT_DEFAULTS.maxRequests)
+    .meta({ description: 'Requests that may wait for their answers at one worker; further ones are refused.' }),
+  EDICT_PDP_MAX_STREAMS: whole(1, 10_000)
+    .default(TRANSPORT_DEFAULTS.maxStreams)
+    .meta({ description: 'Requests under way on one HTTP/2 connection.' }),
+  EDICT_PDP_CONNECTION_MAX_REQUESTS: whole(0, 1_000_000_000)
+    .default(TRANSPORT_DEFAULTS.maxRequestsPerConnection)
+    .meta({ description: 'Requests after which an HTTP/1.1 connection is closed; 0 is never.' }),
+  EDICT_PDP_KEEP_ALIVE_MS: whole(100, 3_600_000)
+    .default(TRANSPORT_DEFAULTS.keepAliveMs)
+    .meta({ description: 'Time without a request after which a connection is closed.' }),
+  EDICT_PDP_WRITE_TIMEOUT_MS: whole(100, 3_600_000)
+    .default(TRANSPORT_DEFAULTS.writeTimeoutMs)
+    .meta({ description: 'Time for a client to take its answer.' }),
   EDICT_PDP_COMPILE_TIMEOUT_MS: whole(100, 3_600_000)
     .default(COMPILE_LIMITS.timeoutMs)
     .meta({ description: 'Time that compiling one revision may take.' }),
@@ -114,13 +202,32 @@ const Environment = z.object({
   EDICT_PDP_DRAIN_TIMEOUT_MS: Milliseconds.default(15_000).meta({
     description: 'After the delay: time for open requests to end.',
   }),
-  EDICT_PDP_AUDIT_BUFFER_BYTES: Bytes.default(16_777_216).meta({
-    description: 'Access records that may wait for a slow reader of stdout.',
+  EDICT_PDP_AUDIT_FILE: z.string().default('').meta({
+    description: 'File of YAML or JSON with sinks of records and masks; with it the variables below count for nothing.',
   }),
-  EDICT_PDP_AUDIT_ON_FULL: z
-    .enum(['Drop', 'Refuse'])
-    .default('Drop')
-    .meta({ description: 'When that buffer is full: Drop the record and count it, or Refuse the decision with 503.' }),
+  EDICT_PDP_AUDIT_FORMAT: z.enum(['AccessRecord', 'DecisionLog']).default('AccessRecord').meta({
+    description: 'Form of records on stdout: access records of PORCs, or events of OPA decision logs for all.',
+  }),
+  EDICT_PDP_AUDIT_BUFFER_BYTES: Bytes.default(16_777_216).meta({
+    description: 'Records that may wait for a slow reader of stdout.',
+  }),
+  EDICT_PDP_AUDIT_ON_FULL: z.enum(['Block', 'Spill', 'Drop']).default('Drop').meta({
+    description:
+      'When that buffer is full: Block (no decision is given: 503), Spill to a journal on disk, or Drop and count records.',
+  }),
+  EDICT_PDP_AUDIT_MAX_WAIT_MS: whole(0, 60_000).default(0).meta({
+    description: 'With Block: time that a decision waits for room before it is refused.',
+  }),
+  EDICT_PDP_AUDIT_WRITE_AHEAD: z
+    .enum(['true', 'false'])
+    .default('false')
+    .meta({ description: 'Whether a decision is given only after its record is in the journal on disk.' }),
+  EDICT_PDP_AUDIT_JOURNAL_BYTES: whole(4096, 1_099_511_627_776).default(1_073_741_824).meta({
+    description: 'Bytes that the journal may have; when it is full, records are dropped, or decisions with Block.',
+  }),
+  EDICT_PDP_AUDIT_JOURNAL_SYNC: z.enum(['Always', 'Interval', 'Never']).default('Interval').meta({
+    description: 'When the journal is forced to the disk: before each decision is given, every 200 ms, or never.',
+  }),
   EDICT_PDP_ALLOWED_BUILTINS: Entries.pipe(z.array(z.enum(NETWORK_BUILTINS)).readonly())
     .default([])
     .meta({
@@ -155,6 +262,24 @@ const Environment = z.object({
   EDICT_PDP_NETWORK_TLS_VARIABLES: Entries.default([]).meta({
     description: 'Variables whose certificates and keys policies may name.',
   }),
+  EDICT_PDP_TRACES_URL: HttpUrl.default('').meta({
+    description:
+      'Where spans of decisions go (OTLP over HTTP), such as http://collector:4318/v1/traces; the standard OTEL_… variables do as well.',
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: HttpUrl.default('').meta({
+    description: 'The same as OpenTelemetry has it: without /v1/traces. Nothing is traced while all three are empty.',
+  }),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: HttpUrl.default('').meta({ description: 'The same for traces alone, in full.' }),
+  OTEL_TRACES_SAMPLER: z
+    .enum(TRACE_SAMPLERS)
+    .default('parentbased_always_on')
+    .meta({ description: 'Which requests are traced; parentbased: as the traceparent header of the request says.' }),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'must be a number from 0 to 1')
+    .transform(Number)
+    .default(1)
+    .meta({ description: 'For samplers by ratio: the share of traces that begin here and are kept.' }),
   EDICT_PDP_LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info').meta({ description: 'Log level.' }),
 });
 
@@ -175,13 +300,49 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   const parsed = Environment.safeParse(
     Object.fromEntries(Object.keys(Environment.shape).map((name) => [name, env[name] === '' ? undefined : env[name]])),
   );
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const conflicts = conflictsIn(parsed.data);
+    if (conflicts.length === 0) return parsed.data;
+    throw new ConfigError(`invalid configuration:\n${conflicts.map((line) => `  ${line}`).join('\n')}`);
+  }
   const lines = parsed.error.issues.map(({ path, message, code }) => {
     const name = path.join('.');
     const missing = code === 'invalid_type' && (env[name] ?? '') === '';
     return `  ${name}: ${missing ? 'is required' : message}`;
   });
   throw new ConfigError(`invalid configuration:\n${lines.join('\n')}`);
+}
+
+/** What is wrong with variables together that are right each by itself. */
+function conflictsIn(config: Config): readonly string[] {
+  const mode = config.EDICT_PDP_AUTHENTICATION;
+  const hasCertificate = config.EDICT_PDP_TLS_CERT_FILE !== '';
+  const rules: readonly (readonly [boolean, string])[] = [
+    [
+      hasCertificate !== (config.EDICT_PDP_TLS_KEY_FILE !== ''),
+      'EDICT_PDP_TLS_KEY_FILE: goes with EDICT_PDP_TLS_CERT_FILE',
+    ],
+    [
+      config.EDICT_PDP_TLS_CLIENT_CA_FILE !== '' && !hasCertificate,
+      'EDICT_PDP_TLS_CLIENT_CA_FILE: needs EDICT_PDP_TLS_CERT_FILE',
+    ],
+    [
+      MODES_WITH_CERTIFICATE.has(mode) && config.EDICT_PDP_TLS_CLIENT_CA_FILE === '',
+      `EDICT_PDP_TLS_CLIENT_CA_FILE: is required with EDICT_PDP_AUTHENTICATION=${mode}`,
+    ],
+    [
+      mode === 'None' && config.EDICT_PDP_CALLERS.length > 0,
+      'EDICT_PDP_CALLERS: lets nobody in and keeps nobody out with EDICT_PDP_AUTHENTICATION=None',
+    ],
+    ...(['EDICT_PDP_JWKS', 'EDICT_PDP_TOKEN_ISSUER', 'EDICT_PDP_TOKEN_AUDIENCES'] as const).map(
+      (name) =>
+        [
+          MODES_WITH_BEARER.has(mode) && config[name].length === 0,
+          `${name}: is required with EDICT_PDP_AUTHENTICATION=${mode}`,
+        ] as const,
+    ),
+  ];
+  return rules.flatMap(([isBroken, line]) => (isBroken ? [line] : []));
 }
 
 /** The table that `--help` prints: one variable per line with its default. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -111,7 +111,7 @@ test('--help prints every variable, an unknown argument is refused', async () =>
 });
 
 test('a bad configuration ends the process with every problem', async () => {
-  const { exited, output } = run({ EDICT_PDP_LISTEN_PORT: 'http', EDICT_PDP_AUDIT_ON_FULL: 'Block' });
+  const { exited, output } = run({ EDICT_PDP_LISTEN_PORT: 'http', EDICT_PDP_AUDIT_ON_FULL: 'Refuse' });
   expect(await exited).toBe(1);
   for (const name of ['LISTEN_PORT', 'OPERATOR_ADDRESS', 'BUNDLES_URL', 'AUDIT_ON_FULL']) {
     expect(output.stderr).toContain(`EDICT_PDP_${name}: `);
@@ -169,7 +169,7 @@ test('a reader of standard output that stalls stops neither decisions nor the en
   await until(async () => (await statusOf(env, '/readyz')) === 200);
   const unlogged = async (): Promise<number> => {
     const text = await (await fetch(`${urlOf(env)}/metrics`)).text();
-    return Number(/^pdp_decisions_unlogged_total (\d+)$/m.exec(text)?.[1]);
+    return Number(/^pdp_decisions_unlogged_total{sink="stdout",reason="queue-full"} (\d+)$/m.exec(text)?.[1]);
   };
   let decided = 0;
   while ((await unlogged()) < 10) {
@@ -184,7 +184,7 @@ test('where records are required, a reader that stalls ends decisions with a pro
   const env = {
     ...(await anEnvironment(5)),
     EDICT_PDP_AUDIT_BUFFER_BYTES: '10000',
-    EDICT_PDP_AUDIT_ON_FULL: 'Refuse',
+    EDICT_PDP_AUDIT_ON_FULL: 'Block',
     EDICT_PDP_DRAIN_DELAY_MS: '0',
   };
   const { child, exited, output, lines } = run(env, { readStdout: false });
@@ -199,4 +199,43 @@ test('where records are required, a reader that stalls ends decisions with a pro
   child.kill('SIGTERM');
   expect(await exited).toBe(0);
   expect(lines().filter((line) => 'decision' in line)).toHaveLength(given);
+});
+
+test('records ahead of decisions outlive the process, and files that were moved away are begun anew', async () => {
+  const env = await anEnvironment(5);
+  const folder = await newFolder();
+  const path = join(folder, 'records.jsonl');
+  const audit = join(folder, 'audit.yaml');
+  await writeFile(
+    audit,
+    `sinks: [{name: file, type: File, path: ${path}, journal: {writeAhead: true, sync: Always}}]\n`,
+  );
+  const start = () => run({ ...env, EDICT_PDP_AUDIT_FILE: audit, EDICT_PDP_DRAIN_DELAY_MS: '0' });
+  const linesOf = async (file: string): Promise<number> =>
+    (await readFile(file, 'utf8').catch(() => '')).split('"timestamp"').length - 1;
+
+  const first = start();
+  await until(async () => (await statusOf(env, '/readyz')) === 200);
+  expect((await decide(env, 5)).status).toBe(200);
+  await until(async () => (await linesOf(path)) === 1);
+  await rename(path, `${path}.1`);
+  first.child.kill('SIGHUP');
+  for (let n = 0; n < 20; n++) expect((await decide(env, 5)).status).toBe(200);
+  first.child.kill('SIGKILL');
+  await once(first.child, 'close');
+
+  const second = start();
+  await until(async () => (await linesOf(path)) + (await linesOf(`${path}.1`)) >= 21);
+  await until(async () => (await statusOf(env, '/readyz')) === 200);
+  second.child.kill('SIGTERM');
+  expect(await second.exited).toBe(0);
+});
+
+test('an audit file that cannot be used ends the process with every problem', async () => {
+  const file = join(await newFolder(), 'audit.yaml');
+  await writeFile(file, 'sinks: [{name: a, type: File}, {name: b, type: Http, url: x}]');
+  const { exited, output } = run({ ...(await anEnvironment(5)), EDICT_PDP_AUDIT_FILE: file });
+  expect(await exited).toBe(1);
+  expect(output.stderr).toContain('sinks[0].path: ');
+  expect(output.stderr).toContain('sinks[1].url: must be an http or https URL');
 });

@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { parseTrustedKeys } from '@edict/bundle';
 import { createArtifactClient, dialGrpc, messageOf, systemClock } from '@edict/protocol';
+import { answeringOptions } from './answering-options.ts';
 import { LineWriter } from './audit/line-writer.ts';
 import { writeDescriptor } from './audit/write-descriptor.ts';
 import { describeConfig, loadConfig, type Config } from './config.ts';
 import { parseGrpcAddress } from './grpc/grpc-address.ts';
 import { createLogger } from './observability/logger.ts';
 import { startPdp, type PdpOptions } from './pdp.ts';
+import { WORKER_VARIABLE } from './workers/worker-variable.ts';
 
 const LOG_BUFFER_BYTES = 4_194_304;
 /** At the end, log lines that nobody reads are waited for this long and no longer. */
@@ -20,10 +22,14 @@ if (argument === '--help') {
   process.exitCode = 1;
 } else {
   try {
-    await run(loadConfig(process.env));
+    const config = loadConfig(process.env);
+    if (process.env[WORKER_VARIABLE] === undefined) await run(config);
+    else await runAsWorker(config, Number(process.env[WORKER_VARIABLE]));
   } catch (error) {
     console.error(messageOf(error));
     process.exitCode = 1;
+    // Its channel to the primary would keep a worker alive.
+    if (process.connected) process.disconnect?.();
   }
 }
 
@@ -46,46 +52,14 @@ async function run(config: Config): Promise<void> {
     random: () => Math.random(),
   });
   const starting = startPdp({
-    host: config.EDICT_PDP_LISTEN_HOST,
-    port: config.EDICT_PDP_LISTEN_PORT,
-    grpc: grpcOf(config),
+    ...answeringOptions(config, { writeRecords: stdout, logger, worker: undefined, env: process.env }),
     dataDir: config.EDICT_PDP_DATA_DIR,
-    maxBodyBytes: config.EDICT_PDP_MAX_BODY_BYTES,
-    maxSteps: config.EDICT_PDP_MAX_STEPS,
-    setLimits: {
-      maxConcurrent: config.EDICT_PDP_SET_MAX_CONCURRENT,
-      maxBodyBytes: config.EDICT_PDP_SET_MAX_BODY_BYTES,
-    },
-    maxBatch: config.EDICT_PDP_MAX_BATCH,
-    maxWaitMs: config.EDICT_PDP_MAX_WAIT_MS,
-    maxWaiters: config.EDICT_PDP_MAX_WAITERS,
-    includeAll: config.EDICT_PDP_INCLUDE_ALL === 'true',
-    requestTimeoutMs: config.EDICT_PDP_REQUEST_TIMEOUT_MS,
-    auditBufferBytes: config.EDICT_PDP_AUDIT_BUFFER_BYTES,
-    onAuditFull: config.EDICT_PDP_AUDIT_ON_FULL,
-    network: {
-      allowedBuiltins: config.EDICT_PDP_ALLOWED_BUILTINS,
-      allowedHosts: config.EDICT_PDP_ALLOWED_HOSTS,
-      limits: {
-        maxRequests: config.EDICT_PDP_NETWORK_MAX_REQUESTS,
-        timeoutMs: config.EDICT_PDP_NETWORK_TIMEOUT_MS,
-        maxWaitMs: config.EDICT_PDP_NETWORK_MAX_WAIT_MS,
-        maxRequestBytes: config.EDICT_PDP_NETWORK_MAX_REQUEST_BYTES,
-        maxResponseBytes: config.EDICT_PDP_NETWORK_MAX_RESPONSE_BYTES,
-      },
-      cache: { maxBytes: config.EDICT_PDP_NETWORK_CACHE_BYTES },
-      tlsSources: {
-        ...(config.EDICT_PDP_NETWORK_TLS_FOLDER === '' ? {} : { folder: config.EDICT_PDP_NETWORK_TLS_FOLDER }),
-        variables: config.EDICT_PDP_NETWORK_TLS_VARIABLES,
-        env: process.env,
-      },
-    },
+    health: healthAddressOf(config),
+    workers: config.EDICT_PDP_WORKERS === 1 ? undefined : await workersOf(config.EDICT_PDP_WORKERS),
     compileLimits: {
       timeoutMs: config.EDICT_PDP_COMPILE_TIMEOUT_MS,
       maxHeapMb: config.EDICT_PDP_COMPILE_MAX_HEAP_MB,
     },
-    writeRecords: stdout,
-    logger: config.EDICT_PDP_NODE_ID === '' ? logger : logger.child({ pdpInstance: config.EDICT_PDP_NODE_ID }),
     dial: dialGrpc({
       address: config.EDICT_PDP_OPERATOR_ADDRESS,
       caFile: config.EDICT_PDP_CA_FILE,
@@ -108,15 +82,47 @@ async function run(config: Config): Promise<void> {
     await lines.drained(LOG_DRAIN_MS);
     process.exit();
   };
+  // Sent by who rotates files of records.
+  process.on('SIGHUP', () => {
+    void starting.then(
+      (pdp) => pdp.reopenRecords(),
+      () => undefined, // the start tells why it failed
+    );
+  });
   // As process 1 of a container there is no default: without a handler a signal during the start would do nothing.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
   await starting;
 }
 
-function grpcOf({
-  EDICT_PDP_GRPC_LISTEN: address,
-  EDICT_PDP_GRPC_MAX_MESSAGE_BYTES: maxMessageBytes,
-}: Config): PdpOptions['grpc'] {
+/** One of several processes that answer; what it is to know comes from the primary, and so does the order to end. */
+async function runAsWorker(config: Config, worker: number): Promise<void> {
+  const { runWorker } = await import('./workers/run-worker.ts');
+  const { primaryChannel } = await import('./workers/primary-channel.ts');
+  const stdout = writeDescriptor(1);
+  const lines = new LineWriter({
+    write: stdout,
+    maxBufferedBytes: LOG_BUFFER_BYTES,
+    onDropped: () => undefined,
+    onError: () => undefined,
+  });
+  const logger = createLogger(config.EDICT_PDP_LOG_LEVEL, (line) => lines.offer(line)).child({ worker });
+  // A terminal, or a container that stops, sends them to every process; the primary says when it is time.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  await runWorker(
+    answeringOptions(config, { writeRecords: stdout, logger, worker, env: process.env }),
+    primaryChannel(),
+  );
+  await lines.drained(LOG_DRAIN_MS);
+  process.exit();
+}
+
+/** What starts workers is loaded only where there are some. */
+async function workersOf(count: number): Promise<PdpOptions['workers']> {
+  const { clusterWorkers } = await import('./workers/worker-process.ts');
+  return { count, start: clusterWorkers() };
+}
+
+function healthAddressOf({ EDICT_PDP_HEALTH_LISTEN: address }: Config): PdpOptions['health'] {
   const listen = parseGrpcAddress(address);
-  return listen === undefined ? undefined : { listen, maxMessageBytes };
+  return listen === undefined || 'path' in listen ? undefined : listen;
 }

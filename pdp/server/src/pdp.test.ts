@@ -35,8 +35,6 @@ async function aPdp(operator: TestOperator, dataDir: string, over: Partial<PdpOp
     maxSteps: 10_000_000,
     includeAll: true,
     requestTimeoutMs: 10_000,
-    auditBufferBytes: 1_000_000,
-    onAuditFull: 'Drop',
     writeRecords: (bytes, done) => {
       records.push(...bytes.toString().trim().split('\n'));
       done(null);

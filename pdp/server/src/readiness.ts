@@ -22,9 +22,9 @@ export class ReadinessGate {
 
   /** Looks at the sets as they are now. */
   look(sets: ActiveSets, { sets: machines }: PdpState): Readiness {
-    const waiting = [...machines.values()].filter(({ set, active }) => active === undefined && !sets.all.has(set));
+    const waiting = [...machines.values()].filter(({ set, active }) => active === undefined && !sets.held.has(set));
     const loading = waiting.map(({ set }) => set).sort();
-    if (sets.all.size === 0) {
+    if (sets.held.size === 0) {
       return { ready: false, problem: 'no-policy', detail: 'No policy is active yet.', loading };
     }
     this.#firstActiveAt ??= this.#monotonicMs();

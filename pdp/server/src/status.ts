@@ -1,7 +1,8 @@
 import { encodeToken } from '@edict/bundle';
 import { setStateOf, type Clock, type PdpState, type SetMachine, type SetState } from '@edict/protocol';
-import type { ActiveRevision, ActiveSets } from './active-sets.ts';
+import type { ActiveSets, HeldRevision } from './active-sets.ts';
 import type { Readiness } from './http/service-routes.ts';
+import type { InstanceStatus } from './instances/instances.ts';
 import { ENGINE } from './version.ts';
 
 /** What `/v1/status` answers. */
@@ -32,6 +33,8 @@ export interface SetStatus {
     readonly persisted: boolean;
   };
   readonly staged?: { readonly revision: number; readonly digest: string };
+  /** Where its policy is, as one virtual instance of many. */
+  readonly instance?: InstanceStatus;
 }
 
 /** The status of a PDP as its state machine and its sets are now. */
@@ -40,6 +43,7 @@ export function statusOf(
   active: ActiveSets,
   readiness: Readiness,
   clock: Pick<Clock, 'now' | 'monotonic'>,
+  instances?: { readonly statusOf: (set: string) => InstanceStatus | undefined },
 ): PdpStatus {
   const staleness = stalenessOf(state, clock);
   return {
@@ -47,7 +51,10 @@ export function statusOf(
     connected: state.connection === 'Up',
     ...staleness,
     engine: `${ENGINE.name}/${ENGINE.version}`,
-    sets: [...state.sets.values()].map((machine) => setStatusOf(machine, active.all.get(machine.set), clock.now())),
+    sets: [...state.sets.values()].map((machine) => {
+      const { set } = machine;
+      return setStatusOf(machine, active.held.get(set), instances?.statusOf(set), clock.now());
+    }),
   };
 }
 
@@ -63,7 +70,12 @@ export function stalenessOf(
   return { stalenessMs, stale: stalenessMs > config.presenceTimeoutMs };
 }
 
-function setStatusOf(machine: SetMachine, serving: ActiveRevision | undefined, nowMs: number): SetStatus {
+function setStatusOf(
+  machine: SetMachine,
+  serving: HeldRevision | undefined,
+  instance: InstanceStatus | undefined,
+  nowMs: number,
+): SetStatus {
   const { set, staged } = machine;
   return {
     set,
@@ -81,5 +93,6 @@ function setStatusOf(machine: SetMachine, serving: ActiveRevision | undefined, n
           },
         }),
     ...(staged === undefined ? {} : { staged: { revision: staged.revision.n, digest: staged.revision.digest } }),
+    ...(instance === undefined ? {} : { instance }),
   };
 }

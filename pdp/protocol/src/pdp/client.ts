@@ -239,15 +239,28 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
   function swap(effect: Extract<PdpEffect, { type: 'swap' }>): void {
     const { set, id, revision } = effect;
     const before = clock.monotonic();
-    try {
-      ports.swap(set, revision);
-    } catch (error) {
+    const swapped = (): void => {
+      const swapMicros = Math.round((clock.monotonic() - before) * 1000);
+      log.info('revision active', { set, revision: revision.n, digest: revision.digest, swapMicros });
+      dispatch({ type: 'swapped', set, id, activatedAt: clock.now(), swapMicros });
+    };
+    const failed = (error: unknown): void => {
       dispatch(failureOf(effect, error));
+    };
+    let done: void | Promise<void>;
+    try {
+      done = ports.swap(set, revision);
+    } catch (error) {
+      failed(error);
       return;
     }
-    const swapMicros = Math.round((clock.monotonic() - before) * 1000);
-    log.info('revision active', { set, revision: revision.n, digest: revision.digest, swapMicros });
-    dispatch({ type: 'swapped', set, id, activatedAt: clock.now(), swapMicros });
+    if (done instanceof Promise) {
+      done.then(swapped, failed).catch((error: unknown) => {
+        log.warn('a step of the distribution client failed', { set, error: messageOf(error) });
+      });
+    } else {
+      swapped();
+    }
   }
 
   function dialNow(): void {

@@ -34,8 +34,11 @@ export interface PdpPorts {
    * Never called twice at a time for one set.
    */
   readonly persist: (set: SetKey, record: DurableRecord) => Promise<void>;
-  /** Replaces the reference to the serving snapshot. Synchronous; throws if the content is not compiled. */
-  readonly swap: (set: SetKey, revision: SignedRevision) => void;
+  /**
+   * Replaces the reference to the serving snapshot. Synchronous where it can be; throws if the content is not compiled. A
+   * promise where others that serve have to swap too: the revision is not active before it resolves.
+   */
+  readonly swap: (set: SetKey, revision: SignedRevision) => void | Promise<void>;
   /** Forgets every compiled content and every stored bundle of the set but these. */
   readonly retain: (set: SetKey, compiled: readonly Digest[], bundles: readonly Digest[]) => void;
   /** The operator said which sets this PDP is to serve. */

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
+import { MESSAGE_MAX_BYTES } from '../limits.ts';
 import { systemClock } from '../clock.ts';
 import type { OperatorMessage, PdpMessage } from '../messages.ts';
 import type { PeerIdentity } from '../operator/identity.ts';
@@ -268,7 +269,7 @@ test('bytes that are not a message end the stream as a breach of the protocol', 
 test('a message over the limit is refused before it is read whole', async () => {
   const { server } = await startServer({});
   const { stream, ended } = rawStream(server.port, 'good');
-  stream.write(new Uint8Array(300 * 1024));
+  stream.write(new Uint8Array(MESSAGE_MAX_BYTES + 1024));
   await expect(ended).resolves.toBe(status.RESOURCE_EXHAUSTED);
 });
 

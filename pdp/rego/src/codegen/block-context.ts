@@ -1,4 +1,5 @@
-import type { Step } from '../plan/ir.ts';
+import type { Block, Step } from '../plan/ir.ts';
+import type { Risk } from '../plan/risk.ts';
 import type { Pool } from './constants.ts';
 import type { Writer } from './writer.ts';
 
@@ -35,6 +36,8 @@ export interface ProgramNames {
   readonly builtinSlot: (name: string) => number | undefined;
   readonly groupSlot: (id: number) => number | undefined;
   readonly slotArity: (slot: number) => number;
+  /** What can go wrong in a block after its first success. */
+  readonly riskOf: (block: Block) => Risk;
   /** Statements that put replaced documents into the frame. */
   readonly overrideData: (path: readonly string[], value: string) => readonly string[];
 }

@@ -1,7 +1,7 @@
 import type { Block, LocalId, Operand, Step } from '../plan/ir.ts';
 import { addMember, closeCollection, describeCollection, isOnlyCounted, openCollection } from './collection.ts';
 import { isCondition } from './builtin-calls.ts';
-import { isBase, isDefined } from './operand-shapes.ts';
+import { basePath, isDefined } from './operand-shapes.ts';
 import { OperandWriter } from './operands.ts';
 import type { Exits, ProgramNames } from './block-context.ts';
 import { quote } from './names.ts';
@@ -110,13 +110,9 @@ export class BlockWriter {
       case 'scan':
         this.#scan(step, exits);
         return;
-      case 'not': {
-        const label = this.label('N');
-        out.block(`${label}: {`, () => {
-          this.block(step.body, { fail: `break ${label};`, succeed: exits.fail, ordered: false });
-        });
+      case 'not':
+        this.#not(step.body, exits);
         return;
-      }
       case 'either':
         this.#either(step.blocks, exits);
         return;
@@ -354,6 +350,26 @@ export class BlockWriter {
     return ['anyKeysOf', 'anyValuesOf'];
   }
 
+  #not(body: Block, exits: Exits): void {
+    const out = this.#out;
+    const label = this.label('N');
+    const risk = this.#names.riskOf(body);
+    if (risk === 'none') {
+      out.block(`${label}: {`, () => {
+        this.block(body, { fail: `break ${label};`, succeed: exits.fail, ordered: false });
+      });
+      return;
+    }
+    // OPA goes on behind the first success: what goes wrong there counts.
+    const found = `${label.toLowerCase()}s`;
+    out.line(`let ${found} = false;`);
+    out.block(`${label}: {`, () => {
+      const leave = risk === 'strict' ? ` if (!C.isStrict) break ${label};` : '';
+      this.block(body, { fail: `break ${label};`, succeed: `${found} = true;${leave}`, ordered: false });
+    });
+    out.line(`if (${found}) ${exits.fail}`);
+  }
+
   #either(blocks: readonly Block[], exits: Exits): void {
     const out = this.#out;
     const label = this.label('E');
@@ -389,7 +405,7 @@ export class BlockWriter {
     const counted = this.#names.builtinSlot('count') === undefined && isOnlyCounted(step.local, next, this.#uses);
     const collection = describeCollection(step, counted, (feed) => {
       // What is read from base documents is JSON, which has no sets.
-      if (isBase(feed.over)) return undefined;
+      if (basePath(feed.over) !== undefined) return undefined;
       const name = `u${label.slice(1)}`;
       this.#feeds.set(feed, name);
       return name;

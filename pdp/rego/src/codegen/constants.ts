@@ -1,7 +1,8 @@
 import type { Term } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
 import { isScalar } from '../parser/head.ts';
-import type { AdmissionTest, Group } from '../plan/ir.ts';
+import type { PlacePart } from '../plan/documents.ts';
+import type { AdmissionTest } from '../plan/ir.ts';
 import { numberFromText } from '../runtime/number.ts';
 import { quote } from './names.ts';
 import type { RuleIndex } from './rule-index.ts';
@@ -34,9 +35,10 @@ export class Pool {
     return literal ?? this.#declare('k', constantExpression(term));
   }
 
-  /** The name of an array of strings. */
-  path(path: readonly string[]): string {
-    return this.#declare('p', `[${path.map(quote).join(', ')}]`);
+  /** The name of an array of keys. */
+  path(path: readonly PlacePart[]): string {
+    const keys = path.map((part) => (typeof part === 'string' ? quote(part) : this.constant(part)));
+    return this.#declare('p', `[${keys.join(', ')}]`);
   }
 
   /** The name of a base document that nothing replaces. */
@@ -65,14 +67,6 @@ export class Pool {
   ruleTable({ entries, others }: RuleIndex): string {
     const rows = entries.map(([literal, rules]) => `[${literal}, [${rules.join(', ')}]]`);
     return this.#declare('T', `rt.ruleTable([${rows.join(', ')}], [${others.join(', ')}])`);
-  }
-
-  /** The parts of a document that are always there. */
-  skeleton(parts: Group['skeleton']): string {
-    const texts = parts.map(
-      ([path, isSet]) => `[[${path.map((part) => this.constant(part)).join(', ')}], ${String(isSet)}]`,
-    );
-    return texts.length === 0 ? '' : this.#declare('L', `[${texts.join(', ')}]`);
   }
 
   /** The name of the tests of an `admit`. */

@@ -19,9 +19,11 @@ export const isDefined = (operand: Operand): boolean => {
   }
 };
 
-/** True for what is read straight from the base documents. */
-export const isBase = (operand: Operand): boolean =>
-  operand.kind === 'base' || (operand.kind === 'member' && !operand.document && isBase(operand.of));
+/** Where what is read straight from the base documents starts in them; undefined for other operands. */
+export const basePath = (operand: Operand): readonly string[] | undefined => {
+  if (operand.kind === 'base') return operand.path;
+  return operand.kind === 'member' && !operand.document ? basePath(operand.of) : undefined;
+};
 
 /** A chain of members: `from?.a?.b`. */
 export interface PlainChain {

@@ -3,7 +3,7 @@ import type { ProgramNames } from './block-context.ts';
 import { comparisons, inline, isCondition, isInlined, type BuiltinOperand } from './builtin-calls.ts';
 import type { Collection } from './collection.ts';
 import { primitive } from './constants.ts';
-import { isBase, plainChain } from './operand-shapes.ts';
+import { basePath, plainChain } from './operand-shapes.ts';
 import type { Mark, Writer } from './writer.ts';
 
 /** True for a constant that is an index of an array. */
@@ -124,8 +124,14 @@ export class OperandWriter {
       const document = this.operand(operand.of);
       return `lookUp(${this.#names.pool.index(document)}, ${document}, ${this.operand(operand.key)})`;
     }
-    if (chain === undefined)
-      return `${isBase(operand.of) ? 'baseIndex' : 'getIndex'}(${this.operand(operand.of)}, ${this.operand(operand.key)})`;
+    if (chain === undefined) {
+      const path = basePath(operand.of);
+      const args = `${this.operand(operand.of)}, ${this.operand(operand.key)}`;
+      if (path === undefined) return `getIndex(${args})`;
+      return this.#names.isFixedBase(path)
+        ? `baseIndex(${args})`
+        : `baseMember(${args}, M.p, ${this.#names.pool.path(path)})`;
+    }
     const temp = this.#temp();
     const from = this.atom(chain.from);
     const lines = [

@@ -1,5 +1,8 @@
 import type { Term } from '../ast.ts';
-import type { Block, Entrypoint, Group, LocalId, Operand, Plan, RuleBody, Tree } from '../plan/ir.ts';
+import { printTerm } from '../print.ts';
+import type { Block, Entrypoint, Group, LocalId, Operand, Plan, RuleBody } from '../plan/ir.ts';
+import { placeName, type PlacePart } from '../plan/documents.ts';
+import { Risks } from '../plan/risk.ts';
 import { findDependence, type Dependence } from '../plan/dependence.ts';
 import { BlockWriter } from './block.ts';
 import type { ProgramNames } from './block-context.ts';
@@ -7,12 +10,13 @@ import { indexRules } from './rule-index.ts';
 import { findFeed } from './unique-keys.ts';
 import { Pool } from './constants.ts';
 import { quote } from './names.ts';
+import { TreeWriter } from './trees.ts';
 import { countUses } from './used-locals.ts';
 import { Writer } from './writer.ts';
 
 /** What generated code takes from its runtime argument. */
 const runtimeNames =
-  'U, admits, admitsKey, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, isSet, keyOf, keysOf, lazyDocument, lookUp, mergeBase, ' +
+  'U, admits, admitsKey, anyKeysOf, anyValuesOf, baseIndex, baseMember, compare, documentKeys, equals, force, getIndex, isCollection, isMember, isSet, keyOf, keysOf, lazyDocument, lookUp, mergeBase, ' +
   'newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, splitPart, stepInto, valuesOf, walk, walkBase';
 
 export interface GeneratedProgram {
@@ -31,6 +35,8 @@ class ProgramWriter {
   readonly #pool = new Pool();
   readonly #names: ProgramNames;
   readonly #dependence: Dependence;
+  readonly #trees: TreeWriter;
+  readonly #risks: Risks;
   /** Functions of single rules. */
   readonly #ruleFunctions = new Writer();
 
@@ -39,6 +45,8 @@ class ProgramWriter {
     this.#replacedData = replacedData;
     this.#dependence = findDependence(plan, replacedData);
     const pool = this.#pool;
+    this.#risks = new Risks(plan);
+    this.#trees = new TreeWriter(plan, replacedData, pool, (path) => this.#base(path));
     this.#names = {
       pool,
       group: (id) => {
@@ -48,12 +56,13 @@ class ProgramWriter {
       restricted: (id, count) => `q${String(id)}_${String(count)}`,
       call: (id) => (plan.groups[id]?.memoized === true ? `f${String(id)}` : `g${String(id)}`),
       tree: (id) => `t${String(id)}()`,
-      lazy: (id) => `lazyDocument(n${String(id)}, ${this.#base(plan.trees[id]?.path ?? [])})`,
+      lazy: (id) => `lazyDocument(n${String(id)}, ${this.#trees.baseOf(plan.trees[id])})`,
       base: (path) => this.#base(path),
       isFixedBase: (path) => this.#isFixedBase(path),
       builtinSlot: (name) => this.#slot(name),
-      groupSlot: (id) => this.#slot(['data', ...(plan.groups[id]?.path ?? [])].join('.')),
+      groupSlot: (id) => this.#slot(placeName(['data', ...(plan.groups[id]?.path ?? [])])),
       slotArity: (slot) => this.#slotArity(slot),
+      riskOf: (block) => this.#risks.afterSuccess(block),
       overrideData: (path, value) => this.#overrideData(path, value),
     };
   }
@@ -61,10 +70,10 @@ class ProgramWriter {
   write(): GeneratedProgram {
     const body = new Writer();
     for (const group of this.#plan.groups) this.#group(body, group);
-    for (const tree of this.#plan.trees) this.#tree(body, tree);
+    for (const tree of this.#plan.trees) this.#trees.document(body, tree);
     for (const entrypoint of this.#plan.entrypoints) this.#entrypoint(body, entrypoint);
     const lazy = new Writer();
-    this.#lazyTrees(lazy);
+    this.#trees.nodes(lazy);
 
     const out = new Writer();
     out.line(`'use strict';`);
@@ -103,7 +112,7 @@ class ProgramWriter {
 
   #slotArity(slot: number): number {
     const name = this.#plan.replaceable[slot];
-    const group = this.#plan.groups.find((g) => ['data', ...g.path].join('.') === name);
+    const group = this.#plan.groups.find((g) => placeName(['data', ...g.path]) === name);
     // Built-ins take what they are given: no built-in has more arguments.
     return group?.params.length ?? 10;
   }
@@ -114,7 +123,7 @@ class ProgramWriter {
 
   #base(path: readonly string[]): string {
     if (this.#isFixedBase(path)) return this.#pool.base(path);
-    return path.length === 0 ? 'D' : `walkBase(D, ${this.#pool.path(path)})`;
+    return path.length === 0 ? 'D' : `walkBase(D, ${this.#pool.path(path)}, M.p)`;
   }
 
   /** Every document at or below a replaced path is what the replacement says. */
@@ -126,6 +135,11 @@ class ProgramWriter {
       const rest = group.path.slice(path.length);
       const part = rest.length === 0 ? value : `walk(${value}, ${this.#pool.path(rest)})`;
       lines.push(`M.m${String(group.id)} = ${part}; M.r${String(group.id)} = true;`);
+    }
+    const target = this.#pool.path(path);
+    lines.push(`M.p = M.p === undefined ? [${target}] : [...M.p, ${target}];`);
+    for (const tree of this.#plan.trees) {
+      if (path.every((part, index) => part === tree.path[index])) lines.push(`M.t${String(tree.id)} = true;`);
     }
     return lines;
   }
@@ -166,6 +180,7 @@ class ProgramWriter {
   /** The memory of what some `with` changes: of one evaluation, and of every `with` inside it. */
   #frame(out: Writer): void {
     const groups = this.#plan.groups.filter((group) => this.#isChangeable(group));
+    const replacedTrees = this.#plan.trees.filter((tree) => this.#trees.isReplaced(tree));
     out.block('class Frame {', () => {
       out.block('constructor() {', () => {
         for (const group of groups) {
@@ -175,6 +190,8 @@ class ProgramWriter {
           if (group.memoized) out.line(`this.h${id} = undefined;`);
           for (const count of group.restrictions.keys()) out.line(`this.h${id}_${String(count)} = undefined;`);
         }
+        for (const tree of replacedTrees) out.line(`this.t${String(tree.id)} = false;`);
+        out.line('this.p = undefined;');
         this.#plan.replaceable.forEach((_, slot) => {
           out.line(`this.o${String(slot)} = undefined;`);
         });
@@ -186,6 +203,8 @@ class ProgramWriter {
           if (group.replaced && group.kind !== 'function')
             out.line(`if (this.r${id}) { n.m${id} = this.m${id}; n.r${id} = true; }`);
         }
+        for (const tree of replacedTrees) out.line(`n.t${String(tree.id)} = this.t${String(tree.id)};`);
+        out.line('n.p = this.p;');
         out.line('return n;');
       });
       out.block('next() {', () => {
@@ -310,7 +329,9 @@ class ProgramWriter {
           const last = position === chain.length - 1;
           const found = `h${String(index)}_${String(position)}`;
           const site = String(this.#conflictSite(group, body));
-          const leaves = !body.many;
+          // OPA goes on behind the first success: what goes wrong there counts, even if the value is the same.
+          const risk = body.many ? 'conflict' : this.#risks.afterSuccess(body.block);
+          const leaves = risk === 'none';
           if (!leaves && !last) writer.line(`let ${found} = false;`);
           writer.block(`${label}: {`, () => {
             inner.block(body.block, {
@@ -322,7 +343,7 @@ class ProgramWriter {
                   w.line(leave(value));
                   return;
                 }
-                const first = index === 0 && leaves;
+                const first = index === 0 && !body.many;
                 if (first) w.line(`v = ${value};`);
                 else {
                   const text = /^\w+$/.test(value) ? value : 'w';
@@ -330,8 +351,8 @@ class ProgramWriter {
                   w.line(`if (v === undefined) v = ${text}; else if (!equals(v, ${text})) conflict(${site});`);
                 }
                 if (exits.length > 0 && writer === out) w.line(`if (q) { ${leave('v')} }`);
-                if (leaves) w.line(`break ${chainLabel};`);
-                else if (!last) w.line(`${found} = true;`);
+                if (!leaves && !last) w.line(`${found} = true;`);
+                if (risk !== 'conflict') w.line(`${leaves ? '' : 'if (!C.isStrict) '}break ${chainLabel};`);
               },
             });
           });
@@ -425,14 +446,14 @@ class ProgramWriter {
   #parts(out: Writer, group: Group, own: GroupRules, done: (value: string) => string): void {
     const { rules } = own;
     const blocks = this.#blockWriter(out, rules, own.params.length > 0);
-    const flat =
-      group.skeleton.length === 0 &&
-      rules.flat().every((body) => partsOf(body.block).every((p) => p.path.length === 1 && p.leaf === 'value'));
+    const flat = rules
+      .flat()
+      .every((body) => partsOf(body.block).every((p) => p.path.length === 1 && p.leaf === 'value'));
     const isUnique =
       rules.length === 1 &&
       rules.flat().length === 1 &&
       rules.flat().every((body) => findFeed(body.block)?.by === 'key');
-    const start = group.kind === 'set' ? 'newSet()' : flat ? '{}' : `newParts(${this.#pool.skeleton(group.skeleton)})`;
+    const start = group.kind === 'set' ? 'newSet()' : flat ? '{}' : 'newParts()';
     out.line(`let v = ${start};`);
     this.#eachChain(out, blocks, own, undefined, done, (writer, inner, chain, index) => {
       const chainLabel = `C${String(index)}`;
@@ -473,44 +494,6 @@ class ProgramWriter {
     return new BlockWriter(out, this.#names, uses, isRepeated);
   }
 
-  #tree(out: Writer, tree: Tree): void {
-    const id = String(tree.id);
-    // u: what rules define; t: with the base document beside it.
-    out.block(`function u${id}() {`, () => {
-      out.line('if (--S < 0) stop();');
-      out.line('const o = {};');
-      out.line('let v;');
-      for (const child of tree.children) {
-        if (child.hidden) continue;
-        const key = quote(child.name);
-        if (child.target.kind === 'tree') out.line(`put(o, ${key}, u${String(child.target.tree)}(), 0);`);
-        else if (this.#plan.groups[child.target.group]?.kind !== 'function') {
-          out.line(`v = d${String(child.target.group)}();`);
-          out.line(`if (v !== undefined) put(o, ${key}, v, 0);`);
-        }
-      }
-      out.line('return o;');
-    });
-    const base = tree.path.length === 0 ? `rt.withoutSystem(${this.#base([])})` : this.#base(tree.path);
-    out.line(`function t${id}() { return mergeBase(${base}, u${id}()); }`);
-  }
-
-  #lazyTrees(out: Writer): void {
-    // Children first: a node refers to its children.
-    for (const tree of [...this.#plan.trees].reverse()) {
-      const children = tree.children.flatMap((child): readonly string[] => {
-        const key = quote(child.name);
-        if (child.target.kind === 'tree') return [`[${key}, n${String(child.target.tree)}]`];
-        const group = this.#plan.groups[child.target.group];
-        if (group === undefined || group.kind === 'function') return [`[${key}, () => undefined]`];
-        return [`[${key}, d${String(group.id)}]`];
-      });
-      out.line(
-        `const n${String(tree.id)} = { extent: t${String(tree.id)}, children: new Map([${children.join(', ')}]) };`,
-      );
-    }
-  }
-
   /** An entry point: `start_…` begins an evaluation, and forgets its input where that does not throw. */
   #entrypoint(out: Writer, entrypoint: Entrypoint): void {
     const index = String(this.#plan.entrypoints.indexOf(entrypoint));
@@ -537,7 +520,8 @@ class ProgramWriter {
 }
 
 /** A part of a ref as Rego prints it: `.name`, or `["other"]`. */
-const refPart = (part: string, index: number): string => {
+const refPart = (part: PlacePart, index: number): string => {
+  if (typeof part !== 'string') return `[${printTerm(part)}]`;
   if (index === 0) return part;
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(part) ? `.${part}` : `[${JSON.stringify(part)}]`;
 };

@@ -1,5 +1,5 @@
 'use strict';
-const { U, admits, admitsKey, anyKeysOf, anyValuesOf, baseIndex, compare, documentKeys, equals, force, getIndex, isCollection, isMember, isSet, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, splitPart, stepInto, valuesOf, walk, walkBase } = rt;
+const { U, admits, admitsKey, anyKeysOf, anyValuesOf, baseIndex, baseMember, compare, documentKeys, equals, force, getIndex, isCollection, isMember, isSet, keyOf, keysOf, lazyDocument, lookUp, mergeBase, newObject, newParts, newSet, probe, put, rulesFor, setPath, sizeOf, splitPart, stepInto, valuesOf, walk, walkBase } = rt;
 const C = rt.context;
 const b0 = rt.builtin("plus");
 const p0 = ["x"];
@@ -16,9 +16,11 @@ class Frame {
   constructor() {
     this.m0 = U;
     this.m1 = U;
+    this.p = undefined;
   }
   bare() {
     const n = new Frame();
+    n.p = this.p;
     return n;
   }
   next() {
@@ -49,6 +51,7 @@ function g0() {
       let y1_1;
       M = sm1.next();
       D = setPath(D, p2, 10);
+      M.p = M.p === undefined ? [p2] : [...M.p, p2];
       I = k1;
       W1: {
         const l1 = d1();
@@ -74,7 +77,7 @@ function g1() {
       if (x0 === undefined) x0 = walk(I, p0);
       const l0 = x0;
       if (l0 === undefined) break B0_0;
-      const l1 = walkBase(D, p2);
+      const l1 = walkBase(D, p2, M.p);
       if (l1 === undefined) break B0_0;
       const x1 = Number.isInteger(l0) && Number.isInteger(l1) && Number.isSafeInteger(l0 + l1) ? l0 + l1 : b0(C, l0, l1);
       const l2 = x1;

@@ -37,8 +37,8 @@ type Statement =
 
 const grammar = { parseBody, parseLiteral };
 
-const createParser = (source: string, file: string, version: RegoVersion): Parser =>
-  new Parser(source, file, version, version === 'v1' ? V1_KEYWORDS : [], grammar);
+const createParser = (source: string, file: string, version: RegoVersion, keepsComments?: boolean): Parser =>
+  new Parser(source, file, version, version === 'v1' ? V1_KEYWORDS : [], grammar, keepsComments);
 
 /**
  * Parses a module. `version` is the language of modules that do not say `import rego.v1`; `file` is only used in
@@ -46,11 +46,35 @@ const createParser = (source: string, file: string, version: RegoVersion): Parse
  * Parsing mostly stops at the first problem.
  */
 export const parseModule = (source: string, file: string, version: RegoVersion): ParsedModule => {
-  const p = createParser(source, file, version);
+  return parseWith(createParser(source, file, version));
+};
+
+/** A comment: what stands behind its `#`, up to the end of the line. */
+export interface Comment {
+  readonly text: string;
+  readonly location: Location;
+}
+
+/** {@link parseModule}, with every comment of the text in order. */
+export const parseModuleAndComments = (
+  source: string,
+  file: string,
+  version: RegoVersion,
+): ParsedModule & { readonly comments: readonly Comment[] } => {
+  const p = createParser(source, file, version, true);
+  return { ...parseWith(p), comments: commentsOf(p) };
+};
+
+const parseWith = (p: Parser): ParsedModule => {
   const statements = parseStatements(p, true);
   if (p.diagnostics.length > 0) return { module: undefined, diagnostics: p.diagnostics };
   return assemble(p, statements);
 };
+
+const commentsOf = (p: Parser): readonly Comment[] =>
+  [...p.commentTexts]
+    .sort(([a], [b]) => a - b)
+    .map(([, { text, location }]) => ({ text: text.slice(1).replace(/\r$/, ''), location }));
 
 /**
  * Parses a query: the literals of a body, divided by `;` or line feeds, in Rego v1. `imports` are those that stand in front
@@ -179,13 +203,13 @@ const assemble = (p: Parser, statements: readonly Statement[]): ParsedModule => 
 const metadataOf = (p: Parser): Pick<Module, 'metadata'> => {
   const blocks: { lines: string[]; location: Location }[] = [];
   let open: { lines: string[]; location: Location } | undefined;
-  for (const [, { text, location }] of [...p.commentTexts].sort(([a], [b]) => a - b)) {
+  for (const { text, location } of commentsOf(p)) {
     const follows = open !== undefined && location.row === open.location.row + open.lines.length + 1;
-    if (location.col === 1 && text.slice(1).trimStart().startsWith('METADATA')) {
+    if (location.col === 1 && text.trimStart().startsWith('METADATA')) {
       open = { lines: [], location };
       blocks.push(open);
     } else if (open !== undefined && follows && location.col === 1) {
-      open.lines.push(text.slice(1).replace(/^ /, ''));
+      open.lines.push(text.replace(/^ /, ''));
     } else {
       open = undefined;
     }

@@ -69,7 +69,7 @@ export class Parser {
   skippedNewline = false;
   /** Comments read so far. */
   comments = 0;
-  /** Every comment of a text that may hold annotations, by where it starts; not taken back when the parser goes back. */
+  /** Every comment, if they are kept (by default where a text may hold annotations), by where it starts; not taken back when the parser goes back. */
   readonly commentTexts = new Map<number, { readonly text: string; readonly location: Location }>();
   readonly #keepsComments: boolean;
   /** Improved `not` is on. */
@@ -92,12 +92,13 @@ export class Parser {
     version: RegoVersion,
     keywords: Iterable<readonly [string, Keyword]>,
     grammar: Grammar,
+    keepsComments = source.includes('METADATA'),
   ) {
     this.file = file;
     this.version = version;
     this.grammar = grammar;
     this.lexer = new Lexer(source, keywords);
-    this.#keepsComments = source.includes('METADATA');
+    this.#keepsComments = keepsComments;
   }
 
   /** Whether the current token is of a kind. A method, for the compiler takes a property to stay what it was. */

@@ -13,13 +13,15 @@ import { chainOf, forEachCall } from './walk.ts';
 /** Types of all rules, in the order of their dependencies. `graph` must be without cycles, bodies in evaluation order. */
 export const checkTypes = (unit: CompileUnit, graph: DependencyGraph): Diagnostic[] => {
   const dependents = createDependentsFinder(unit, graph);
-  const checker = new TypeChecker((target) =>
-    dependents(target).map((rule) => [
-      stringKey('data'),
-      ...groundPrefix(rule.head.ref.path).map((part) => constantKey(part) ?? ''),
-    ]),
+  const checker = new TypeChecker(
+    (target) =>
+      dependents(target).map((rule) => [
+        stringKey('data'),
+        ...groundPrefix(rule.head.ref.path).map((part) => constantKey(part) ?? ''),
+      ]),
+    unit.schemaTypes?.input,
   );
-  for (const rule of dependencyOrder(graph)) checker.rule(rule);
+  for (const rule of dependencyOrder(graph)) checker.rule(rule, unit.schemaTypes?.ofRule(rule));
   return checker.diagnostics;
 };
 

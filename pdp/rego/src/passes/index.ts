@@ -3,6 +3,7 @@ import type { Module, RegoVersion } from '../ast.ts';
 import type { Diagnostic } from '../diagnostics.ts';
 import { parseModule } from '../parser/index.ts';
 import { LimitExceeded, tooMuch } from '../limits.ts';
+import { annotationProblems } from './attach-annotations.ts';
 import { checkRecursion } from './check-recursion.ts';
 import { checkForbiddenBuiltins, checkTypes } from './check-types.ts';
 import { dependenciesOf } from './dependencies.ts';
@@ -109,11 +110,10 @@ export const diagnose = (
   options: ResolveOptions = {},
 ): Verdict => {
   const parsed = modules.map(({ name, source }) => parseModule(source, name, version));
-  const problems = parsed.flatMap(({ diagnostics }) => diagnostics);
+  const trees = parsed.map(({ module }) => module).filter((module) => module !== undefined);
+  const annotated = options.annotations === true ? trees.flatMap(annotationProblems) : [];
+  const problems = [...parsed.flatMap(({ diagnostics }) => diagnostics), ...annotated];
   if (problems.length > 0) return { stage: 'parse', diagnostics: problems };
-  const { diagnostics } = analyzeModules(
-    parsed.map(({ module }) => module).filter((module) => module !== undefined),
-    options,
-  );
+  const { diagnostics } = analyzeModules(trees, options);
   return { stage: diagnostics.length > 0 ? 'compile' : 'ok', diagnostics };
 };

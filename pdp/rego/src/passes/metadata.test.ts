@@ -28,7 +28,7 @@ p := `;
 
 test('a rule sees its own annotations', () => {
   expect(valueOf(`${documented}rego.metadata.rule()`)).toBe(
-    '{"scope": "rule", "title": "The rule", "custom": {"level": 3}, "authors": [{"name": "Ann Other", "email": "ann@example.org"}]}',
+    '{"scope": "rule", "title": "The rule", "authors": [{"name": "Ann Other", "email": "ann@example.org"}], "custom": {"level": 3}}',
   );
 });
 

@@ -1,3 +1,4 @@
+import type { SchemaDocument } from '../api.ts';
 import type { Module, Term } from '../ast.ts';
 import type { Diagnostic } from '../diagnostics.ts';
 import { checkFunctions, checkVoidCalls } from './check-calls.ts';
@@ -8,8 +9,10 @@ import { featuresOf, type Features } from './features.ts';
 import { PrintKeeper } from './keep-print.ts';
 import { mapRules, resolveNames } from './resolve-names.ts';
 import { WithResolver } from './resolve-with.ts';
-import { rewriteMetadata } from './rewrite-metadata.ts';
+import { describedBy, rewriteMetadata } from './rewrite-metadata.ts';
 import { buildRuleTree } from './rule-tree.ts';
+import type { SchemaTypes } from '../types/document-type.ts';
+import { schemaTypesOf } from './schema-types.ts';
 import { mapList, update } from './transform.ts';
 import type { CompileUnit, ResolvedModule, ResolvedRule } from './unit.ts';
 import { chainOf } from './walk.ts';
@@ -21,6 +24,10 @@ export interface ResolveOptions {
   readonly print?: 'erase' | 'keep' | undefined;
   /** Also reports what is legal and most likely a mistake: see `CompileOptions`. Default false. */
   readonly strict?: boolean | undefined;
+  /** Whether annotations count, beyond what rules ask of them: see `CompileOptions`. Default false. */
+  readonly annotations?: boolean | undefined;
+  /** Schemas by name: see `CompileOptions`. */
+  readonly schemas?: readonly SchemaDocument[] | undefined;
 }
 
 /** Modules with all names resolved. */
@@ -41,11 +48,16 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
   const unsafeBuiltins = new Set(options.unsafeBuiltins);
   const strict = options.strict === true;
   const named = resolveNames(modules, strict);
-  const unit = (resolved: readonly ResolvedModule[], ruleTree = buildRuleTree(resolved)): CompileUnit => ({
+  const unit = (
+    resolved: readonly ResolvedModule[],
+    ruleTree = buildRuleTree(resolved),
+    schemaTypes?: SchemaTypes,
+  ): CompileUnit => ({
     modules: resolved,
     ruleTree,
     unsafeBuiltins,
     strict,
+    schemaTypes,
   });
   const stop = (fatal: readonly Diagnostic[]): Resolved => ({
     unit: unit([]),
@@ -68,6 +80,9 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
     resolved = mapRules(resolved, (rule) => (has.in('voids')(rule) ? settlePrint(rule) : rule));
     if (prints !== undefined && prints.diagnostics.length > 0) return stop(prints.diagnostics);
   }
+  const problems: Diagnostic[] = [];
+  const described = options.annotations === true ? describedBy(resolved, problems) : [];
+  if (problems.length > 0) return stop(problems);
   if (has.some('metadata')) {
     const metadata = rewriteMetadata(resolved, has.in('metadata'));
     if (metadata.diagnostics.length > 0) return stop(metadata.diagnostics);
@@ -84,7 +99,12 @@ export const resolveModules = (modules: readonly Module[], options: ResolveOptio
   if (conflicts.length > 0) return stop(conflicts);
   const functions = checkFunctions(resolved, ruleTree);
   if (functions.length > 0) return stop(functions);
-  return { unit: unit(resolved, ruleTree), diagnostics: named.recoverable, fatal: false };
+  if (options.schemas === undefined && described.length === 0) {
+    return { unit: unit(resolved, ruleTree), diagnostics: named.recoverable, fatal: false };
+  }
+  const schemas = schemaTypesOf(options.schemas, resolved, described);
+  const diagnostics = [...named.recoverable, ...schemas.diagnostics];
+  return { unit: unit(resolved, ruleTree, schemas.types), diagnostics, fatal: false };
 };
 
 /** Which rules hold what some passes look for. */

@@ -1,20 +1,17 @@
-import type { Module, Term } from '../ast.ts';
-import type { Diagnostic, Location } from '../diagnostics.ts';
-import { readAnnotation, termOfValue, valueOfAnnotation } from './annotations.ts';
-import type { Annotation, Scope } from './annotations.ts';
+import type { Module, Rule, Term } from '../ast.ts';
+import type { Diagnostic } from '../diagnostics.ts';
+import { termOfValue, valueOfAnnotation } from './annotations.ts';
+import { attachAnnotations, checkDuplicates, type Attached } from './attach-annotations.ts';
 import { isMetadataCall } from './features.ts';
 import { groundPrefix } from './rule-tree.ts';
 import { mapBody, mapTerm } from './transform.ts';
 import type { ResolvedModule, ResolvedRule } from './unit.ts';
 import { chainOf } from './walk.ts';
 
-interface Attached {
-  readonly annotation: Annotation;
-  readonly scope: Scope;
+/** An annotation of a module whose names are resolved. */
+export interface Described extends Attached<ResolvedRule> {
   /** The path that it describes, `data` left out. */
   readonly path: readonly string[];
-  /** The rule behind it, for the scopes `rule` and `document`. */
-  readonly rule: ResolvedRule | undefined;
 }
 
 /**
@@ -28,8 +25,7 @@ export const rewriteMetadata = (
   const asking = new Set(modules.flatMap(({ rules }) => rules.flatMap((one) => [...chainOf(one)].filter(asks))));
   if (asking.size === 0) return { modules, diagnostics: [] };
   const diagnostics: Diagnostic[] = [];
-  const attached = modules.flatMap((module) => attach(module, diagnostics));
-  checkDuplicates(attached, diagnostics);
+  const attached = describedBy(modules, diagnostics);
   const rewrite = (rule: ResolvedRule, module: Module): ResolvedRule => {
     const mapped = asking.has(rule) ? inRule(rule, module, attached) : rule;
     return rule.else === undefined ? mapped : { ...mapped, else: rewrite(rule.else, module) };
@@ -40,84 +36,29 @@ export const rewriteMetadata = (
   };
 };
 
-/** Reads a module's blocks, and finds what each describes: the statement that follows it. */
-const attach = (module: ResolvedModule, diagnostics: Diagnostic[]): Attached[] => {
-  const found: Attached[] = [];
-  const statements: { row: number; rule: ResolvedRule | 'package' | 'import' }[] = [
-    { row: module.packageLocation.row, rule: 'package' as const },
-    ...module.importRows.map((row) => ({ row, rule: 'import' as const })),
-    ...module.rules.map((rule) => ({ row: rule.location.row, rule })),
-  ];
-  statements.sort((a, b) => a.row - b.row);
-  for (const block of module.metadata ?? []) {
-    const annotation = readAnnotation(block);
-    if ('code' in annotation) {
-      diagnostics.push(annotation);
-      continue;
-    }
-    const target = statements.find(({ row }) => row > annotation.location.row)?.rule;
-    const rule = typeof target === 'object' ? target : undefined;
-    const scope = annotation.scope ?? defaultScope(annotation, target);
-    const problem = misplaced(annotation, scope, target);
-    if (problem !== undefined) {
-      diagnostics.push({ code: 'rego_parse_error', message: problem, location: annotation.location });
-      continue;
-    }
-    const path = rule === undefined ? module.package : groundPath(rule);
-    found.push({ annotation, scope: scope as Scope, path, rule });
-  }
-  return found;
+/** The annotations of modules. Diagnostics tell of those that are malformed, misplaced or there twice. */
+export const describedBy = (modules: readonly ResolvedModule[], diagnostics: Diagnostic[]): readonly Described[] => {
+  const attached = modules.flatMap((module) =>
+    attachAnnotations(module, module.importRows, diagnostics).map((one): Described => ({
+      ...one,
+      path: one.rule === undefined ? module.package : groundPath(one.rule),
+    })),
+  );
+  checkDuplicates(attached, diagnostics);
+  return attached;
 };
 
-const defaultScope = (annotation: Annotation, target: ResolvedRule | string | undefined): string => {
-  if (typeof target === 'object') return annotation.entrypoint ? 'document' : 'rule';
-  return target ?? '';
-};
-
-const misplaced = (
-  annotation: Annotation,
-  scope: string,
-  target: ResolvedRule | string | undefined,
-): string | undefined => {
-  if (scope !== 'rule' && scope !== 'document' && scope !== 'package' && scope !== 'subpackages') {
-    return `invalid annotation scope '${scope}'. Use one of 'rule', 'document', 'package', or 'subpackages'`;
-  }
-  const wanted = scope === 'rule' || scope === 'document' ? 'rule' : 'package';
-  const have = typeof target === 'object' ? 'rule' : target;
-  if (have !== wanted) {
-    return `annotation scope '${scope}' must be applied to ${wanted}${have === undefined ? '' : ` (have ${have})`}`;
-  }
-  return annotation.entrypoint && scope !== 'document' && scope !== 'package'
-    ? `annotation entrypoint applied to non-document or package scope '${scope}'`
-    : undefined;
-};
-
-/** A document, a package and a tree of packages have one annotation each. */
-const checkDuplicates = (attached: readonly Attached[], diagnostics: Diagnostic[]): void => {
-  const seen = new Map<string, Location>();
-  for (const { annotation, scope, path } of attached) {
-    if (scope === 'rule') continue;
-    const key = JSON.stringify([scope, path]);
-    const other = seen.get(key);
-    if (other === undefined) {
-      seen.set(key, annotation.location);
-      continue;
-    }
-    const message = `${scope} annotation redeclared: ${other.file}:${other.row}`;
-    diagnostics.push({ code: 'rego_type_error', message, location: annotation.location });
-  }
-};
-
-const groundPath = (rule: ResolvedRule): readonly string[] =>
+/** The place of a rule below `data`, so far as it is constant. */
+export const groundPath = (rule: Rule): readonly string[] =>
   groundPrefix(rule.head.ref.path).map((part) => (part.kind === 'string' ? part.value : ''));
 
 const samePath = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((part, index) => part === b[index]);
 
-const inRule = (rule: ResolvedRule, module: Module, attached: readonly Attached[]): ResolvedRule => {
+const inRule = (rule: ResolvedRule, module: Module, attached: readonly Described[]): ResolvedRule => {
   const own = attached.filter((one) => one.scope === 'rule' && one.rule?.id === rule.id);
   const path = groundPath(rule);
-  const link = ({ annotation, scope, path: described }: Attached): unknown => ({
+  const link = ({ annotation, scope, path: described }: Described): unknown => ({
     path: described,
     annotations: valueOfAnnotation(annotation, scope),
   });

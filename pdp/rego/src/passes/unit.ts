@@ -1,4 +1,5 @@
 import type { Module, RegoVersion, Rule, Term } from '../ast.ts';
+import type { SchemaTypes } from '../types/document-type.ts';
 
 /**
  * What `resolveModules` hands to every later pass.
@@ -36,6 +37,8 @@ export interface CompileUnit {
   readonly unsafeBuiltins: ReadonlySet<string>;
   /** Deprecated built-ins are as bad in v0 as in v1. */
   readonly strict: boolean;
+  /** What schemas say of documents, where there are some. */
+  readonly schemaTypes?: SchemaTypes | undefined;
 }
 
 /** A module of which all names are resolved: see {@link CompileUnit}. `imports` is empty. */

@@ -1,12 +1,22 @@
 import type { Body, CallTerm, Expr, RefTerm, Term } from '../ast.ts';
 import { isEquation, isTerm } from '../passes/expand.ts';
 import { partOf, type Segment, type TracePlaces } from '../trace/places.ts';
-import { isGroup, dottedName, constantPath, type GroupOutline, type TreeOutline } from './documents.ts';
+import { isScalar } from '../parser/head.ts';
+import {
+  basePath,
+  childAt,
+  constantPath,
+  dottedName,
+  isGroup,
+  type GroupOutline,
+  type TreeOutline,
+} from './documents.ts';
 import { functionGroup, groupAt, LoweringError, type PlanContext } from './context.ts';
 import type { Block, LocalId, Operand, Override, Replacement, Step } from './ir.ts';
 import { isBaseRef, isSwapped, kindGuard } from './comprehension-kind.ts';
 import { inTermOrder } from './term-order.ts';
-import { indexOperand, isConstant, isEvaluated, unreachable, type Locals, type Pattern } from './pattern.ts';
+import { isConstant, isEvaluated, unreachable, type Locals, type Pattern } from './pattern.ts';
+import { unify, unifyPatterns, type UnificationHost } from './unification.ts';
 
 /** True for `=`, and for `==`: behind the safety pass OPA takes one for the other. */
 const unifies = (call: CallTerm): boolean =>
@@ -18,6 +28,16 @@ export class BodyLowering {
   readonly #locals: Locals;
   readonly #bound: Map<string, Operand>;
   readonly #inLoop: boolean;
+  readonly #unification: UnificationHost = {
+    add: (step) => {
+      this.add(step);
+    },
+    resolve: (pattern) => this.resolve(pattern),
+    store: (operand) => this.#store(operand),
+    bind: (name, operand) => {
+      this.#bound.set(name, operand);
+    },
+  };
   #block: Step[];
   #scans = 0;
 
@@ -338,11 +358,11 @@ export class BodyLowering {
     for (let index = 0; index < path.length; index++) {
       const part = path[index];
       if (part === undefined) break;
-      const name = this.#constantString(part);
-      if (name === undefined) {
+      const constant = this.#scalar(part);
+      if (constant === undefined) {
         return this.#steps({ kind: 'lazy', tree: tree.id }, path.slice(index), true);
       }
-      const child = tree.children.get(name);
+      const child = childAt(tree, constant);
       if (child === undefined) return this.#base(tree, path, index);
       if (isGroup(child.target)) return this.#group(child.target, path.slice(index + 1));
       tree = child.target;
@@ -352,29 +372,34 @@ export class BodyLowering {
 
   /** A ref that leaves the tree of rules at `index`: from there on it is base documents. */
   #base(tree: TreeOutline, path: readonly Term[], index: number): Operand {
-    const names = [...tree.path];
+    const above = basePath(tree.path);
+    if (above === undefined) return this.#nothing();
+    const names = [...above];
     let next = index;
     for (; next < path.length; next++) {
       const part = path[next];
-      const name = part === undefined ? undefined : this.#constantString(part);
-      if (name === undefined) break;
-      names.push(name);
+      const constant = part === undefined ? undefined : this.#scalar(part);
+      if (constant?.kind !== 'string') break;
+      names.push(constant.value);
     }
     return this.#steps({ kind: 'base', path: names }, path.slice(next));
   }
 
-  #constantString(part: Term): string | undefined {
-    if (part.kind === 'string') return part.value;
+  /** The scalar that a part is for sure. */
+  #scalar(part: Term): Term | undefined {
+    if (isScalar(part)) return part;
     if (part.kind !== 'var') return undefined;
     const bound = this.#bound.get(part.name);
-    return bound?.kind === 'constant' && bound.term.kind === 'string' ? bound.term.value : undefined;
+    return bound?.kind === 'constant' && isScalar(bound.term) ? bound.term : undefined;
+  }
+
+  #nothing(): Operand {
+    this.add({ kind: 'fail' });
+    return { kind: 'constant', term: unreachable };
   }
 
   #group(group: GroupOutline, rest: readonly Term[]): Operand {
-    if (group.kind === 'function') {
-      this.add({ kind: 'fail' });
-      return { kind: 'constant', term: unreachable };
-    }
+    if (group.kind === 'function') return this.#nothing();
     if (group.kind === 'complete') return this.#steps({ kind: 'group', group: group.id }, rest);
     const keys = this.#leadingKeys(group, rest);
     if (keys.length === 0) return this.#steps({ kind: 'group', group: group.id }, rest);
@@ -424,87 +449,13 @@ export class BodyLowering {
       for (const step of kindGuard(pattern, this.resolve(pattern), right)) this.add(step);
       this.unify(pattern, this.#evaluate(right));
     } else {
-      this.#unifyPatterns([[this.prepare(left), this.prepare(right)]]);
+      unifyPatterns(this.#unification, this.prepare(left), this.prepare(right));
     }
   }
 
   /** Makes a pattern equal to a value: binds its unbound vars, compares the rest. */
   unify(pattern: Pattern, value: Operand): void {
-    const known = this.resolve(pattern);
-    if (known !== undefined) {
-      this.add({ kind: 'equal', left: value, right: known });
-      return;
-    }
-    switch (pattern.kind) {
-      case 'var':
-        this.#bound.set(pattern.name, this.#store(value));
-        return;
-      case 'array': {
-        const array = this.#store(value);
-        this.add({ kind: 'is-array', value: array, length: pattern.items.length });
-        pattern.items.forEach((item, index) => {
-          this.unify(item, { kind: 'member', of: array, key: indexOperand(index), document: false });
-        });
-        return;
-      }
-      case 'object': {
-        const object = this.#store(value);
-        this.add({ kind: 'is-object', value: object, size: pattern.entries.length });
-        for (const [key, member] of pattern.entries) {
-          const keyOperand = this.resolve(key);
-          if (keyOperand === undefined) throw new LoweringError('the key of an object pattern is not bound');
-          this.unify(member, { kind: 'member', of: object, key: keyOperand, document: false });
-        }
-        return;
-      }
-      default:
-        throw new LoweringError('a set pattern holds a var that is not bound');
-    }
-  }
-
-  /** Unifies pairs of patterns, each as soon as one of its sides has a value. */
-  #unifyPatterns(pairs: readonly (readonly [Pattern, Pattern])[]): void {
-    let open = pairs;
-    while (open.length > 0) {
-      const later: (readonly [Pattern, Pattern])[] = [];
-      for (const pair of open) {
-        const [a, b] = pair;
-        const left = this.resolve(a);
-        const right = this.resolve(b);
-        if (right !== undefined) this.unify(a, right);
-        else if (left !== undefined) this.unify(b, left);
-        else if (a.kind === 'array' && b.kind === 'array') {
-          if (a.items.length !== b.items.length) this.add({ kind: 'fail' });
-          a.items.forEach((item, index) => {
-            const other = b.items[index];
-            if (other !== undefined) later.push([item, other]);
-          });
-        } else if (a.kind === 'object' && b.kind === 'object') later.push(...this.#pairMembers(a.entries, b.entries));
-        else if (a.kind === 'var' || b.kind === 'var') later.push(pair);
-        else this.add({ kind: 'fail' });
-      }
-      // A round that gets nowhere gives its pairs back as they were.
-      if (later.length === open.length && later.every((pair) => open.includes(pair))) {
-        throw new LoweringError('neither side of a unification is bound');
-      }
-      open = later;
-    }
-  }
-
-  #pairMembers(
-    a: readonly (readonly [Pattern, Pattern])[],
-    b: readonly (readonly [Pattern, Pattern])[],
-  ): readonly (readonly [Pattern, Pattern])[] {
-    const text = (key: Pattern): string =>
-      JSON.stringify(this.resolve(key) ?? key, (name, v: unknown) => (name === 'location' ? undefined : v));
-    const others = new Map(b.map(([key, value]) => [text(key), value]));
-    const pairs: (readonly [Pattern, Pattern])[] = [];
-    for (const [key, value] of a) {
-      const other = others.get(text(key));
-      if (other !== undefined) pairs.push([value, other]);
-    }
-    if (a.length !== b.length || pairs.length !== a.length) this.add({ kind: 'fail' });
-    return pairs;
+    unify(this.#unification, pattern, value);
   }
 
   // Calls

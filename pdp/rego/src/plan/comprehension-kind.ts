@@ -1,5 +1,6 @@
 import type { Term } from '../ast.ts';
-import { isGroup, type Documents } from './documents.ts';
+import { isScalar } from '../parser/head.ts';
+import { childAt, isGroup, type Documents } from './documents.ts';
 import type { Operand, Step } from './ir.ts';
 import type { Pattern } from './pattern.ts';
 
@@ -29,7 +30,7 @@ export const isBaseRef = ({ root }: Documents, term: Term): boolean => {
   if (term.kind !== 'ref' || term.head.kind !== 'var' || term.head.name !== 'data') return false;
   let tree = root;
   for (const part of term.path) {
-    const child = part.kind === 'string' ? tree.children.get(part.value) : undefined;
+    const child = isScalar(part) ? childAt(tree, part) : undefined;
     if (child === undefined) return part.kind === 'string';
     if (isGroup(child.target)) return false;
     tree = child.target;

@@ -35,7 +35,7 @@ export const groupAt = (documents: Documents, path: readonly string[]): GroupOut
   let target: Documents['root'] | GroupOutline = documents.root;
   for (const part of path) {
     if ('rules' in target) return undefined;
-    const child: Documents['root'] | GroupOutline | undefined = target.children.get(part)?.target;
+    const child: Documents['root'] | GroupOutline | undefined = target.children.get(JSON.stringify(part))?.target;
     if (child === undefined) return undefined;
     target = child;
   }

@@ -1,7 +1,7 @@
 import type { Body, Expr, RefTerm, Term } from '../ast.ts';
 
 /** Built-ins that never fail. */
-const SAFE: ReadonlySet<string> = new Set([
+export const SAFE_BUILTINS: ReadonlySet<string> = new Set([
   'eq',
   'equal',
   'neq',
@@ -42,7 +42,7 @@ export const isCostless = (expr: Expr, isVirtual: (ref: RefTerm) => boolean): bo
       case 'set-comprehension':
         return inBody(term.body);
       case 'call':
-        return term.target === 'builtin' && SAFE.has(term.operator.join('.')) && term.args.every(inTerm);
+        return term.target === 'builtin' && SAFE_BUILTINS.has(term.operator.join('.')) && term.args.every(inTerm);
       case 'object-comprehension':
       case 'template-string':
         return false;

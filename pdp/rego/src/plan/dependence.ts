@@ -1,3 +1,4 @@
+import { placeName, type PlacePart } from './documents.ts';
 import type { Block, Group, Operand, Override, Plan, RuleBody, Step } from './ir.ts';
 
 /** What a block reads that is not its own. */
@@ -27,7 +28,7 @@ export const findDependence = (plan: Plan, replacedData: readonly (readonly stri
   for (const { block } of plan.entrypoints) visitBlock(block, newReads(), overrides);
   const replacesInput = overrides.some(({ kind }) => kind === 'input');
   const replaceable = new Set(plan.replaceable);
-  const changesBase = (path: readonly string[]): boolean => replacedData.some((target) => overlaps(target, path));
+  const changesBase = (path: readonly PlacePart[]): boolean => replacedData.some((target) => overlaps(target, path));
   const changeable = new Set<number>();
   plan.groups.forEach((group, id) => {
     const own = reads[id];
@@ -38,16 +39,25 @@ export const findDependence = (plan: Plan, replacedData: readonly (readonly stri
       (own.input && replacesInput) ||
       own.base.some(changesBase) ||
       [...own.builtins].some((name) => replaceable.has(name)) ||
-      replaceable.has(['data', ...group.path].join('.'))
+      replaceable.has(placeName(['data', ...group.path]))
     ) {
       changeable.add(id);
     }
   });
   // A tree is what is below it: rules, and base documents.
-  const below = plan.trees.map((tree) => ({
-    changes: changesBase(tree.path),
-    groups: plan.groups.filter((group) => tree.path.every((part, i) => part === group.path[i])).map(({ id }) => id),
-  }));
+  const partsOfTree = new Map<number, { readonly changes: boolean; readonly groups: readonly number[] } | undefined>();
+  const below = (id: number) => {
+    if (partsOfTree.has(id)) return partsOfTree.get(id);
+    const tree = plan.trees[id];
+    const parts = tree && {
+      changes: changesBase(tree.path),
+      groups: plan.groups
+        .filter((group) => tree.path.every((part, i) => part === group.path[i]))
+        .map((group) => group.id),
+    };
+    partsOfTree.set(id, parts);
+    return parts;
+  };
   const users = new Map<number, number[]>();
   const use = (used: number, by: number): void => {
     const list = users.get(used);
@@ -57,7 +67,7 @@ export const findDependence = (plan: Plan, replacedData: readonly (readonly stri
   reads.forEach((own, id) => {
     for (const used of own.groups) use(used, id);
     for (const tree of own.trees) {
-      const part = below[tree];
+      const part = below(tree);
       if (part === undefined || part.changes) changeable.add(id);
       for (const used of part?.groups ?? []) use(used, id);
     }
@@ -73,7 +83,7 @@ export const findDependence = (plan: Plan, replacedData: readonly (readonly stri
   return { hasWith: overrides.length > 0, changeable };
 };
 
-const overlaps = (a: readonly string[], b: readonly string[]): boolean =>
+const overlaps = (a: readonly string[], b: readonly PlacePart[]): boolean =>
   a.every((part, index) => index >= b.length || part === b[index]);
 
 const newReads = (): Reads => ({

@@ -3,35 +3,32 @@ import type { Body, RefTerm, Term } from '../ast.ts';
 import type { CompileUnit, ResolvedRule, RuleTreeNode } from '../passes/unit.ts';
 import { childrenOf } from '../passes/rule-tree.ts';
 import { chainOf, forEachExpr } from '../passes/walk.ts';
+import { printTerm } from '../print.ts';
 import { sortStrings } from '../runtime/value.ts';
+
+/** A part of a place below `data`: a string, or the number, boolean or null that stands in its place (`p[1] := 2`). */
+export type PlacePart = string | Exclude<Term, { readonly kind: 'string' }>;
 
 /** A document that rules define, before its bodies are lowered. */
 export interface GroupOutline {
   readonly id: number;
-  readonly path: readonly string[];
+  readonly path: readonly PlacePart[];
   readonly kind: 'complete' | 'function' | 'set' | 'object';
   readonly arity: number;
   /** Without `default` rules. */
   readonly rules: readonly ResolvedRule[];
   readonly fallback: ResolvedRule | undefined;
-  /** What is there although no rule may give anything. */
-  readonly skeleton: readonly SkeletonPart[];
-}
-
-/** An object or set at a path of constants below a document. */
-export interface SkeletonPart {
-  readonly path: readonly Term[];
-  readonly kind: 'object' | 'set';
 }
 
 export interface TreeOutline {
   readonly id: number;
-  readonly path: readonly string[];
+  readonly path: readonly PlacePart[];
+  /** By the {@link partKey} of the next part. */
   readonly children: ReadonlyMap<string, ChildOutline>;
 }
 
 export interface ChildOutline {
-  readonly name: string;
+  readonly part: Term;
   readonly hidden: boolean;
   readonly target: TreeOutline | GroupOutline;
 }
@@ -43,31 +40,41 @@ export interface Documents {
   readonly trees: readonly TreeOutline[];
 }
 
+/** The key of a part among others: numbers count as they are written, as in OPA. */
+export const partKey = (part: Term): string => printTerm(part);
+
+/** The child of a tree at a constant. */
+export const childAt = (tree: TreeOutline, part: Term): ChildOutline | undefined => tree.children.get(partKey(part));
+
 export const isGroup = (target: TreeOutline | GroupOutline): target is GroupOutline => 'rules' in target;
 
 /**
- * Finds the documents of a rule tree. Rules below a place with non-ground rules (`p[x].q`) or with keys that are not
- * strings (`p[1]`) belong to the document of that place.
+ * Finds the documents of a rule tree. Rules below a place with non-ground rules (`p[x].q`) belong to the document of that
+ * place.
  */
 export const outlineDocuments = (root: RuleTreeNode): Documents => {
   const groups: GroupOutline[] = [];
   const trees: TreeOutline[] = [];
-  const stringPath = (node: RuleTreeNode): readonly string[] =>
-    node.path.map((part) => (part.kind === 'string' ? part.value : ''));
+  // Parts that are no strings are the same object in all places below: paths are compared by `===`.
+  const placePath = (node: RuleTreeNode): readonly PlacePart[] =>
+    node.path.map((part) => (part.kind === 'string' ? part.value : part));
 
   const visit = (node: RuleTreeNode): TreeOutline | GroupOutline => {
-    if (node.rules.length > 0 || node.otherChildren.size > 0) {
-      const group = outlineGroup(node, groups.length, stringPath(node));
+    if (node.rules.length > 0) {
+      const group = outlineGroup(node, groups.length, placePath(node));
       groups.push(group);
       return group;
     }
     const children = new Map<string, ChildOutline>();
-    const tree: TreeOutline = { id: trees.length, path: stringPath(node), children };
+    const tree: TreeOutline = { id: trees.length, path: placePath(node), children };
     trees.push(tree);
-    for (const name of sortStrings([...node.children.keys()])) {
-      const child = node.children.get(name);
-      if (child === undefined) continue;
-      children.set(name, { name, hidden: child.hidden, target: visit(child) });
+    const others = [...node.otherChildren.values()];
+    const named = sortStrings([...node.children.keys()]).map((name) => node.children.get(name));
+    for (const child of [...others, ...named]) {
+      const part = child?.path.at(-1);
+      if (child !== undefined && part !== undefined) {
+        children.set(partKey(part), { part, hidden: child.hidden, target: visit(child) });
+      }
     }
     return tree;
   };
@@ -77,14 +84,14 @@ export const outlineDocuments = (root: RuleTreeNode): Documents => {
   return { root: target, groups, trees };
 };
 
-const outlineGroup = (node: RuleTreeNode, id: number, path: readonly string[]): GroupOutline => {
+const outlineGroup = (node: RuleTreeNode, id: number, path: readonly PlacePart[]): GroupOutline => {
   const own = node.rules;
   const first = own[0];
   const depth = path.length;
   if (first?.head.rule === 'function') {
     const rules = own.filter((rule) => !rule.default);
     const arity = first.head.args?.length ?? 0;
-    return { id, path, kind: 'function', arity, rules, fallback: own.find((rule) => rule.default), skeleton: [] };
+    return { id, path, kind: 'function', arity, rules, fallback: own.find((rule) => rule.default) };
   }
   const all = [...own];
   const collect = (inner: RuleTreeNode): void => {
@@ -99,33 +106,51 @@ const outlineGroup = (node: RuleTreeNode, id: number, path: readonly string[]): 
   const partial = all.some((rule) => rule.head.ref.path.length > depth);
   const rules = all.filter((rule) => !rule.default);
   const fallback = own.find((rule) => rule.default);
-  if (partial)
-    return { id, path, kind: 'object', arity: 0, rules, fallback: undefined, skeleton: skeletonOf(node, node) };
+  if (partial) return { id, path, kind: 'object', arity: 0, rules, fallback: undefined };
   const kind = first?.head.rule === 'set' ? 'set' : 'complete';
-  return { id, path, kind, arity: 0, rules, fallback, skeleton: [] };
+  return { id, path, kind, arity: 0, rules, fallback };
 };
 
-/** OPA shows places between rules, and the documents of partial rules, as empty where nothing is in them. */
-const skeletonOf = (root: RuleTreeNode, node: RuleTreeNode): readonly SkeletonPart[] => {
-  const path = node.path.slice(root.path.length);
-  const rules = node.rules.filter((rule) => rule.head.rule !== 'function');
-  const isGeneral = rules.some((rule) => rule.head.ref.path.length > node.path.length);
-  const isSet = !isGeneral && rules[0]?.head.rule === 'set';
-  const isPlace = node.rules.length === 0;
-  const own: readonly SkeletonPart[] =
-    path.length > 0 && (isGeneral || isSet || isPlace) ? [{ path, kind: isSet ? 'set' : 'object' }] : [];
-  return isPlace ? [...own, ...childrenOf(node).flatMap((child) => skeletonOf(root, child))] : own;
-};
-
-/** Every place below `data` that packages and rules make, `data` itself first. */
+/**
+ * Every place below `data` that packages and rules make, `data` itself first. What lies below keys that are no strings is
+ * found in the document around it.
+ */
 export const documentPlaces = (root: RuleTreeNode): readonly DocumentPlace[] => {
   const { groups, trees } = outlineDocuments(root);
-  return [
-    ...trees.map(({ path }): DocumentPlace => ({ path, kind: 'package', entrypoint: JSON.stringify(path) })),
-    ...groups.map(({ path, kind }): DocumentPlace =>
-      kind === 'function' ? { path, kind } : { path, kind: 'rule', entrypoint: JSON.stringify(path) },
-    ),
-  ];
+  const isNamed = (path: readonly PlacePart[]): path is readonly string[] =>
+    path.every((part) => typeof part === 'string');
+  const closed = trees.filter(({ children }) => [...children.values()].some(({ part }) => part.kind !== 'string'));
+  const isOpen = (path: readonly PlacePart[]): boolean =>
+    !closed.some((tree) => tree.path.length < path.length && tree.path.every((part, index) => part === path[index]));
+  const places: DocumentPlace[] = [];
+  for (const tree of trees) {
+    const { path } = tree;
+    if (!isNamed(path) || !isOpen(path)) continue;
+    const kind = closed.includes(tree) ? 'rule' : 'package';
+    places.push({ path, kind, entrypoint: JSON.stringify(path) });
+  }
+  for (const { path, kind } of groups) {
+    if (!isNamed(path) || !isOpen(path)) continue;
+    places.push(kind === 'function' ? { path, kind } : { path, kind: 'rule', entrypoint: JSON.stringify(path) });
+  }
+  return places;
+};
+
+/** A place as messages name it: `fuzz.p[1]`. */
+export const placeName = (path: readonly PlacePart[]): string =>
+  path
+    .map((part, index) => (typeof part === 'string' ? `${index === 0 ? '' : '.'}${part}` : `[${printTerm(part)}]`))
+    .join('');
+
+/** Where base documents of a place are: numbers by their text. Undefined where there can be none. */
+export const basePath = (path: readonly PlacePart[]): readonly string[] | undefined => {
+  const names: string[] = [];
+  for (const part of path) {
+    if (typeof part === 'string') names.push(part);
+    else if (part.kind === 'number') names.push(part.text);
+    else return undefined;
+  }
+  return names;
 };
 
 /** What the `with`s of a unit can replace. */

@@ -1,6 +1,7 @@
 import type { Term } from '../ast.ts';
 import type { Location } from '../diagnostics.ts';
 import type { TraceEvent } from '../trace/places.ts';
+import type { PlacePart } from './documents.ts';
 
 /**
  * The plan: what to compute, in order, with names, safety and unification resolved. Bodies are nested: whatever follows
@@ -176,8 +177,8 @@ export interface RuleBody {
 /** All rules that define one document or function. */
 export interface Group {
   readonly id: number;
-  /** Path below `data`. */
-  readonly path: readonly string[];
+  /** Path below `data`. Parts that are no strings are compared by identity: they are one object wherever they stand. */
+  readonly path: readonly PlacePart[];
   readonly kind: 'complete' | 'function' | 'set' | 'object';
   /** Locals that hold the arguments of a function, or the keys of a restriction. */
   readonly params: readonly LocalId[];
@@ -189,8 +190,6 @@ export interface Group {
   readonly restrictions: ReadonlyMap<number, Restriction>;
   /** If all blocks of one of these lists fail, the first rule that succeeds settles the value. */
   readonly exits: readonly (readonly Block[])[];
-  /** Objects and sets (true) at paths below that are there although no rule may give anything. */
-  readonly skeleton: readonly (readonly [path: readonly Term[], isSet: boolean])[];
   /** The value, if the group is one constant that nothing can replace. */
   readonly constant: Term | undefined;
   /** Whether some `with` replaces this document or one above it. */
@@ -208,12 +207,14 @@ export interface Restriction {
 /** A place in the tree of packages that is not itself a document. */
 export interface Tree {
   readonly id: number;
-  readonly path: readonly string[];
+  readonly path: readonly PlacePart[];
+  /** Where base documents stand beside it; undefined where none can. */
+  readonly base: readonly string[] | undefined;
   readonly children: readonly TreeChild[];
 }
 
 export interface TreeChild {
-  readonly name: string;
+  readonly key: Term;
   /** Left out when the parent is enumerated as a whole. */
   readonly hidden: boolean;
   readonly target:

@@ -2,18 +2,23 @@ import type { Head, Term } from '../ast.ts';
 import type { CompileUnit, ResolvedRule } from '../passes/unit.ts';
 import type { ArityOf } from '../passes/safety.ts';
 import { BodyLowering } from './body.ts';
+import { chainOf } from '../passes/walk.ts';
 import { printTerm } from '../print.ts';
 import { isConstant, Locals } from './pattern.ts';
 import { admissionSteps, admitRules, type Admissions } from './rule-admission.ts';
 import {
+  basePath,
   bodiesOfUnit,
   findReplacements,
   isGroup,
   outlineDocuments,
+  placeName,
   type Documents,
   type GroupOutline,
+  type PlacePart,
 } from './documents.ts';
 import type { PlanContext } from './context.ts';
+import { repeats } from './risk.ts';
 import type { TracePlaces } from '../trace/places.ts';
 import type { Block, Entrypoint, Group, LocalId, Operand, Plan, Restriction, RuleBody, Step, Tree } from './ir.ts';
 import type { Body } from '../ast.ts';
@@ -132,8 +137,9 @@ class Planner {
       trees: this.#documents.trees.map((tree): Tree => ({
         id: tree.id,
         path: tree.path,
+        base: basePath(tree.path),
         children: [...tree.children.values()].map((child) => ({
-          name: child.name,
+          key: child.part,
           hidden: child.hidden,
           target: isGroup(child.target)
             ? { kind: 'group', group: child.target.id }
@@ -200,10 +206,20 @@ class Planner {
       only !== undefined
         ? constantRule(only)
         : undefined;
-    const exits = (this.#admissions[outline.id]?.exits ?? []).map((left) =>
-      left.map((admission): Block => [...admissionSteps(admission, params), { kind: 'succeed' }]),
+    const repeating = new Set(
+      outline.rules.flatMap((rule, index) =>
+        [...chainOf(rule)].flatMap(({ id }, position) => {
+          const body = rules[index]?.[position];
+          return body !== undefined && repeats(body.block) ? [id] : [];
+        }),
+      ),
     );
-    const skeleton = outline.skeleton.map(({ path, kind }) => [path, kind === 'set'] as const);
+    const worthwhile = (this.#admissions[outline.id]?.exits ?? []).filter(
+      (exit) => exit.isWorthwhile || [...exit.rules].some((id) => repeating.has(id)),
+    );
+    const exits = worthwhile.map(({ others }) =>
+      others.map((admission): Block => [...admissionSteps(admission, params), { kind: 'succeed' }]),
+    );
     return {
       id: outline.id,
       path: outline.path,
@@ -212,7 +228,6 @@ class Planner {
       rules,
       fallback,
       exits,
-      skeleton,
       constant,
       replaced,
     };
@@ -236,7 +251,7 @@ class Planner {
     const body = new BodyLowering(this.#context, locals, block, new Map(), false);
     const { head } = rule;
     const { trace } = this.#context;
-    const place = trace?.rule(rule, outline.path.join('.'));
+    const place = trace?.rule(rule, placeName(outline.path));
     if (place !== undefined) {
       const values = params.map((id, index): TracedValue => [argumentName(head, index), { kind: 'local', id }]);
       body.add({ kind: 'trace', event: 'enter', place, values });
@@ -306,7 +321,7 @@ const tellValue = (operand: Operand, path: readonly Operand[], head: Head): Oper
 
 const nullTerm: Term = { kind: 'null', location: { file: '', row: 0, col: 0, start: 0, end: 0 } };
 
-const startsWith = (path: readonly string[], prefix: readonly string[]): boolean =>
+const startsWith = (path: readonly PlacePart[], prefix: readonly string[]): boolean =>
   prefix.length <= path.length && prefix.every((part, index) => part === path[index]);
 
 const varies = (operand: Operand, locals: Locals): boolean => {

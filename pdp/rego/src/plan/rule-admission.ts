@@ -35,13 +35,23 @@ export interface Admissions {
    * Where an index leaves out all rules of one of these lists, the others have one and the same value, so that OPA stops
    * at the first that succeeds; then something that can go wrong in those behind does not.
    */
-  readonly exits: readonly (readonly Admission[])[];
+  readonly exits: readonly Exit[];
+}
+
+/** Rules with one and the same value, and when they are the only ones. */
+export interface Exit {
+  /** Ids of the rules, `else`s included. */
+  readonly rules: ReadonlySet<number>;
+  /** When an index admits others. */
+  readonly others: readonly Admission[];
+  /** False if nothing can go wrong behind the first success but in the same rule, if that goes on. */
+  readonly isWorthwhile: boolean;
 }
 
 /** What OPA's index says of the rules of one document, in their order. */
 export const admitRules = (rules: readonly ResolvedRule[], ruleTree: RuleTreeNode): Admissions => {
   const admissions = new Map<number, Admission>();
-  const exits: (readonly Admission[])[] = [];
+  const exits: Exit[] = [];
   for (const set of indexSets(rules)) {
     const builder = new AdmissionBuilder(set, ruleTree);
     builder.into(admissions);
@@ -50,23 +60,54 @@ export const admitRules = (rules: readonly ResolvedRule[], ruleTree: RuleTreeNod
   return { rules: admissions, exits };
 };
 
+/** A place among the constant starts of refs. */
+interface Place {
+  /** Positions of the rules that sit here. */
+  readonly rules: number[];
+  /** Whether one of them has a variable in its ref. */
+  general: boolean;
+  readonly below: Map<string, Place>;
+}
+
 /** The rules that share an index: those of one place, and all below it if one of them has a variable in its ref. */
 const indexSets = (rules: readonly ResolvedRule[]): readonly (readonly ResolvedRule[])[] => {
-  const prefixOf = (rule: ResolvedRule): readonly string[] =>
-    groundPrefix(rule.head.ref.path).map((part) => constantKey(part) ?? '');
-  const startsWith = (path: readonly string[], prefix: readonly string[]): boolean =>
-    prefix.every((part, index) => path[index] === part);
-  const open = new Map(rules.map((rule) => [rule, prefixOf(rule)]));
+  const root: Place = { rules: [], general: false, below: new Map() };
+  rules.forEach((rule, index) => {
+    const { path } = rule.head.ref;
+    const start = groundPrefix(path);
+    let place = root;
+    for (const part of start) {
+      const key = constantKey(part) ?? '';
+      let next = place.below.get(key);
+      if (next === undefined) place.below.set(key, (next = { rules: [], general: false, below: new Map() }));
+      place = next;
+    }
+    place.rules.push(index);
+    if (path.length > start.length) place.general = true;
+  });
   const sets: (readonly ResolvedRule[])[] = [];
-  for (const prefix of [...open.values()].sort((a, b) => a.length - b.length)) {
-    const here = [...open].filter(([, path]) => path.length === prefix.length && startsWith(path, prefix));
-    const general = here.some(([rule, path]) => rule.head.ref.path.length > path.length);
-    const set = general ? [...open].filter(([, path]) => startsWith(path, prefix)) : here;
-    for (const [rule] of set) open.delete(rule);
-    if (set.length > 0) sets.push(set.map(([rule]) => rule));
+  const open = [root];
+  for (let place = open.pop(); place !== undefined; place = open.pop()) {
+    const set = place.general ? rulesBelow(place) : place.rules;
+    if (set.length > 0) sets.push(set.flatMap((index) => rules[index] ?? []));
+    if (!place.general) open.push(...place.below.values());
   }
   return sets;
 };
+
+/** Positions of the rules at and below a place, in order. */
+const rulesBelow = (top: Place): readonly number[] => {
+  const found: number[] = [];
+  const open = [top];
+  for (let place = open.pop(); place !== undefined; place = open.pop()) {
+    for (const rule of place.rules) found.push(rule);
+    open.push(...place.below.values());
+  }
+  return found.sort((x, y) => x - y);
+};
+
+/** How many rules the exits of one index may name; beyond that there are none, and what is behind them is evaluated. */
+export const MAX_EXIT_RULES = 20_000;
 
 interface IndexedRule {
   readonly rule: ResolvedRule;
@@ -81,8 +122,8 @@ class AdmissionBuilder {
   readonly #statistics = new Map<number, RefStatistics>();
   #consults: boolean | undefined = undefined;
   readonly #rules: readonly IndexedRule[];
-  /** Refs in the order in which OPA asks for them: only those that some rule compares with a value. */
-  readonly #levels: readonly number[];
+  /** The places of refs in the order in which OPA asks for them: only of those that some rule compares with a value. */
+  readonly #levels: ReadonlyMap<number, number>;
 
   constructor(rules: readonly ResolvedRule[], ruleTree: RuleTreeNode) {
     const isVirtual = (ref: RefTerm): boolean => isVirtualRef(ruleTree, ref);
@@ -95,7 +136,7 @@ class AdmissionBuilder {
         const risk = body.findIndex((expr) => !isCostless(expr, isVirtual));
         return { rule, refs, paths: refs.paths(), risk: risk < 0 ? Infinity : risk };
       });
-    this.#levels = this.#sortedLevels();
+    this.#levels = new Map(this.#sortedLevels().map((ref, place) => [ref, place]));
   }
 
   into(admissions: Map<number, Admission>): void {
@@ -106,17 +147,27 @@ class AdmissionBuilder {
   }
 
   /** See {@link Admissions.exits}. */
-  exits(): readonly (readonly Admission[])[] {
+  exits(): readonly Exit[] {
     const classes = new Map<string, IndexedRule[]>();
     for (const indexed of this.#rules) {
       const key = completeValue(indexed.rule);
-      if (key !== undefined) classes.set(key, [...(classes.get(key) ?? []), indexed]);
+      const members = key === undefined ? undefined : classes.get(key);
+      if (members !== undefined) members.push(indexed);
+      else if (key !== undefined) classes.set(key, [indexed]);
     }
-    const worthwhile = [...classes.values()].filter((members) => members.slice(1).some(({ risk }) => risk < Infinity));
-    return worthwhile.flatMap((members) => {
-      const others = this.#rules.filter((rule) => !members.includes(rule)).map((rule) => this.#admission(rule, 0));
-      return others.length > 0 && others.every((other) => !isEmpty(other)) ? [others] : [];
-    });
+    const worthwhile = [...classes.values()].filter((members) => members.some(({ risk }) => risk < Infinity));
+    if (worthwhile.length === 0) return [];
+    const admissions = new Map(this.#rules.map((rule) => [rule, this.#admission(rule, 0)]));
+    const always = [...admissions].filter(([, admission]) => isEmpty(admission)).map(([rule]) => rule);
+    const chosen = worthwhile
+      .map((list) => ({ members: new Set(list), isWorthwhile: list.slice(1).some(({ risk }) => risk < Infinity) }))
+      .filter(({ members }) => members.size < admissions.size && always.every((rule) => members.has(rule)));
+    if (chosen.length * admissions.size > MAX_EXIT_RULES) return [];
+    return chosen.map(({ members, isWorthwhile }) => ({
+      rules: new Set([...members].map(({ rule }) => rule.id)),
+      others: [...admissions].filter(([rule]) => !members.has(rule)).map(([, admission]) => admission),
+      isWorthwhile,
+    }));
   }
 
   /** Asked for every rule, and the same for all: found out once. */
@@ -148,24 +199,34 @@ class AdmissionBuilder {
 
   /** For every ref that no rule compares with a value, and that all paths need: what needs it. */
   #required(paths: Paths): readonly (readonly RefDemand[])[] {
-    const levels = new Set(this.#levels);
     const needed = new Map<number, RefDemand[]>();
     for (const demand of paths.flat()) {
-      if (!levels.has(demand.ref)) needed.set(demand.ref, [...(needed.get(demand.ref) ?? []), demand]);
+      if (this.#levels.has(demand.ref)) continue;
+      const known = needed.get(demand.ref);
+      if (known === undefined) needed.set(demand.ref, [demand]);
+      else known.push(demand);
     }
     return [...needed]
       .filter(([ref]) => paths.every((path) => path.some((demand) => demand.ref === ref)))
       .map(([, demands]) => demands);
   }
 
+  /** The demands on each ref that is a level, in the order of the levels. */
+  #byLevel(path: readonly RefDemand[]): readonly (readonly RefDemand[])[] {
+    const byRef = new Map<number, RefDemand[]>();
+    for (const demand of path) {
+      const known = byRef.get(demand.ref);
+      if (known !== undefined) known.push(demand);
+      else if (this.#levels.has(demand.ref)) byRef.set(demand.ref, [demand]);
+    }
+    const rank = (ref: number): number => this.#levels.get(ref) ?? 0;
+    return [...byRef].sort(([a], [b]) => rank(a) - rank(b)).map(([, demands]) => demands);
+  }
+
   /** The demands that OPA's trie asks for on one path, level by level. */
   #walk(path: readonly RefDemand[]): readonly (readonly RefDemand[])[] {
     const result: (readonly RefDemand[])[] = [];
-    let remaining = path.length;
-    for (const level of this.#levels) {
-      if (remaining === 0) break;
-      const all = path.filter(({ ref }) => ref === level);
-      remaining -= all.length;
+    for (const all of this.#byLevel(path)) {
       const concrete = all.filter(({ value }) => value.kind !== 'var' && value.kind !== 'defined');
       const values = all.length > 1 && concrete.length > 0 ? concrete : all;
       if (values.length === 0) continue;

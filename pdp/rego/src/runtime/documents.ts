@@ -11,6 +11,7 @@ import {
   RegoSet,
   setMember,
 } from './value.ts';
+import { isNumber, numberFromText, numberText } from './number.ts';
 import type { ObjectValue, Value } from './value.ts';
 
 /** A key of an object was given two values. `site` says where, by its number in the program. */
@@ -64,12 +65,25 @@ export const baseIndex = (value: Value, key: Value): Value => {
   return getIndex(value, key);
 };
 
+/** Paths below `data` at which something stands in for the base documents now. */
+export type Replaced = readonly (readonly string[])[] | undefined;
+
 /** The base document at a path of strings. */
-export const walkBase = (data: Value, path: readonly string[]): Value => {
+export const walkBase = (data: Value, path: readonly string[], replaced?: Replaced): Value => {
   let at: Value = data;
-  for (let index = 0; index < path.length && at !== undefined; index++) at = baseIndex(at, path[index]);
+  for (let index = 0; index < path.length && at !== undefined; index++) {
+    at =
+      replaced === undefined ? baseIndex(at, path[index]) : baseMember(at, path[index], replaced, path.slice(0, index));
+  }
   return at;
 };
+
+/** {@link baseIndex} at a path that may be replaced: what stands in is a value like any other, and no storage. */
+export const baseMember = (value: Value, key: Value, replaced: Replaced, path: readonly string[]): Value =>
+  replaced?.some((target) => target.length <= path.length && target.every((part, index) => part === path[index])) ===
+  true
+    ? getIndex(value, key)
+    : baseIndex(value, key);
 
 /** Objects with more members than this get an index: JavaScript is slow at finding members of large objects. */
 const LARGE_OBJECT = 32;
@@ -129,9 +143,15 @@ export const withoutSystem = (data: Value): Value => {
 export interface LazyNode {
   /** The whole document of the place. */
   readonly extent: () => Value;
-  /** Places below, and documents that rules define. */
-  readonly children: ReadonlyMap<string, LazyNode | (() => Value)>;
+  /** Places below, and documents that rules define, by strings, booleans and null. */
+  readonly children: ReadonlyMap<Value, LazyChild>;
+  /** The same by numbers, as they are written. */
+  readonly numbers?: ReadonlyMap<string, LazyChild>;
+  /** Whether something stands in for the place as a whole now, so that nothing is left but the base document. */
+  readonly isReplaced?: () => boolean;
 }
+
+type LazyChild = LazyNode | (() => Value);
 
 /** A package that is looked into without being evaluated as a whole. */
 export class LazyDocument {
@@ -150,10 +170,12 @@ export const lazyDocument = (node: LazyNode, base: Value): LazyDocument => new L
 /** `from[key]`, where `from` may be a lazy document; then the result may be one, too. */
 export const stepInto = (from: Value, key: Value): Value => {
   if (!(from instanceof LazyDocument)) return getIndex(from, key);
-  const child = typeof key === 'string' ? from.node.children.get(key) : undefined;
+  const { children, numbers } = from.node;
+  const child = isNumber(key) ? numbers?.get(numberText(key)) : children.get(key);
   const base = from.base === undefined ? undefined : baseIndex(from.base, key);
   if (child === undefined) return base;
-  return typeof child === 'function' ? child() : new LazyDocument(child, base);
+  if (typeof child === 'function') return child();
+  return child.isReplaced?.() === true ? base : new LazyDocument(child, base);
 };
 
 /** The keys that a loop over a value, or a lazy document, takes in turn. */
@@ -161,7 +183,9 @@ export const documentKeys = (from: Value): readonly Value[] => {
   if (!(from instanceof LazyDocument)) return keyList(from);
   const base = keyList(from.base);
   const known = new Set(base);
-  return [...base, ...[...from.node.children.keys()].filter((key) => !known.has(key))];
+  const { children, numbers } = from.node;
+  const others = numbers === undefined ? [] : [...numbers.keys()].map(numberFromText);
+  return [...base, ...others, ...[...children.keys()].filter((key) => !known.has(key))];
 };
 
 const keyList = (value: Value): readonly Value[] =>

@@ -15,14 +15,6 @@ const isBranch = (part: Branch | Leaf): part is Branch => part instanceof Branch
 export class Parts {
   readonly #root = new Branch();
 
-  /** `skeleton`: paths of objects and, with true, of sets that are there from the start. */
-  constructor(skeleton: readonly (readonly [path: readonly Value[], isSet: boolean])[] = []) {
-    for (const [path, isSet] of skeleton) {
-      const { branch, key } = this.#branchAt(path, 0);
-      branch.members.set(keyOf(key), { key, part: isSet ? { set: new RegoSet() } : new Branch() });
-    }
-  }
-
   /** Puts a value at a path. Throws a {@link KeyConflict} unless the place is free or has an equal value. */
   put(path: readonly Value[], value: Value, site: number): void {
     const { branch, key } = this.#branchAt(path, site);

@@ -6,8 +6,10 @@ import { printOperator, printTerm } from '../print.ts';
 import { bounded } from './bounded.ts';
 import { declaration } from './builtins.ts';
 import { constantKey } from './constant.ts';
+import type { DocumentType } from './document-type.ts';
 import { TypeEnvironment } from './environment.ts';
 import { elementOf, isAnything, isUnknown, keysOf, select, unifies, union, valuesOf } from './operations.ts';
+import { overrideAt } from './override.ts';
 import { comprehensionsIn, partsOf } from './parts.ts';
 import type { Comprehension } from './parts.ts';
 import { printSignature, printType } from './print.ts';
@@ -57,14 +59,20 @@ export class TypeChecker {
     unifyKey: (env, key, keys) => this.#unify1(env, key, keys, false),
   };
 
-  constructor(dependents: DependentsOf) {
+  /** `input` is the type of the input, where that is known. */
+  constructor(dependents: DependentsOf, input?: Type) {
     this.#dependents = dependents;
+    if (input !== undefined) this.environment.documents.put([stringKey('input')], input);
   }
 
-  /** Checks one rule without its `else`s, and makes its type known to the rules behind it. */
-  rule(rule: Rule): void {
+  /**
+   * Checks one rule without its `else`s, and makes its type known to the rules behind it. `documents` says what schemas say of
+   * documents for this rule alone.
+   */
+  rule(rule: Rule, documents: readonly DocumentType[] = []): void {
     this.#subjects.clear();
-    const { env, problems } = this.#body(this.environment, hoistDynamicTerms(rule.body));
+    const outer = documents.length === 0 ? this.environment : this.#withSchemas(rule, documents);
+    const { env, problems } = this.#body(outer, hoistDynamicTerms(rule.body));
     this.diagnostics.push(...problems);
     const path = rule.head.ref.path;
     const dynamic = path.findIndex((part) => part.kind === 'var');
@@ -76,6 +84,24 @@ export class TypeChecker {
     }
     const type = this.#ruleType(rule, env, dynamic < 0 ? [] : path.slice(dynamic));
     if (type !== undefined) this.environment.documents.insert(ground, type);
+  }
+
+  #withSchemas(rule: Rule, documents: readonly DocumentType[]): TypeEnvironment {
+    const env = this.environment.wrap();
+    for (const document of documents) {
+      if (!document.ok) {
+        this.diagnostics.push(typeError(document.message, rule.location));
+        continue;
+      }
+      const { path, type } = document;
+      if (path.head.kind !== 'var') continue;
+      const known = env.refType({ ...path, path: [] });
+      if (known === undefined && path.path.length > 0) continue;
+      const changed = overrideAt(known ?? ANY, path.path, type);
+      if (changed !== undefined) env.documents.put([stringKey(path.head.name)], changed);
+      else this.diagnostics.push(typeError('error getting key from value: the path is not constant', rule.location));
+    }
+    return env;
   }
 
   #ruleType(rule: Rule, env: TypeEnvironment, dynamic: readonly Term[]): MaybeType {

@@ -14,7 +14,7 @@ export type Peer =
 /** What authentication came to. `caller` is undefined where callers need not be known. */
 export type Verdict =
   | { readonly kind: 'known'; readonly caller: string | undefined }
-  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly reply: Reply };
+  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly detail: string; readonly reply: Reply };
 
 /** Why a caller is refused: it did not say who it is, it could not prove it, or it is known and not let in. */
 export type RefusalReason = 'missing' | 'invalid' | 'forbidden' | 'unavailable';

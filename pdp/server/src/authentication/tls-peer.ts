@@ -18,7 +18,7 @@ export function namesOf({
   const alternatives = parseAltNames(subjectAltName ?? '');
   const ofKind = (kind: string): readonly string[] =>
     alternatives.filter((name) => name.kind === kind).map(({ value }) => value);
-  const common = (subject ?? '').split('\n').filter((line) => line.startsWith('CN='));
+  const common = subject.split('\n').filter((line) => line.startsWith('CN='));
   return [...ofKind('URI'), ...ofKind('DNS'), ...common];
 }
 

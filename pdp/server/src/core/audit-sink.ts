@@ -1,4 +1,4 @@
-import type { AccessRecord } from '@edict/engine';
+import type { AccessRecord, Documents } from '@edict/engine';
 import type { Outcome, Value } from '@edict/rego';
 import type { ApiName, SessionRevision } from './session.ts';
 
@@ -27,6 +27,8 @@ export interface AuditContext {
   readonly revision: SessionRevision;
   /** Labels of the virtual instance. */
   readonly labels: Readonly<Record<string, string>>;
+  /** The documents of the set, which may say how records are masked. */
+  readonly documents?: Documents | undefined;
 }
 
 /** Where records of decisions go. */
@@ -35,7 +37,7 @@ export interface AuditSink {
    * Whether a decision may be made now that needs a record: asked before it is. A promise where the caller is to wait for
    * room. False: no decision is given.
    */
-  readonly room: () => boolean | Promise<boolean>;
+  readonly room: (about: AuditContext) => boolean | Promise<boolean>;
   /**
    * Takes the record of one decision, or counts what it had to drop. Reads both arguments at once and keeps neither: they
    * hold on to the request and to a snapshot. A promise only where the decision must not be given before the record is

@@ -1,15 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { defaultDecisionLimits, systemClock, type Clock, type NetworkAccess } from '@edict/engine';
 import { systemClock as systemTimers, type Clock as Timers } from '@edict/protocol';
-import type { ActiveRevision, ActiveSets, Selection } from '../active-sets.ts';
+import type { ActiveRevision, ActiveSets, HeldRevision, Selection, SleepingRevision } from '../active-sets.ts';
 import { LoadMeter } from '../observability/load-meter.ts';
 import { createMetrics, type PdpMetrics } from '../observability/metrics.ts';
+import { SetLabels } from '../observability/set-labels.ts';
 import type { AuditSink } from './audit-sink.ts';
+import type { DecisionTracer } from './decision-tracer.ts';
 import { LiveSession, type SessionDeps } from './live-session.ts';
 import { fulfilmentOf, parseRequirement, parseWait, type Requirement } from './requirement.ts';
-import { serveRevision, type DecisionSurroundings, type ServedRevision, type SetLimits } from './served-revision.ts';
+import { LoadingWaiters } from './loading-waiters.ts';
+import {
+  serveRevision,
+  setLimitsOf,
+  type DecisionSurroundings,
+  type ServedRevision,
+  type SetLimits,
+} from './served-revision.ts';
 import { API_NAMES, type ApiName, type DecisionCore, type Entry, type EntryRequest, type Refusal } from './session.ts';
-import { giveBack, SetUsages, type SetUsage } from './set-usage.ts';
+import { countersOf, type SetCounters } from './set-counters.ts';
+import { giveBack, type SetUsage } from './set-usage.ts';
 import { Tally } from './tally.ts';
 import { Waiters } from './waiters.ts';
 
@@ -20,6 +30,8 @@ export const CORE_DEFAULTS = {
   maxBodyBytes: 134_217_728,
   maxWaitMs: 2_000,
   maxWaiters: 256,
+  maxLoadWaitMs: 5_000,
+  maxLoadWaiters: 256,
   includeAll: true,
 } as const;
 
@@ -34,6 +46,12 @@ export interface DecisionCoreOptions {
   readonly maxWaitMs?: number;
   /** Requests that may wait at once; further ones are refused. */
   readonly maxWaiters?: number;
+  /** The longest that a request waits for the policy of its set to be brought into memory. */
+  readonly maxLoadWaitMs?: number;
+  /** Requests of one set that may wait for that at once; further ones are refused. */
+  readonly maxLoadWaiters?: number;
+  /** Which sets metrics name. */
+  readonly setLabels?: SetLabels | undefined;
   /** Evaluate and record every phase, also when an earlier one has decided. */
   readonly includeAll?: boolean;
   /** Whether this PDP knows that it may miss revisions: the operator has not been heard for too long. */
@@ -43,11 +61,13 @@ export interface DecisionCoreOptions {
   readonly newId?: () => string;
   /** What policies may do with the network; nothing by default. */
   readonly network?: NetworkAccess | undefined;
+  /** Shows decisions in traces; nobody by default. */
+  readonly tracer?: DecisionTracer | undefined;
 }
 
 /** A core, and what its process has to know of it. */
 export interface RunningCore extends DecisionCore {
-  /** Requests that wait for a revision now. */
+  /** Requests that wait for a revision, or for a policy to be brought into memory, now. */
   readonly waiting: number;
   /** Lets go of the sets. */
   readonly close: () => void;
@@ -66,7 +86,9 @@ class Core implements RunningCore {
   readonly #session: SessionDeps;
   readonly #tallies: Readonly<Record<ApiName, Tally>>;
   readonly #waits: PdpMetrics['tokenWaits'];
-  readonly #usages = new SetUsages();
+  readonly #countersOf: (set: string) => SetCounters;
+  readonly #maxLoadWaitMs: number;
+  readonly #loading: LoadingWaiters;
   readonly #served = new WeakMap<ActiveRevision, ServedRevision>();
   readonly #waiters: Waiters;
   readonly close: () => void;
@@ -78,7 +100,7 @@ class Core implements RunningCore {
     this.#isStale = isStale;
     this.#maxWaitMs = options.maxWaitMs ?? CORE_DEFAULTS.maxWaitMs;
     this.#surroundings = { clock, newId, includeAll, defaults: { ...CORE_DEFAULTS, ...options.setLimits } };
-    this.#session = { audit, clock, newId, network: options.network };
+    this.#session = { audit, clock, newId, network: options.network, tracer: options.tracer };
     this.#tallies = Object.fromEntries(API_NAMES.map((api) => [api, new Tally(api, metrics, meter)])) as Record<
       ApiName,
       Tally
@@ -87,22 +109,71 @@ class Core implements RunningCore {
     for (const outcome of ['reached', 'timeout', 'gone', 'full']) this.#waits.inc({ outcome }, 0);
     const { schedule } = options.timers ?? systemTimers;
     this.#waiters = new Waiters(options.maxWaiters ?? CORE_DEFAULTS.maxWaiters, schedule);
-    this.close = sets.onChange(() => {
+    this.#maxLoadWaitMs = options.maxLoadWaitMs ?? CORE_DEFAULTS.maxLoadWaitMs;
+    this.#loading = new LoadingWaiters(options.maxLoadWaiters ?? CORE_DEFAULTS.maxLoadWaiters, schedule);
+    const labels = options.setLabels ?? new SetLabels();
+    this.#countersOf = (set) => countersOf(set, labels, metrics);
+    this.close = sets.onChange((set) => {
+      this.#loading.wake(set);
       this.#waiters.wake();
-      this.#usages.retain(sets.all);
     });
   }
 
   get waiting(): number {
-    return this.#waiters.count;
+    return this.#waiters.count + this.#loading.count;
   }
 
   readonly enter = (request: EntryRequest): Entry | Promise<Entry> => {
+    const selection = this.#select(request);
+    if (selection.kind === 'asleep') return this.#awaken(selection.sleeping, request);
+    return this.#enterAwake(request, selection);
+  };
+
+  #select({ instance, serverName }: EntryRequest): Selection {
+    if (instance === undefined && serverName !== undefined && this.#sets.knows(serverName)) {
+      return this.#sets.select(serverName);
+    }
+    return this.#sets.select(instance);
+  }
+
+  #enterAwake(request: EntryRequest, selection: Selection): Entry | Promise<Entry> {
     if (request.atLeast !== undefined || request.wait !== undefined) return this.#enterWhenReached(request);
-    const selection = this.#sets.select(request.instance);
     if (selection.kind !== 'active') return this.#refuse(request, absent(selection));
     return this.#settle(request, this.#open(selection.active, request));
-  };
+  }
+
+  /** Lets a request wait, among the requests of its set, until the policy is in memory or cannot be brought there. */
+  #awaken(asleep: SleepingRevision, request: EntryRequest): Entry | Promise<Entry> {
+    asleep.wake();
+    const { set, serving } = asleep;
+    const usage = this.#sets.usages.of(set);
+    const setLimits = setLimitsOf(serving, this.#surroundings.defaults);
+    /** Undefined while the policy is on its way. */
+    const look = (): Entry | Promise<Entry> | undefined => {
+      const selection = this.#select(request);
+      if (selection.kind !== 'asleep') return this.#enterAwake(request, selection);
+      return selection.sleeping.failure === undefined ? undefined : this.#refuse(request, absent(selection));
+    };
+    const now = look();
+    if (now !== undefined) return now;
+    const full = this.#loading.hasRoom(set) ? take({ usage, setLimits, held: asleep }, request) : LOADERS_FULL;
+    if (full !== undefined) return this.#refuse(request, full);
+    return this.#loading.wait<Entry>(set, {
+      waitMs: this.#maxLoadWaitMs,
+      onGone: request.onGone,
+      attempt: () => {
+        // The session takes anew what waiting took: it must not be in its own way.
+        giveBack(usage, request);
+        const entry = look();
+        if (entry === undefined) count(usage, request);
+        return entry;
+      },
+      giveUp: () => {
+        giveBack(usage, request);
+        return this.#refuse(request, stillLoading(set));
+      },
+    });
+  }
 
   readonly invalid = (api: ApiName): void => {
     this.#tallies[api].invalid();
@@ -132,7 +203,9 @@ class Core implements RunningCore {
     first: NotYet,
   ): Entry | Promise<Entry> {
     const hold = first.behind === undefined ? undefined : this.#serve(first.behind);
-    const full = this.#waiters.hasRoom ? hold && take(hold, request) : WAITERS_FULL;
+    const full = this.#waiters.hasRoom
+      ? hold && take({ usage: hold.usage, setLimits: hold.setLimits, held: hold.active }, request)
+      : WAITERS_FULL;
     if (full !== undefined) {
       this.#waits.inc({ outcome: 'full' });
       return this.#refuse(request, full);
@@ -163,11 +236,14 @@ class Core implements RunningCore {
 
   /** Enters if the requirement is met now; else tells whether waiting could help. */
   #try(request: EntryRequest, requirement: Requirement | undefined): Entry | NotYet {
-    const selection = this.#sets.select(request.instance);
+    const selection = this.#select(request);
     if (selection.kind !== 'active') {
       const refusal = absent(selection);
+      if (selection.kind === 'asleep') selection.sleeping.wake();
       // No wait makes a request name its set.
-      return selection.kind === 'set-required' ? refusal : { kind: 'not-yet', refusal, behind: undefined };
+      return selection.kind === 'set-required' || selection.kind === 'ambiguous-name'
+        ? refusal
+        : { kind: 'not-yet', refusal, behind: undefined };
     }
     const { active } = selection;
     if (requirement === undefined) return this.#open(active, request);
@@ -192,18 +268,19 @@ class Core implements RunningCore {
 
   #open(active: ActiveRevision, request: EntryRequest): Entry {
     const served = this.#serve(active);
-    return (
-      take(served, request) ?? {
-        kind: 'entered',
-        session: new LiveSession(this.#session, served, this.#tallies[request.api], request),
-      }
-    );
+    const refusal = take({ usage: served.usage, setLimits: served.setLimits, held: active }, request);
+    if (refusal !== undefined) {
+      served.counters.refused();
+      return refusal;
+    }
+    return { kind: 'entered', session: new LiveSession(this.#session, served, this.#tallies[request.api], request) };
   }
 
   #serve(active: ActiveRevision): ServedRevision {
     let served = this.#served.get(active);
     if (served === undefined) {
-      served = serveRevision(active, this.#usages.of(active.set), this.#surroundings);
+      const { set } = active;
+      served = serveRevision(active, this.#sets.usages.of(set), this.#countersOf(set), this.#surroundings);
       this.#served.set(active, served);
     }
     return served;
@@ -213,8 +290,9 @@ class Core implements RunningCore {
     return entry.kind === 'refused' ? this.#refuse(request, entry) : entry;
   }
 
-  #refuse({ api }: EntryRequest, refusal: Refusal): Refusal {
-    this.#tallies[api].refused(refusal.problem);
+  #refuse(request: EntryRequest, refusal: Refusal): Refusal {
+    this.#tallies[request.api].refused(refusal.problem);
+    this.#session.tracer?.refused(request, refusal.problem);
     return refusal;
   }
 }
@@ -233,19 +311,36 @@ const WAITERS_FULL: Refusal = {
   detail: 'As many requests are waiting for a revision as may wait.',
 };
 
+const LOADERS_FULL: Refusal = {
+  kind: 'refused',
+  problem: 'overloaded',
+  detail: 'As many requests are waiting for the policy of this set as may wait.',
+};
+
+function stillLoading(set: string): Refusal {
+  return { kind: 'refused', problem: 'loading', detail: `The policy of ${set} is still being brought into memory.` };
+}
+
+/** What a request is counted against. */
+interface Claim {
+  readonly usage: SetUsage;
+  readonly setLimits: SetLimits;
+  readonly held: HeldRevision;
+}
+
 /** Counts a request against the limits of its set; the refusal if it does not fit. */
-function take({ usage, setLimits, active }: ServedRevision, request: EntryRequest): Refusal | undefined {
+function take({ usage, setLimits, held }: Claim, request: EntryRequest): Refusal | undefined {
   const { bodyBytes = 0 } = request;
   if (bodyBytes > setLimits.maxBodyBytes) {
-    const detail = `The set ${active.set} takes bodies of at most ${setLimits.maxBodyBytes} bytes.`;
+    const detail = `The set ${held.set} takes bodies of at most ${setLimits.maxBodyBytes} bytes.`;
     return { kind: 'refused', problem: 'body-too-large', detail };
   }
   if (usage.requests >= setLimits.maxConcurrent) {
-    const detail = `As many requests to ${active.set} are under way as may be: ${setLimits.maxConcurrent}.`;
+    const detail = `As many requests to ${held.set} are under way as may be: ${setLimits.maxConcurrent}.`;
     return { kind: 'refused', problem: 'overloaded', detail };
   }
   if (usage.bodyBytes + bodyBytes > setLimits.maxBodyBytes) {
-    const detail = `The bodies of the requests to ${active.set} that are under way fill the memory that they may have.`;
+    const detail = `The bodies of the requests to ${held.set} that are under way fill the memory that they may have.`;
     return { kind: 'refused', problem: 'overloaded', detail };
   }
   count(usage, request);
@@ -268,16 +363,33 @@ function foreign({ set }: ActiveRevision): Refusal {
 
 /** Why there is no snapshot to decide with, and what the caller can do. */
 function absent(selection: Exclude<Selection, { readonly kind: 'active' }>): Refusal {
+  if (selection.kind === 'asleep') {
+    const { set, failure } = selection.sleeping;
+    if (failure === undefined) return stillLoading(set);
+    // What is wrong with a tenant's policy is told to operators (/v1/status, the log), not to whoever asks.
+    const detail = `The policy of ${set} cannot be brought into memory at present; that is tried again.`;
+    return { kind: 'refused', problem: 'broken-set', detail };
+  }
   return { kind: 'refused', problem: selection.kind, detail: explain(selection) };
 }
 
-function explain(selection: Exclude<Selection, { readonly kind: 'active' }>): string {
+function explain(selection: Exclude<Selection, { readonly kind: 'active' | 'asleep' }>): string {
   switch (selection.kind) {
     case 'no-policy':
       return 'This PDP has no committed policy yet. Ask again later or ask another PDP.';
     case 'unknown-set':
       return `This PDP has no active policy for set ${JSON.stringify(selection.set)}.`;
     case 'set-required':
-      return `This PDP serves ${selection.sets.join(', ')}: name one in the Policy-Set request header.`;
+      return `This PDP serves ${someOf(selection.sets)}: name one in the Policy-Set request header.`;
+    case 'ambiguous-name':
+      return `${JSON.stringify(selection.name)} is a name of ${someOf(selection.sets)}: use the key of the set that is meant.`;
   }
+}
+
+/** Sets that an explanation names. */
+const NAMED_SETS_MAX = 10;
+
+function someOf(sets: readonly string[]): string {
+  const more = sets.length - NAMED_SETS_MAX;
+  return more > 0 ? `${sets.slice(0, NAMED_SETS_MAX).join(', ')} and ${more} more` : sets.join(', ');
 }

@@ -4,6 +4,7 @@ import {
   NetworkSession,
   withNetwork,
   type Clock,
+  type DecideContext,
   type Decision,
   type DecisionLimits,
   type Documents,
@@ -13,6 +14,7 @@ import {
 import type { EvaluateOptions, Outcome } from '@edict/rego';
 import type { Serving } from '@edict/crds';
 import type { AuditContext, AuditSink } from './audit-sink.ts';
+import type { DecisionTracer, TracedDecision } from './decision-tracer.ts';
 import type { ServedRevision } from './served-revision.ts';
 import type {
   ApiName,
@@ -34,6 +36,7 @@ export interface SessionDeps {
   readonly newId: () => string;
   /** What policies may do with the network; without it such calls fail. */
   readonly network: NetworkAccess | undefined;
+  readonly tracer: DecisionTracer | undefined;
 }
 
 /** Who a session is for. */
@@ -104,14 +107,14 @@ export class LiveSession implements Session, AuditContext {
   }
 
   decide(porc: unknown, options: DecideOptions): PorcAnswer | Promise<PorcAnswer> {
-    const room = options.probe || this.#deps.audit.room();
+    const room = options.probe || this.#deps.audit.room(this);
     if (room === true) return this.#decide(porc, options);
     if (room === false) return this.#unrecorded();
     return room.then((given) => (given ? this.#decide(porc, options) : this.#unrecorded()));
   }
 
   query(query: DocumentQuery): DocumentAnswer | Promise<DocumentAnswer> {
-    const room = query.probe === true || this.#deps.audit.room();
+    const room = query.probe === true || this.#deps.audit.room(this);
     if (room === true) return this.#query(query);
     if (room === false) return this.#unrecorded();
     return room.then((given) => (given ? this.#query(query) : this.#unrecorded()));
@@ -120,26 +123,44 @@ export class LiveSession implements Session, AuditContext {
   end(): void {
     if (this.#ended) throw new Error('a session was ended twice');
     this.#ended = true;
-    giveBack(this.#served.usage, this.#request);
+    const { usage } = this.#served;
+    usage.lastUsedNs = this.#sinceNs;
+    giveBack(usage, this.#request);
   }
 
   #decide(porc: unknown, options: DecideOptions): PorcAnswer | Promise<PorcAnswer> {
     const { network } = this.#deps;
     const { snapshot } = this.#served.active;
     const context = options.probe && options.explain !== true ? this.#served.probe : this.#served.recorded;
-    if (network === undefined || !snapshot.usesNetwork) return this.#told(decide(snapshot, porc, context), options);
+    if (network === undefined || !snapshot.usesNetwork) {
+      return this.#told(this.#decideHere(porc, context, options), options);
+    }
     const decision = decideWithNetwork(snapshot, porc, context, network);
     return decision instanceof Promise
       ? decision.then((late) => this.#told(late, options))
       : this.#told(decision, options);
   }
 
+  /** Decides at once: what is remembered is not decided again, unless it is to be explained. */
+  #decideHere(porc: unknown, context: DecideContext, { probe, explain }: DecideOptions): Decision {
+    const { active, decisions: cache } = this.#served;
+    const make = (): Decision => decide(active.snapshot, porc, context);
+    if (cache === undefined || explain === true) return make();
+    const { clock, newId } = this.#deps;
+    return cache.decide(porc, !probe, make, (record) => ({
+      ...record,
+      id: newId(),
+      timestampMs: clock.nowMs(),
+      durationNs: Math.max(0, clock.monotonicNs() - this.#sinceNs),
+    }));
+  }
+
   /** Records and counts a decision. */
   #told({ allow, record }: Decision, { probe, explain }: DecideOptions): PorcAnswer | Promise<PorcAnswer> {
     const kept = record === undefined || probe ? undefined : this.#deps.audit.record(record, this);
     const answer: PorcAnswer = explain === true ? { kind: 'decided', allow, record } : allow ? ALLOWED : DENIED;
-    if (kept === undefined) return this.#counted(allow, answer);
-    return kept.then((safe) => (safe ? this.#counted(allow, answer) : this.#unrecorded()));
+    if (kept === undefined) return this.#counted(allow, answer, record);
+    return kept.then((safe) => (safe ? this.#counted(allow, answer, record) : this.#unrecorded()));
   }
 
   #query(query: DocumentQuery): DocumentAnswer | Promise<DocumentAnswer> {
@@ -158,7 +179,14 @@ export class LiveSession implements Session, AuditContext {
     const { path, input } = query;
     const answered = (outcome: Outcome): DocumentAnswer | Promise<DocumentAnswer> =>
       this.#answered(query, outcome, nowMs, startedNs);
-    if (network === undefined || !documents.usesNetwork) return answered(documents.evaluate(path, input, options));
+    if (network === undefined || !documents.usesNetwork) {
+      const make = (): Outcome => documents.evaluate(path, input, options);
+      const { outcomes } = this.#served;
+      const strict = strictnessOf(query.options);
+      return answered(
+        outcomes === undefined || strict === undefined ? make() : outcomes.query(path, input, strict, make),
+      );
+    }
     const session = new NetworkSession(network);
     const outcome = withNetwork(session, () => documents.evaluate(path, input, { ...options, network: session }));
     return outcome instanceof Promise ? outcome.then(answered) : answered(outcome);
@@ -175,15 +203,16 @@ export class LiveSession implements Session, AuditContext {
     const allow = verdict?.(outcome);
     const id = newId();
     const answer: DocumentAnswer = { kind: 'evaluated', decisionId: id, outcome };
-    if (probe === true) return this.#counted(allow, answer);
-    const durationNs = clock.monotonicNs() - startedNs;
     const asked = label ?? path.join('/');
+    const traced = { id, path: asked };
+    if (probe === true) return this.#counted(allow, answer, traced);
+    const durationNs = clock.monotonicNs() - startedNs;
     const kept = audit.record(
       { kind: 'document', id, timestampMs, path: asked, input, outcome, allow, durationNs },
       this,
     );
-    if (kept === undefined) return this.#counted(allow, answer);
-    return kept.then((safe) => (safe ? this.#counted(allow, answer) : this.#unrecorded()));
+    if (kept === undefined) return this.#counted(allow, answer, traced);
+    return kept.then((safe) => (safe ? this.#counted(allow, answer, traced) : this.#unrecorded()));
   }
 
   #boundedOptions(options: EvaluateOptions | undefined, nowMs: number): EvaluateOptions {
@@ -195,9 +224,12 @@ export class LiveSession implements Session, AuditContext {
     };
   }
 
-  #counted<T>(allow: boolean | undefined, answer: T): T {
+  #counted<T>(allow: boolean | undefined, answer: T, traced: TracedDecision): T {
     const nowNs = this.#deps.clock.monotonicNs();
-    this.#tally.decided(allow, nowNs - this.#sinceNs);
+    const durationNs = nowNs - this.#sinceNs;
+    this.#tally.decided(allow, durationNs);
+    this.#served.counters.decided(allow);
+    this.#deps.tracer?.decided(this, allow, durationNs, traced);
     this.#sinceNs = nowNs;
     return answer;
   }
@@ -208,6 +240,15 @@ export class LiveSession implements Session, AuditContext {
 
   #refused(refusal: Refusal): Refusal {
     this.#tally.refused(refusal.problem);
+    this.#served.counters.refused();
+    this.#deps.tracer?.refused(this, refusal.problem);
     return refusal;
   }
+}
+
+/** Whether errors of built-ins are to end an evaluation; undefined where it is told anything else besides. */
+function strictnessOf(options: EvaluateOptions | undefined): boolean | undefined {
+  if (options === undefined) return false;
+  const { strictBuiltinErrors = false, ...others } = options;
+  return Object.keys(others).length === 0 ? strictBuiltinErrors : undefined;
 }

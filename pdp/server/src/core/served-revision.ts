@@ -1,7 +1,10 @@
 import { encodeToken } from '@edict/bundle';
 import { defaultDecisionLimits, type Clock, type DecideContext, type DecisionLimits } from '@edict/engine';
+import type { Serving } from '@edict/crds';
 import type { ActiveRevision } from '../active-sets.ts';
+import { decidesDeterministically, DecisionCache } from './decision-cache.ts';
 import type { SessionRevision } from './session.ts';
+import type { SetCounters } from './set-counters.ts';
 import type { SetUsage } from './set-usage.ts';
 
 /** What one set may use unless it says otherwise. */
@@ -25,6 +28,11 @@ export interface ServedRevision {
   readonly usage: SetUsage;
   readonly recorded: DecideContext;
   readonly probe: DecideContext;
+  readonly counters: SetCounters;
+  /** Remembered decisions. Undefined where the set wants none, or equal requests may get other answers. */
+  readonly decisions: DecisionCache | undefined;
+  /** Remembered documents, likewise. */
+  readonly outcomes: DecisionCache | undefined;
 }
 
 /** What decisions need that no revision changes. */
@@ -37,20 +45,30 @@ export interface DecisionSurroundings {
 
 const NO_LABELS: Readonly<Record<string, string>> = {};
 
+const NO_CACHE = { entries: 0 } as const;
+
+/** What a set may use: what it says itself, else `defaults`. */
+export function setLimitsOf({ instance }: Serving, defaults: SetLimits): SetLimits {
+  const { maxSteps, maxConcurrent, maxBodyBytes } = instance?.limits ?? {};
+  return {
+    maxSteps: maxSteps ?? defaults.maxSteps,
+    maxConcurrent: maxConcurrent ?? defaults.maxConcurrent,
+    maxBodyBytes: maxBodyBytes ?? defaults.maxBodyBytes,
+  };
+}
+
 /** Prepares a revision for requests. */
 export function serveRevision(
   active: ActiveRevision,
   usage: SetUsage,
+  counters: SetCounters,
   { clock, newId, includeAll, defaults }: DecisionSurroundings,
 ): ServedRevision {
   const { set, setUid, n, digest, snapshot } = active;
   const token = encodeToken({ setUid, n });
-  const { labels = NO_LABELS, limits = {} } = snapshot.serving.instance ?? {};
-  const setLimits: SetLimits = {
-    maxSteps: limits.maxSteps ?? defaults.maxSteps,
-    maxConcurrent: limits.maxConcurrent ?? defaults.maxConcurrent,
-    maxBodyBytes: limits.maxBodyBytes ?? defaults.maxBodyBytes,
-  };
+  const { labels = NO_LABELS, decisionCache: { entries } = NO_CACHE } = snapshot.serving.instance ?? {};
+  const setLimits = setLimitsOf(snapshot.serving, defaults);
+  const cache = entries > 0 ? new DecisionCache(entries, counters) : undefined;
   const decisionLimits = { ...defaultDecisionLimits, maxSteps: setLimits.maxSteps };
   const recorded: DecideContext = {
     clock,
@@ -70,5 +88,8 @@ export function serveRevision(
     usage,
     recorded,
     probe: { ...recorded, probe: true },
+    counters,
+    decisions: decidesDeterministically(snapshot) ? cache : undefined,
+    outcomes: snapshot.documents?.deterministic === true && !snapshot.documents.usesNetwork ? cache : undefined,
   };
 }

@@ -12,6 +12,8 @@ export interface EntryRequest {
   readonly api: ApiName;
   /** A set key (`namespace/name`) or a name of a virtual instance; undefined where the request names none. */
   readonly instance: string | undefined;
+  /** The name by which the client asked for the server (SNI): where it is that of an instance, and none is named, it chooses it. */
+  readonly serverName?: string | undefined;
   /** The raw `Policy-At-Least` of the request: a token, or `set@revision`. */
   readonly atLeast?: string | undefined;
   /** The raw `Policy-Wait` of the request: a duration such as `200ms`. */

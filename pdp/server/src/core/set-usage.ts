@@ -2,6 +2,8 @@
 export interface SetUsage {
   requests: number;
   bodyBytes: number;
+  /** When one of them was last decided, or let in, by the clock that decisions are timed with. */
+  lastUsedNs: number | undefined;
 }
 
 /** Keeps count of what each set uses. A set that uses nothing costs nothing, so that sets may come and go. */
@@ -12,7 +14,7 @@ export class SetUsages {
   of(set: string): SetUsage {
     const known = this.#bySet.get(set);
     if (known !== undefined) return known;
-    const usage = { requests: 0, bodyBytes: 0 };
+    const usage: SetUsage = { requests: 0, bodyBytes: 0, lastUsedNs: undefined };
     this.#bySet.set(set, usage);
     return usage;
   }

@@ -140,8 +140,7 @@ function readMapEntry(
   target: JsonObject,
 ): JsonObject {
   if (kind === 'string') {
-    const [key, value] = readEntry(reader, (entry) => entry.string(), '');
-    setMember(target, key, value);
+    readTextEntry(reader, target);
   } else {
     const read = (entry: ProtobufReader): JsonObject =>
       kind === 'struct' ? readStruct(entry, {}, 1) : entry.message(() => readInto(entry, kind, style, {}));
@@ -153,6 +152,21 @@ function readMapEntry(
 
 const KEY_FIELD = (1 << 3) | WIRE.bytes;
 const VALUE_FIELD = (2 << 3) | WIRE.bytes;
+
+/** An entry of a map of texts. Requests consist of these; so it is read without anything made for it. */
+function readTextEntry(reader: ProtobufReader, target: JsonObject): void {
+  const end = reader.enter();
+  let key = '';
+  let value = '';
+  while (reader.more) {
+    const tag = reader.tag();
+    if (tag === KEY_FIELD) key = reader.string();
+    else if (tag === VALUE_FIELD) value = reader.string();
+    else reader.skip(tag);
+  }
+  reader.leave(end);
+  setMember(target, key, value);
+}
 
 /** An entry of a map: on the wire a message of key and value. */
 function readEntry<T>(

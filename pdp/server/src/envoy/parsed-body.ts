@@ -49,12 +49,17 @@ function headersOf(http: unknown): (name: string) => string | undefined {
   return (name) => {
     const value = memberOf(joined, name);
     if (typeof value === 'string') return value;
-    const found = list.find((one) => String(memberOf(one, 'key') ?? '').toLowerCase() === name);
+    const found = list.find((one) => isNamed(one, name));
     const text = memberOf(found, 'value');
     if (typeof text === 'string') return text;
     const raw = memberOf(found, 'rawValue');
     return typeof raw === 'string' ? Buffer.from(raw, 'base64').toString('latin1') : undefined;
   };
+}
+
+function isNamed(header: unknown, name: string): boolean {
+  const key = memberOf(header, 'key');
+  return typeof key === 'string' && key.toLowerCase() === name;
 }
 
 /** Whether the client announced more than there is. */

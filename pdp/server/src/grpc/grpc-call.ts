@@ -39,12 +39,16 @@ function sendOkTrailers(this: ServerHttp2Stream): void {
   this.sendTrailers(OK_TRAILERS);
 }
 
+/** So long a caller may go on sending what is not read any more. */
+const REST_MS = 1_000;
+
 /** Answers a call without reading it. */
 export function refuse(stream: ServerHttp2Stream, failed: GrpcFailure): void {
   if (stream.destroyed || stream.headersSent) return;
   stream.respond({ ...HEADERS, ...trailersOf(failed) }, END);
-  // The answer is complete, and the rest of the request of no use.
-  if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  if (stream.readableEnded) return;
+  // The rest of the request is of no use, but to reset the stream at once would overtake the answer.
+  stream.resume().setTimeout(REST_MS, () => stream.close(constants.NGHTTP2_NO_ERROR));
 }
 
 /** Reads a call and has it answered by its method. */

@@ -24,6 +24,8 @@ export interface UnaryMethod {
   readonly path: string;
   /** Label of metrics. */
   readonly label: GrpcMethodLabel;
+  /** Answered to everybody, also where callers have to be known. */
+  readonly isPublic?: boolean;
   /** A throw or a rejection is a bug: the caller gets INTERNAL, the log the error. */
   readonly handle: (message: Buffer, call: GrpcCall) => UnaryAnswer | Promise<UnaryAnswer>;
 }
@@ -49,6 +51,7 @@ export interface StreamMethod {
   readonly kind: 'stream';
   readonly path: string;
   readonly label: GrpcMethodLabel;
+  readonly isPublic?: boolean;
   readonly open: (stream: GrpcStream) => StreamReader;
 }
 

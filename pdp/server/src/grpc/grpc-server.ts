@@ -91,7 +91,7 @@ export async function listenGrpc(options: GrpcServerOptions): Promise<GrpcServer
   if (address === null) throw new Error('the gRPC server has no address');
   return {
     address,
-    setSecureContext: (tls) => void secure?.setSecureContext(tls),
+    setSecureContext: (tls) => secure?.setSecureContext(tls),
     dismissClients: () => edge.dismissClients(),
     drain: (timeoutMs) => edge.drain(timeoutMs),
   };
@@ -122,7 +122,7 @@ class GrpcEdge {
       onCall: options.onCall,
       onError: options.onError,
     };
-    server.on('session', (session) => this.#join(session));
+    server.on('session', (session: ServerHttp2Session) => this.#join(session));
     server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => this.#serve(stream, headers));
     this.#sweeping = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
     this.#sweeping.unref();
@@ -170,7 +170,7 @@ class GrpcEdge {
       return;
     }
     const { session } = stream;
-    if (this.#authenticate === undefined || session === undefined) {
+    if (this.#authenticate === undefined || method.isPublic === true || session === undefined) {
       answerCall(this.#deps, method, stream, headers, undefined);
       return;
     }
@@ -181,7 +181,7 @@ class GrpcEdge {
         refuse(stream, who);
       }
     };
-    const who = this.#authenticate(headers, session.socket as Socket);
+    const who = this.#authenticate(headers, session.socket);
     if (!(who instanceof Promise)) admitted(who);
     else {
       who.then(admitted, (error: unknown) => {

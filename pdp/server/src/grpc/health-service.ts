@@ -41,6 +41,7 @@ export function healthMethods({
       kind: 'unary',
       path: `/${HEALTH_SERVICE}/Check`,
       label: 'Health.Check',
+      isPublic: true,
       handle: (message) => {
         const service = readService(message);
         if (service === undefined) return MALFORMED;
@@ -52,6 +53,7 @@ export function healthMethods({
       kind: 'stream',
       path: `/${HEALTH_SERVICE}/Watch`,
       label: 'Health.Watch',
+      isPublic: true,
       open: (stream) => {
         let isWatching = false;
         const watch = (service: string): void => {

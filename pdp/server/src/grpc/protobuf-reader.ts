@@ -80,16 +80,24 @@ export class ProtobufReader {
 
   /** Reads an embedded message with `read`, which has to go on until there is no more. */
   message<T>(read: (reader: this) => T): T {
-    const length = this.#length();
-    const at = this.#take(length);
-    const end = this.#end;
-    const after = this.#at;
-    this.#at = at;
-    this.#end = at + length;
+    const end = this.enter();
     const value = read(this);
-    this.#at = after;
-    this.#end = end;
+    this.leave(end);
     return value;
+  }
+
+  /** Goes into an embedded message: there is no more at its end. What it gives is for {@link leave}. */
+  enter(): number {
+    const length = this.#length();
+    if (this.#at + length > this.#end) throw new WireError('a field is longer than its message');
+    const end = this.#end;
+    this.#end = this.#at + length;
+    return end;
+  }
+
+  /** Goes on behind the embedded message that was read. */
+  leave(end: number): void {
+    this.#end = end;
   }
 
   /** Passes over the value of a field with this tag. */
@@ -131,6 +139,11 @@ export class ProtobufReader {
     if (first < 0x80 && this.#at < this.#end) {
       this.#at++;
       return first;
+    }
+    const second = this.#bytes[this.#at + 1] ?? 0x80;
+    if (second < 0x80 && this.#at + 1 < this.#end) {
+      this.#at += 2;
+      return (first & 0x7f) | (second << 7);
     }
     const length = this.#varint();
     if (length > BigInt(this.#end)) throw new WireError('a field is longer than its message');

@@ -9,6 +9,7 @@ export const GRPC_CODES = {
   INVALID_ARGUMENT: 3,
   DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
+  PERMISSION_DENIED: 7,
   RESOURCE_EXHAUSTED: 8,
   FAILED_PRECONDITION: 9,
   UNIMPLEMENTED: 12,
@@ -34,7 +35,7 @@ export function failure(code: GrpcCode, message: string, trailers?: Readonly<Rec
 }
 
 /** The trailer that names the problem of a refusal. */
-export const PROBLEM_TRAILER = 'edict-problem';
+const PROBLEM_TRAILER = 'edict-problem';
 
 /** A refusal as a failed call: never something that could be taken for a decision. */
 export function refusalFailure({ problem, detail }: Refusal): GrpcFailure {

@@ -19,6 +19,7 @@ export function messageReply(status: number, message: string, headers: Readonly<
 export const PROBLEMS = {
   'no-policy': { status: 503, title: 'No active policy' },
   'unknown-set': { status: 503, title: 'No such policy set here' },
+  'ambiguous-name': { status: 400, title: 'Name of several policy sets' },
   'set-required': { status: 400, title: 'Several policy sets' },
   'not-served': { status: 404, title: 'Not served by this policy set' },
   'invalid-requirement': { status: 400, title: 'Unreadable requirement' },
@@ -26,6 +27,10 @@ export const PROBLEMS = {
   'foreign-token': { status: 412, title: 'Token of another policy set' },
   'body-too-large': { status: 413, title: 'Body too large for this policy set' },
   'audit-unavailable': { status: 503, title: 'Audit log is full' },
+  unauthenticated: { status: 401, title: 'Caller not known' },
+  forbidden: { status: 403, title: 'Caller not let in' },
+  'authentication-unavailable': { status: 503, title: 'Callers cannot be authenticated' },
+  'broken-set': { status: 503, title: 'Policy set cannot be loaded' },
   loading: { status: 503, title: 'Policy is still loading' },
   draining: { status: 503, title: 'Shutting down' },
   overloaded: { status: 503, title: 'Too many requests at once' },

@@ -13,8 +13,10 @@ export interface RouteRequest {
   readonly query: string;
   readonly headers: RequestHeaders;
   readonly body: Buffer;
-  /** The set or virtual instance that the request names outside of its body: the `Policy-Set` header. */
+  /** The set or virtual instance that the request names outside of its body: the `Policy-Set` header, or the path. */
   readonly instance: string | undefined;
+  /** The name by which the client asked for the server (SNI): it chooses an instance where nothing else does. */
+  readonly serverName?: string | undefined;
   /** Who asks, as authentication found it. */
   readonly caller: string | undefined;
   /** Calls `listener` if the client goes before it has its answer. */
@@ -42,12 +44,12 @@ export function headerOf(headers: RequestHeaders, name: string): string | undefi
 
 /** What the core has to know of an HTTP request, whichever API it is of. */
 export function entryOf(api: ApiName, request: RouteRequest): EntryRequest {
-  const { headers, instance, caller, body } = request;
+  const { headers, instance, serverName, caller, body } = request;
   const traceparent = headerOf(headers, 'traceparent');
   const atLeast = headerOf(headers, 'policy-at-least');
   const wait = headerOf(headers, 'policy-wait');
   const { onGone } = request;
-  return { api, instance, atLeast, wait, caller, traceparent, bodyBytes: body.length, onGone };
+  return { api, instance, serverName, atLeast, wait, caller, traceparent, bodyBytes: body.length, onGone };
 }
 
 /** A refusal as its problem document. */

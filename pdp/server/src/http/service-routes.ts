@@ -1,4 +1,4 @@
-import { jsonReply, problemReply, type ProblemName } from './reply.ts';
+import { jsonReply, problemReply, type ProblemName, type Reply } from './reply.ts';
 import type { Route } from './route.ts';
 
 /** Whether requests should be sent here; else which problem keeps them away. */
@@ -18,7 +18,7 @@ export type Readiness =
 /** What the routes of the service itself tell. */
 export interface ServiceRoutesDeps {
   readonly readiness: () => Readiness;
-  /** The document of `/v1/status`. */
+  /** The document of `/v1/status`, or a promise of it. */
   readonly status: () => unknown;
   /** Prometheus text and its content type. */
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
@@ -41,11 +41,18 @@ export function serviceRoutes({ readiness, status, metrics, openApi }: ServiceRo
       if (answer.ready) return jsonReply(200, { status: 'ready', ...members });
       return problemReply(answer.problem, answer.detail, members);
     }),
-    get('/v1/status', () => jsonReply(200, status(), { 'cache-control': 'no-store' })),
+    get('/v1/status', () => {
+      const document = status();
+      return document instanceof Promise ? document.then(statusReply) : statusReply(document);
+    }),
     get('/metrics', async () => {
       const { text, contentType } = await metrics();
       return { status: 200, headers: { 'content-type': contentType }, body: text };
     }),
     get('/openapi.yaml', () => ({ status: 200, headers: { 'content-type': 'application/x-yaml' }, body: openApi })),
   ];
+}
+
+function statusReply(document: unknown): Reply {
+  return jsonReply(200, document, { 'cache-control': 'no-store' });
 }

@@ -33,8 +33,6 @@ async function start(answer: (request: Received, response: ServerResponse) => vo
     maxSteps: 10_000_000,
     includeAll: true,
     requestTimeoutMs: 10_000,
-    auditBufferBytes: 1_000_000,
-    onAuditFull: 'Drop',
     writeRecords: (bytes, done) => {
       records.push(...bytes.toString().trim().split('\n'));
       done(null);

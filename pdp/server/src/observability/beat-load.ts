@@ -8,10 +8,10 @@ const NOTHING = { decisions: 0, denied: 0, errors: 0, unlogged: 0, p99Micros: 0 
  * sent, and what was measured since the last Beat is summed until the next one has gone out.
  */
 export class BeatLoad {
-  readonly #meter: LoadMeter;
+  readonly #meter: Pick<LoadMeter, 'take'>;
   #sinceBeat: Omit<Load, 'rssBytes'> = NOTHING;
 
-  constructor(meter: LoadMeter) {
+  constructor(meter: Pick<LoadMeter, 'take'>) {
     this.#meter = meter;
   }
 

@@ -1,7 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createAuditMetrics, type AuditMetrics } from '../audit/audit-metrics.ts';
+import { createInstanceMetrics, type InstanceMetrics } from '../instances/instance-metrics.ts';
+import { addProcessMetrics } from './process-metrics.ts';
 
 /** The PDP's metrics; names are API (docs/metrics.md). Labels come from closed sets. */
-export interface PdpMetrics {
+export interface PdpMetrics extends InstanceMetrics {
   readonly registry: Registry;
   readonly decisions: Counter<'api' | 'outcome'>;
   readonly decisionSeconds: Histogram<'api'>;
@@ -15,22 +18,36 @@ export interface PdpMetrics {
   readonly grpcSeconds: Histogram<'method'>;
   readonly envoyProblems: Counter<'problem'>;
   readonly failures: Counter;
-  readonly unlogged: Counter;
+  readonly audit: AuditMetrics;
   readonly prepareSeconds: Histogram;
   readonly swapSeconds: Histogram;
   readonly nacks: Counter<'phase'>;
   readonly activeRevision: Gauge<'set'>;
+  readonly activeSince: Gauge<'set'>;
+  readonly staleness: Gauge;
   readonly connected: Gauge;
   readonly reconnects: Counter;
   readonly persistFailures: Counter;
+  readonly spans: Counter<'outcome'>;
 }
 
-/** Creates the metrics in a registry of their own, so that several PDPs can live in one process. */
-export function createMetrics(): PdpMetrics {
+/** What metrics read when they are asked for. */
+export interface MetricSources {
+  /** Seconds since the operator was last heard. */
+  readonly stalenessSeconds: () => number;
+}
+
+/**
+ * Creates the metrics in a registry of their own, so that several PDPs can live in one process. What is measured of the
+ * process as a whole (`process-metrics.ts`) is in each such registry.
+ */
+export function createMetrics(sources?: MetricSources): PdpMetrics {
   const registry = new Registry();
   const registers = [registry];
+  addProcessMetrics(registry);
   return {
     registry,
+    ...createInstanceMetrics(registry),
     decisions: new Counter({
       name: 'pdp_decisions_total',
       help: 'Decisions by API and outcome.',
@@ -105,11 +122,7 @@ export function createMetrics(): PdpMetrics {
       help: 'Requests answered with 500 because of a bug; the log has each.',
       registers,
     }),
-    unlogged: new Counter({
-      name: 'pdp_decisions_unlogged_total',
-      help: 'Decisions whose access record was lost.',
-      registers,
-    }),
+    audit: createAuditMetrics(registry),
     prepareSeconds: new Histogram({
       name: 'pdp_prepare_seconds',
       help: 'Time from Prepare to Prepared: fetch, verify, compile, store.',
@@ -134,6 +147,20 @@ export function createMetrics(): PdpMetrics {
       labelNames: ['set'],
       registers,
     }),
+    activeSince: new Gauge({
+      name: 'pdp_active_revision_timestamp_seconds',
+      help: 'When this PDP began to serve that revision, in seconds since the epoch.',
+      labelNames: ['set'],
+      registers,
+    }),
+    staleness: new Gauge({
+      name: 'pdp_staleness_seconds',
+      help: 'Time since the operator was last heard, or since the start if it never was.',
+      registers,
+      collect() {
+        if (sources !== undefined) this.set(sources.stalenessSeconds());
+      },
+    }),
     connected: new Gauge({
       name: 'pdp_stream_connected',
       help: '1 while the stream to the operator is up.',
@@ -147,6 +174,12 @@ export function createMetrics(): PdpMetrics {
     persistFailures: new Counter({
       name: 'pdp_persist_failures_total',
       help: 'Failures to store last-known-good policy.',
+      registers,
+    }),
+    spans: new Counter({
+      name: 'pdp_spans_total',
+      help: 'Spans of traces, by what became of them.',
+      labelNames: ['outcome'],
       registers,
     }),
   };

@@ -23,3 +23,13 @@ test('the default bound holds', () => {
   const values = Array.from({ length: MAX_SET_LABELS + 5 }, (_, index) => labels.of(`n/${index}`));
   expect(new Set(values).size).toBe(MAX_SET_LABELS + 1);
 });
+
+test('how many sets are folded is told whenever that changes', () => {
+  const told: number[] = [];
+  const labels = new SetLabels(1, (folded) => told.push(folded));
+  for (const set of ['a/a', 'b/b', 'b/b', 'c/c', 'a/a', 'b/b']) labels.of(set);
+  expect(told).toStrictEqual([1, 2]);
+  labels.forget('b/b');
+  labels.forget('a/a');
+  expect([told, labels.of('c/c'), labels.of('d/d')]).toStrictEqual([[1, 2, 1], OTHER_SETS, 'd/d']);
+});

@@ -34,7 +34,10 @@ export interface Tracing {
 }
 
 /** Starts tracing if there are settings. What does it is loaded only then. */
-export async function openTracing(settings: TracingSettings | undefined, deps: TracingDeps): Promise<Tracing | undefined> {
+export async function openTracing(
+  settings: TracingSettings | undefined,
+  deps: TracingDeps,
+): Promise<Tracing | undefined> {
   if (settings === undefined) return undefined;
   const { startTracing } = await import('./tracing/start-tracing.ts');
   return startTracing(settings, deps);

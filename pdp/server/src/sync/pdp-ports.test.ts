@@ -1,8 +1,12 @@
 import { afterAll, expect, test } from '@jest/globals';
+import type { Digest } from '@edict/bundle';
+import type { Snapshot } from '@edict/engine';
 import { createPdp, PDP_DEFAULTS, type Clock, type PdpPorts, type PdpState } from '@edict/protocol';
 import { ActiveSets } from '../active-sets.ts';
+import { Instances } from '../instances/instances.ts';
 import { createLogger } from '../observability/logger.ts';
 import { createMetrics } from '../observability/metrics.ts';
+import { SetLabels } from '../observability/set-labels.ts';
 import { useFolders } from '../testing/folders.ts';
 import { craneDomain, craneDomainWithRego, publish, SET, TRUSTED_KEYS, type Published } from '../testing/revisions.ts';
 import { ENGINE } from '../version.ts';
@@ -50,13 +54,18 @@ async function start(published: Published) {
   const sets = new ActiveSets();
   const metrics = createMetrics();
   const logs: string[] = [];
+  const logger = createLogger('info', (line) => logs.push(line));
+  const load = (digest: Digest, gone: AbortSignal): Promise<Snapshot> => loader.load(digest, gone);
+  const instances = new Instances({ sets, load, release: (set) => loader.release(set), clock, metrics, logger });
   let state: PdpState = { ...createPdp({ ...PDP_DEFAULTS, engine: ENGINE }, new Map(), 1), connection: 'Up' };
   const ports = createPdpPorts({
     files,
     loader,
     sets,
+    instances,
+    labels: new SetLabels(),
     metrics,
-    logger: createLogger('info', (line) => logs.push(line)),
+    logger,
     state: () => state,
     clock,
     withdrawGraceMs: WITHDRAW_GRACE_MS,
@@ -81,7 +90,7 @@ async function install(ports: PdpPorts, { revision }: Published): Promise<void> 
   await ports.fetchBundles(request, manifest.bundles, signal);
   await ports.compile(SET, revision, signal);
   await ports.persist(SET, { staged: { revision, manifest } });
-  ports.swap(SET, revision);
+  await ports.swap(SET, revision);
 }
 
 const published = publish(1, [craneDomain(5)]);

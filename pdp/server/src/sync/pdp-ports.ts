@@ -1,4 +1,4 @@
-import type { Digest } from '@edict/bundle';
+import type { Digest, Serving } from '@edict/bundle';
 import {
   messageOf,
   RefusalError,
@@ -11,8 +11,9 @@ import {
 } from '@edict/protocol';
 import type { Logger } from 'winston';
 import type { ActiveSets } from '../active-sets.ts';
+import type { Instances } from '../instances/instances.ts';
 import type { PdpMetrics } from '../observability/metrics.ts';
-import { SetLabels } from '../observability/set-labels.ts';
+import type { SetLabels } from '../observability/set-labels.ts';
 import type { RevisionFiles } from './revision-files.ts';
 import type { RevisionLoader } from './revision-loader.ts';
 
@@ -20,6 +21,9 @@ export interface PdpPortsDeps {
   readonly files: RevisionFiles;
   readonly loader: RevisionLoader;
   readonly sets: ActiveSets;
+  readonly instances: Instances;
+  /** Which sets metrics name. */
+  readonly labels: SetLabels;
   readonly metrics: PdpMetrics;
   readonly logger: Logger;
   /** The protocol's state, to know what other sets still need. */
@@ -35,13 +39,18 @@ export interface PdpPortsDeps {
  */
 export const WITHDRAW_GRACE_MS = 30_000;
 
+/** So long what sets need no more stays, on disk and in memory. */
+export const RETAIN_DELAY_MS = 100;
+
 /** Does for the protocol's client what needs disk, compiler and the serving reference. */
 export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
-  const { files, loader, sets, metrics, logger, clock } = deps;
+  const { files, loader, sets, instances, labels, metrics, logger, clock } = deps;
   /** The preparation of each set that began last, since a newer one replaces it. */
   const begun = new Map<SetKey, { readonly n: number; readonly atMs: number }>();
   const withdrawals = new Map<SetKey, () => void>();
-  const labels = new SetLabels();
+  let retaining = false;
+  /** What each set was last told to keep on disk: what a preparation that failed has fetched is in no slot. */
+  const told = new Map<SetKey, readonly Digest[]>();
 
   const counted = async <T>(phase: NackPhase, signal: AbortSignal, work: Promise<T>): Promise<T> => {
     try {
@@ -54,10 +63,13 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
   };
 
   const serve = (set: SetKey, { setUid, n, digest }: RevisionId): void => {
-    const snapshot = loader.snapshot(digest);
-    if (snapshot === undefined) throw new Error(`the compiled content of ${digest} is gone`);
-    sets.swap({ set, setUid, n, digest, snapshot, activatedAtMs: clock.now() });
-    metrics.activeRevision.set({ set: labels.of(set) }, n);
+    const proved = loader.proved(digest);
+    if (proved === undefined) throw new Error(`the compiled content of ${digest} is gone`);
+    const activatedAtMs = clock.now();
+    instances.serve({ set, setUid, n, digest, activatedAtMs }, proved.serving, loader.snapshot(digest));
+    const label = { set: labels.of(set) };
+    metrics.activeRevision.set(label, n);
+    metrics.activeSince.set(label, activatedAtMs / 1000);
   };
 
   const withdraw = (set: SetKey): void => {
@@ -65,11 +77,33 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     // Only an operator that is there, and has not taken it back, can end a set: with none, the last word may be old.
     if (deps.state().connection !== 'Up') return;
     logger.warn('set no longer assigned', { set });
-    sets.remove(set);
+    instances.forget(set);
     const label = labels.forget(set);
-    if (label !== undefined) metrics.activeRevision.remove({ set: label });
+    if (label !== undefined) {
+      metrics.activeRevision.remove({ set: label });
+      metrics.activeSince.remove({ set: label });
+    }
     files.removeRecord(set).catch((error: unknown) => {
       logger.warn('the record of a set was not deleted', { set, error: messageOf(error) });
+    });
+  };
+
+  /** Sets come in crowds: what is needed is gathered once for all that changed meanwhile. */
+  const retainSoon = (): void => {
+    if (retaining) return;
+    retaining = true;
+    clock.schedule(RETAIN_DELAY_MS, () => {
+      retaining = false;
+      const state = deps.state();
+      const { compiled, stored } = neededBy(state);
+      for (const [set, bundles] of told) {
+        if (state.sets.has(set)) for (const digest of bundles) stored.add(digest);
+        else told.delete(set);
+      }
+      loader.retain(compiled);
+      files.sweep(stored).catch((error: unknown) => {
+        logger.warn('old artifacts were not deleted', { error: messageOf(error) });
+      });
     });
   };
 
@@ -80,7 +114,10 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     },
     fetchBundles: async ({ ticket, artifactsUrl }, missing, signal) =>
       await counted('Fetch', signal, loader.bundles(missing, { ticket, artifactsUrl }, signal)),
-    compile: async (_set, revision, signal) => await counted('Compile', signal, loader.compile(revision, signal)),
+    compile: async (set, revision, signal) => {
+      const keep = ({ instance }: Serving): boolean => instance?.load !== 'OnFirstUse' || instances.isAwake(set);
+      return await counted('Compile', signal, loader.compile(revision, signal, keep));
+    },
     // No set carries tests yet: a manifest that names some was refused before.
     runTests: () => Promise.resolve({ passed: 0, failed: 0 }),
     persist: async (set, record) => {
@@ -102,22 +139,19 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
       serve(set, revision);
       metrics.swapSeconds.observe((clock.monotonic() - startedMs) / 1000);
     },
-    retain: (set, compiled, bundles) => {
-      const needed = neededBeside(deps.state(), set);
-      loader.retain(new Set([...needed, ...compiled]));
-      files.sweep(new Set([...needed, ...compiled, ...bundles])).catch((error: unknown) => {
-        logger.warn('old artifacts were not deleted', { set, error: messageOf(error) });
-      });
+    retain: (set, _compiled, bundles) => {
+      told.set(set, bundles);
+      retainSoon();
     },
     assigned: (assigned) => {
       for (const set of assigned) {
         withdrawals.get(set)?.();
         withdrawals.delete(set);
         // Taken away and given back: the protocol still knows it as active and will not say so again.
-        const active = sets.all.has(set) ? undefined : deps.state().sets.get(set)?.active;
+        const active = sets.held.has(set) ? undefined : deps.state().sets.get(set)?.active;
         if (active !== undefined) serve(set, active.revision);
       }
-      for (const set of sets.all.keys()) {
+      for (const set of sets.held.keys()) {
         if (assigned.includes(set) || withdrawals.has(set)) continue;
         withdrawals.set(
           set,
@@ -128,21 +162,21 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
   };
 }
 
-/** Every manifest and bundle that sets have in a slot or are fetching; for `set` itself only what it is fetching. */
-function neededBeside(state: PdpState, set: SetKey): Set<Digest> {
-  const needed = new Set<Digest>();
-  for (const machine of state.sets.values()) {
-    const slots = machine.set === set ? [] : [machine.active, machine.staged, machine.lkg];
-    for (const slot of slots) {
+/** Every manifest that sets have in a slot or work on, and every manifest and bundle that has to stay on disk for them. */
+function neededBy({ sets }: PdpState): { readonly compiled: Set<Digest>; readonly stored: Set<Digest> } {
+  const compiled = new Set<Digest>();
+  const stored = new Set<Digest>();
+  for (const { active, staged, lkg, activation, job } of sets.values()) {
+    const booting = job?.kind === 'Boot' ? job.slot : undefined;
+    for (const slot of [active, staged, lkg, activation?.slot, booting]) {
       if (slot === undefined) continue;
-      needed.add(slot.revision.digest);
-      for (const digest of slot.manifest.bundles) needed.add(digest);
+      compiled.add(slot.revision.digest);
+      for (const digest of slot.manifest.bundles) stored.add(digest);
     }
-    const { job } = machine;
-    if (job?.kind === 'Prepare') {
-      needed.add(job.revision.digest);
-      for (const digest of job.manifest?.bundles ?? []) needed.add(digest);
-    }
+    if (job?.kind !== 'Prepare') continue;
+    compiled.add(job.revision.digest);
+    for (const digest of job.manifest?.bundles ?? []) stored.add(digest);
   }
-  return needed;
+  for (const digest of compiled) stored.add(digest);
+  return { compiled, stored };
 }

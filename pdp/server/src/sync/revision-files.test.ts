@@ -36,7 +36,7 @@ test('records and artifacts are found again after a restart, whatever the name o
   expect(records.get(SET)).toStrictEqual(aRecordOf(records, SET));
   expect(await again.readArtifact(a)).toStrictEqual(bytes('a'));
   expect([await again.hasArtifact(a), await again.hasArtifact(b)]).toStrictEqual([true, false]);
-  expect((await readdir(root)).sort()).toStrictEqual(['artifacts', 'sets']);
+  expect((await readdir(root)).sort()).toStrictEqual(['artifacts', 'compiled', 'sets']);
 });
 
 function aRecordOf(records: ReadonlyMap<string, DurableRecord>, set: string): DurableRecord {

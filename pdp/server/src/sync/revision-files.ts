@@ -35,8 +35,9 @@ const StoredRecord = z.object({
 
 /**
  * Last-known-good policy on disk: `artifacts/sha256-<hex>` holds manifests and bundles by content address,
- * `sets/<key>.json` what each set has in its slots. Nothing that is read from here is trusted before its signature and
- * digests are checked again.
+ *
+ * `compiled/` what was compiled of them (`compiled-forms.ts`), `sets/<key>.json` what each set has in its slots. No manifest
+ * and no bundle that is read from here is trusted before its signature and digests are checked again.
  */
 export class RevisionFiles {
   readonly #root: string;
@@ -55,7 +56,7 @@ export class RevisionFiles {
    */
   static async open(root: string, onBroken: (path: string, reason: string) => void): Promise<RevisionFiles> {
     const files = new RevisionFiles(root, onBroken);
-    for (const folder of [files.#artifacts, files.#sets]) {
+    for (const folder of [files.#artifacts, files.#sets, files.#forms]) {
       await mkdir(folder, { recursive: true });
       await removeTemporaries(folder, onBroken);
     }
@@ -95,13 +96,7 @@ export class RevisionFiles {
   /** Whether there are bytes under this digest; what they are is not looked at. */
   async hasArtifact(digest: Digest): Promise<boolean> {
     await this.#sweeping;
-    try {
-      await access(this.#artifact(digest));
-      return true;
-    } catch (error) {
-      if (isMissing(error)) return false;
-      throw error;
-    }
+    return await isThere(this.#artifact(digest));
   }
 
   /** The bytes as stored, unchecked; undefined if there are none. */
@@ -115,8 +110,25 @@ export class RevisionFiles {
     await rm(this.#artifact(digest), { force: true });
   }
 
+  /** Stores what was compiled of a manifest; `madeBy` tells forms of different compilers apart. */
+  async writeForm(manifest: Digest, madeBy: string, bytes: Uint8Array): Promise<void> {
+    await this.#sweeping;
+    await writeDurably(this.formPath(manifest, madeBy), bytes);
+  }
+
+  /** Whether there is such a form; what it holds is not looked at. */
+  async hasForm(manifest: Digest, madeBy: string): Promise<boolean> {
+    await this.#sweeping;
+    return await isThere(this.formPath(manifest, madeBy));
+  }
+
+  /** Where a form is, if it is there. */
+  formPath(manifest: Digest, madeBy: string): string {
+    return join(this.#forms, `${fileName(manifest)}.${madeBy}`);
+  }
+
   /**
-   * Deletes every manifest and bundle that is not in `keep`. Reads and writes of artifacts that begin later wait for it,
+   * Deletes every manifest and bundle that is not in `keep`, and what was compiled of others. Reads and writes of artifacts that begin later wait for it,
    * so `keep` has to name what is needed at the moment of the call and nothing that comes after.
    */
   async sweep(keep: ReadonlySet<Digest>): Promise<void> {
@@ -127,6 +139,10 @@ export class RevisionFiles {
         if (names.has(name) || name.endsWith(TEMPORARY_SUFFIX)) continue;
         await rm(join(this.#artifacts, name), { force: true });
       }
+      for (const name of await readdir(this.#forms)) {
+        if (names.has(name.slice(0, name.lastIndexOf('.'))) || name.endsWith(TEMPORARY_SUFFIX)) continue;
+        await rm(join(this.#forms, name), { force: true });
+      }
     });
     // A failure is this caller's to report; those that wait only wait.
     this.#sweeping = swept.catch(() => undefined);
@@ -135,6 +151,10 @@ export class RevisionFiles {
 
   get #artifacts(): string {
     return join(this.#root, 'artifacts');
+  }
+
+  get #forms(): string {
+    return join(this.#root, 'compiled');
   }
 
   get #sets(): string {
@@ -184,6 +204,16 @@ async function removeTemporaries(folder: string, onBroken: (path: string, reason
     if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
     const path = join(folder, name);
     await rm(path, { force: true }).catch((error: unknown) => onBroken(path, String(error)));
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { digestOf, generateSigningKey, type Digest, type SignedRevision } from '@edict/bundle';
@@ -16,6 +16,7 @@ import {
   TRUSTED_KEYS,
   type Published,
 } from '../testing/revisions.ts';
+import { CompiledForms } from './compiled-forms.ts';
 import { RevisionFiles } from './revision-files.ts';
 import { FETCH_CONCURRENCY, RevisionLoader, type RevisionLoaderDeps } from './revision-loader.ts';
 import { SnapshotCompiler } from './snapshot-compiler.ts';
@@ -311,4 +312,52 @@ test('bundles are fetched a few at a time', async () => {
   expect(await refusalOf(prepare(published.revision))).toMatchObject({ code: 'x' });
   expect(most).toBeGreaterThan(1);
   expect(most).toBeLessThanOrEqual(FETCH_CONCURRENCY);
+});
+
+test('a revision that is not wanted in memory is proved, and brought there when it is', async () => {
+  const published = publish(1, [craneDomain(5)]);
+  const { loader, prepare, root, allows } = await start(published);
+  await prepare(published.revision);
+  const { digest } = published.revision;
+  loader.release(SET);
+  expect([loader.snapshot(digest), loader.proved(digest)?.set]).toStrictEqual([undefined, SET]);
+  await loader.load(digest, signal);
+  expect([allows(digest, 5), allows(digest, 6)]).toStrictEqual([true, false]);
+  loader.retain(new Set());
+  expect(loader.proved(digest)).toBeUndefined();
+  await expect(loader.load(digest, signal)).rejects.toThrow('is gone');
+  expect(await readdir(root)).toContain('compiled');
+});
+
+test('with forms nothing is compiled twice, by this process or the next; what cannot be kept is told and compiled again', async () => {
+  const published = publish(1, [craneDomain(5)], { revision: { set: 'harbour/cold' } });
+  const { digest } = published.revision;
+  let compiled = 0;
+  const failures: Digest[] = [];
+  const counting: RevisionLoaderDeps['compile'] = (request, gone) => {
+    compiled++;
+    return compiler.compile(request, gone);
+  };
+  const { files, loader, prepare, root } = await start(published, { compile: counting });
+  await prepare(published.revision);
+  const forms = new CompiledForms(files, ['test']);
+  const over = { files, compile: counting, forms, onFormFailure: (failed: Digest) => failures.push(failed) };
+  const deps = {
+    fetch: () => Promise.reject(new Error('no operator')),
+    trustedKeys: () => Promise.resolve(TRUSTED_KEYS),
+  };
+  const cold = new RevisionLoader({ ...deps, ...over });
+  await cold.compile(published.revision, signal, () => false);
+  expect([compiled, cold.snapshot(digest)]).toStrictEqual([2, undefined]);
+  const next = new RevisionLoader({ ...deps, ...over });
+  await next.compile(published.revision, signal, () => false);
+  expect([compiled, next.snapshot(digest), next.proved(digest)?.set]).toStrictEqual([2, undefined, 'harbour/cold']);
+  const snapshot = await next.load(digest, signal);
+  expect(decide(snapshot, liftRequest(5), { clock: systemClock, newId: () => 'x' }).allow).toBe(true);
+  await new RevisionLoader({ ...deps, ...over }).compile(published.revision, signal);
+  expect([compiled, failures]).toStrictEqual([2, []]);
+  await rm(join(root, 'compiled'), { recursive: true });
+  await new RevisionLoader({ ...deps, ...over }).compile(published.revision, signal);
+  expect([compiled, failures]).toStrictEqual([3, [digest]]);
+  expect(loader.snapshot(digest)).toBeDefined();
 });

@@ -6,10 +6,12 @@ import {
   verifyRevision,
   type Digest,
   type Manifest,
+  type Serving,
   type SignedRevision,
 } from '@edict/bundle';
-import { loadSnapshot, type Snapshot } from '@edict/engine';
+import { loadSnapshot, type CompiledSnapshot, type Snapshot } from '@edict/engine';
 import { RefusalError, summarizeManifest, type ManifestSummary } from '@edict/protocol';
+import type { CompiledForms } from './compiled-forms.ts';
 import type { RevisionFiles } from './revision-files.ts';
 import type { CompileSnapshot } from './snapshot-compiler.ts';
 
@@ -29,6 +31,17 @@ export interface RevisionLoaderDeps {
   /** PEM by key id. Read anew for every revision, so that rotated keys count at once. */
   readonly trustedKeys: () => Promise<ReadonlyMap<string, string>>;
   readonly compile: CompileSnapshot;
+  /** Where compiled revisions are kept, for those that leave memory and for the next start; nowhere by default. */
+  readonly forms?: CompiledForms | undefined;
+  /** Told that a compiled revision could not be kept or read: it is compiled anew when it is needed. */
+  readonly onFormFailure?: (digest: Digest, error: unknown) => void;
+}
+
+/** What was compiled once, by this process or one before, and can be had again. */
+export interface ProvedRevision {
+  readonly set: string;
+  readonly serving: Serving;
+  readonly manifest: Manifest;
 }
 
 /** Bundles fetched at a time for one revision. */
@@ -41,6 +54,7 @@ export const FETCH_CONCURRENCY = 4;
 export class RevisionLoader {
   readonly #deps: RevisionLoaderDeps;
   readonly #compiled = new Map<Digest, Snapshot>();
+  readonly #proved = new Map<Digest, ProvedRevision>();
   /** The newest of {@link #compiled}: programs that it shares with the next one are taken over, warm as they are. */
   #latest: Snapshot | undefined;
 
@@ -74,22 +88,88 @@ export class RevisionLoader {
     await Promise.all(Array.from({ length: FETCH_CONCURRENCY }, work));
   }
 
-  /** Verifies everything again from disk and compiles it; afterwards {@link snapshot} has it. */
+  /**
+   * Verifies the revision again from disk, and compiles it unless that was done before; afterwards {@link proved} has it, and
+   * so has {@link snapshot} if `keep` wants sets that are served so in memory.
+   */
   async compile(
     revision: SignedRevision,
     signal: AbortSignal,
+    keep: (serving: Serving) => boolean = () => true,
   ): Promise<{ readonly compileMs: number; readonly heapDeltaBytes: number }> {
     await this.#verify(revision);
     const bytes = await this.#deps.files.readArtifact(revision.digest);
     if (bytes === undefined || digestOf(bytes) !== revision.digest)
       throw mismatch('the stored manifest', revision.digest);
     const manifest = this.#parse(revision, bytes);
-    if (this.#compiled.has(revision.digest)) return { compileMs: 0, heapDeltaBytes: 0 };
+    const { digest } = revision;
+    const proved = { set: revision.set, serving: manifest.serving ?? {}, manifest };
+    const kept = keep(proved.serving);
+    if (this.#compiled.has(digest) || (await this.#isAtHand(digest, kept))) {
+      this.#proved.set(digest, proved);
+      return NOTHING_SPENT;
+    }
+    const { compiled, ...spent } = await this.#compileBundles(digest, manifest, signal);
+    if (kept) this.#load(digest, compiled);
+    this.#proved.set(digest, proved);
+    return spent;
+  }
+
+  /** Brings a revision that is {@link proved} into memory. Throws `RefusalError` where what is on disk is not sound. */
+  async load(digest: Digest, signal: AbortSignal): Promise<Snapshot> {
+    const proved = this.#proved.get(digest);
+    if (proved === undefined) throw new Error(`the revision of ${digest} is gone`);
+    const known = this.#compiled.get(digest) ?? (await this.#readForm(digest));
+    if (known !== undefined) return known;
+    const { compiled } = await this.#compileBundles(digest, proved.manifest, signal);
+    return this.#load(digest, compiled);
+  }
+
+  /** What a digest was proved to be, whether or not it is in memory. */
+  proved(digest: Digest): ProvedRevision | undefined {
+    return this.#proved.get(digest);
+  }
+
+  /** Lets go of all that is in memory of a set. It stays proved. */
+  release(set: string): void {
+    for (const digest of this.#compiled.keys()) {
+      if (this.#proved.get(digest)?.set === set) this.#compiled.delete(digest);
+    }
+    this.#latest = [...this.#compiled.values()].at(-1);
+  }
+
+  /** Whether nothing has to be compiled: the form that is on disk is loaded, or merely there, as is wanted. */
+  async #isAtHand(digest: Digest, wantedInMemory: boolean): Promise<boolean> {
+    if (!wantedInMemory) return (await this.#deps.forms?.has(digest)) === true;
+    return (await this.#readForm(digest)) !== undefined;
+  }
+
+  async #readForm(digest: Digest): Promise<Snapshot | undefined> {
+    try {
+      const form = await this.#deps.forms?.read(digest);
+      return form === undefined ? undefined : this.#load(digest, form.compiled);
+    } catch (error) {
+      this.#deps.onFormFailure?.(digest, error);
+      return undefined;
+    }
+  }
+
+  #load(digest: Digest, compiled: CompiledSnapshot): Snapshot {
+    this.#latest = loadSnapshot(compiled, this.#latest);
+    this.#compiled.set(digest, this.#latest);
+    return this.#latest;
+  }
+
+  async #compileBundles(
+    digest: Digest,
+    manifest: Manifest,
+    signal: AbortSignal,
+  ): Promise<{ readonly compiled: CompiledSnapshot; readonly compileMs: number; readonly heapDeltaBytes: number }> {
     const bundles = await Promise.all(
-      manifest.domains.map(async ({ digest }) => {
-        const gzip = await this.#deps.files.readArtifact(digest);
-        if (gzip === undefined) throw mismatch('a stored bundle', digest);
-        return { digest, gzip };
+      manifest.domains.map(async (domain) => {
+        const gzip = await this.#deps.files.readArtifact(domain.digest);
+        if (gzip === undefined) throw mismatch('a stored bundle', domain.digest);
+        return { digest: domain.digest, gzip };
       }),
     );
     const answer = await this.#deps.compile({ bundles, serving: manifest.serving }, signal);
@@ -98,9 +178,13 @@ export class RevisionLoader {
       if (answer.badArtifact !== undefined) await this.#deps.files.removeArtifact(answer.badArtifact);
       throw new RefusalError(answer.phase, answer.code, answer.deterministic, answer.detail);
     }
-    this.#latest = loadSnapshot(answer.compiled, this.#latest);
-    this.#compiled.set(revision.digest, this.#latest);
-    return { compileMs: answer.compileMs, heapDeltaBytes: answer.heapDeltaBytes };
+    const { compiled, compileMs, heapDeltaBytes } = answer;
+    try {
+      await this.#deps.forms?.write(digest, compiled);
+    } catch (error) {
+      this.#deps.onFormFailure?.(digest, error);
+    }
+    return { compiled, compileMs, heapDeltaBytes };
   }
 
   /** The compiled content of a manifest digest. */
@@ -110,6 +194,7 @@ export class RevisionLoader {
 
   /** Forgets compiled contents other than these. */
   retain(digests: ReadonlySet<Digest>): void {
+    for (const digest of this.#proved.keys()) if (!digests.has(digest)) this.#proved.delete(digest);
     for (const digest of this.#compiled.keys()) if (!digests.has(digest)) this.#compiled.delete(digest);
     this.#latest = [...this.#compiled.values()].at(-1);
   }
@@ -146,6 +231,8 @@ export class RevisionLoader {
     return manifest;
   }
 }
+
+const NOTHING_SPENT = { compileMs: 0, heapDeltaBytes: 0 } as const;
 
 /** Wrong bytes may be right the next time they are fetched. */
 function mismatch(what: string, digest: Digest): RefusalError {

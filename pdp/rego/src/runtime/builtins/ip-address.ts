@@ -45,6 +45,29 @@ export function parseNetwork(text: string): Network | undefined {
     : { base: plain.value, bits: 32, prefix: prefix - 96 };
 }
 
+/**
+ * An IPv4 address as an unsigned number of 32 bits, read as {@link parseAddress} does; -1 for every other text. Policies ask
+ * for these most, and for nothing else so often.
+ */
+export function parsePlainIpv4(text: string): number {
+  let value = 0;
+  let part = -1;
+  let parts = 1;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 46) {
+      if (part < 0 || ++parts > 4) return -1;
+      value = value * 256 + part;
+      part = -1;
+    } else if (code < 48 || code > 57 || part === 0) return -1;
+    else {
+      part = (part < 0 ? 0 : part * 10) + code - 48;
+      if (part > 255) return -1;
+    }
+  }
+  return parts === 4 && part >= 0 ? value * 256 + part : -1;
+}
+
 /** First and last address of a network. */
 export function networkRange({ base, bits, prefix }: Network): readonly [bigint, bigint] {
   const first = maskAddress(base, bits, prefix);

@@ -1,9 +1,10 @@
 import type { Body, CallTerm, Every, Expr, Head, Module, Rule, Term, With } from '../../ast.ts';
+import type { Comment } from '../../parser/index.ts';
 import { numberFromText } from '../number.ts';
 import type { Value } from '../value.ts';
 
-/** The syntax tree of a module as OPA's JSON of it, without comments and locations; `source` is the module's text. */
-export function moduleValue(module: Module, source: string): Value {
+/** The syntax tree of a module as OPA's JSON of it: only comments have locations. `source` is the module's text. */
+export function moduleValue(module: Module, source: string, comments: readonly Comment[]): Value {
   const writer = new ModuleWriter(source);
   const imports = module.imports.map(({ path, alias }): Value => ({
     path: writer.term(path),
@@ -14,7 +15,13 @@ export function moduleValue(module: Module, source: string): Value {
     package: { path: [{ type: 'var', value: 'data' }, ...module.package.map(stringValue)] },
     ...(imports.length === 0 ? {} : { imports }),
     ...(rules.length === 0 ? {} : { rules }),
+    ...(comments.length === 0 ? {} : { comments: comments.map(commentValue) }),
   };
+}
+
+/** The text is bytes to OPA, which JSON has in base64. */
+function commentValue({ text, location: { file, row, col } }: Comment): Value {
+  return { Text: Buffer.from(text).toString('base64'), Location: { file, row, col } };
 }
 
 function stringValue(value: string): Value {

@@ -93,3 +93,22 @@ test('rego.parse_module tells what is wrong and where', () => {
     error: 'eval_builtin_error: x.rego:0: rego_parse_error: empty module',
   });
 });
+
+test('rego.parse_module gives comments with their places', () => {
+  const source = '# first é\r\npackage a # behind\n\n  #indented\n#\np if {\n\ttrue # end \t\n}';
+  const { value } = callBuiltin('rego.parse_module', 'x.rego', source) as {
+    readonly value: { readonly comments: Value };
+  };
+  const comment = (text: string, row: number, col: number): Value => ({
+    Text: Buffer.from(text).toString('base64'),
+    Location: { file: 'x.rego', row, col },
+  });
+  expect(value.comments).toEqual([
+    comment(' first é', 1, 1),
+    comment(' behind', 2, 11),
+    comment('indented', 4, 3),
+    comment('', 5, 1),
+    comment(' end \t', 7, 7),
+  ]);
+  expect(callBuiltin('rego.parse_module', 'x', 'package b')).not.toHaveProperty('value.comments');
+});

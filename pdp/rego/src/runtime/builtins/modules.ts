@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../../diagnostics.ts';
-import { parseModule } from '../../parser/index.ts';
+import { parseModuleAndComments } from '../../parser/index.ts';
 import type { BuiltinFamily } from './builtin.ts';
 import { moduleValue } from './module-json.ts';
 import { typeError } from './operands.ts';
@@ -9,8 +9,8 @@ export const modules: BuiltinFamily = {
   'rego.parse_module': (ctx, file, text) => {
     if (typeof file !== 'string') return typeError(ctx, 1, file, 'string');
     if (typeof text !== 'string') return typeError(ctx, 2, text, 'string');
-    const { module, diagnostics } = parseModule(text, file, 'v1');
-    if (module !== undefined) return moduleValue(module, text);
+    const { module, diagnostics, comments } = parseModuleAndComments(text, file, 'v1');
+    if (module !== undefined) return moduleValue(module, text, comments);
     return ctx.fail('eval_builtin_error', () => problemText(diagnostics));
   },
 };

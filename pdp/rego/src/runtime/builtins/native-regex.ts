@@ -26,6 +26,30 @@ export function compileNative(pattern: string): TextTest | undefined {
   return (text) => regexp.test(text);
 }
 
+/**
+ * Translates a regular expression to the native engine for finding all matches and where they are, as far as these are
+ * the same and take time in proportion to the text; undefined for all others. A pattern that starts anywhere has to know
+ * after few characters whether it matches: only its end may be a loop. Groups are not kept.
+ */
+export function compileNativeSearch(pattern: string): RegExp | undefined {
+  const anchored = pattern.startsWith('^');
+  const node = parseSubset(anchored ? pattern.slice(1) : pattern);
+  if (node === undefined || (anchored && node.kind === 'choice')) return undefined;
+  // The same texts match where a loop takes little, but not the same parts of them.
+  if (someNode(node, (inner) => inner.kind === 'repeat' && inner.lazy)) return undefined;
+  if (!anchored && (longestMatch(withoutLastLoop(node)) > MAX_FLOATING_LENGTH || isMisread(node))) return undefined;
+  if (!isLinear(node)) return undefined;
+  return new RegExp((anchored ? '^' : '') + sourceOf(node), 'gu');
+}
+
+/** What has to match in front of a loop over single characters at the end; the turns that the loop must take count. */
+function withoutLastLoop(node: RegexNode): RegexNode {
+  const items = node.kind === 'sequence' ? node.items : [node];
+  const last = items.at(-1);
+  if (last?.kind !== 'repeat' || last.item.kind !== 'set' || last.max !== Infinity) return node;
+  return { kind: 'sequence', items: [...items.slice(0, -1), { ...last, max: Math.max(last.min, 1) }] };
+}
+
 /** A pattern that starts anywhere, without the repetition at its start and end that a match can do without. */
 function withoutEdges(node: RegexNode): RegexNode {
   if (node.kind !== 'sequence') return node;

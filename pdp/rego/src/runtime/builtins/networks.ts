@@ -1,4 +1,5 @@
 import { entriesOf, isObject, RegoSet, type Value } from '../value.ts';
+import { BoundedCache } from './bounded-cache.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { mergeNetworks } from './cidr-merge.ts';
 import {
@@ -8,6 +9,7 @@ import {
   networkText,
   parseAddress,
   parseNetwork,
+  parsePlainIpv4,
   unmapAddress,
   type Network,
 } from './ip-address.ts';
@@ -64,18 +66,43 @@ export const networks: BuiltinFamily = {
   },
 };
 
-function networkOperand(ctx: BuiltinContext, text: Value): Network | undefined {
+/** How many networks a process keeps as read (twice as many for a short time): those of policies and data come again. */
+export const NETWORK_CACHE_SIZE = 1_000;
+
+/** A network with what a test of an IPv4 address needs. */
+interface KnownNetwork extends Network {
+  /** First and last address as numbers; no number is between those of an IPv6 network. */
+  readonly first: number;
+  readonly last: number;
+}
+
+const known = new BoundedCache<string, KnownNetwork>(NETWORK_CACHE_SIZE);
+
+function networkOf(text: string): KnownNetwork | undefined {
+  const kept = known.get(text);
+  if (kept !== undefined) return kept;
+  const network = parseNetwork(text);
+  if (network === undefined) return undefined;
+  const [first, last] = network.bits === 32 ? networkRange(network).map(Number) : [0, -1];
+  const read: KnownNetwork = { ...network, first: first ?? 0, last: last ?? -1 };
+  known.set(text, read);
+  return read;
+}
+
+function networkOperand(ctx: BuiltinContext, text: Value): KnownNetwork | undefined {
   if (typeof text !== 'string') return typeError(ctx, 1, text, 'string');
-  return parseNetwork(text) ?? builtinError(ctx, `invalid CIDR address: ${text}`);
+  return networkOf(text) ?? builtinError(ctx, `invalid CIDR address: ${text}`);
 }
 
 function contains(ctx: BuiltinContext, network: Value, part: Value): boolean | undefined {
   const outer = networkOperand(ctx, network);
   if (outer === undefined) return undefined;
   if (typeof part !== 'string') return typeError(ctx, 1, part, 'string');
+  const plain = parsePlainIpv4(part);
+  if (plain >= 0) return plain >= outer.first && plain <= outer.last;
   const address = parseAddress(part);
   if (address !== undefined) return containsAddress(outer, unmapAddress(address));
-  const inner = parseNetwork(part);
+  const inner = networkOf(part);
   if (inner === undefined) {
     return builtinError(ctx, `not a valid textual representation of an IP address or CIDR: ${part}`);
   }

@@ -13,8 +13,14 @@ export type RegexNode =
   | { readonly kind: 'end' }
   | { readonly kind: 'sequence'; readonly items: readonly RegexNode[] }
   | { readonly kind: 'choice'; readonly branches: readonly RegexNode[] }
-  /** `max` is Infinity where there is no limit. */
-  | { readonly kind: 'repeat'; readonly item: RegexNode; readonly min: number; readonly max: number };
+  /** `max` is Infinity where there is no limit. A lazy one takes as little as it can. */
+  | {
+      readonly kind: 'repeat';
+      readonly item: RegexNode;
+      readonly min: number;
+      readonly max: number;
+      readonly lazy: boolean;
+    };
 
 /** The bit of all characters beyond ASCII: the highest. */
 export const BEYOND_ASCII = 1n << 128n;
@@ -113,7 +119,7 @@ class SubsetReader {
     return inner;
   }
 
-  /** The item with the repetition behind it. Lazy repetition matches the same texts. */
+  /** The item with the repetition behind it. */
   #repeated(item: RegexNode): RegexNode | undefined {
     const char = this.#pattern[this.#at];
     if (char === undefined || !'*+?{'.includes(char)) return item;
@@ -129,7 +135,7 @@ class SubsetReader {
     const most = comma === undefined ? min : to === undefined || to === '' ? Infinity : Number(to);
     const max = from === undefined ? (mark === '?' ? 1 : Infinity) : most;
     if (min > max || min > MAX_COUNT || (max !== Infinity && max > MAX_COUNT)) return undefined;
-    return { kind: 'repeat', item, min, max };
+    return { kind: 'repeat', item, min, max, lazy: whole.length > 1 && whole.endsWith('?') };
   }
 }
 

@@ -4,7 +4,7 @@ import { BoundedCache } from './bounded-cache.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { intersectsGlobs } from './glob-intersection.ts';
 import { builtinError, integerOperand, typeError } from './operands.ts';
-import { compileNative, compilePrefix, type TextTest } from './native-regex.ts';
+import { compileNative, compileNativeSearch, compilePrefix, type TextTest } from './native-regex.ts';
 import { MAX_STRING_LENGTH } from './replacer.ts';
 import { quoteText } from './text.ts';
 import { utf8Length } from './utf8.ts';
@@ -30,7 +30,7 @@ export const regex: BuiltinFamily = {
     const limit = integerOperand(ctx, count, 3);
     const compiled = limit === undefined ? undefined : findRegex(ctx, pattern);
     if (limit === undefined || compiled === undefined) return undefined;
-    return findAll(compiled, text, limit, (matcher) => matcher.group() ?? '');
+    return findAll(compiled, text, limit, (start, end) => text.slice(start, end));
   },
   'regex.find_all_string_submatch_n': (ctx, pattern, text, count) => {
     if (typeof pattern !== 'string') return typeError(ctx, 1, pattern, 'string');
@@ -38,7 +38,7 @@ export const regex: BuiltinFamily = {
     const limit = integerOperand(ctx, count, 3);
     const compiled = limit === undefined ? undefined : findRegex(ctx, pattern);
     if (limit === undefined || compiled === undefined) return undefined;
-    return findAll(compiled, text, limit, groupsOf);
+    return findWithGroups(compiled, text, limit, (matcher) => groupsOf(matcher));
   },
   'regex.replace': (ctx, text, pattern, replacement) => {
     if (typeof text !== 'string') return typeError(ctx, 1, text, 'string');
@@ -76,6 +76,8 @@ interface Regex {
   readonly re2: RE2JS;
   /** Tells whether the text has a match. */
   readonly test: TextTest;
+  /** Finds matches without their groups: a native one (`g`) where that is the same. Made on first use. */
+  readonly search: () => RegExp | undefined;
 }
 
 interface BadRegex {
@@ -97,12 +99,17 @@ export function compileRegex(pattern: string): Regex | BadRegex {
 function compileFresh(pattern: string): Regex | BadRegex {
   try {
     const re2 = RE2JS.compile(pattern);
-    return { ok: true, re2, test: compileNative(pattern) ?? testBehindPrefix(pattern, re2) };
+    return { ok: true, re2, test: compileNative(pattern) ?? testBehindPrefix(pattern, re2), search: searchOf(pattern) };
   } catch (error) {
     if (!(error instanceof RE2JSSyntaxException)) throw error;
     const { message } = error;
     return { ok: false, message: message.endsWith('at end of expression') ? `${message}: \`\`` : message };
   }
+}
+
+function searchOf(pattern: string): () => RegExp | undefined {
+  let search: RegExp | null | undefined = null;
+  return () => (search === null ? (search = compileNativeSearch(pattern)) : search);
 }
 
 function testBehindPrefix(pattern: string, re2: RE2JS): TextTest {
@@ -123,16 +130,45 @@ function matchText(ctx: BuiltinContext, pattern: Value, text: Value): Value | un
 }
 
 /** Successive matches, at most `limit` of them unless it is negative; an empty match right after a match is none. */
-function findAll<T>({ re2 }: Regex, text: string, limit: number, take: (matcher: Matcher) => T): T[] {
-  const found: T[] = [];
+function findAll<T>(compiled: Regex, text: string, limit: number, take: (start: number, end: number) => T): T[] {
+  const search = compiled.search();
+  if (search === undefined) {
+    return findWithGroups(compiled, text, limit, (matcher) => take(matcher.start(), matcher.end()));
+  }
+  return successive(text, limit, (from, add) => {
+    search.lastIndex = from;
+    const match = search.exec(text);
+    if (match === null) return undefined;
+    const end = match.index + match[0].length;
+    add(match.index, end, () => take(match.index, end));
+    return end;
+  });
+}
+
+/** {@link findAll} where the groups of matches are wanted. */
+function findWithGroups<T>({ re2 }: Regex, text: string, limit: number, take: (matcher: Matcher) => T): T[] {
   const matcher = re2.matcher(text);
-  let from = 0;
+  return successive(text, limit, (from, add) => {
+    if (!matcher.find(from)) return undefined;
+    add(matcher.start(), matcher.end(), () => take(matcher));
+    return matcher.end();
+  });
+}
+
+/** Goes through a text: `next` adds the first match from a place on and gives its end, or undefined if there is none. */
+function successive<T>(
+  text: string,
+  limit: number,
+  next: (from: number, add: (start: number, end: number, take: () => T) => void) => number | undefined,
+): T[] {
+  const found: T[] = [];
   let previousEnd = -1;
-  while (from <= text.length && (limit < 0 || found.length < limit)) {
-    if (!matcher.find(from)) break;
-    const start = matcher.start();
-    const end = matcher.end();
-    if (end > start || start !== previousEnd) found.push(take(matcher));
+  const add = (start: number, end: number, take: () => T): void => {
+    if (end > start || start !== previousEnd) found.push(take());
+  };
+  for (let from = 0; from <= text.length && (limit < 0 || found.length < limit);) {
+    const end = next(from, add);
+    if (end === undefined) break;
     previousEnd = end;
     from = end > from ? end : from + ((text.codePointAt(from) ?? 0) > 0xffff ? 2 : 1);
   }
@@ -148,7 +184,7 @@ function split(compiled: Regex, pattern: string, text: string): readonly string[
   const parts: string[] = [];
   let begin = 0;
   let end = 0;
-  for (const [start, stop] of findAll(compiled, text, -1, (matcher) => [matcher.start(), matcher.end()] as const)) {
+  for (const [start, stop] of findAll(compiled, text, -1, (start, end) => [start, end] as const)) {
     end = start;
     if (stop !== 0) parts.push(text.slice(begin, end));
     begin = stop;
@@ -162,11 +198,14 @@ function replace(ctx: BuiltinContext, compiled: Regex, text: string, replacement
   const names = compiled.re2.namedGroups();
   let result = '';
   let from = 0;
-  const expansions = findAll(compiled, text, -1, (matcher) => ({
-    start: matcher.start(),
-    end: matcher.end(),
-    groups: pieces.every((piece) => piece.kind === 'text') ? [] : groupsOf(matcher),
-  }));
+  const isPlain = pieces.every((piece) => piece.kind === 'text');
+  const expansions = isPlain
+    ? findAll(compiled, text, -1, (start, end) => ({ start, end, groups: [] as readonly string[] }))
+    : findWithGroups(compiled, text, -1, (matcher) => ({
+        start: matcher.start(),
+        end: matcher.end(),
+        groups: groupsOf(matcher),
+      }));
   for (const { start, end, groups } of expansions) {
     result += text.slice(from, start);
     from = end;

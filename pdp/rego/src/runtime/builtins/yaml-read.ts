@@ -1,6 +1,7 @@
 import {
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   parseAllDocuments,
@@ -16,9 +17,10 @@ import { resolvePlain } from './yaml-scalar.ts';
 /** Most values that one YAML text may stand for, aliases written out: a bomb of aliases is an error. */
 export const MAX_YAML_VALUES = 1_000_000;
 
-/** What reading YAML gives: the first document as JSON, or what is wrong. */
+/** What reading YAML gives: the first document as JSON, or what is wrong and where in the text, so far as that is known. */
 export type YamlResult =
-  { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly message: string };
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly message: string; readonly offset: number | undefined };
 
 /** Reads the first document of a YAML text, as plain JSON; all documents must be well-formed. Empty text is null. */
 export function readYaml(text: string): YamlResult {
@@ -33,7 +35,7 @@ export function readYaml(text: string): YamlResult {
     const [error] = document.errors;
     if (error !== undefined) {
       const line = text.slice(0, error.pos[0]).split('\n').length;
-      return { ok: false, message: `yaml: line ${String(line)}: ${error.message}` };
+      return { ok: false, message: `yaml: line ${String(line)}: ${error.message}`, offset: error.pos[0] };
     }
   }
   const first = (documents as Document.Parsed[])[0];
@@ -41,7 +43,7 @@ export function readYaml(text: string): YamlResult {
   try {
     return { ok: true, value: reader.read(first?.contents ?? null).value };
   } catch (error) {
-    if (error instanceof YamlProblem) return { ok: false, message: error.message };
+    if (error instanceof YamlProblem) return { ok: false, message: error.message, offset: error.offset };
     throw error;
   }
 }
@@ -49,6 +51,13 @@ export function readYaml(text: string): YamlResult {
 /** Ends the reading of a document from within; never leaves this file. */
 class YamlProblem extends Error {
   override readonly name = 'YamlProblem';
+  /** Where the node starts that the problem is about. */
+  readonly offset: number | undefined;
+
+  constructor(message: string, node: unknown) {
+    super(message);
+    this.offset = isNode(node) ? node.range?.[0] : undefined;
+  }
 }
 
 interface Read {
@@ -69,11 +78,11 @@ class YamlReader {
     if (node === null || node === undefined) return { value: null, size: 1 };
     const target = this.#resolve(node as Node);
     const known = this.#known.get(target);
-    if (known === 'open') throw new YamlProblem('yaml: anchor value contains itself');
+    if (known === 'open') throw new YamlProblem('yaml: anchor value contains itself', node);
     if (known !== undefined) return known;
     this.#known.set(target, 'open');
     const result = this.#convert(target);
-    if (result.size > MAX_YAML_VALUES) throw new YamlProblem('yaml: document contains excessive aliasing');
+    if (result.size > MAX_YAML_VALUES) throw new YamlProblem('yaml: document contains excessive aliasing', node);
     this.#known.set(target, result);
     return result;
   }
@@ -81,7 +90,7 @@ class YamlReader {
   #resolve(node: Node): Node {
     if (!isAlias(node)) return node;
     const target = this.#document === undefined ? undefined : node.resolve(this.#document);
-    if (target === undefined) throw new YamlProblem(`yaml: unknown anchor '${node.source}' referenced`);
+    if (target === undefined) throw new YamlProblem(`yaml: unknown anchor '${node.source}' referenced`, node);
     return target;
   }
 
@@ -92,7 +101,7 @@ class YamlReader {
       return { value: elements.map(({ value }) => value), size: totalSize(elements) };
     }
     if (isMap(node)) return this.#map(node);
-    throw new YamlProblem('yaml: unsupported node');
+    throw new YamlProblem('yaml: unsupported node', node);
   }
 
   #map(node: YAMLMap): Read {
@@ -104,7 +113,7 @@ class YamlReader {
         merged.push(...this.#mergeSources(value, sizes));
         continue;
       }
-      const name = keyText(this.read(key).value);
+      const name = keyText(this.read(key).value, key);
       const read = this.read(value);
       own.set(name, read);
       sizes.push(read);
@@ -127,7 +136,7 @@ class YamlReader {
       if (typeof read.value === 'object' && read.value !== null && !Array.isArray(read.value)) {
         return read.value as Record<string, Value>;
       }
-      throw new YamlProblem('yaml: map merge requires map or sequence of maps as the value');
+      throw new YamlProblem('yaml: map merge requires map or sequence of maps as the value', node);
     });
   }
 }
@@ -147,16 +156,16 @@ function scalarValue(node: Scalar): Value {
   if (tag === '!!binary') return Buffer.from(text.replace(/\s/g, ''), 'base64').toString('utf8');
   if (node.type !== Scalar.PLAIN && tag === undefined) return text;
   const resolved = resolvePlain(text);
-  if ('problem' in resolved) throw new YamlProblem(resolved.problem);
+  if ('problem' in resolved) throw new YamlProblem(resolved.problem, node);
   if (tag === '!!float' && typeof resolved.value === 'number') return resolved.value;
   return resolved.value;
 }
 
 /** Keys become strings; null and collections cannot. */
-function keyText(key: Value): string {
+function keyText(key: Value, node: unknown): string {
   if (typeof key === 'string') return key;
   if (typeof key === 'boolean') return String(key);
   if (typeof key === 'number') return Number.isInteger(key) ? String(key) : formatFloat(Math.fround(key), 'g', -1);
   if (typeof key === 'object' && key !== null && 'text' in key) return String(key.text);
-  throw new YamlProblem('yaml: invalid map key');
+  throw new YamlProblem('yaml: invalid map key', node);
 }

@@ -43,7 +43,10 @@ export class Checkpoint {
         writes: bytes.readDoubleBE(at),
         position: { segment: bytes.readDoubleBE(at + 8), offset: bytes.readDoubleBE(at + 16) },
       }));
-    const newest = slots.reduce((best, slot) => (slot.writes > best.writes ? slot : best), { writes: 0, position: START });
+    const newest = slots.reduce((best, slot) => (slot.writes > best.writes ? slot : best), {
+      writes: 0,
+      position: START,
+    });
     if (bytesRead < bytes.length) await file.write(bytes, bytesRead, bytes.length - bytesRead, bytesRead);
     return new Checkpoint(file, newest.writes, newest.position);
   }

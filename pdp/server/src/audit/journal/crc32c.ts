@@ -1,6 +1,6 @@
 /** Tables for eight bytes at a time (reflected polynomial 0x82f63b78, as in iSCSI, RFC 3720). */
-const TABLES = makeTables();
 const SLICE = 8;
+const TABLES = makeTables();
 
 function makeTables(): Int32Array {
   const tables = new Int32Array(SLICE * 256);

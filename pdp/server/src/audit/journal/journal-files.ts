@@ -2,7 +2,12 @@ import { mkdir, open, readdir, unlink } from 'node:fs/promises';
 
 /** An open file, as far as a journal needs one. `node:fs/promises`' handles are such. */
 export interface JournalFile {
-  readonly write: (bytes: Buffer, offset: number, length: number, position: number) => Promise<{ bytesWritten: number }>;
+  readonly write: (
+    bytes: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+  ) => Promise<{ bytesWritten: number }>;
   readonly read: (bytes: Buffer, offset: number, length: number, position: number) => Promise<{ bytesRead: number }>;
   readonly stat: () => Promise<{ readonly size: number }>;
   readonly truncate: (length: number) => Promise<void>;
@@ -20,7 +25,9 @@ export interface JournalFiles {
 
 /** The machine's own; folders and files are for their owner only. */
 export const nodeFiles: JournalFiles = {
-  makeFolder: async (path) => void (await mkdir(path, { recursive: true, mode: 0o700 })),
+  makeFolder: async (path) => {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  },
   list: (folder) => readdir(folder),
   open: (path, flags) => open(path, flags, 0o600),
   remove: (path) => unlink(path),

@@ -33,31 +33,32 @@ export class JournalReader {
 
   /** Whether all whole frames of `segments` have been read. */
   isAtEnd(segments: readonly Segment[]): boolean {
-    const { segment, offset } = this.#position;
-    return !segments.some(({ number, bytes }) => number > segment ? bytes > 0 : number === segment && bytes > offset);
+    return this.#next(segments) === undefined;
   }
 
   /** The next records, or undefined if there are none yet. */
   async read(segments: readonly Segment[], limits: BatchLimits): Promise<JournalBatch | undefined> {
     for (;;) {
-      const { segment, offset } = this.#position;
-      const current = segments.find(({ number, bytes }) => number > segment || (number === segment && bytes > offset));
+      const current = this.#next(segments);
       if (current === undefined) return undefined;
-      if (current.number !== segment) this.#position = { segment: current.number, offset: 0 };
+      if (current.number !== this.#position.segment) this.#position = { segment: current.number, offset: 0 };
       const batch = await this.#readIn(current, this.#position.offset, limits);
       if (batch.records.length > 0) return batch;
     }
-  }
-
-  /** Goes back to a position that was read before. */
-  rewind(position: Position): void {
-    this.#position = position;
   }
 
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
     await open?.file.close();
+  }
+
+  /** The first segment with something that has not been read. */
+  #next(segments: readonly Segment[]): Segment | undefined {
+    const { segment, offset } = this.#position;
+    return segments.find(
+      ({ number, bytes }) => bytes > (number > segment ? 0 : number === segment ? offset : Infinity),
+    );
   }
 
   async #readIn(segment: Segment, offset: number, { maxBytes, maxRecords }: BatchLimits): Promise<JournalBatch> {

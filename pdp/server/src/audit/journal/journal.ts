@@ -39,6 +39,9 @@ interface Entry extends JournalRecord {
 /** So much is written at once. */
 const GROUP_BYTES = 4_194_304;
 
+/** So much may wait in memory for a disk that is slow. */
+const MAX_WAITING_BYTES = 16_777_216;
+
 /**
  * An append-only journal of records on disk, read by one reader that remembers how far it is. Records that come while a
  * write is under way are written together with the next, and synced once. A write that fails takes back its group.
@@ -49,6 +52,7 @@ export class Journal {
   readonly #reader: JournalReader;
   /** Oldest first. */
   readonly #segments: Segment[];
+  #segmentBytes = 0;
   #nextNumber: number;
   /** The segment that is written, last of all; undefined until the first write. */
   #open: { readonly segment: Segment; readonly file: JournalFile } | undefined;
@@ -64,6 +68,7 @@ export class Journal {
     this.#options = options;
     this.#checkpoint = checkpoint;
     this.#segments = segments;
+    for (const { bytes } of segments) this.#segmentBytes += bytes;
     // Never below the checkpoint: its segment may have been deleted as delivered.
     this.#nextNumber = Math.max(segments.at(-1)?.number ?? 0, checkpoint.position.segment) + 1;
     this.#reader = new JournalReader(options.files, checkpoint.position, options.onDamage);
@@ -82,7 +87,7 @@ export class Journal {
 
   /** Bytes on disk and on the way there. */
   get bytes(): number {
-    return this.#segments.reduce((sum, { bytes }) => sum + bytes, this.#entryBytes);
+    return this.#segmentBytes + this.#entryBytes;
   }
 
   /** Whether writing failed less than `retryMs` ago. */
@@ -92,7 +97,7 @@ export class Journal {
 
   /** Whether a record would be taken now. */
   get hasRoom(): boolean {
-    return !this.isFailing && this.bytes < this.#options.maxBytes;
+    return !this.isFailing && this.bytes < this.#options.maxBytes && this.#entryBytes < MAX_WAITING_BYTES;
   }
 
   /** Whether everything has been read, and nothing is on its way to the disk. */
@@ -123,8 +128,7 @@ export class Journal {
   async close(): Promise<void> {
     this.#stopSyncing?.();
     await this.#writing;
-    await this.#sync();
-    await this.#open?.file.close();
+    await this.#leave();
     await this.#reader.close();
     await this.#checkpoint.close();
   }
@@ -165,12 +169,13 @@ export class Journal {
     const bytes = encodeFrames(group);
     const { segment, file } = await this.#writable();
     try {
-      for (let done = 0; done < bytes.length; ) {
+      for (let done = 0; done < bytes.length;) {
         done += (await file.write(bytes, done, bytes.length - done, segment.bytes + done)).bytesWritten;
       }
       if (this.#options.sync === 'Always') await file.datasync();
       else this.#unsynced = true;
       segment.bytes += bytes.length;
+      this.#segmentBytes += bytes.length;
     } catch (error) {
       await this.#takeBack(segment, file);
       throw error;
@@ -186,8 +191,10 @@ export class Journal {
     const file = await this.#options.files.open(path, 'wx+');
     const segment: Segment = { number, path, bytes: 0 };
     this.#segments.push(segment);
-    this.#open = { segment, file };
-    return this.#open;
+    const opened = { segment, file };
+    this.#open = opened;
+    if (this.#options.sync !== 'Never') await this.#syncFolder();
+    return opened;
   }
 
   /** A disk that is full often takes a part. If that cannot be cut off, or syncing failed, the file is written no more. */
@@ -203,36 +210,57 @@ export class Journal {
   }
 
   async #leave(): Promise<void> {
-    await this.#sync();
     const open = this.#open;
     this.#open = undefined;
-    await open?.file.close();
+    if (open === undefined) return;
+    try {
+      await this.#sync(open.file);
+    } finally {
+      await open.file.close();
+    }
   }
 
-  async #sync(): Promise<void> {
-    if (!this.#unsynced || this.#open === undefined || this.#options.sync === 'Never') return;
+  async #sync(file: JournalFile): Promise<void> {
+    if (!this.#unsynced || this.#options.sync === 'Never') return;
     this.#unsynced = false;
-    await this.#open.file.datasync();
+    await file.datasync();
+  }
+
+  /** Without it a power failure may take a file back whose content was synced. */
+  async #syncFolder(): Promise<void> {
+    const folder = await this.#options.files.open(this.#options.folder, 'r');
+    try {
+      await folder.datasync();
+    } finally {
+      await folder.close();
+    }
   }
 
   #syncLater(): void {
     this.#stopSyncing = this.#options.clock.schedule(this.#options.syncIntervalMs, () => {
-      void this.#sync()
-        .catch((error: unknown) => this.#options.onError(error))
-        .then(() => this.#syncLater());
+      const syncing = this.#open === undefined ? Promise.resolve() : this.#sync(this.#open.file);
+      void syncing.catch((error: unknown) => this.#options.onError(error)).then(() => this.#syncLater());
     });
   }
 
-  /** Segments that have been delivered as a whole go. The one that is written stays. */
+  /** Segments that have been delivered as a whole go; the one that is written only once it is long enough. */
   async #removeDelivered(): Promise<void> {
     for (;;) {
       const [oldest] = this.#segments;
-      if (oldest === undefined || oldest === this.#open?.segment) return;
-      const { segment, offset } = this.#checkpoint.position;
-      if (oldest.number > segment || (oldest.number === segment && offset < oldest.bytes)) return;
+      if (oldest === undefined || !this.#isDelivered(oldest)) return;
+      if (oldest === this.#open?.segment) {
+        if (this.#writing !== undefined || oldest.bytes < this.#options.segmentBytes) return;
+        await this.#leave();
+      }
       await this.#options.files.remove(oldest.path);
       this.#segments.shift();
+      this.#segmentBytes -= oldest.bytes;
       this.#options.onChange();
     }
+  }
+
+  #isDelivered({ number, bytes }: Segment): boolean {
+    const { segment, offset } = this.#checkpoint.position;
+    return number < segment || bytes === 0 || (number === segment && bytes <= offset);
   }
 }

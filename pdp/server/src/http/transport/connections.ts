@@ -65,7 +65,8 @@ export class Connections implements ConnectionHost {
   /** A connection whose first bytes tell what it speaks. */
   addPlain(socket: Socket, peer: Peer): void {
     this.#addHttp1(socket, peer, (bytes) => {
-      // What was read belongs to the session: it takes it from the socket's buffer.
+      // What was read belongs to the session: it takes it from the socket's buffer, where it must stay until then.
+      socket.pause();
       socket.unshift(bytes);
       this.#addHttp2(socket, peer);
     });

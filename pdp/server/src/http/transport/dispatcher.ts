@@ -10,6 +10,8 @@ export interface ReceivedRequest {
   readonly headers: RequestHeaders;
   readonly body: Buffer;
   readonly peer: Peer;
+  /** The name by which the client asked for the server when the connection was secured (SNI). */
+  readonly serverName?: string | undefined;
   /** Calls `listener` if the client goes before it has its answer. */
   readonly onGone: (listener: () => void) => void;
 }
@@ -94,8 +96,9 @@ export class Dispatcher {
 }
 
 function routeRequest(
-  { method, path, query, headers, body, onGone }: ReceivedRequest,
+  { method, path, query, headers, body, onGone, serverName }: ReceivedRequest,
   caller: string | undefined,
 ): RouteRequest {
-  return { method, path, query, headers, body, instance: headerOf(headers, 'policy-set'), caller, onGone };
+  const instance = headerOf(headers, 'policy-set');
+  return { method, path, query, headers, body, instance, serverName, caller, onGone };
 }

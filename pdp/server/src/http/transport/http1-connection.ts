@@ -5,6 +5,7 @@ import { ChunkedBody } from './chunked-body.ts';
 import type { ConnectionHost, OpenConnection } from './connection-host.ts';
 import { HEAD_LIMITS, parseRequestHead, type RequestHead } from './request-head.ts';
 import { renderResponseHead } from './response-head.ts';
+import { serverNameOf } from './server-name.ts';
 
 const EMPTY = Buffer.alloc(0);
 const HEAD_END = '\r\n\r\n';
@@ -42,6 +43,7 @@ export class Http1Connection implements OpenConnection {
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
   readonly #peer: Peer;
+  readonly #serverName: string | undefined;
   readonly #onHttp2: ((bytes: Buffer) => void) | undefined;
   #phase: Phase = 'idle';
   /** When it is closed unless something happens, in milliseconds of the host's clock. */
@@ -71,6 +73,7 @@ export class Http1Connection implements OpenConnection {
     this.#host = host;
     this.#socket = socket;
     this.#peer = peer;
+    this.#serverName = serverNameOf(socket);
     this.#onHttp2 = onHttp2;
     this.#deadline = host.nowMs() + host.settings.keepAliveMs;
     socket.on('data', this.#onData);
@@ -135,7 +138,13 @@ export class Http1Connection implements OpenConnection {
   /** Goes through what has arrived, as far as that is whole requests. */
   #readOn(): void {
     let going = true;
-    while (going) going = this.#phase === 'body' ? this.#readBody() : this.#readHead();
+    while (going) {
+      going = this.#phase === 'body' ? this.#readBody() : this.#readHead();
+      // A few bytes of pipelined requests can ask for much more than the client takes.
+      if (this.#out.length < MAX_JOINED_LENGTH && !this.#socket.writableNeedDrain) continue;
+      this.#flush();
+      if (this.#isBlocked) return;
+    }
     this.#flush();
   }
 
@@ -285,6 +294,7 @@ export class Http1Connection implements OpenConnection {
       headers,
       body,
       peer: this.#peer,
+      serverName: this.#serverName,
       onGone: (listener) => {
         if (request === this.#requests && this.#phase === 'answering') (this.#goneListeners ??= []).push(listener);
       },
@@ -413,7 +423,9 @@ export class Http1Connection implements OpenConnection {
 
   readonly #onEnd = (): void => {
     this.#ended = true;
-    // A request under way is answered: its client may have closed only its own direction.
+    // A client that closed only its own direction cannot be told from one that left: what waits for something waits no
+    // more, as with Node's own server, and its answer is still sent.
+    if (this.#phase === 'answering') this.#tellGone();
     if (!this.#isReading || this.#isBlocked) return;
     if (this.#phase !== 'idle') this.#host.onDropped('incomplete');
     this.#release();
@@ -444,9 +456,15 @@ export class Http1Connection implements OpenConnection {
     this.#incoming = undefined;
     this.#rest = EMPTY;
     this.#host.forget(this);
-    if (wasAnswering) for (const listener of this.#goneListeners ?? []) listener();
+    if (wasAnswering) this.#tellGone();
     this.#goneListeners = undefined;
   };
+
+  #tellGone(): void {
+    const listeners = this.#goneListeners ?? [];
+    this.#goneListeners = undefined;
+    for (const listener of listeners) listener();
+  }
 }
 
 interface Taken {

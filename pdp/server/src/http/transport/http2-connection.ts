@@ -6,6 +6,7 @@ import { messageReply, problemReply, type Reply } from '../reply.ts';
 import type { RequestHeaders } from '../route.ts';
 import type { ConnectionHost, OpenConnection } from './connection-host.ts';
 import { HEAD_LIMITS } from './request-head.ts';
+import { serverNameOf } from './server-name.ts';
 
 const EMPTY = Buffer.alloc(0);
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
@@ -36,6 +37,7 @@ export class Http2Connection implements OpenConnection {
   readonly #socket: Socket;
   readonly #session: ServerHttp2Session;
   readonly #peer: Peer;
+  readonly #serverName: string | undefined;
   readonly #exchanges = new Set<Exchange>();
   /** When it is closed unless a request comes. */
   #idleDeadline: number;
@@ -45,6 +47,7 @@ export class Http2Connection implements OpenConnection {
     this.#host = host;
     this.#socket = socket;
     this.#peer = peer;
+    this.#serverName = serverNameOf(socket);
     this.#idleDeadline = host.nowMs() + host.settings.requestTimeoutMs;
     const session = performServerHandshake(socket, {
       settings: { maxConcurrentStreams: host.settings.maxStreams, maxHeaderListSize: HEAD_LIMITS.maxBytes },
@@ -174,6 +177,7 @@ export class Http2Connection implements OpenConnection {
       headers: fieldsOf(received),
       body,
       peer: this.#peer,
+      serverName: this.#serverName,
       onGone: (listener) => {
         if (exchange.answering) (exchange.goneListeners ??= []).push(listener);
       },

@@ -30,7 +30,6 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Visible characters: what a request target may hold. */
 const TARGET = /^[\x21-\x7e]+$/;
 /** What a field value may not hold: control characters but the tab. */
-// eslint-disable-next-line no-control-regex -- these are what it is to find
 const BAD_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
 const DIGITS = /^[0-9]{1,15}$/;
 const ABSOLUTE = /^https?:\/\/[^/?#]*/i;

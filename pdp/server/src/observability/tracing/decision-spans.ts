@@ -52,9 +52,9 @@ function attributesOf(
   return attributes;
 }
 
-function addPhases(attributes: Attributes, { operation, durations }: AccessRecord): void {
+function addPhases(attributes: Attributes, { operation, phaseDurations }: AccessRecord): void {
   attributes['edict.operation'] = operation;
-  const { system, identity, resource, scope } = durations;
+  const { system, identity, resource, scope } = phaseDurations;
   for (const [phase, ns] of Object.entries({ operation: system, identity, resource, scope })) {
     if (ns !== undefined) attributes[`edict.phase.${phase}.duration_us`] = Math.round(ns) / 1000;
   }

@@ -1,6 +1,7 @@
 import { isSpanContextValid, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
 
-const TRACEPARENT = /^(?<version>[\da-f]{2})-(?<traceId>[\da-f]{32})-(?<spanId>[\da-f]{16})-(?<flags>[\da-f]{2})(?<more>-.*)?$/;
+const TRACEPARENT =
+  /^(?<version>[\da-f]{2})-(?<traceId>[\da-f]{32})-(?<spanId>[\da-f]{16})-(?<flags>[\da-f]{2})(?<more>-.*)?$/;
 
 /**
  * The context that a W3C `traceparent` describes, and the root context for none or one that is malformed, as the

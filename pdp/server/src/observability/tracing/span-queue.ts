@@ -1,3 +1,4 @@
+import { ExportResultCode } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 
 /** What became of spans. */
@@ -82,8 +83,7 @@ export class SpanQueue implements SpanProcessor {
   async #export(batch: ReadableSpan[]): Promise<void> {
     const error = await new Promise<unknown>((resolve) => {
       this.#options.exporter.export(batch, ({ code, error: cause }) => {
-        // 0 is success; the constant lives in a package of its own.
-        resolve(code === 0 ? undefined : (cause ?? new Error('the exporter gave no reason')));
+        resolve(code === ExportResultCode.SUCCESS ? undefined : (cause ?? new Error('the exporter gave no reason')));
       });
     });
     this.#options.onOutcome(error === undefined ? 'exported' : 'failed', batch.length);

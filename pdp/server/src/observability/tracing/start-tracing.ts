@@ -1,5 +1,11 @@
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
-import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  defaultResource,
+  detectResources,
+  resourceAttributesEnvDetector,
+  resourceFromAttributes,
+  serviceNameEnvDetector,
+} from '@opentelemetry/resources';
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
@@ -24,7 +30,9 @@ export function startTracing({ url, sampler, samplerArg }: TracingSettings, deps
   const own = resourceFromAttributes({ 'service.name': 'edict-pdp', 'service.version': ENGINE.version });
   const provider = new TracerProvider({
     sampler: samplerOf(sampler, samplerArg),
-    resource: defaultResource().merge(own).merge(detectResources({ detectors: [envDetector] })),
+    resource: defaultResource()
+      .merge(own)
+      .merge(detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] })),
     spanProcessors: [queue],
   });
   const tracer = provider.getTracer('edict-pdp', ENGINE.version);

@@ -1,0 +1,73 @@
+import { jsonText, renderAccessRecord, type AccessRecord } from '@edict/engine';
+import { stringify } from '@edict/rego/values';
+import { isDocumentDecision, type AuditContext, type DocumentDecision } from '../core/audit-sink.ts';
+
+/** What a PORC that was decided is asked for under, in decision logs. */
+const PORC_PATH = 'porc/decision';
+
+/**
+ * One decision as one line of JSON, without a line feed, as an event of OPA's decision log. What OPA has no field for is in
+ * `custom`: the digest of the policy, the verdict of a document that is a decision, and the access record of a PORC but
+ * for the PORC, which is the `input`.
+ */
+export function renderDecisionEvent(
+  decision: AccessRecord | DocumentDecision,
+  about: AuditContext,
+  labels: Readonly<Record<string, string>> = {},
+): string {
+  const { revision, caller, traceparent, api } = about;
+  const trace = traceOf(traceparent);
+  const parts = isDocumentDecision(decision) ? ofDocument(decision) : ofPorc(decision);
+  let text = `{"bundles":${jsonText({ [revision.set]: { revision: String(revision.n) } })}`;
+  text += `,"custom":{${parts.custom}"policy_digest":${jsonText(revision.digest)}${parts.verdict}}`;
+  text += `,"decision_id":${jsonText(decision.id)}`;
+  text += parts.error;
+  text += parts.input;
+  text += `,"labels":${jsonText({ ...labels, ...about.labels, api })}`;
+  text += `,"metrics":{"timer_rego_query_eval_ns":${Math.max(0, Math.trunc(decision.durationNs))}}`;
+  text += `,"path":${jsonText(parts.path)}`;
+  if (caller !== undefined) text += `,"requested_by":${jsonText(caller)}`;
+  text += parts.result;
+  if (trace !== undefined) text += `,"span_id":"${trace.span}"`;
+  text += `,"timestamp":"${new Date(decision.timestampMs).toISOString()}"`;
+  if (trace !== undefined) text += `,"trace_id":"${trace.trace}"`;
+  return `${text}}`;
+}
+
+interface Parts {
+  readonly path: string;
+  readonly custom: string;
+  readonly verdict: string;
+  readonly error: string;
+  readonly input: string;
+  readonly result: string;
+}
+
+function ofDocument({ path, input, outcome, allow }: DocumentDecision): Parts {
+  return {
+    path,
+    custom: '',
+    verdict: allow === undefined ? '' : `,"verdict":"${allow ? 'GRANT' : 'DENY'}"`,
+    error: outcome.kind === 'error' ? `,"error":${jsonText({ code: outcome.code, message: outcome.message })}` : '',
+    input: input === undefined ? '' : `,"input":${stringify(input)}`,
+    result: outcome.kind === 'value' ? `,"result":${stringify(outcome.value)}` : '',
+  };
+}
+
+function ofPorc(record: AccessRecord): Parts {
+  return {
+    path: PORC_PATH,
+    custom: `"access_record":${renderAccessRecord({ ...record, porc: undefined })},`,
+    verdict: `,"verdict":"${record.decision}"`,
+    error: '',
+    input: record.porc === undefined ? '' : `,"input":${jsonText(record.porc, 'exact')}`,
+    result: `,"result":${record.decision === 'GRANT'}`,
+  };
+}
+
+/** The ids of a W3C trace context; undefined if it is none. */
+function traceOf(traceparent: string | undefined): { readonly trace: string; readonly span: string } | undefined {
+  const match = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/.exec(traceparent ?? '');
+  const [, trace, span] = match ?? [];
+  return trace === undefined || span === undefined ? undefined : { trace, span };
+}

@@ -1,0 +1,76 @@
+import type { AddressInfo } from 'node:net';
+import type { Serving } from '@edict/crds';
+import type { CompiledSnapshot } from '@edict/engine';
+import type { Load } from '@edict/protocol';
+import type { HeldRevision } from '../active-sets.ts';
+import type { Exposition } from '../answering.ts';
+import type { Readiness } from '../http/service-routes.ts';
+
+/** What a primary knows that each worker has to tell its clients. */
+export interface Facts {
+  readonly readiness: Readiness;
+  /** Whether revisions may be missing here. */
+  readonly isStale: boolean;
+}
+
+/** What a set is to be at a worker. */
+export type SetChange =
+  /** Decide with a revision that was loaded before. */
+  | { readonly kind: 'active'; readonly held: HeldRevision }
+  /** The policy is in no worker's memory. */
+  | {
+      readonly kind: 'asleep';
+      readonly held: HeldRevision;
+      readonly serving: Serving;
+      readonly failure: string | undefined;
+    }
+  | { readonly kind: 'gone'; readonly set: string };
+
+/** What a primary says to a worker. Messages arrive in the order in which they were sent. */
+export type ToWorker =
+  | { readonly type: 'facts'; readonly facts: Facts }
+  /** Bring this into memory, and answer `done`. */
+  | { readonly type: 'load'; readonly id: number; readonly digest: string; readonly compiled: CompiledSnapshot }
+  | { readonly type: 'change'; readonly id: number; readonly change: SetChange }
+  /** These are needed no more. */
+  | { readonly type: 'forget'; readonly digests: readonly string[] }
+  /** Everything that is to be known has been said: take connections. */
+  | { readonly type: 'listen' }
+  /** Answer with your metrics. */
+  | { readonly type: 'measure'; readonly id: number }
+  | { readonly type: 'exposition'; readonly id: number; readonly exposition: Exposition }
+  | { readonly type: 'status'; readonly id: number; readonly status: unknown }
+  | { readonly type: 'reopenRecords' }
+  | { readonly type: 'dismiss' }
+  | { readonly type: 'drain'; readonly timeoutMs: number };
+
+/** What a worker says to its primary. */
+export type FromWorker =
+  /** It can be told what it is to know. */
+  | { readonly type: 'started' }
+  | { readonly type: 'listening'; readonly url: string; readonly grpcAddress: AddressInfo | string | undefined }
+  /** It cannot take connections: an address is taken, a certificate cannot be used. */
+  | { readonly type: 'failed'; readonly message: string }
+  /** A load or a change is done, at a time of {@link sharedNowMs}; or why it could not be. */
+  | { readonly type: 'done'; readonly id: number; readonly atMs: number; readonly problem: string | undefined }
+  /** What was decided since the last time, and which sets were used; said twice a second, so that silence tells. */
+  | { readonly type: 'load'; readonly load: Load; readonly used: readonly SetUse[] }
+  | { readonly type: 'measured'; readonly id: number; readonly metrics: readonly object[] }
+  | { readonly type: 'ask'; readonly id: number; readonly what: 'exposition' | 'status' }
+  /** A request refers to a set that is asleep. */
+  | { readonly type: 'wanted'; readonly set: string };
+
+/** The requests of one set at one worker. */
+export interface SetUse {
+  readonly set: string;
+  readonly requests: number;
+  readonly agoMs: number;
+}
+
+/** How often a worker tells its load. */
+export const LOAD_INTERVAL_MS = 500;
+
+/** Milliseconds of a clock that never goes back and that all processes of a machine share. */
+export function sharedNowMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}

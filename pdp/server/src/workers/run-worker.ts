@@ -1,0 +1,202 @@
+import { loadSnapshot, type Snapshot } from '@edict/engine';
+import { messageOf } from '@edict/protocol';
+import type { Logger } from 'winston';
+import { ActiveSets, type HeldRevision } from '../active-sets.ts';
+import { startAnswering, type Answering, type AnsweringOptions, type Exposition } from '../answering.ts';
+import { openNetwork } from '../network/open-network.ts';
+import { LoadMeter } from '../observability/load-meter.ts';
+import { createMetrics, type PdpMetrics } from '../observability/metrics.ts';
+import { ENGINE } from '../version.ts';
+import {
+  LOAD_INTERVAL_MS,
+  sharedNowMs,
+  type Facts,
+  type FromWorker,
+  type SetChange,
+  type SetUse,
+  type ToWorker,
+} from './messages.ts';
+
+/** The way to the primary. */
+export interface PrimaryChannel {
+  readonly send: (message: FromWorker) => void;
+  readonly onMessage: (listener: (message: ToWorker) => void) => void;
+}
+
+/** What the primary is asked takes no longer than this, or fails. */
+const ASK_MS = 5_000;
+
+const UNKNOWN: Facts = {
+  readiness: { ready: false, problem: 'loading', detail: 'The worker knows of no policy yet.' },
+  isStale: false,
+};
+
+/** Runs a worker until its primary has it drain. Resolves when everything is answered and written. */
+export async function runWorker(options: AnsweringOptions, primary: PrimaryChannel): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const worker = new PoolWorker(options, primary, resolve);
+    primary.onMessage((message) => {
+      worker.take(message).catch(reject);
+    });
+    primary.send({ type: 'started' });
+  });
+}
+
+/** One process that answers with what its primary has prepared. */
+class PoolWorker {
+  readonly #options: AnsweringOptions;
+  readonly #primary: PrimaryChannel;
+  readonly #ended: () => void;
+  readonly #logger: Pick<Logger, 'error'>;
+  readonly #metrics: PdpMetrics = createMetrics();
+  readonly #meter = new LoadMeter(() => process.memoryUsage.rss());
+  readonly #sets = new ActiveSets();
+  readonly #loaded = new Map<string, Snapshot>();
+  readonly #asked = new Map<number, (answer: unknown) => void>();
+  readonly #telling: NodeJS.Timeout;
+  #latest: Snapshot | undefined;
+  #facts = UNKNOWN;
+  #answering: Answering | undefined;
+  #nextId = 1;
+
+  constructor(options: AnsweringOptions, primary: PrimaryChannel, ended: () => void) {
+    this.#options = options;
+    this.#primary = primary;
+    this.#ended = ended;
+    this.#logger = options.logger;
+    this.#telling = setInterval(() => this.#tellLoad(), LOAD_INTERVAL_MS);
+  }
+
+  async take(message: ToWorker): Promise<void> {
+    switch (message.type) {
+      case 'facts':
+        this.#facts = message.facts;
+        return;
+      case 'load':
+        this.#do(message.id, () => {
+          this.#latest = loadSnapshot(message.compiled, this.#latest);
+          this.#loaded.set(message.digest, this.#latest);
+        });
+        return;
+      case 'change':
+        this.#do(message.id, () => this.#change(message.change));
+        return;
+      case 'forget':
+        for (const digest of message.digests) this.#loaded.delete(digest);
+        this.#latest = [...this.#loaded.values()].at(-1);
+        return;
+      case 'listen':
+        await this.#listen();
+        return;
+      case 'measure':
+        this.#primary.send({
+          type: 'measured',
+          id: message.id,
+          metrics: await this.#metrics.registry.getMetricsAsJSON(),
+        });
+        return;
+      case 'exposition':
+        this.#asked.get(message.id)?.(message.exposition);
+        return;
+      case 'status':
+        this.#asked.get(message.id)?.(message.status);
+        return;
+      case 'reopenRecords':
+        this.#answering?.reopenRecords();
+        return;
+      case 'dismiss':
+        this.#answering?.dismissClients();
+        return;
+      case 'drain':
+        await this.#answering?.drain(message.timeoutMs);
+        clearInterval(this.#telling);
+        this.#tellLoad();
+        await this.#answering?.close();
+        this.#ended();
+    }
+  }
+
+  /** Does something and tells when, or why not. */
+  #do(id: number, task: () => void): void {
+    let problem: string | undefined;
+    try {
+      task();
+    } catch (error) {
+      problem = messageOf(error);
+      this.#logger.error('an order of the primary failed', { error: problem });
+    }
+    this.#primary.send({ type: 'done', id, atMs: sharedNowMs(), problem });
+  }
+
+  #change(change: SetChange): void {
+    switch (change.kind) {
+      case 'active':
+        this.#sets.swap({ ...change.held, snapshot: this.#snapshotOf(change.held) });
+        return;
+      case 'asleep': {
+        const { held, serving, failure } = change;
+        const wake = (): void => this.#primary.send({ type: 'wanted', set: held.set });
+        this.#sets.sleep({ ...held, serving, failure, wake });
+        return;
+      }
+      case 'gone':
+        this.#sets.remove(change.set);
+    }
+  }
+
+  #snapshotOf({ digest }: HeldRevision): Snapshot {
+    const snapshot = this.#loaded.get(digest);
+    if (snapshot === undefined) throw new Error(`the compiled content of ${digest} is not loaded`);
+    return snapshot;
+  }
+
+  async #listen(): Promise<void> {
+    const metrics = this.#metrics;
+    try {
+      this.#answering = await startAnswering(this.#options, {
+        sets: this.#sets,
+        metrics,
+        meter: this.#meter,
+        network: openNetwork(this.#options.network ?? {}, `Edict/${ENGINE.version}`, metrics),
+        readiness: () => this.#facts.readiness,
+        isStale: () => this.#facts.isStale,
+        status: () => this.#ask('status'),
+        exposition: async () => (await this.#ask('exposition')) as Exposition,
+      });
+      const { url, grpcAddress } = this.#answering;
+      this.#primary.send({ type: 'listening', url, grpcAddress });
+    } catch (error) {
+      this.#primary.send({ type: 'failed', message: messageOf(error) });
+    }
+  }
+
+  /** Asks the primary, which knows of all. Rejects if it does not answer in time. */
+  async #ask(what: 'exposition' | 'status'): Promise<unknown> {
+    const id = this.#nextId++;
+    return await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#asked.delete(id);
+        reject(new Error(`the primary did not tell the ${what}`));
+      }, ASK_MS);
+      this.#asked.set(id, (answer) => {
+        clearTimeout(timer);
+        this.#asked.delete(id);
+        resolve(answer);
+      });
+      this.#primary.send({ type: 'ask', id, what });
+    });
+  }
+
+  #tellLoad(): void {
+    const used: SetUse[] = [];
+    const nowMs = performance.now();
+    for (const set of this.#sets.held.keys()) {
+      const { requests, lastUsedNs } = this.#sets.usages.of(set);
+      if (lastUsedNs === undefined) continue;
+      const agoMs = Math.max(0, nowMs - lastUsedNs / 1e6);
+      // What was told before need not be told again; what is under way has to be.
+      if (requests > 0 || agoMs < 2 * LOAD_INTERVAL_MS) used.push({ set, requests, agoMs });
+    }
+    this.#primary.send({ type: 'load', load: this.#meter.take(), used });
+  }
+}
