@@ -194,6 +194,8 @@ test('from everywhere an instance that is asked for comes into memory once loadi
       for (const next of commands) world.obey(next);
       if (world.visible === undefined) world.tell({ type: 'wanted' });
       if (world.state.phase.name === 'broken') world.wait(RETRY_MS.most);
+      // Where the grace had run out by then, it is tried when it is asked for again.
+      if (world.state.phase.name === 'cold') world.tell({ type: 'wanted' });
       world.answer(true);
       expect(world.visible).toBe(world.state.digest);
     }),
