@@ -271,9 +271,9 @@ export class BlockWriter {
     out.block(`if (ix${n} !== undefined) {`, () => {
       out.line(`h${n} = probe(ix${n}, ${this.#operands.operand(probe.value)});`);
     });
-    out.line(`const n${n} = h${n} === undefined ? a${n}.length : h${n}.length;`);
-    out.line(`if ((S -= n${n}) < 0) stop();`);
-    out.block(`${label}: for (let i${n} = 0; i${n} < n${n}; i${n}++) {`, () => {
+    out.line(`const len${n} = h${n} === undefined ? a${n}.length : h${n}.length;`);
+    out.line(`if ((S -= len${n}) < 0) stop();`);
+    out.block(`${label}: for (let i${n} = 0; i${n} < len${n}; i${n}++) {`, () => {
       out.line(`const w${n} = h${n} === undefined ? i${n} : h${n}[i${n}];`);
       if (keyUsed) out.line(`const l${String(step.key)} = c${n} === undefined ? w${n} : c${n}[w${n}];`);
       if (step.value !== undefined && this.#uses.has(step.value)) {

@@ -43,9 +43,9 @@ function g0() {
         if (ix1 !== undefined) {
           h1 = probe(ix1, x3);
         }
-        const n1 = h1 === undefined ? a1.length : h1.length;
-        if ((S -= n1) < 0) stop();
-        L1: for (let i1 = 0; i1 < n1; i1++) {
+        const len1 = h1 === undefined ? a1.length : h1.length;
+        if ((S -= len1) < 0) stop();
+        L1: for (let i1 = 0; i1 < len1; i1++) {
           const w1 = h1 === undefined ? i1 : h1[i1];
           const l3 = a1[w1];
           let x4 = l3?.action;
