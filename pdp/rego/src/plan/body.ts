@@ -15,7 +15,8 @@ import { functionGroup, groupAt, LoweringError, type PlanContext } from './conte
 import type { Block, LocalId, Operand, Override, Replacement, Step } from './ir.ts';
 import { isBaseRef, isSwapped, kindGuard } from './comprehension-kind.ts';
 import { inTermOrder } from './term-order.ts';
-import { isConstant, isEvaluated, unreachable, type Locals, type Pattern } from './pattern.ts';
+import { isConstant } from '../types/constant.ts';
+import { isEvaluated, unreachable, type Locals, type Pattern } from './pattern.ts';
 import { unify, unifyPatterns, type UnificationHost } from './unification.ts';
 
 /** True for `=`, and for `==`: behind the safety pass OPA takes one for the other. */

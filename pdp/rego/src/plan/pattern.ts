@@ -42,21 +42,3 @@ export const indexOperand = (index: number): Operand => ({
   kind: 'constant',
   term: { kind: 'number', text: String(index), location: origin },
 });
-
-/** True for terms without vars, refs, calls and closures. */
-export const isConstant = (term: Term): boolean => {
-  switch (term.kind) {
-    case 'null':
-    case 'boolean':
-    case 'number':
-    case 'string':
-      return true;
-    case 'array':
-    case 'set':
-      return term.items.every(isConstant);
-    case 'object':
-      return term.entries.every(([key, value]) => isConstant(key) && isConstant(value));
-    default:
-      return false;
-  }
-};

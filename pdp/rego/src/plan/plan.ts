@@ -4,7 +4,8 @@ import type { ArityOf } from '../passes/safety.ts';
 import { BodyLowering } from './body.ts';
 import { chainOf } from '../passes/walk.ts';
 import { printTerm } from '../print.ts';
-import { isConstant, Locals } from './pattern.ts';
+import { isConstant } from '../types/constant.ts';
+import { Locals } from './pattern.ts';
 import { admissionSteps, admitRules, type Admissions } from './rule-admission.ts';
 import {
   basePath,
