@@ -15,14 +15,18 @@ import type { Plan } from './plan/ir.ts';
 import { planUnit, type BuiltinFacts } from './plan/plan.ts';
 import { declaration } from './types/builtins.ts';
 
-/**
- * Compiles modules to a {@link Program}. Never throws for anything that module text can cause. Each stage is given the
- * one before and nobody else keeps it: what a stage has used up is free while the next one runs.
- */
+/** Compiles modules to a {@link Program}. Never throws for anything that module text can cause. */
 export const compile = (modules: readonly RegoModule[], options: CompileOptions): CompileResult => {
-  const lowered = lower(check(modules, options), options);
+  const lowered = checkAndLower(modules, options);
   return 'diagnostics' in lowered ? { ok: false, diagnostics: lowered.diagnostics } : generate(lowered);
 };
+
+/**
+ * A function of its own, so that syntax trees are free while code is generated: V8 keeps alive whatever a frame has held
+ * until it is left.
+ */
+const checkAndLower = (modules: readonly RegoModule[], options: CompileOptions): Lowered | Refused =>
+  lower(check(modules, options), options);
 
 interface Lowered {
   readonly plan: Plan;

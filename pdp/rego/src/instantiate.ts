@@ -5,7 +5,8 @@ import { spendWork } from './runtime/builtins/work.ts';
 import { admits, admitsKey } from './runtime/admission.ts';
 import * as documents from './runtime/documents.ts';
 import { Evaluation, EvaluationFailure, findBuiltin, usualOptions } from './runtime/evaluation.ts';
-import type { Site, Surroundings } from './runtime/evaluation.ts';
+import type { Surroundings } from './runtime/evaluation.ts';
+import { Sites, type Site } from './runtime/sites.ts';
 import { checkOutput } from './runtime/output.ts';
 import { numberFromText } from './runtime/number.ts';
 import { Parts } from './runtime/parts.ts';
@@ -15,7 +16,7 @@ import type { Value } from './runtime/value.ts';
 
 /** What the code of a program returns when it is given its runtime. */
 interface Machine {
-  readonly sites: readonly Site[];
+  readonly sites: Sites;
   /** Each evaluates one document, with so many steps to begin with. */
   readonly entrypoints: ReadonlyMap<string, (input: Value, data: Value, steps: number) => Value>;
   /** Forgets input and data; needed only where an entry point threw. */
@@ -134,6 +135,7 @@ const load = (
     },
     number: numberFromText,
     builtin: (name: string) => findBuiltin(available, name),
+    sites: (texts: readonly string[], numbers: readonly number[]) => new Sites(texts, numbers),
     conflict: (site: Site) => new EvaluationFailure('eval_conflict_error', site.message, site.location),
   };
   // The only use of `new Function` in the product: `program.code` is made by `generateProgram`, which puts no text of a
@@ -143,13 +145,13 @@ const load = (
   return start(runtime);
 };
 
-const failureOf = (error: unknown, sites: readonly Site[]): Failure => {
+const failureOf = (error: unknown, sites: Sites): Failure => {
   if (error instanceof EvaluationFailure) {
     const outcome = { kind: 'error', code: error.code, message: error.message } as const;
     return error.location === undefined ? outcome : { ...outcome, location: error.location };
   }
   if (error instanceof documents.KeyConflict) {
-    const site = sites[error.site];
+    const site = sites.at(error.site);
     const outcome = { kind: 'error', code: 'eval_conflict_error', message: error.message } as const;
     return site === undefined ? outcome : { ...outcome, location: site.location };
   }

@@ -1,17 +1,11 @@
 import type { Term } from '../ast.ts';
-import type { Location } from '../diagnostics.ts';
 import { isScalar } from '../parser/head.ts';
 import type { PlacePart } from '../plan/documents.ts';
 import type { AdmissionTest } from '../plan/ir.ts';
 import { numberFromText } from '../runtime/number.ts';
+import { SiteTable, type Site } from '../runtime/sites.ts';
 import { quote } from './names.ts';
 import type { RuleIndex } from './rule-index.ts';
-
-/** Where an evaluation may fail, and how: generated code names a site by its number. */
-export interface Site {
-  readonly message: string;
-  readonly location: Location;
-}
 
 /** Names of what an index over a base document needs. */
 export interface MemberNames {
@@ -26,8 +20,7 @@ export class Pool {
   readonly #declarations: string[] = [];
   readonly #names = new Map<string, string>();
   readonly #builtins = new Map<string, string>();
-  readonly #sites: Site[] = [];
-  readonly #siteNumbers = new Map<string, number>();
+  readonly #sites = new SiteTable();
 
   /** The expression of a ground term: literals in place, composites declared once. */
   constant(term: Term): string {
@@ -109,14 +102,7 @@ export class Pool {
   }
 
   site(site: Site): number {
-    const key = JSON.stringify(site);
-    let number = this.#siteNumbers.get(key);
-    if (number === undefined) {
-      number = this.#sites.length;
-      this.#sites.push(site);
-      this.#siteNumbers.set(key, number);
-    }
-    return number;
+    return this.#sites.add(site);
   }
 
   get builtinNames(): readonly string[] {
@@ -128,7 +114,7 @@ export class Pool {
     return [
       ...[...this.#builtins].map(([name, local]) => `const ${local} = rt.builtin(${quote(name)});`),
       ...this.#declarations,
-      `const sites = ${JSON.stringify(this.#sites)};`,
+      `const sites = rt.sites(${this.#sites.arguments});`,
     ];
   }
 

@@ -83,7 +83,7 @@ class ProgramWriter {
     const { hasWith } = this.#dependence;
     out.line(`let I, D, ${hasWith ? 'M, ' : ''}E = 0, S = 0;`);
     out.line('const stop = () => { S = C.more(S); };');
-    out.line('const conflict = (site) => { throw rt.conflict(sites[site]); };');
+    out.line('const conflict = (site) => { throw rt.conflict(sites.at(site)); };');
     out.line(`const end = () => { I = D = ${hasWith ? 'M = ' : ''}undefined; C.forget(); };`);
     this.#slots(out);
     if (hasWith) this.#frame(out);

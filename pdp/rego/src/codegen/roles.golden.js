@@ -13,10 +13,10 @@ const p8 = [];
 const e9 = walkBase(rt.data, p8);
 const p10 = ["app"];
 const e11 = walkBase(rt.data, p10);
-const sites = [{"message":"rule data.app.allow produced conflicting values","location":{"file":"roles.rego","row":5,"col":1,"start":37,"end":149}},{"message":"rule data.app.allow produced conflicting values","location":{"file":"roles.rego","row":11,"col":1,"start":151,"end":180}}];
+const sites = rt.sites(["rule data.app.allow produced conflicting values","roles.rego"], [0,1,5,1,37,149,0,1,11,1,151,180]);
 let I, D, E = 0, S = 0;
 const stop = () => { S = C.more(S); };
-const conflict = (site) => { throw rt.conflict(sites[site]); };
+const conflict = (site) => { throw rt.conflict(sites.at(site)); };
 const end = () => { I = D = undefined; C.forget(); };
 let m0, E0 = 0;
 function g0() {

@@ -7,10 +7,10 @@ const k1 = {["x"]: 1};
 const p2 = ["base"];
 const p3 = ["app"];
 const e4 = walkBase(rt.data, p3);
-const sites = [{"message":"rule data.app.p produced conflicting values","location":{"file":"with.rego","row":5,"col":1,"start":39,"end":135}},{"message":"rule data.app.q produced conflicting values","location":{"file":"with.rego","row":3,"col":1,"start":13,"end":37}},{"message":"plus","location":{"file":"with.rego","row":3,"col":6,"start":18,"end":37}}];
+const sites = rt.sites(["rule data.app.p produced conflicting values","with.rego","rule data.app.q produced conflicting values","plus"], [0,1,5,1,39,135,2,1,3,1,13,37,3,1,3,6,18,37]);
 let I, D, M, E = 0, S = 0;
 const stop = () => { S = C.more(S); };
-const conflict = (site) => { throw rt.conflict(sites[site]); };
+const conflict = (site) => { throw rt.conflict(sites.at(site)); };
 const end = () => { I = D = M = undefined; C.forget(); };
 class Frame {
   constructor() {

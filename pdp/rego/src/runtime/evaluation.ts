@@ -4,6 +4,7 @@ import type { NetworkSession } from '../network/session.ts';
 import type { Builtin, BuiltinContext, BuiltinErrorCode } from './builtins/builtin.ts';
 import { chargeWork } from './builtins/work.ts';
 import { indexMembers, keysOf, SMALL_COLLECTION, valuesOf, type MemberIndex } from './documents.ts';
+import { Sites, type Site } from './sites.ts';
 import { isObject } from './value.ts';
 import { boundVisits, freeVisits } from './visits.ts';
 import type { Value } from './value.ts';
@@ -26,12 +27,6 @@ const VISITS_PER_RENEWAL = 4_096;
 
 /** What an evaluation that says nothing runs under. */
 export const usualOptions: EvaluateOptions = {};
-
-/** A place in a policy that an error can point at. */
-export interface Site {
-  readonly message: string;
-  readonly location: Location;
-}
 
 /** Ends an evaluation. */
 export class EvaluationFailure extends Error {
@@ -74,7 +69,7 @@ export interface Surroundings {
 export class Evaluation implements BuiltinContext {
   /** Takes steps off the budget; throws where there are none left. Given by the code that counts them. */
   spend: (steps: number) => void = () => undefined;
-  sites: readonly Site[] = [];
+  sites = new Sites([], []);
   readonly note?: NonNullable<BuiltinContext['note']>;
   readonly testCase?: NonNullable<BuiltinContext['testCase']>;
   network: NetworkSession | undefined = undefined;
@@ -206,7 +201,7 @@ export class Evaluation implements BuiltinContext {
     for (let index = this.#failures.length - 1; index >= 0; index--) {
       const failure = this.#failures[index];
       if (failure === undefined || failure.site !== undefined) return;
-      failure.site = this.sites[site];
+      failure.site = this.sites.at(site);
     }
   }
 
