@@ -11,7 +11,7 @@ import { checkOutput } from './runtime/output.ts';
 import { numberFromText } from './runtime/number.ts';
 import { Parts } from './runtime/parts.ts';
 import type { TraceListener } from './trace/listener.ts';
-import { buildObject, compare, equals, getIndex, keyOf, RegoSet } from './runtime/value.ts';
+import { buildObject, compare, equals, getIndex, RegoSet } from './runtime/value.ts';
 import type { Value } from './runtime/value.ts';
 
 /** What the code of a program returns when it is given its runtime. */
@@ -122,7 +122,7 @@ const load = (
     compare,
     equals,
     getIndex,
-    keyOf,
+    keyOf: (value: Value) => context.memoKey(value),
     newObject: buildObject,
     newParts: () => new Parts(),
     newSet: (members?: readonly Value[]) => new RegoSet(members),

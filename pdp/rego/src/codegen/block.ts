@@ -5,6 +5,7 @@ import { basePath, isDefined } from './operand-shapes.ts';
 import { OperandWriter } from './operands.ts';
 import type { Exits, ProgramNames } from './block-context.ts';
 import { quote } from './names.ts';
+import { SMALL_COLLECTION } from '../runtime/documents.ts';
 import { findProbe, type Probe } from './probe.ts';
 import type { Scan } from './unique-keys.ts';
 import { writeWith, type WithHost } from './with-block.ts';
@@ -248,7 +249,9 @@ export class BlockWriter {
     if (step.over.kind !== 'base' && !this.#isBaseDocument(step.over)) {
       const [keys, values] = this.#scanNames(false, ordered);
       if (keyUsed) out.line(`const c${n} = ${keys}(${over});`);
-      out.line(`const a${n} = ${values}(${over}), ix${n} = C.joinIndex(${over}, a${n}, ${path});`);
+      out.line(
+        `const a${n} = ${values}(${over}), ix${n} = a${n}.length < ${String(SMALL_COLLECTION)} ? undefined : C.joinIndex(${over}, a${n}, ${path});`,
+      );
       const feeds = this.#feeds.get(step);
       if (feeds !== undefined) out.line(`const ${feeds} = isSet(${over});`);
     } else if (step.over.kind !== 'base') {
@@ -340,6 +343,7 @@ export class BlockWriter {
 
   /** True for a document that is the same in all evaluations: its sorted keys may be kept. */
   #isBaseDocument(operand: Operand): boolean {
+    if (operand.kind === 'group') return operand.fixed === true;
     if (operand.kind === 'base') return this.#names.isFixedBase(operand.path);
     return operand.kind === 'member' && !operand.document && this.#isBaseDocument(operand.of);
   }

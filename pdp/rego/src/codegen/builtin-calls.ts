@@ -37,6 +37,16 @@ export const inline = (name: string, args: readonly string[], call: string): str
       return `${integers} && Number.isSafeInteger(${a} * ${b}) ? ${a} * ${b} || 0 : ${call}`;
     case 'rem':
       return `${integers} && ${b} !== 0 ? ${a} % ${b} || 0 : ${call}`;
+    case 'is_string':
+      return `typeof ${a} === 'string'`;
+    case 'is_boolean':
+      return `typeof ${a} === 'boolean'`;
+    case 'is_array':
+      return `Array.isArray(${a})`;
+    case 'is_null':
+      return `${a} === null`;
+    case 'is_number':
+      return `typeof ${a} === 'number' || ${call}`;
     case 'count':
       return `Array.isArray(${a}) ? ${a}.length : ${call}`;
     default:

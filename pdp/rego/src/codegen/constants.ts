@@ -4,7 +4,7 @@ import type { PlacePart } from '../plan/documents.ts';
 import type { AdmissionTest } from '../plan/ir.ts';
 import { numberFromText } from '../runtime/number.ts';
 import { SiteTable, type Site } from '../runtime/sites.ts';
-import { quote } from './names.ts';
+import { memberName, quote } from './names.ts';
 import type { RuleIndex } from './rule-index.ts';
 
 /** Names of what an index over a base document needs. */
@@ -37,6 +37,11 @@ export class Pool {
   /** The name of a base document that nothing replaces. */
   base(path: readonly string[]): string {
     return this.#declare('e', `walkBase(rt.data, ${this.path(path)})`);
+  }
+
+  /** The name of what holds the value of a document that is the same in all evaluations. */
+  kept(group: number): string {
+    return this.#declare('z', `{ value: undefined, of: ${String(group)} }`);
   }
 
   /** The name of the index over a base document's members: undefined at run time if the document is small. */
@@ -158,7 +163,7 @@ const constantExpression = (term: Term): string => {
       return `rt.set([${term.items.map(constantExpression).join(', ')}])`;
     case 'object':
       if (term.entries.every(([key]) => key.kind === 'string')) {
-        return `{${term.entries.map(([key, value]) => `[${constantExpression(key)}]: ${constantExpression(value)}`).join(', ')}}`;
+        return `{${term.entries.map(([key, value]) => `${memberName(constantExpression(key))}: ${constantExpression(value)}`).join(', ')}}`;
       }
       return `rt.object([${term.entries.map(([key, value]) => `[${constantExpression(key)}, ${constantExpression(value)}]`).join(', ')}])`;
     default:

@@ -47,3 +47,33 @@ const plainName = (key: Operand): string | undefined => {
   const term: Term = key.term;
   return term.kind === 'string' && isPlainName(term.value) ? term.value : undefined;
 };
+
+/** Collections with more members are looked into. */
+const FEW = 6;
+
+/**
+ * The members of a small array or set that stands in the policy, if comparing with each is cheaper than making it: locals,
+ * and constants that JavaScript compares. Undefined for all else, and for an empty one.
+ */
+export const fewMembers = (collection: Operand): readonly Operand[] | undefined => {
+  const members = membersOf(collection);
+  return members !== undefined && members.length > 0 && members.length <= FEW && members.every(isQuicklyCompared)
+    ? members
+    : undefined;
+};
+
+const membersOf = (collection: Operand): readonly Operand[] | undefined => {
+  if (collection.kind === 'array' || collection.kind === 'set') return collection.items;
+  if (collection.kind !== 'constant') return undefined;
+  const { term } = collection;
+  return term.kind === 'array' || term.kind === 'set'
+    ? term.items.map((item): Operand => ({ kind: 'constant', term: item }))
+    : undefined;
+};
+
+const isQuicklyCompared = (operand: Operand): boolean => {
+  if (operand.kind === 'local') return true;
+  if (operand.kind !== 'constant') return false;
+  const { kind } = operand.term;
+  return kind === 'string' || kind === 'boolean' || kind === 'null';
+};

@@ -3,7 +3,8 @@ import type { ProgramNames } from './block-context.ts';
 import { comparisons, inline, isCondition, isInlined, type BuiltinOperand } from './builtin-calls.ts';
 import type { Collection } from './collection.ts';
 import { primitive } from './constants.ts';
-import { basePath, plainChain } from './operand-shapes.ts';
+import { memberName, optionalMember } from './names.ts';
+import { basePath, fewMembers, plainChain } from './operand-shapes.ts';
 import type { Mark, Writer } from './writer.ts';
 
 /** True for a constant that is an index of an array. */
@@ -73,7 +74,7 @@ export class OperandWriter {
       case 'base':
         return this.#names.base(operand.path);
       case 'group':
-        return this.#names.group(operand.group);
+        return this.#group(operand.group, operand.fixed === true);
       case 'restricted':
         return `${this.#names.restricted(operand.group, operand.keys.length)}(${operand.keys.map((key) => this.operand(key)).join(', ')})`;
       case 'tree':
@@ -103,9 +104,17 @@ export class OperandWriter {
     }
   }
 
+  /** What is the same in all evaluations is kept, but for those in which failures count: each of them has its own. */
+  #group(id: number, isFixed: boolean): string {
+    const value = this.#names.group(id);
+    if (!isFixed || !value.endsWith('()')) return value;
+    const kept = this.#names.pool.kept(id);
+    return `(C.isStrict ? ${value} : (${kept}.value ??= ${value}))`;
+  }
+
   #object(entries: readonly (readonly [Operand, Operand])[]): string {
     if (entries.every(([key]) => key.kind === 'constant' && key.term.kind === 'string')) {
-      return `{${entries.map(([key, value]) => `[${this.operand(key)}]: ${this.operand(value)}`).join(', ')}}`;
+      return `{${entries.map(([key, value]) => `${memberName(this.operand(key))}: ${this.operand(value)}`).join(', ')}}`;
     }
     return `newObject([${entries.map(([key, value]) => `[${this.operand(key)}, ${this.operand(value)}]`).join(', ')}])`;
   }
@@ -126,8 +135,12 @@ export class OperandWriter {
     }
     if (chain === undefined) {
       const path = basePath(operand.of);
-      const args = `${this.operand(operand.of)}, ${this.operand(operand.key)}`;
-      if (path === undefined) return `getIndex(${args})`;
+      const args =
+        path === undefined && isPartNumber(operand.key)
+          ? ''
+          : `${this.operand(operand.of)}, ${this.operand(operand.key)}`;
+      if (path === undefined && isPartNumber(operand.key)) return this.#element(operand.of, this.operand(operand.key));
+      if (path === undefined) return this.#constantMember(operand) ?? `getIndex(${args})`;
       return this.#names.isFixedBase(path)
         ? `baseIndex(${args})`
         : `baseMember(${args}, M.p, ${this.#names.pool.path(path)})`;
@@ -135,7 +148,7 @@ export class OperandWriter {
     const temp = this.#temp();
     const from = this.atom(chain.from);
     const lines = [
-      `let ${temp} = ${from}${chain.names.map((name) => `?.${name}`).join('')};`,
+      `let ${temp} = ${from}${chain.names.map(optionalMember).join('')};`,
       `if (${temp} === undefined) ${temp} = walk(${from}, ${this.#names.pool.path(chain.names)});`,
     ];
     // Reading has no effects: what does not change in a loop is read in front of it.
@@ -145,6 +158,21 @@ export class OperandWriter {
       else this.#out.lineAt(loop, line);
     }
     return temp;
+  }
+
+  /** A lookup in an object that stands in the policy, by the index of its members; undefined for other operands. */
+  #constantMember({ of, key }: Extract<Operand, { readonly kind: 'member' }>): string | undefined {
+    if (key.kind === 'constant' || (of.kind !== 'constant' && of.kind !== 'group')) return undefined;
+    const document = this.operand(of);
+    if (!/^k\d+$/.test(document)) return undefined;
+    const index = this.#names.pool.index(document);
+    const name = this.atom(key);
+    return `(${index} !== undefined && typeof ${name} === 'string' ? ${index}.get(${name}) : getIndex(${document}, ${name}))`;
+  }
+
+  #element(of: Operand, index: string): string {
+    const collection = this.atom(of);
+    return `(Array.isArray(${collection}) ? ${collection}[${index}] : getIndex(${collection}, ${index}))`;
   }
 
   #isSteady(operand: Operand): boolean {
@@ -260,13 +288,22 @@ export class OperandWriter {
   condition(operand: BuiltinOperand): string {
     const [left, right] = operand.args;
     if (left === undefined || right === undefined) throw new TypeError('a comparison has two sides');
-    if (operand.name === 'internal.member_2') return `isMember(${this.operand(left)}, ${this.operand(right)})`;
+    if (operand.name === 'internal.member_2') {
+      return this.#oneOf(left, right) ?? `isMember(${this.operand(left)}, ${this.operand(right)})`;
+    }
     if (operand.name === 'equal') return this.equal(left, right);
     if (operand.name === 'neq') return `!(${this.equal(left, right)})`;
     const operator = comparisons[operand.name] ?? '';
     const a = this.atom(left);
     const b = this.atom(right);
     return `typeof ${a} === 'number' && typeof ${b} === 'number' ? ${a} ${operator} ${b} : compare(${a}, ${b}) ${operator} 0`;
+  }
+
+  /** `x in {a, "b"}` as comparisons with the few members; undefined for other collections. */
+  #oneOf(value: Operand, collection: Operand): string | undefined {
+    const members = fewMembers(collection);
+    if (members === undefined || value.kind !== 'local') return undefined;
+    return members.map((member) => `(${this.equal(value, member)})`).join(' || ');
   }
 
   /** A boolean expression that two values are both defined and equal. */

@@ -5,13 +5,14 @@ const b0 = rt.builtin("sprintf");
 const p0 = ["containers"];
 const k1 = ["cpu", "memory"];
 const p2 = ["name"];
-const k3 = {["cpu"]: 4, ["memory"]: 8};
-const p4 = ["owned"];
-const p5 = ["owner"];
-const p6 = [];
-const e7 = walkBase(rt.data, p6);
-const p8 = ["app"];
-const e9 = walkBase(rt.data, p8);
+const k3 = {"cpu": 4, "memory": 8};
+const J4 = rt.index(k3);
+const p5 = ["owned"];
+const p6 = ["owner"];
+const p7 = [];
+const e8 = walkBase(rt.data, p7);
+const p9 = ["app"];
+const e10 = walkBase(rt.data, p9);
 const sites = rt.sites(["sprintf","violations.rego","function data.app.exceeds produced conflicting values for the same inputs","object keys must be unique"], [0,1,11,9,207,247,2,1,5,1,48,96,3,1,14,1,251,280]);
 let I, D, E = 0, S = 0;
 const stop = () => { S = C.more(S); };
@@ -62,7 +63,7 @@ function g1(l0, l1) {
     B0_0: {
       const l2 = getIndex(l0, l1);
       if (l2 === undefined) break B0_0;
-      const l3 = getIndex(k3, l1);
+      const l3 = (J4 !== undefined && typeof l1 === 'string' ? J4.get(l1) : getIndex(k3, l1));
       if (l3 === undefined) break B0_0;
       if (!(typeof l2 === 'number' && typeof l3 === 'number' ? l2 > l3 : compare(l2, l3) > 0)) break B0_0;
       return true;
@@ -77,7 +78,7 @@ function g3() {
   C0: {
     B0_0: {
       let x0 = I?.owned;
-      if (x0 === undefined) x0 = walk(I, p4);
+      if (x0 === undefined) x0 = walk(I, p5);
       const c0 = anyKeysOf(x0);
       const a0 = anyValuesOf(x0);
       if ((S -= a0.length) < 0) stop();
@@ -85,7 +86,7 @@ function g3() {
         const l1 = c0 === undefined ? i0 : c0[i0];
         const l0 = a0[i0];
         let x1 = l0?.owner;
-        if (x1 === undefined) x1 = walk(l0, p5);
+        if (x1 === undefined) x1 = walk(l0, p6);
         const l2 = x1;
         if (l2 === undefined) continue L0;
         v.add([l1], l2, 2);
@@ -103,7 +104,7 @@ function u0() {
   put(o, "app", u1(), 0);
   return o;
 }
-function t0() { return mergeBase(rt.withoutSystem(e7), u0()); }
+function t0() { return mergeBase(rt.withoutSystem(e8), u0()); }
 function u1() {
   if (--S < 0) stop();
   const o = {};
@@ -116,7 +117,7 @@ function u1() {
   if (v !== undefined) put(o, "owners", v, 0);
   return o;
 }
-function t1() { return mergeBase(e9, u1()); }
+function t1() { return mergeBase(e10, u1()); }
 function e_0() {
   const l0 = d0();
   if (l0 === undefined) return undefined;

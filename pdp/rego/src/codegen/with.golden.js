@@ -3,7 +3,7 @@ const { U, admits, admitsKey, anyKeysOf, anyValuesOf, baseIndex, baseMember, com
 const C = rt.context;
 const b0 = rt.builtin("plus");
 const p0 = ["x"];
-const k1 = {["x"]: 1};
+const k1 = {"x": 1};
 const p2 = ["base"];
 const p3 = ["app"];
 const e4 = walkBase(rt.data, p3);

@@ -23,6 +23,11 @@ test.each([
   ['a second assignment', 'x := 1; x := 2', '2 rego_compile_error: var x assigned above'],
   ['an assignment to what was used', 'x == 1; x := 2', '2 rego_compile_error: var x referenced above'],
   ['a second declaration', 'some x; some x; input[x]', '2 rego_compile_error: var x declared above'],
+  [
+    'a binding that names what was declared',
+    'some x in input.a; some y in input.b[x] in input.c',
+    '2 rego_compile_error: var x declared above',
+  ],
   ['a declaration without use', 'some x; input.y', '2 rego_compile_error: declared var x unused'],
   ['an assignment to a number', '1 := input.x', '2 rego_compile_error: cannot assign to number'],
   ['an assignment under not', 'not x := 1', '2 rego_compile_error: cannot assign vars inside negated expression'],

@@ -447,6 +447,9 @@ const addRefOutputs = (term: Term, safe: ReadonlySet<string>, into: Set<string>)
         addRefOutputs(item, safe, into);
       }
       return;
+    case 'call':
+      for (const argument of term.args) addRefOutputs(argument, safe, into);
+      return;
     default:
   }
 };

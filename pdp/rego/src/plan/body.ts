@@ -11,7 +11,7 @@ import {
   type GroupOutline,
   type TreeOutline,
 } from './documents.ts';
-import { functionGroup, groupAt, LoweringError, type PlanContext } from './context.ts';
+import { functionGroup, groupAt, LoweringError, type CallTurns, type PlanContext } from './context.ts';
 import type { Block, LocalId, Operand, Override, Replacement, Step } from './ir.ts';
 import { isBaseRef, isSwapped, kindGuard } from './comprehension-kind.ts';
 import { inTermOrder } from './term-order.ts';
@@ -28,7 +28,8 @@ export class BodyLowering {
   readonly #context: PlanContext;
   readonly #locals: Locals;
   readonly #bound: Map<string, Operand>;
-  readonly #inLoop: boolean;
+  /** How many loops are around the block in which this one started. */
+  readonly #outerLoops: number;
   readonly #unification: UnificationHost = {
     add: (step) => {
       this.add(step);
@@ -47,18 +48,23 @@ export class BodyLowering {
     locals: Locals,
     block: Step[],
     bound: ReadonlyMap<string, Operand>,
-    inLoop: boolean,
+    outerLoops: number,
   ) {
     this.#context = context;
     this.#locals = locals;
     this.#block = block;
     this.#bound = new Map(bound);
-    this.#inLoop = inLoop;
+    this.#outerLoops = outerLoops;
   }
 
   /** True once what follows runs more than once. */
   get many(): boolean {
     return this.#scans > 0;
+  }
+
+  /** How many loops are around what follows. */
+  get #loops(): number {
+    return this.#outerLoops + this.#scans;
   }
 
   get bound(): ReadonlyMap<string, Operand> {
@@ -195,11 +201,11 @@ export class BodyLowering {
   }
 
   #child(block: Step[]): BodyLowering {
-    return new BodyLowering(this.#context, this.#locals, block, this.#bound, this.#inLoop || this.#scans > 0);
+    return new BodyLowering(this.#context, this.#locals, block, this.#bound, this.#loops);
   }
 
   #fresh(): LocalId {
-    return this.#locals.fresh(this.#inLoop || this.#scans > 0);
+    return this.#locals.fresh(this.#loops > 0);
   }
 
   // Terms
@@ -401,9 +407,10 @@ export class BodyLowering {
 
   #group(group: GroupOutline, rest: readonly Term[]): Operand {
     if (group.kind === 'function') return this.#nothing();
-    if (group.kind === 'complete') return this.#steps({ kind: 'group', group: group.id }, rest);
+    const whole: Operand = { kind: 'group', group: group.id, fixed: this.#context.isFixed(group) };
+    if (group.kind === 'complete') return this.#steps(whole, rest);
     const keys = this.#leadingKeys(group, rest);
-    if (keys.length === 0) return this.#steps({ kind: 'group', group: group.id }, rest);
+    if (keys.length === 0) return this.#steps(whole, rest);
     this.#context.onRestriction(group.id, keys.length);
     return this.#steps({ kind: 'restricted', group: group.id, keys }, rest);
   }
@@ -491,11 +498,17 @@ export class BodyLowering {
     }
   }
 
+  #turnsOf(args: readonly Operand[]): CallTurns {
+    if (this.#loops === 0) return 'once';
+    const isMember = args.some((arg) => arg.kind === 'local' && this.#locals.varying.has(arg.id));
+    return this.#loops === 1 && isMember ? 'each-member' : 'many';
+  }
+
   #callOperand(call: CallTerm, name: string, args: readonly Operand[]): Operand {
     if (call.target === 'function') {
       const group = functionGroup(this.#context.documents, call);
       if (group === undefined) throw new LoweringError(`a call of an unknown function: ${name}`);
-      this.#context.onCall(group.id, this.#inLoop || this.#scans > 0);
+      this.#context.onCall(group.id, this.#turnsOf(args));
       return { kind: 'call', group: group.id, args };
     }
     return { kind: 'builtin', name, args, location: call.location };
@@ -506,7 +519,7 @@ export class BodyLowering {
   #every(key: Term | undefined, value: Term, domain: Term, body: Body): void {
     const over = this.#store(this.#evaluate(domain));
     const block: Step[] = [];
-    const inner = new BodyLowering(this.#context, this.#locals, block, this.#bound, true);
+    const inner = new BodyLowering(this.#context, this.#locals, block, this.#bound, this.#loops + 1);
     const declare = (term: Term | undefined): LocalId | undefined => {
       if (term?.kind !== 'var') return undefined;
       const local = this.#locals.fresh(true);
@@ -563,7 +576,7 @@ export class BodyLowering {
     if (w.valueKind === 'function') {
       const group = groupAt(this.#context.documents, w.value.kind === 'ref' ? constantPath(w.value) : []);
       if (group === undefined) throw new LoweringError(`an unknown function: ${dottedName(w.value)}`);
-      this.#context.onCall(group.id, false);
+      this.#context.onCall(group.id, 'once');
       return { kind: 'function', group: group.id };
     }
     const value = w.valueKind === 'document' ? this.#evaluate(w.value) : this.value(w.value);

@@ -3,6 +3,9 @@ import type { ArityOf } from '../passes/safety.ts';
 import type { TracePlaces } from '../trace/places.ts';
 import type { Documents, GroupOutline, Replacements } from './documents.ts';
 
+/** How often a call happens: once, once for each member that a single loop goes through, or in any other way. */
+export type CallTurns = 'once' | 'each-member' | 'many';
+
 /** What lowering a body needs to know of the whole program. */
 export interface PlanContext {
   readonly documents: Documents;
@@ -12,10 +15,12 @@ export interface PlanContext {
   readonly isRelation: (name: string) => boolean;
   /** True for built-ins without a result: `print`. */
   readonly isVoid: (name: string) => boolean;
+  /** True for documents that have one value as long as their base documents stay. */
+  readonly isFixed: (group: GroupOutline) => boolean;
   /** Told of every restriction of a partial document that a body asks for. */
   readonly onRestriction: (group: number, keys: number) => void;
-  /** Told of every call of a function; `inLoop` if it may happen more than once. */
-  readonly onCall: (group: number, inLoop: boolean) => void;
+  /** Told of every call of a function, and how often it may happen while the document or function around it is computed. */
+  readonly onCall: (group: number, turns: CallTurns) => void;
   /** Gives out the places that an instrumented program tells about; undefined for programs that tell nothing. */
   readonly trace: TracePlaces | undefined;
 }

@@ -29,8 +29,8 @@ export type Operand =
   | { readonly kind: 'input' }
   /** The base document at a path below `data`. */
   | { readonly kind: 'base'; readonly path: readonly string[] }
-  /** The whole value of a group. */
-  | { readonly kind: 'group'; readonly group: number }
+  /** The whole value of a group; `fixed` if it is the same in all evaluations, as long as the base documents stay. */
+  | { readonly kind: 'group'; readonly group: number; readonly fixed?: boolean }
   /** The value of a group of partial rules, restricted to what lies at these keys. */
   | { readonly kind: 'restricted'; readonly group: number; readonly keys: readonly Operand[] }
   /** The whole document at a place of the tree that no rule defines as such: a package, or a part of a name. */

@@ -19,6 +19,7 @@ import {
   type PlacePart,
 } from './documents.ts';
 import type { PlanContext } from './context.ts';
+import { findFixed } from './fixed.ts';
 import { repeats } from './risk.ts';
 import type { TracePlaces } from '../trace/places.ts';
 import type { Block, Entrypoint, Group, LocalId, Operand, Plan, Restriction, RuleBody, Step, Tree } from './ir.ts';
@@ -70,7 +71,9 @@ class Planner {
   readonly #context: PlanContext;
   /** Restrictions that some body asks for, by group. */
   readonly #restrictions = new Map<number, Set<number>>();
-  readonly #calls = new Map<number, { count: number; inLoop: boolean }>();
+  readonly #calls = new Map<number, { readonly count: number; readonly repeats: boolean }>();
+  /** True while what may be computed several times in one evaluation is lowered. */
+  #inFunction = false;
 
   /** By group: what an index does with rules in which something can go wrong. */
   readonly #admissions: readonly Admissions[];
@@ -84,9 +87,13 @@ class Planner {
   ) {
     this.#documents = documents;
     this.#admissions = admissions;
+    const replacements = findReplacements(bodies);
+    // An instrumented program tells of every evaluation.
+    const fixed = trace === undefined ? findFixed(documents, replacements) : new Set<number>();
     this.#context = {
       documents,
-      replacements: findReplacements(bodies),
+      replacements,
+      isFixed: (group) => fixed.has(group.id),
       ...facts,
       trace,
       onRestriction: (group, keys) => {
@@ -94,9 +101,11 @@ class Planner {
         if (wanted === undefined) this.#restrictions.set(group, new Set([keys]));
         else wanted.add(keys);
       },
-      onCall: (group, inLoop) => {
-        const calls = this.#calls.get(group) ?? { count: 0, inLoop: false };
-        this.#calls.set(group, { count: calls.count + 1, inLoop: calls.inLoop || inLoop });
+      onCall: (group, turns) => {
+        const calls = this.#calls.get(group) ?? { count: 0, repeats: false };
+        // A document is computed once: each member that it goes through is another argument, as good as always.
+        const repeats = turns === 'many' || (turns === 'each-member' && this.#inFunction);
+        this.#calls.set(group, { count: calls.count + 1, repeats: calls.repeats || repeats });
       },
     };
   }
@@ -130,7 +139,7 @@ class Planner {
         ...group,
         restrictions: restrictions[id] ?? new Map<number, Restriction>(),
         memoized:
-          group.kind === 'function' && calls !== undefined && (calls.count > 1 || calls.inLoop) && isCostly(group),
+          group.kind === 'function' && calls !== undefined && (calls.count > 1 || calls.repeats) && isCostly(group),
       };
     });
     return {
@@ -162,7 +171,7 @@ class Planner {
       location,
     };
     const block: Step[] = [];
-    const body = new BodyLowering(this.#context, new Locals(), block, new Map(), false);
+    const body = new BodyLowering(this.#context, new Locals(), block, new Map(), 0);
     body.add({ kind: 'result', value: body.value(ref) });
     return { name, block };
   }
@@ -172,7 +181,7 @@ class Planner {
     const locals = new Locals();
     const rows = locals.fresh(false);
     const rowsBlock: Step[] = [];
-    const body = new BodyLowering(this.#context, locals, rowsBlock, new Map(), false);
+    const body = new BodyLowering(this.#context, locals, rowsBlock, new Map(), 0);
     const { trace } = this.#context;
     if (trace === undefined) body.body(query.body);
     else {
@@ -194,6 +203,7 @@ class Planner {
     const locals = new Locals();
     const params: LocalId[] = [];
     for (let i = 0; i < outline.arity; i++) params.push(locals.fresh(false));
+    this.#inFunction = params.length > 0;
     const rules = outline.rules.map((rule) => this.#chain(rule, (r) => this.#ruleBody(outline, r, locals, params, [])));
     const fallback =
       outline.fallback === undefined ? undefined : this.#ruleBody(outline, outline.fallback, locals, params, []);
@@ -249,7 +259,7 @@ class Planner {
     keys: readonly LocalId[],
   ): RuleBody {
     const block: Block & Step[] = [];
-    const body = new BodyLowering(this.#context, locals, block, new Map(), false);
+    const body = new BodyLowering(this.#context, locals, block, new Map(), 0);
     const { head } = rule;
     const { trace } = this.#context;
     const place = trace?.rule(rule, placeName(outline.path));
@@ -301,6 +311,7 @@ class Planner {
     const locals = new Locals();
     const params: LocalId[] = [];
     for (let i = 0; i < count; i++) params.push(locals.fresh(false));
+    this.#inFunction = true;
     const rules = outline.rules.map((rule) => this.#chain(rule, (r) => this.#ruleBody(outline, r, locals, [], params)));
     return { params, rules };
   }

@@ -85,8 +85,8 @@ export const baseMember = (value: Value, key: Value, replaced: Replaced, path: r
     ? getIndex(value, key)
     : baseIndex(value, key);
 
-/** Objects with more members than this get an index: JavaScript is slow at finding members of large objects. */
-const LARGE_OBJECT = 32;
+/** Objects with more members than this get an index: JavaScript is slow at finding members by names that it has not seen yet. */
+const LARGE_OBJECT = 3;
 
 /** The members of a large plain object by name; undefined for any other value. */
 export const index = (document: Value): ReadonlyMap<string, Value> | undefined => {

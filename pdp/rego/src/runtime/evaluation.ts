@@ -5,7 +5,8 @@ import type { Builtin, BuiltinContext, BuiltinErrorCode } from './builtins/built
 import { chargeWork } from './builtins/work.ts';
 import { indexMembers, keysOf, SMALL_COLLECTION, valuesOf, type MemberIndex } from './documents.ts';
 import { Sites, type Site } from './sites.ts';
-import { isObject } from './value.ts';
+import { isObject, keyOf } from './value.ts';
+import { MemoKeys } from './memo-keys.ts';
 import { boundVisits, freeVisits } from './visits.ts';
 import type { Value } from './value.ts';
 import type { TraceListener } from '../trace/listener.ts';
@@ -90,6 +91,7 @@ export class Evaluation implements BuiltinContext {
   readonly #surroundings: Surroundings;
   /** Collections of this evaluation that loops with an equation have gone through, by the path of the equation. */
   #joins: Map<readonly Value[], Map<object, Join>> | undefined = undefined;
+  readonly #memoKeys = new MemoKeys();
   readonly #sorted = new WeakMap<object, SortedMembers>();
   readonly #indexes = new WeakMap<object, Map<readonly Value[], MemberIndex | undefined>>();
 
@@ -153,6 +155,7 @@ export class Evaluation implements BuiltinContext {
   /** Lets go of what the evaluation had of its input. */
   forget(): void {
     this.#joins = undefined;
+    this.#memoKeys.forget();
     freeVisits();
   }
 
@@ -215,6 +218,11 @@ export class Evaluation implements BuiltinContext {
     return first.site === undefined ? outcome : { ...outcome, location: first.site.location };
   }
 
+  /** What the result of a function is kept by in this evaluation: see {@link MemoKeys}. */
+  memoKey(value: Value): unknown {
+    return typeof value === 'string' ? keyOf(value) : this.#memoKeys.keyOf(value);
+  }
+
   /** {@link valuesOf}, kept for objects of the base documents, which never change. */
   dataValues(value: Value): readonly Value[] {
     if (Array.isArray(value)) return value as readonly Value[];
@@ -261,7 +269,7 @@ export class Evaluation implements BuiltinContext {
       joins.set(collection, { turns: 1, index: undefined });
       return undefined;
     }
-    if (join.turns < TURNS_BEFORE_JOIN) join.turns++;
+    if (join.turns < (values.length < LARGE_COLLECTION ? TURNS_BEFORE_JOIN : TURNS_BEFORE_LARGE_JOIN)) join.turns++;
     else if (join.index === undefined) {
       this.spend(values.length);
       join.index = indexMembers(values, path) ?? NO_MEMBERS;
@@ -280,8 +288,12 @@ export class Evaluation implements BuiltinContext {
   }
 }
 
-/** How often a loop with an equation goes through a collection before it gets an index. */
-const TURNS_BEFORE_JOIN = 3;
+/** How often a loop with an equation goes through a collection before it gets an index: making one takes about as long. */
+const TURNS_BEFORE_JOIN = 16;
+
+/** Going through large collections costs steps, of which there may be few. */
+const TURNS_BEFORE_LARGE_JOIN = 3;
+const LARGE_COLLECTION = 1_000;
 
 /** The index of a collection none of whose members has the part that is asked for. */
 const NO_MEMBERS: MemberIndex = new Map();

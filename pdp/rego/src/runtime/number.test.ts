@@ -1,7 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import * as numbers from './number.ts';
-import { numberFromText, numberText, RegoNumber } from './number.ts';
+import { divideBigFloats } from './big-float.ts';
+import {
+  divide,
+  fromBigFloat,
+  numberFromText,
+  numberText,
+  RegoNumber,
+  roundNumber,
+  toBigFloat,
+  type RegoNumeric,
+} from './number.ts';
 
 const calculate = (
   operation: 'add' | 'subtract' | 'multiply' | 'divide' | 'remainder',
@@ -139,3 +149,31 @@ test('adding 0.0 to a decimal of up to 15 digits gives the same number', () => {
     ),
   );
 });
+
+test('quotients and roundings of doubles are those of floats of 64 bits', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.integer({ min: -2000, max: 2000 })),
+      fc.oneof(
+        fc.constantFrom(1, 2, 3, 4, 5, 7, 8, 10, 16, 25, 40, 60, 100, 125, 1000, 1024, 3600, 1_000_000),
+        fc.integer({ min: 1, max: 100_000 }),
+      ),
+      fc.boolean(),
+      (a, divisor, isNegative) => {
+        const b = isNegative ? -divisor : divisor;
+        const quotient = divide(a, b);
+        if (typeof quotient === 'string') throw new Error(quotient);
+        const wanted = fromBigFloat(divideBigFloats(toBigFloat(a), toBigFloat(b)));
+        // An integer may be written with an exponent there.
+        if (!Number.isInteger(quotient)) expect(numberText(quotient)).toBe(numberText(wanted));
+        for (const mode of ['round', 'ceil', 'floor'] as const) {
+          expect(numberText(roundNumber(quotient, mode))).toBe(numberText(roundNumber(boxed(wanted), mode)));
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+/** The number in the form whose rounding takes floats of 64 bits. */
+const boxed = (value: RegoNumeric): RegoNumber => new RegoNumber(numberText(value));

@@ -176,7 +176,9 @@ export function multiply(a: RegoNumeric, b: RegoNumeric): RegoNumeric | Arithmet
 export function divide(a: RegoNumeric, b: RegoNumeric): RegoNumeric | ArithmeticError {
   if (typeof a === 'number' && typeof b === 'number' && b !== 0 && a !== 0) {
     const quotient = a / b;
-    if (Number.isInteger(quotient) && Number.isInteger(a) && Number.isInteger(b)) return quotient;
+    if (Number.isInteger(a) && Number.isInteger(b) && (Number.isInteger(quotient) || isShortDecimal(a, b, quotient))) {
+      return quotient;
+    }
   }
   const divisor = toBigFloat(b);
   if (divisor.mantissa === 0n) return 'divide by zero';
@@ -202,12 +204,23 @@ export function absolute(value: RegoNumeric): RegoNumeric {
 
 /** Rounds to an integer: half away from zero, up, or down. */
 export function roundNumber(value: RegoNumeric, mode: 'round' | 'ceil' | 'floor'): RegoNumeric {
-  if (typeof value === 'number' && Number.isInteger(value)) return value;
+  if (typeof value === 'number') return roundDouble(value, mode);
   const rounded = bigFloat.roundBigFloat(toBigFloat(value), mode);
   // Large ones are whole already, and print every digit of the float that they are.
   if (rounded.exponent < 0) return fromBigFloat(rounded);
   const magnitude = rounded.mantissa << BigInt(rounded.exponent);
   return numberFromBigInt(rounded.negative ? -magnitude : magnitude);
+}
+
+/** A double lies between the same integers as the decimal of at most 15 digits that it stands for. */
+function roundDouble(value: number, mode: 'round' | 'ceil' | 'floor'): number {
+  // `|| 0` turns -0 into 0.
+  const whole = Math.trunc(value) || 0;
+  if (whole === value) return whole;
+  if (mode === 'round') return Math.abs(value - whole) < 0.5 ? whole : whole + Math.sign(value);
+  // The sign that counts is that of the truncated value, as in OPA: there floor(-0.5) is 0 and ceil(-0.5) is 1.
+  if (mode === 'ceil') return whole < 0 ? whole : whole + 1;
+  return whole < 0 ? whole - 1 : whole;
 }
 
 /** A number as a 64-bit-mantissa float, rounded to nearest even. */
@@ -238,6 +251,26 @@ export function isNumberTooBig(text: string): boolean {
 function isExact(a: number, b: number, result: number): boolean {
   if (Number.isSafeInteger(result) && Number.isInteger(a) && Number.isInteger(b)) return true;
   return isGrain(a) && isGrain(b) && isGrain(result) && result !== 0;
+}
+
+/** Decimals of the quotients that need no float of 64 bits. */
+const SHORT_SCALE = 1e6;
+
+/**
+ * Tells whether the quotient of two integers is a decimal of at most 15 digits, none beyond the sixth behind the point, so
+ * that it prints exactly. Smaller and larger ones print with an exponent.
+ */
+function isShortDecimal(a: number, b: number, quotient: number): boolean {
+  const scaled = Math.round(quotient * SHORT_SCALE);
+  const dividend = a * SHORT_SCALE;
+  return (
+    Math.abs(quotient) >= 1e-4 &&
+    Math.abs(quotient) < 1e6 &&
+    Math.abs(scaled) < 1e15 &&
+    Number.isSafeInteger(dividend) &&
+    Number.isSafeInteger(scaled * b) &&
+    scaled * b === dividend
+  );
 }
 
 function isGrain(value: number): boolean {

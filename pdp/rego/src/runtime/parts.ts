@@ -17,17 +17,21 @@ export class Parts {
 
   /** Puts a value at a path. Throws a {@link KeyConflict} unless the place is free or has an equal value. */
   put(path: readonly Value[], value: Value, site: number): void {
-    const { branch, key } = this.#branchAt(path, site);
-    const old = branch.members.get(keyOf(key));
-    if (old === undefined) branch.members.set(keyOf(key), { key, part: { value } });
+    const { members } = this.#branchAt(path, site);
+    const key = path.at(-1);
+    const index = keyOf(key);
+    const old = members.get(index);
+    if (old === undefined) members.set(index, { key, part: { value } });
     else if (!equals(finished(old.part), value)) throw new KeyConflict(site);
   }
 
   /** Adds a member to the set at a path. Throws a {@link KeyConflict} if something else is there. */
   add(path: readonly Value[], value: Value, site: number): void {
-    const { branch, key } = this.#branchAt(path, site);
-    const old = branch.members.get(keyOf(key));
-    if (old === undefined) branch.members.set(keyOf(key), { key, part: { set: new RegoSet([value]) } });
+    const { members } = this.#branchAt(path, site);
+    const key = path.at(-1);
+    const index = keyOf(key);
+    const old = members.get(index);
+    if (old === undefined) members.set(index, { key, part: { set: new RegoSet().addNew(value) } });
     else if (!isBranch(old.part) && 'set' in old.part) old.part.set.add(value);
     else throw new KeyConflict(site);
   }
@@ -37,9 +41,10 @@ export class Parts {
     return finished(this.#root);
   }
 
-  #branchAt(path: readonly Value[], site: number): { readonly branch: Branch; readonly key: Value } {
+  #branchAt(path: readonly Value[], site: number): Branch {
     let branch = this.#root;
-    for (const key of path.slice(0, -1)) {
+    for (let depth = 0; depth < path.length - 1; depth++) {
+      const key = path[depth];
       const index = keyOf(key);
       let member = branch.members.get(index);
       if (member === undefined) {
@@ -50,7 +55,7 @@ export class Parts {
       if (!isBranch(member.part)) throw new KeyConflict(site);
       branch = member.part;
     }
-    return { branch, key: path.at(-1) };
+    return branch;
   }
 }
 

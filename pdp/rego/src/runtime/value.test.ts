@@ -163,3 +163,46 @@ test('what is no Rego value has no type', () => {
   expect(() => typeOf(undefined)).toThrow(TypeError);
   expect(typeOf(new RegoNumber('1.0'))).toBe('number');
 });
+
+test('a set of many composite values has each once, however they are written', () => {
+  const leaf = fc.oneof(
+    fc.integer({ min: 0, max: 3 }),
+    fc.constantFrom('a', 'b', '', 'ab'),
+    fc.boolean(),
+    fc.constant(null),
+  );
+  const value = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      leaf,
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom('k', 'l', 'long-key', '__proto__'), tie('value'), {
+        maxKeys: 3,
+        noNullPrototype: true,
+      }),
+    ),
+  })).value;
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 9, maxLength: 60 }), (values) => {
+      const set = new RegoSet(values);
+      const unique = new Map(values.map((each) => [keyOf(each), each]));
+      expect(set.size).toBe(unique.size);
+      for (const each of values) {
+        expect(set.has(structuredClone(each))).toBe(true);
+        expect(set.has([each, 'not there'])).toBe(unique.has(keyOf([each, 'not there'])));
+      }
+    }),
+  );
+});
+
+test('composite values that look alike are told apart', () => {
+  const deep = (n: number) => ({ a: { b: { c: { d: n } } } });
+  const set = new RegoSet(Array.from({ length: 200 }, (_, n) => deep(n)));
+  expect(set.size).toBe(200);
+  for (let n = 0; n < 200; n++) {
+    set.add(deep(n));
+    expect(set.get(deep(n))).toStrictEqual(deep(n));
+  }
+  expect(set.size).toBe(200);
+  expect(set.has(deep(200))).toBe(false);
+});

@@ -1,7 +1,8 @@
 import { visit, VISITS_PER_TEXT } from './visits.ts';
 import { compareNumbers, RegoNumber, numberKey, toSmallInteger } from './number.ts';
+import { compareStrings, sortBy, sortStrings } from './order-strings.ts';
 
-export { RegoNumber };
+export { compareStrings, RegoNumber, sortStrings };
 
 /**
  * Rego values as the generated code holds them. Input and data are used as `JSON.parse` gives them, without conversion.
@@ -24,14 +25,61 @@ export type ObjectValue = PlainObject | RegoObject;
 /** Sets with more members than this look them up by key. */
 const SMALL_SET = 8;
 
+/** Composite members with the same digest beyond which a set tells them apart by their texts. */
+const MAX_ALIKE = 16;
+
+/** The members of a set, found by what they are. */
+class MemberTable {
+  /** Scalars by key; where there are texts, all members. */
+  readonly #byKey = new Map<unknown, Value>();
+  /** Composite members by digest; undefined once texts tell them apart. */
+  #byDigest: Map<number, Value[]> | undefined = new Map();
+
+  /** Adds a member unless an equal one is there; tells whether it did. */
+  add(value: Value): boolean {
+    const alike = this.#alike(value);
+    if (alike !== undefined) {
+      if (alike.some((member) => equals(member, value))) return false;
+      alike.push(value);
+      if (alike.length > MAX_ALIKE) this.#useTexts();
+      return true;
+    }
+    const { size } = this.#byKey;
+    const key = keyOf(value);
+    // Equal strings are the same one: setting it again changes nothing, and tells whether it was there.
+    if (typeof value === 'string' || !this.#byKey.has(key)) this.#byKey.set(key, value);
+    return this.#byKey.size !== size;
+  }
+
+  /** The member equal to a value, or undefined. */
+  get(value: Value): Value | undefined {
+    if (this.#byDigest === undefined || !isComposite(value)) return this.#byKey.get(keyOf(value));
+    return this.#byDigest.get(digestOf(value))?.find((member) => equals(member, value));
+  }
+
+  #alike(value: Value): Value[] | undefined {
+    if (this.#byDigest === undefined || !isComposite(value)) return undefined;
+    const digest = digestOf(value);
+    let alike = this.#byDigest.get(digest);
+    if (alike === undefined) this.#byDigest.set(digest, (alike = []));
+    return alike;
+  }
+
+  #useTexts(): void {
+    for (const alike of this.#byDigest?.values() ?? [])
+      for (const member of alike) this.#byKey.set(keyOf(member), member);
+    this.#byDigest = undefined;
+  }
+}
+
 /**
  * A Rego set: values without duplicates, by Rego equality (the first of equal values stays). Build it with `add`, then
  * treat it as immutable. Iterating it gives insertion order; `values()` gives Rego order.
  */
 export class RegoSet implements Iterable<Value> {
   readonly #members: Value[] = [];
-  /** The members by key; small sets have none, for comparing few members is faster. */
-  #byKey: Map<unknown, Value> | undefined = undefined;
+  /** The members; small sets have none, for comparing few members is faster. */
+  #table: MemberTable | undefined = undefined;
   #sorted: readonly Value[] | undefined = undefined;
   #key: string | undefined = undefined;
 
@@ -46,15 +94,10 @@ export class RegoSet implements Iterable<Value> {
 
   /** Adds a member unless an equal one is there. Only for whoever is building the set. */
   add(value: Value): this {
-    if (this.#byKey === undefined && this.#members.length < SMALL_SET) {
+    if (this.#table === undefined && this.#members.length < SMALL_SET) {
       return this.#find(value) >= 0 ? this : this.addNew(value);
     }
-    const byKey = this.#keyed();
-    const { size } = byKey;
-    const key = keyOf(value);
-    // Equal strings are the same one: setting it again changes nothing, and tells whether it was there.
-    if (typeof value === 'string' || !byKey.has(key)) byKey.set(key, value);
-    if (byKey.size !== size) {
+    if (this.#tabled().add(value)) {
       this.#members.push(value);
       this.#forget();
     }
@@ -64,31 +107,31 @@ export class RegoSet implements Iterable<Value> {
   /** Adds a member that is known not to be there. Only for whoever is building the set. */
   addNew(value: Value): this {
     this.#members.push(value);
-    if (this.#byKey !== undefined) this.#byKey.set(keyOf(value), value);
+    if (this.#table !== undefined) this.#table.add(value);
     this.#forget();
     return this;
   }
 
   /** Tells whether an equal value is a member. */
   has(value: Value): boolean {
-    return this.#byKey === undefined && this.#members.length <= SMALL_SET
+    return this.#table === undefined && this.#members.length <= SMALL_SET
       ? this.#find(value) >= 0
-      : this.#keyed().has(keyOf(value));
+      : this.#tabled().get(value) !== undefined;
   }
 
   /** The member equal to `value` (1 for 1.0 if 1 was added), or undefined. */
   get(value: Value): Value | undefined {
-    return this.#byKey === undefined && this.#members.length <= SMALL_SET
+    return this.#table === undefined && this.#members.length <= SMALL_SET
       ? this.#members[this.#find(value)]
-      : this.#keyed().get(keyOf(value));
+      : this.#tabled().get(value);
   }
 
-  #keyed(): Map<unknown, Value> {
-    if (this.#byKey !== undefined) return this.#byKey;
-    const byKey = new Map<unknown, Value>();
-    for (const member of this.#members) byKey.set(keyOf(member), member);
-    this.#byKey = byKey;
-    return byKey;
+  #tabled(): MemberTable {
+    if (this.#table !== undefined) return this.#table;
+    const table = new MemberTable();
+    for (const member of this.#members) table.add(member);
+    this.#table = table;
+    return table;
   }
 
   /** What was computed of the members so far is no longer so. */
@@ -182,7 +225,7 @@ export class RegoObject {
 
   /** Key and value pairs in Rego order of the keys; sorted on first use and kept. */
   entries(): readonly (readonly [Value, Value])[] {
-    this.#sorted ??= [...this.#members.values()].sort((a, b) => compare(a[0], b[0]));
+    this.#sorted ??= sortBy([...this.#members.values()], (a, b) => compare(a[0], b[0]));
     return this.#sorted;
   }
 
@@ -397,30 +440,8 @@ export function buildObject(entries: Iterable<readonly [Value, Value]>): ObjectV
 
 /** Sorts values in place, in Rego order, and returns them. */
 export function sortValues<T extends Value[]>(values: T): T {
-  return values.sort(compare);
-}
-
-/** Sorts strings in place by code point and returns them. */
-export function sortStrings(strings: string[]): string[] {
-  return strings.sort(compareStrings);
-}
-
-/** Orders strings by code point, which is also the order of their UTF-8 bytes. */
-export function compareStrings(a: string, b: string): number {
-  if (a === b) return 0;
-  const length = Math.min(a.length, b.length);
-  for (let index = 0; index < length; index++) {
-    const unitA = a.charCodeAt(index);
-    const unitB = b.charCodeAt(index);
-    if (unitA !== unitB) {
-      // A surrogate stands for a code point above every lone unit.
-      const surrogateA = unitA >= 0xd800 && unitA <= 0xdfff;
-      const surrogateB = unitB >= 0xd800 && unitB <= 0xdfff;
-      if (surrogateA !== surrogateB) return surrogateA ? 1 : -1;
-      return unitA - unitB;
-    }
-  }
-  return a.length - b.length;
+  sortBy(values, compare);
+  return values;
 }
 
 const RANK_NUMBER = 3;
@@ -474,14 +495,15 @@ function equalSets(a: RegoSet, b: RegoSet): boolean {
 }
 
 function equalPlainObjects(a: PlainObject, b: PlainObject): boolean {
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  visit(keys.length);
-  for (const key of keys) {
+  let more = 0;
+  for (const key in a) {
+    visit(1);
     const member = getMember(b, key);
     if (member === undefined || !equals(a[key], member)) return false;
+    more++;
   }
-  return true;
+  for (const _key in b) more--;
+  return more === 0;
 }
 
 function equalObjects(a: ObjectValue, b: ObjectValue): boolean {
@@ -492,6 +514,46 @@ function equalObjects(a: ObjectValue, b: ObjectValue): boolean {
     if (other === undefined || !equals(value, other)) return false;
   }
   return true;
+}
+
+/** True for arrays, objects and sets. */
+function isComposite(value: Value): value is object {
+  return typeof value === 'object' && value !== null && !(value instanceof RegoNumber);
+}
+
+/** How deep a digest looks, and at how many elements of an array or characters of a string. */
+const DIGEST_DEPTH = 2;
+const DIGEST_LENGTH = 16;
+
+/** A number that is the same for equal values, and seldom for others. */
+function digestOf(value: Value, depth = 0): number {
+  if (typeof value === 'string') return digestOfString(value);
+  if (typeof value === 'number') return Math.imul(value, 0x9e3779b1) ^ (value * 1024);
+  if (typeof value !== 'object' || value === null) return value === true ? 3 : value === false ? 5 : 7;
+  if (value instanceof RegoNumber) return digestOf(value.key);
+  if (value instanceof RegoSet || value instanceof RegoObject) return value.size + 11;
+  let digest = 13;
+  if (Array.isArray(value)) {
+    const length = depth < DIGEST_DEPTH ? Math.min(value.length, DIGEST_LENGTH) : 0;
+    visit(length);
+    for (let index = 0; index < length; index++) digest = Math.imul(digest, 31) + digestOf(value[index], depth + 1);
+    return digest + value.length;
+  }
+  if (depth >= DIGEST_DEPTH) return digest;
+  const object = value as PlainObject;
+  // The order of the members does not count.
+  for (const key in object) {
+    visit(1);
+    digest = (digest + Math.imul((key.charCodeAt(0) + 31 * key.length) | 1, digestOf(object[key], depth + 1) + 17)) | 0;
+  }
+  return digest;
+}
+
+function digestOfString(text: string): number {
+  const step = text.length <= DIGEST_LENGTH ? 1 : Math.ceil(text.length / DIGEST_LENGTH);
+  let digest = text.length;
+  for (let index = 0; index < text.length; index += step) digest = Math.imul(digest, 31) + text.charCodeAt(index);
+  return digest;
 }
 
 /** A part of a composite's key: self-delimiting, so that ["a", "b"] and ["a,b"] differ. */

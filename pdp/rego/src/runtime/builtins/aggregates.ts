@@ -21,6 +21,8 @@ export const aggregates: BuiltinFamily = {
   sum: (ctx, value) => {
     const elements = elementsOf(value);
     if (elements === undefined) return typeError(ctx, 1, value, 'set', 'array');
+    const quick = sumOfSmall(elements);
+    if (quick !== undefined) return quick;
     if (!allIntegers(elements)) return foldFloats(ctx, value, elements, '0', addBigFloats);
     let total: RegoNumeric = 0;
     for (const element of elements) total = add(total, element as RegoNumeric);
@@ -41,14 +43,16 @@ export const aggregates: BuiltinFamily = {
     const elements = elementsOf(value);
     if (elements === undefined) return typeError(ctx, 1, value, 'set', 'array');
     let best = elements[0];
-    for (const element of elements) if (compare(best, element) <= 0) best = element;
+    for (let index = 1; index < elements.length; index++)
+      if (compare(best, elements[index]) <= 0) best = elements[index];
     return best;
   },
   min: (ctx, value) => {
     const elements = elementsOf(value);
     if (elements === undefined) return typeError(ctx, 1, value, 'set', 'array');
     let best = elements[0];
-    for (const element of elements) if (compare(best, element) >= 0) best = element;
+    for (let index = 1; index < elements.length; index++)
+      if (compare(best, elements[index]) >= 0) best = elements[index];
     return best;
   },
   sort: (ctx, value) => {
@@ -98,6 +102,17 @@ export function isMember(member: Value, collection: Value): boolean {
   if (collection instanceof RegoSet) return collection.has(member);
   if (!isObject(collection)) return false;
   return keysOf(collection).some((key) => equals(getIndex(collection, key), member));
+}
+
+/** The sum of integers that are all safe, as is every sum on the way. */
+function sumOfSmall(elements: readonly Value[]): number | undefined {
+  let total = 0;
+  for (const element of elements) {
+    if (typeof element !== 'number' || !Number.isInteger(element)) return undefined;
+    total += element;
+    if (!Number.isSafeInteger(total)) return undefined;
+  }
+  return total;
 }
 
 function allIntegers(elements: readonly Value[]): boolean {

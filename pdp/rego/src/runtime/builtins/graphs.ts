@@ -1,4 +1,14 @@
-import { getIndex, entriesOf, isObject, keyOf, RegoSet, type ObjectValue, type Value } from '../value.ts';
+import {
+  getIndex,
+  entriesOf,
+  isObject,
+  isPlainObject,
+  keyOf,
+  objectKeys,
+  RegoSet,
+  type ObjectValue,
+  type Value,
+} from '../value.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { builtinError, elementsOf, objectOperand, typeError } from './operands.ts';
 
@@ -58,12 +68,20 @@ function walk(ctx: BuiltinContext, value: Value, path: readonly Value[], found: 
   found.push([path, value]);
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) walk(ctx, value[index], [...path, index], found);
+    for (let index = 0; index < value.length; index++) walk(ctx, value[index], below(path, index), found);
+  } else if (isPlainObject(value)) {
+    for (const key of objectKeys(value)) walk(ctx, value[key], below(path, key), found);
   } else if (value instanceof RegoSet) {
     for (const member of value.values()) walk(ctx, member, [...path, member], found);
   } else if (isObject(value)) {
     for (const [key, member] of entriesOf(value)) walk(ctx, member, [...path, key], found);
   }
+}
+
+function below(path: readonly Value[], key: Value): readonly Value[] {
+  const longer = path.slice();
+  longer.push(key);
+  return longer;
 }
 
 function findPaths(ctx: BuiltinContext, graph: ObjectValue, start: readonly Value[]): Value | undefined {

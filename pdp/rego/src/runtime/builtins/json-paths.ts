@@ -1,4 +1,17 @@
-import { buildObject, entriesOf, getIndex, isObject, RegoObject, RegoSet, typeOf, type Value } from '../value.ts';
+import {
+  buildObject,
+  entriesOf,
+  getIndex,
+  getMember,
+  isObject,
+  isPlainObject,
+  RegoObject,
+  RegoSet,
+  setMember,
+  typeOf,
+  type PlainObject,
+  type Value,
+} from '../value.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { elementsOf, objectOperand, operandError, typeError } from './operands.ts';
 
@@ -28,16 +41,22 @@ export function parsePath(ctx: BuiltinContext, path: Value): readonly Value[] | 
   return segments.map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
+/** The trees of lists of paths, which most policies hold as constants. Values never change. */
+const trees = new WeakMap<object, RegoObject>();
+
 /** The paths as nested objects of their keys; `null` ends a path. */
 function pathsToTree(ctx: BuiltinContext, paths: Value): RegoObject | undefined {
   const list = elementsOf(paths);
   if (list === undefined) return typeError(ctx, 2, paths, 'set', 'array');
+  const known = trees.get(list);
+  if (known !== undefined) return known;
   const root = new RegoObject();
   for (const path of list) {
     const segments = parsePath(ctx, path);
     if (segments === undefined) return undefined;
     insertPath(root, segments);
   }
+  trees.set(list, root);
   return root;
 }
 
@@ -79,12 +98,23 @@ function filter(value: Value, tree: RegoObject): Value {
     return kept;
   }
   if (!isObject(value)) return value;
+  if (isPlainObject(value)) return filterPlain(value, tree);
   const kept: (readonly [Value, Value])[] = [];
   for (const [key, below] of tree) {
     const member = getIndex(value, key);
     if (member !== undefined) kept.push([key, keep(member, below)]);
   }
   return buildObject(kept);
+}
+
+function filterPlain(object: PlainObject, tree: RegoObject): Value {
+  const kept: Record<string, Value> = {};
+  for (const [key, below] of tree) {
+    const member = typeof key === 'string' ? getMember(object, key) : undefined;
+    if (member === undefined || typeof key !== 'string') continue;
+    setMember(kept, key, below instanceof RegoObject ? filter(member, below) : member);
+  }
+  return kept;
 }
 
 /** The value without what the tree names; array elements move up. */
@@ -103,6 +133,14 @@ function remove(value: Value, tree: RegoObject): Value {
     return new RegoSet(members.filter((member) => member !== undefined));
   }
   if (!isObject(value)) return value;
+  if (isPlainObject(value)) {
+    const kept: Record<string, Value> = {};
+    for (const key in value) {
+      const stripped = strip(value[key], tree.get(key));
+      if (stripped !== undefined) setMember(kept, key, stripped);
+    }
+    return kept;
+  }
   return buildObject(
     entriesOf(value).flatMap(([key, member]): (readonly [Value, Value])[] => {
       const stripped = strip(member, tree.get(key));

@@ -96,7 +96,10 @@ function selectKeys(ctx: BuiltinContext, value: Value, keys: Value, keep: boolea
   else if (keys instanceof RegoSet) wanted = keys;
   else if (isObject(keys)) wanted = new RegoSet(keysOf(keys));
   else return typeError(ctx, 2, keys, 'object', 'set', 'array');
-  return buildObject(entriesOf(object).filter(([key]) => wanted.has(key) === keep));
+  if (!isPlainObject(object)) return buildObject(entriesOf(object).filter(([key]) => wanted.has(key) === keep));
+  const result: Record<string, Value> = {};
+  for (const key in object) if (wanted.has(key) === keep) setMember(result, key, object[key]);
+  return result;
 }
 
 /** Whether `part` is contained in `whole`; undefined if their types cannot be compared so. */

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { RegoNumber, type Value } from '../value.ts';
 import { callBuiltin } from './call-builtin.ts';
 import { daysFromCivil, toCivil } from './civil-time.ts';
+import { TIMESTAMP_CACHE_SIZE } from './times.ts';
 
 const instant = new RegoNumber('1700000000123456789');
 
@@ -66,3 +67,27 @@ test('a formatted instant parses to itself', () => {
     }),
   );
 });
+
+test('more timestamps than are kept are read again, and bad ones fail again', () => {
+  const read = (second: number) =>
+    callBuiltin('time.parse_rfc3339_ns', new Date(second * 1000).toISOString().replace('.000', ''));
+  const many = Array.from({ length: 2 * TIMESTAMP_CACHE_SIZE + 10 }, (_, second) => second);
+  for (const turn of [1, 2]) {
+    for (const second of many) {
+      const wanted = second * 1e9;
+      const { value } = read(second) as { readonly value: Value };
+      if (String(value) !== String(wanted)) throw new Error(`turn ${String(turn)}: ${String(value)}`);
+    }
+  }
+  expect(callBuiltin('time.parse_rfc3339_ns', '2023-02-30T00:00:00Z')).toHaveProperty('error');
+  expect(callBuiltin('time.parse_rfc3339_ns', '2023-02-30T00:00:00Z')).toHaveProperty('error');
+});
+
+test.each(['9223372036854775807', '-9223372036854775808', '9223372036854775808', '1e400'])(
+  'the instant %s is taken or refused as a 64-bit integer',
+  (text) => {
+    const isInstant = /^-?\d+$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+    const answer = callBuiltin('time.weekday', new RegoNumber(text));
+    expect(answer).toHaveProperty(isInstant ? 'value' : 'error');
+  },
+);

@@ -1,5 +1,6 @@
-import { isNumber, numberFromBigInt, toBigFloat, type RegoNumeric } from '../number.ts';
+import { isNumber, numberFromBigInt, RegoNumber, toBigFloat, type RegoNumeric } from '../number.ts';
 import type { Value } from '../value.ts';
+import { BoundedCache } from './bounded-cache.ts';
 import type { BuiltinContext, BuiltinFamily } from './builtin.ts';
 import { daysFromCivil, fromCivil, toCivil, type CivilTime } from './civil-time.ts';
 import { parseDuration } from './durations.ts';
@@ -18,7 +19,7 @@ export const times: BuiltinFamily = {
     return parseInstant(ctx, namedLayouts.get(layout) ?? layout, text);
   },
   'time.parse_rfc3339_ns': (ctx, text) =>
-    typeof text === 'string' ? parseInstant(ctx, RFC3339, text) : typeError(ctx, 1, text, 'string'),
+    typeof text === 'string' ? parseTimestamp(ctx, text) : typeError(ctx, 1, text, 'string'),
   'time.parse_duration_ns': (ctx, text) => {
     if (typeof text !== 'string') return typeError(ctx, 1, text, 'string');
     const parsed = parseDuration(text);
@@ -106,6 +107,7 @@ function moment(ctx: BuiltinContext, instant: RegoNumeric, zone: TimeZone, layou
 
 function exactInt64(value: RegoNumeric): bigint | undefined {
   if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
+  if (value instanceof RegoNumber && /^-?\d{1,18}$|^-?[1-8]\d{18}$/.test(value.text)) return value.integer ?? undefined;
   const { negative, mantissa, exponent } = toBigFloat(value);
   if (mantissa === 0n) return 0n;
   if (exponent > 0) return undefined;
@@ -122,6 +124,22 @@ function civilOf({ nanoseconds, zone }: Moment): CivilTime {
 function parseInstant(ctx: BuiltinContext, layout: string, text: string): Value | undefined {
   const parsed = parseTime(layout, text);
   return parsed.ok ? checkedInstant(ctx, parsed.nanoseconds) : builtinError(ctx, parsed.message);
+}
+
+/** How many parsed timestamps a process keeps (twice as many for a short time): those of data and tokens come again. */
+export const TIMESTAMP_CACHE_SIZE = 1_000;
+
+/** Longer texts are not kept. */
+const MAX_KEPT_LENGTH = 40;
+
+const timestamps = new BoundedCache<string, Value>(TIMESTAMP_CACHE_SIZE);
+
+function parseTimestamp(ctx: BuiltinContext, text: string): Value | undefined {
+  const known = timestamps.get(text);
+  if (known !== undefined) return known;
+  const instant = parseInstant(ctx, RFC3339, text);
+  if (instant !== undefined && text.length <= MAX_KEPT_LENGTH) timestamps.set(text, instant);
+  return instant;
 }
 
 function checkedInstant(ctx: BuiltinContext, nanoseconds: bigint): Value | undefined {

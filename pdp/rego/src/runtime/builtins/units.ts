@@ -1,6 +1,7 @@
 import { multiplyBigFloats, parseDecimal, type Decimal } from '../big-float.ts';
 import { fromBigFloat, numberFromBigInt, numberFromText, toBigFloat } from '../number.ts';
 import type { Value } from '../value.ts';
+import { BoundedCache } from './bounded-cache.ts';
 import type { BuiltinFamily } from './builtin.ts';
 import { builtinError, typeError } from './operands.ts';
 import { truncateToBigInt } from './truncate.ts';
@@ -9,15 +10,36 @@ import { truncateToBigInt } from './truncate.ts';
 export const units: BuiltinFamily = {
   'units.parse': (ctx, text) => {
     if (typeof text !== 'string') return typeError(ctx, 1, text, 'string');
-    const parsed = parseUnits(text.replaceAll('"', ''));
+    const parsed = recall(amounts, text, () => parseUnits(text.replaceAll('"', '')));
     return typeof parsed === 'string' ? builtinError(ctx, `units.parse: ${parsed}`) : parsed.value;
   },
   'units.parse_bytes': (ctx, text) => {
     if (typeof text !== 'string') return typeError(ctx, 1, text, 'string');
-    const parsed = parseBytes(text.toLowerCase().replaceAll('"', ''));
+    const parsed = recall(bytes, text, () => parseBytes(text.toLowerCase().replaceAll('"', '')));
     return typeof parsed === 'string' ? builtinError(ctx, `units.parse_bytes: ${parsed}`) : parsed.value;
   },
 };
+
+/** How many parsed amounts a process keeps of either kind (twice as many for a short time): the same ones come again and again. */
+export const UNITS_CACHE_SIZE = 1_000;
+
+/** Longer texts are not kept. */
+const MAX_KEPT_LENGTH = 32;
+
+const amounts = new BoundedCache<string, Parsed | string>(UNITS_CACHE_SIZE);
+const bytes = new BoundedCache<string, Parsed | string>(UNITS_CACHE_SIZE);
+
+function recall(
+  cache: BoundedCache<string, Parsed | string>,
+  text: string,
+  parse: () => Parsed | string,
+): Parsed | string {
+  const known = cache.get(text);
+  if (known !== undefined) return known;
+  const parsed = parse();
+  if (text.length <= MAX_KEPT_LENGTH) cache.set(text, parsed);
+  return parsed;
+}
 
 const DECIMAL_POWERS = ['k', 'm', 'g', 't', 'p', 'e'];
 
