@@ -26,5 +26,6 @@ ENTRYPOINT ["/usr/bin/node", "--enable-source-maps", "/app/main.js"]
 
 FROM runtime AS pdp
 COPY --from=build /src/dist/bundles/pdp /app
+ENV MALLOC_ARENA_MAX=1 NODE_COMPILE_CACHE=/app/code-cache NODE_COMPILE_CACHE_PORTABLE=1
 EXPOSE 8181
-ENTRYPOINT ["/usr/bin/node", "--enable-source-maps", "/app/main.js"]
+ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=4", "--heap-growing-percent=20", "--expose-gc", "/app/main.js"]

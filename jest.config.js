@@ -9,6 +9,8 @@ const transform = {
 export default {
   // Tests wait for conditions: how long that may take is no assertion, and machines differ.
   testTimeout: 60_000,
+  // Modules of finished test files are freed late: a worker that holds much is renewed before its next file.
+  workerIdleMemoryLimit: '2GB',
   projects: [
     ...packages.map((dir) => ({
       displayName: dir.replace('pdp/', ''),

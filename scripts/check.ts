@@ -12,7 +12,7 @@ const checks: readonly (readonly [name: string, command: string])[] = [
   ['format', 'prettier --check --log-level warn .'],
   [
     'generated files current',
-    'npm run -s generate && git diff --exit-code -- crds/generated helm/crds pdp/protocol/src/gen docs/cli.md docs/conditions.md',
+    'npm run -s generate && git diff --exit-code -- crds/generated helm/crds helm/values.schema.json pdp/protocol/src/gen docs/cli.md docs/conditions.md',
   ],
 ];
 

@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dump } from 'js-yaml';
 import { KINDS, toCrd } from '../crds/src/index.ts';
+import { writeChartSchema } from './generate-chart-schema.ts';
 
-/** Writes crds/generated/*.yaml and the chart's copy of them from the zod schemas. */
+/** Writes crds/generated/*.yaml, the chart's copy of them and the schema of its values from the zod schemas. */
 const targets = ['../crds/generated/', '../helm/crds/'].map((path) => new URL(path, import.meta.url));
 for (const target of targets) {
   mkdirSync(target, { recursive: true });
@@ -12,3 +13,4 @@ for (const target of targets) {
     writeFileSync(new URL(`edict.dev_${definition.plural}.yaml`, target), text);
   }
 }
+await writeChartSchema();

@@ -9,7 +9,7 @@ import { install, pinnedEnvironment, root } from './bootstrap.mjs';
 const USAGE = `npm test -- [--only NAME]... [--list]
   Suites: unit (with properties and simulation), conformance-porc,
   conformance-contract, conformance-opa, conformance-envoy, conformance-authzen,
-  conformance-rego, conformance-verdicts, integration.
+  conformance-rego, conformance-verdicts, fuzz-http, integration.
   Conformance cases are read from ../shared/conformance or EDICT_CONFORMANCE_DIR.`;
 
 const args = process.argv.slice(2);
@@ -69,6 +69,7 @@ const suites = [
     needs: join(conformance, 'rego'),
     command: ['node', 'test/conformance/rego-verdicts.ts', '--cases', join(conformance, 'rego', 'verdicts.json')],
   },
+  { name: 'fuzz-http', command: ['node', 'test/fuzz/http.ts'] },
   jest('integration', '-c', 'test/integration/jest.config.js'),
 ];
 const names = suites.map((suite) => suite.name);

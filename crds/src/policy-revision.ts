@@ -18,7 +18,7 @@ export const PolicyRevisionSpec = z
     n: z.int().min(1).meta({ description: 'The revision. Only ever rises within a set.' }),
     digest: Digest.meta({ description: 'Digest of the canonical manifest.' }),
     parent: z.int().min(0).meta({ description: 'Revision before this one; 0 for the first.' }),
-    reason: z.enum(['Spec', 'Rollback', 'Withdraw']).meta({ description: 'Why the revision was made.' }),
+    reason: z.enum(['Spec', 'Rollback', 'Withdraw', 'Emergency']).meta({ description: 'Why the revision was made.' }),
     createdAt: z.string().meta({ description: 'When it was signed.', format: 'date-time' }),
     keyId: z.string().min(1).max(253).meta({ description: 'Which key signed.' }),
     signature: z.string().min(1).max(1024).meta({ description: 'Ed25519 signature, base64.' }),
@@ -40,6 +40,26 @@ export type PolicyRevisionSpec = z.output<typeof PolicyRevisionSpec>;
 export const ROLLOUT_PHASES = ['Pending', 'Preparing', 'Committing', 'Completed', 'Aborted'] as const;
 export type RolloutPhase = (typeof ROLLOUT_PHASES)[number];
 
+const WaveTarget = z
+  .object({
+    principals: z.int().min(1).max(9_999).optional().meta({ description: 'Ten thousandths of the principals.' }),
+    nodes: z
+      .object({
+        labels: z
+          .record(z.string().max(316), z.string().max(63))
+          .optional()
+          .meta({ description: 'Labels of the pods.' }),
+        zones: z.array(z.string().max(63)).max(32).optional().meta({
+          description: 'Zones of the pods.',
+          'x-kubernetes-list-type': 'set',
+        }),
+        sharePercent: z.int().min(1).max(100).optional().meta({ description: 'Share of these pods.' }),
+      })
+      .optional()
+      .meta({ description: 'These PDPs.' }),
+  })
+  .meta({ description: 'Whom the wave reaches, besides those before it; unset: everyone.' });
+
 const Wave = z
   .object({
     index: z.int().min(0).meta({ description: 'Number of the wave, from 0.' }),
@@ -47,6 +67,11 @@ const Wave = z
       .enum(['Commit', 'Abort'])
       .optional()
       .meta({ description: 'The durable decision. Once written it never changes.' }),
+    final: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Whether it is the last wave: with its Commit the revision is committed. Unset: true.' }),
+    target: WaveTarget.optional(),
     decidedAt: z.string().optional().meta({ description: 'When it was decided.', format: 'date-time' }),
     decidedBy: z.string().max(253).optional().meta({ description: 'Operator pod that decided.' }),
   })
@@ -54,6 +79,10 @@ const Wave = z
     'x-kubernetes-validations': [
       {
         rule: '!has(oldSelf.decision) || (has(self.decision) && self.decision == oldSelf.decision)',
+        message: 'a decision never changes',
+      },
+      {
+        rule: '!has(oldSelf.decision) || (has(self.final) == has(oldSelf.final) && (!has(self.final) || self.final == oldSelf.final))',
         message: 'a decision never changes',
       },
     ],

@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { bundleProgram, BUNDLES, DIST, type BundleSpec } from './bundle.ts';
+import { bundleProgram, BUNDLES, DIST, variablesOf, type BundleSpec } from './bundle.ts';
 import { packLayer, writeImageArchive, type Architecture, type ImageLayer } from './image-archive.ts';
 import { directoriesOf, NODE_PATH, RUNTIME_USER, runtimeLayer } from './runtime-layer.ts';
 import type { TarEntry } from './tar.ts';
@@ -43,16 +43,20 @@ async function buildImage(
 ): Promise<BuiltImage> {
   const bundle = await bundleProgram(spec);
   const files: TarEntry[] = [];
-  for (const file of await readdir(bundle.directory)) {
-    files.push({ path: `app/${file}`, mode: 0o644, content: await readFile(path.join(bundle.directory, file)) });
+  for (const entry of await readdir(bundle.directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = path.join(entry.parentPath, entry.name);
+    const name = path.relative(bundle.directory, file);
+    files.push({ path: path.join('app', name), mode: 0o644, content: await readFile(file) });
   }
+  files.sort((a, b) => (a.path < b.path ? -1 : 1));
   const name = `edict-${program}:${image.tag}`;
   const archive = path.join(DIST, 'images', `edict-${program}.tar`);
   const archiveSize = await writeImageArchive(archive, {
     name,
     architecture: image.architecture,
-    entrypoint: [NODE_PATH, '--enable-source-maps', '/app/main.js'],
-    env: ['NODE_ENV=production'],
+    entrypoint: [NODE_PATH, ...spec.flags, '/app/main.js'],
+    env: ['NODE_ENV=production', ...environmentOf(spec)],
     user: `${RUNTIME_USER}:${RUNTIME_USER}`,
     workingDir: '/app',
     exposedPorts: PORTS[program],
@@ -60,4 +64,8 @@ async function buildImage(
     layers: [image.runtime, packLayer([...directoriesOf(files), ...files], `edict ${program}`)],
   });
   return { name, archive, archiveSize, bundleSize: bundle.size };
+}
+
+function environmentOf(spec: BundleSpec): readonly string[] {
+  return Object.entries(variablesOf(spec, '/app')).map(([name, value]) => `${name}=${value}`);
 }

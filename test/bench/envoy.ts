@@ -1,20 +1,31 @@
 /**
- * Measures Envoy's checks against a whole PDP process on this machine, which serves a revision from its disk:
- * `node test/bench/envoy.ts [--seconds N] [--connections N] [--rounds N] [--style rule|mapper] [--behind-envoy]
- * [--peer-port PORT --peer-pid PID] [--cpu-prof DIR]`. Prints Checks per second, latencies as the client sees them, and the CPU of
- * the server per Check, each the middle of all rounds. `--behind-envoy` sends requests to a real Envoy that asks the server about
- * each. With `--peer-port` the same is asked of another server that listens there, in turns (the OPA-Envoy plugin with the rule
- * that `--print-rule` prints). Exits with 1 on a wrong answer.
+ * Measures Envoy's checks against a whole PDP process on this machine, which serves a revision from its disk, beside the
+ * OPA-Envoy plugin with the same rule, in turns:
+ *
+ *   node test/bench/envoy.ts [--seconds N] [--connections N] [--rounds N] [--style rule|mapper] [--behind-envoy [--envoy-threads N]]
+ *     [--plugin FILE] [--also FILE] [--source] [--workers N] [--cpu-prof DIR]
+ *
+ * Prints Checks per second, latencies as the client sees them, and the CPU of the server per Check, each the middle of all
+ * rounds. `--behind-envoy` sends requests to a real Envoy that asks the server about each; wrk sends them where it is installed,
+ * since it costs less than a client in Node, and the CPU of Envoy is printed too. `--plugin` names the built plugin (`go build ./cmd/opa-envoy-plugin` in its
+ * repository); without it only the PDP is measured. The plugin writes no decision log, as by default, while the PDP keeps a
+ * record of every decision. `--also` names the `main.js` of another build of the PDP, which takes its turn too. `--source` runs
+ * the PDP from its source in place of the bundle. Exits with 1 on a wrong answer; figures decide nothing, because machines
+ * differ.
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CHECK, CHECK_TYPES, decodeMessage, encodeMessage } from '../support/envoy-client.ts';
 import { startEnvoy, type Envoy } from '../support/envoy.ts';
 import { quantile } from '../support/figures.ts';
 import { freePorts } from '../support/free-port.ts';
 import { measureHttp } from '../support/http-load.ts';
-import { domainOf, libraryDomain, startPdpFromDisk, type DiskPdp } from '../support/pdp-from-disk.ts';
+import { domainOf, libraryDomain, startPdpFromDisk } from '../support/pdp-from-disk.ts';
 import { measureUnary } from '../support/unary-load.ts';
+import { startPlugin } from './server/envoy-plugin.ts';
+import { loadGatewayWithWrk, type GatewayFigures } from './server/gateway-load.ts';
+import { pdpProgram } from './server/pdp-program.ts';
+import { cpuSecondsOf } from './server/process-figures.ts';
+import { hasWrk } from './server/wrk.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -22,10 +33,12 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '16' },
     style: { type: 'string', default: 'rule' },
-    'peer-port': { type: 'string' },
-    'peer-pid': { type: 'string' },
+    plugin: { type: 'string' },
+    also: { type: 'string' },
+    source: { type: 'boolean', default: false },
+    workers: { type: 'string' },
     'behind-envoy': { type: 'boolean', default: false },
-    'print-rule': { type: 'boolean', default: false },
+    'envoy-threads': { type: 'string', default: '1' },
     'cpu-prof': { type: 'string' },
   },
 });
@@ -130,49 +143,64 @@ const REQUEST = {
 
 interface Target {
   readonly name: string;
-  /** Keeps the server busy for so long; gives latencies in milliseconds. */
-  readonly load: (seconds: number) => Promise<readonly number[]>;
+  /** Keeps the server busy for so long. */
+  readonly load: (seconds: number) => Promise<GatewayFigures>;
   readonly cpuSeconds: () => number;
+  /** Of the Envoy in front of it. */
+  readonly envoyCpuSeconds: (() => number) | undefined;
 }
 
 interface Figures {
+  readonly envoyCpuMicros: number | undefined;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly cpuMicros: number;
 }
 
-if (options['print-rule']) console.log(RULE);
-else await run();
+/** A server that is asked for checks. */
+interface Server {
+  readonly name: string;
+  readonly port: number;
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+}
 
-async function run(): Promise<void> {
-  const pdp = await start();
-  const envoys: Envoy[] = [];
-  try {
-    const servers = [{ name: 'edict', port: pdp.grpcPort, cpuSeconds: pdp.cpuSeconds }];
-    if (options['peer-port'] !== undefined) {
-      servers.push({ name: 'peer', port: Number(options['peer-port']), cpuSeconds: peerCpu });
-    }
-    const targets: Target[] = [];
-    for (const server of servers) {
-      targets.push({
-        ...server,
-        load: options['behind-envoy'] ? await requestsThrough(server.port, envoys) : checks(server.port),
-      });
-    }
-    const results = new Map<string, Figures[]>();
-    for (const target of targets) await measure(target, 2); // lets the server compile what it runs often
-    for (let round = 0; round < Number(options.rounds); round++) {
-      for (const target of targets) {
-        const figures = await measure(target, Number(options.seconds));
-        results.set(target.name, [...(results.get(target.name) ?? []), figures]);
-      }
-    }
-    for (const [name, rounds] of results) print(name, rounds);
-  } finally {
-    for (const envoy of envoys) await envoy.stop();
-    await pdp.stop();
+const servers: Server[] = [];
+const envoys: Envoy[] = [];
+try {
+  const program = await pdpProgram(options.source);
+  servers.push(await startPdp('edict', program));
+  if (options.also !== undefined) servers.push(await startPdp('the other edict', { ...program, main: options.also }));
+  if (options.plugin !== undefined) {
+    if (options.style !== 'rule') throw new Error('the plugin knows no mappers');
+    servers.push({ name: 'plugin', ...(await startPlugin(options.plugin, RULE)) });
   }
+  await measureInTurns();
+} finally {
+  for (const envoy of envoys) await envoy.stop();
+  for (const server of servers) await server.stop();
+}
+
+async function measureInTurns(): Promise<void> {
+  const targets: Target[] = [];
+  for (const { name, port, pid } of servers) {
+    const cpuSeconds = (): number => cpuSecondsOf(pid);
+    if (!options['behind-envoy']) targets.push({ name, load: checks(port), cpuSeconds, envoyCpuSeconds: undefined });
+    else {
+      const { envoy, load } = await requestsThrough(port);
+      targets.push({ name, load, cpuSeconds, envoyCpuSeconds: () => cpuSecondsOf(envoy.pid) });
+    }
+  }
+  const results = new Map<string, Figures[]>();
+  for (const target of targets) await measure(target, 2); // lets the server compile what it runs often
+  for (let round = 0; round < Number(options.rounds); round++) {
+    for (const target of targets) {
+      const figures = await measure(target, Number(options.seconds));
+      results.set(target.name, [...(results.get(target.name) ?? []), figures]);
+    }
+  }
+  for (const [name, rounds] of results) print(name, rounds);
 }
 
 /** Asks a server itself. */
@@ -186,18 +214,34 @@ function checks(port: number): Target['load'] {
     if (status === undefined || status.code !== undefined) throw new Error('a wrong answer: the request is allowed');
   };
   const connections = Number(options.connections);
-  return (seconds) => measureUnary({ port, path: CHECK, message, connections, seconds, verify });
+  return async (seconds) => figuresOf(await measureUnary({ port, path: CHECK, message, connections, seconds, verify }));
 }
 
 /** Sends requests to an Envoy that asks a server about each and then answers itself. */
-async function requestsThrough(port: number, envoys: Envoy[]): Promise<Target['load']> {
+async function requestsThrough(port: number): Promise<{ readonly envoy: Envoy; readonly load: Target['load'] }> {
   const [listener = 0] = await freePorts(1);
-  envoys.push(await startEnvoy(bootstrapOf(listener, port)));
+  const envoy = await startEnvoy(bootstrapOf(listener, port), Number(options['envoy-threads']));
+  envoys.push(envoy);
   const { headers, path, method } = REQUEST.attributes.request.http;
-  const lines = Object.entries(headers).flatMap(([name, value]) => (name.startsWith(':') ? [] : [`${name}: ${value}`]));
-  const request = Buffer.from([`${method} ${path} HTTP/1.1`, 'host: shop.example', ...lines, '', ''].join('\r\n'));
+  const sent = Object.entries(headers).filter(([name]) => !name.startsWith(':'));
   const connections = Number(options.connections);
-  return (seconds) => measureHttp({ port: listener, request, connections, seconds, answer: 'HTTP/1.1 200 ' });
+  if (hasWrk()) {
+    // wrk writes the length itself.
+    const own = sent.filter(([name]) => name !== 'content-length');
+    return {
+      envoy,
+      load: (seconds) => loadGatewayWithWrk({ port: listener, method, path, headers: own, connections, seconds }),
+    };
+  }
+  const lines = sent.map(([name, value]) => `${name}: ${value}`);
+  const request = Buffer.from([`${method} ${path} HTTP/1.1`, 'host: shop.example', ...lines, '', ''].join('\r\n'));
+  const load = async (seconds: number): Promise<GatewayFigures> =>
+    figuresOf(await measureHttp({ port: listener, request, connections, seconds, answer: 'HTTP/1.1 200 ' }));
+  return { envoy, load };
+}
+
+function figuresOf(latencies: readonly number[]): GatewayFigures {
+  return { requests: latencies.length, p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99) };
 }
 
 function bootstrapOf(listener: number, port: number): object {
@@ -239,7 +283,10 @@ function bootstrapOf(listener: number, port: number): object {
   };
 }
 
-async function start(): Promise<DiskPdp> {
+async function startPdp(
+  name: string,
+  { main, nodeArgs = [], env: variables }: Awaited<ReturnType<typeof pdpProgram>>,
+): Promise<Server> {
   const profile = options['cpu-prof'] === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options['cpu-prof']}`];
   const set =
     options.style === 'mapper'
@@ -249,19 +296,22 @@ async function start(): Promise<DiskPdp> {
           domains: [libraryDomain('gateway', { gateway: RULE })],
           serving: { documents: {}, envoy: { result: 'Rule' as const } },
         };
-  return await startPdpFromDisk([set], { nodeArgs: profile });
+  const env = { ...variables, ...(options.workers === undefined ? {} : { EDICT_PDP_WORKERS: options.workers }) };
+  const { grpcPort, process, stop } = await startPdpFromDisk([set], {
+    env,
+    nodeArgs: [...nodeArgs, ...profile],
+    ...(main === undefined ? {} : { main }),
+  });
+  return { name, port: grpcPort, pid: process.pid ?? 0, stop };
 }
 
-async function measure({ load, cpuSeconds }: Target, seconds: number): Promise<Figures> {
+async function measure({ load, cpuSeconds, envoyCpuSeconds }: Target, seconds: number): Promise<Figures> {
   const before = cpuSeconds();
-  const latencies = await load(seconds);
+  const envoyBefore = envoyCpuSeconds?.() ?? 0;
+  const { requests, p50Ms, p99Ms } = await load(seconds);
   const cpu = cpuSeconds() - before;
-  return {
-    perSecond: latencies.length / seconds,
-    p50Ms: quantile(latencies, 0.5),
-    p99Ms: quantile(latencies, 0.99),
-    cpuMicros: (cpu / latencies.length) * 1e6,
-  };
+  const envoyCpuMicros = envoyCpuSeconds && ((envoyCpuSeconds() - envoyBefore) / requests) * 1e6;
+  return { perSecond: requests / seconds, p50Ms, p99Ms, cpuMicros: (cpu / requests) * 1e6, envoyCpuMicros };
 }
 
 function print(name: string, rounds: readonly Figures[]): void {
@@ -271,15 +321,9 @@ function print(name: string, rounds: readonly Figures[]): void {
       `${name}: ${Math.round(middle(({ perSecond }) => perSecond)).toLocaleString('en')} Checks/s over ${options.connections} connections`,
       `p50 ${middle(({ p50Ms }) => p50Ms).toFixed(2)} ms, p99 ${middle(({ p99Ms }) => p99Ms).toFixed(2)} ms`,
       `${middle(({ cpuMicros }) => cpuMicros).toFixed(1)} µs CPU per Check`,
+      ...(options['behind-envoy']
+        ? [`and ${middle(({ envoyCpuMicros = NaN }) => envoyCpuMicros).toFixed(1)} µs of Envoy`]
+        : []),
     ].join('; '),
   );
-}
-
-/** User and system time of the peer, all threads, in seconds. */
-function peerCpu(): number {
-  const pid = options['peer-pid'];
-  if (pid === undefined) return NaN;
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }

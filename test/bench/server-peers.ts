@@ -2,13 +2,14 @@
  * Measures a whole PDP process beside its peers, over HTTP on this machine:
  *
  *   node test/bench/server-peers.ts [--work opa,manetu] [--policies DIR] [--porc DIR] [--opa FILE] [--rounds N] [--seconds N]
- *     [--connections N] [--client wrk|node] [--workers N] [--source] [--reference-rps N]
- *     [--reference-cpu-us N]
+ *     [--connections N] [--client wrk|node] [--workers N] [--source] [--reference FILE]
+ *     [--reference-rps N] [--reference-cpu-us N]
  *
  * opa: the policy `a_rbac` of DIR (see test/bench/engine.ts), asked of OPA's own server and of a PDP through OPA's API, in turns,
  * over 16 connections. The PDP writes a record of each decision to a file; OPA, as by default, none. manetu: the domains and
- * questions of Manetu's healthcare and multi-tenant examples, over 8 connections, records to a file; the reference engine is
- * not run: its figures are options. wrk is used where it is installed, since a client in Node needs as much CPU as the server;
+ * questions of Manetu's healthcare and multi-tenant examples, over 8 connections, beside the reference engine, `mpe` at
+ * --reference, in turns; both write their records to files. Without --reference it is not run: its figures are options, and the
+ * table says so. wrk is used where it is installed, since a client in Node needs as much CPU as the server;
  * then every answer's body is checked before and after each round, and during it by the client in Node. Prints tables; exits
  * with 1 on a wrong answer, and only then: machines differ.
  */
@@ -22,6 +23,7 @@ import { loadWith, type Question } from './server/http-load.ts';
 import { startOpaServer, type ServerProcess } from './server/opa-process.ts';
 import { pdpProgram } from './server/pdp-program.ts';
 import { cpuSecondsOf, residentMbOf } from './server/process-figures.ts';
+import { startReferenceServer } from './server/reference-process.ts';
 import { printTable } from './server/table.ts';
 import { hasWrk, loadWithWrk } from './server/wrk.ts';
 
@@ -38,6 +40,7 @@ const { values: options } = parseArgs({
     client: { type: 'string', default: hasWrk() ? 'wrk' : 'node' },
     workers: { type: 'string' },
     source: { type: 'boolean', default: false },
+    reference: { type: 'string' },
     'reference-rps': { type: 'string', default: '2070' },
     'reference-cpu-us': { type: 'string', default: '1000' },
   },
@@ -58,6 +61,15 @@ interface Round {
   readonly cpuMicros: number;
   readonly wrongAnswers: number;
 }
+
+/** What the reference engine gave elsewhere, for runs without it. */
+const GIVEN_REFERENCE: Result = {
+  perSecond: Number(options['reference-rps']),
+  cpuMicros: Number(options['reference-cpu-us']),
+  p50Ms: Number.NaN,
+  p99Ms: Number.NaN,
+  residentMb: Number.NaN,
+};
 
 type Result = Omit<Round, 'wrongAnswers'> & { readonly residentMb: number };
 
@@ -101,28 +113,22 @@ async function besideOpa(): Promise<void> {
 
 async function manetusWork(): Promise<void> {
   const connections = Number(options.connections ?? 8);
-  const reference = {
-    perSecond: Number(options['reference-rps']),
-    cpuMicros: Number(options['reference-cpu-us']),
-    p50Ms: Number.NaN,
-    p99Ms: Number.NaN,
-    residentMb: Number.NaN,
-  };
   for (const name of ['ex-healthcare-hipaa', 'ex-multi-tenant-saas']) {
     const file = join(options.porc, 'domains', name, 'policydomain.yml');
     if (!existsSync(file)) throw new Error(`no domain ${file}: name the folder with --porc`);
+    const questions = porcQuestions(name);
     const pdp = await startPdp([readFileSync(file, 'utf8')], false);
+    const reference = options.reference === undefined ? undefined : await startReferenceServer(options.reference, file);
     try {
-      const [ours] = await measureInTurns(
-        [{ name: 'Edict', server: pdp, questions: porcQuestions(name) }],
-        connections,
-      );
+      const contenders = [{ name: 'Edict', server: pdp, questions }];
+      if (reference !== undefined) contenders.push({ name: 'reference engine', server: reference, questions });
+      const [ours, theirs = GIVEN_REFERENCE] = await measureInTurns(contenders, connections);
       printTable(`${name}, POST /decision with records, ${connections} connections, client ${options.client}`, [
-        row('Edict', ours, reference),
-        row('reference engine (as given)', reference, reference),
+        row('Edict', ours, theirs),
+        row(reference === undefined ? 'reference engine (not run: as given)' : 'reference engine', theirs, theirs),
       ]);
     } finally {
-      await pdp.stop();
+      await Promise.all([pdp.stop(), reference?.stop()]);
     }
   }
 }
@@ -135,7 +141,11 @@ async function startPdp(domains: readonly string[], servesDocuments: boolean): P
     ...(servesDocuments ? { serving: { documents: {}, opa: {} } } : {}),
   };
   const workers = options.workers === undefined ? {} : { EDICT_PDP_WORKERS: options.workers };
-  const { url, process: child, stop } = await startPdpFromDisk([set], { ...program, env: workers });
+  const {
+    url,
+    process: child,
+    stop,
+  } = await startPdpFromDisk([set], { ...program, env: { ...program.env, ...workers } });
   return { url, stop, pid: child.pid ?? 0 };
 }
 

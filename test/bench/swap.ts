@@ -62,9 +62,11 @@ async function run(): Promise<void> {
   await writeCertificates();
   const operator = await startOperator();
   try {
+    const program = await pdpProgram(options.source);
     const pdp = await startPdpFromDisk([], {
-      ...(await pdpProgram(options.source)),
+      ...program,
       env: {
+        ...program.env,
         EDICT_PDP_OPERATOR_ADDRESS: `localhost:${operator.streamPort}`,
         EDICT_PDP_BUNDLES_URL: `https://localhost:${operator.artifactsPort}`,
         EDICT_PDP_CA_FILE: join(tls, 'ca.crt'),

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { API_VERSION, PolicySetSpec } from '@edict/crds';
+import { API_VERSION, PolicyDecisionPointSpec, PolicySetSpec } from '@edict/crds';
+import { EVERYTHING, WRONG_FLEETS } from '../../crds/src/testing/fleet-specs.ts';
 import { connectCluster, installCrds, refusal, type Cluster } from './cluster.ts';
 import { sharedKubeconfig } from './environment.ts';
 
@@ -68,6 +69,25 @@ test.each([
   const error = await refusal(post(kind, plural, 'wrong', spec));
   expect(error.code).toBe('Invalid');
   expect(error.message).toContain(place);
+});
+
+test.each(WRONG_FLEETS)(
+  'a fleet with %s is refused, and the message names the place',
+  async (_name, spec, at, message) => {
+    const error = await refusal(post('PolicyDecisionPoint', 'policydecisionpoints', 'wrong', spec));
+    expect(error.code).toBe('Invalid');
+    expect(error.message).toContain(at);
+    expect(error.message).toContain(message);
+  },
+);
+
+test.each([
+  ['nothing', {}],
+  ['everything', EVERYTHING],
+])('a fleet that says %s is taken, with the defaults of our own reading', async (_name, spec) => {
+  const name = `fleet-${String(Object.keys(spec).length)}`;
+  const created = (await post('PolicyDecisionPoint', 'policydecisionpoints', name, spec)) as { readonly spec: unknown };
+  expect(created.spec).toStrictEqual(PolicyDecisionPointSpec.parse(spec));
 });
 
 test('an unknown version is refused', async () => {

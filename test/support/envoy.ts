@@ -32,12 +32,13 @@ export function findEnvoy(): string {
 
 /** A running Envoy. */
 export interface Envoy {
+  readonly pid: number;
   readonly log: () => string;
   readonly stop: () => Promise<void>;
 }
 
-/** Starts Envoy on a bootstrap configuration; resolves when it is live. An admin listener is added. */
-export async function startEnvoy(bootstrap: object): Promise<Envoy> {
+/** Starts Envoy, with so many threads, on a bootstrap configuration; resolves when it is live. An admin listener is added. */
+export async function startEnvoy(bootstrap: object, threads = 1): Promise<Envoy> {
   const folder = await mkdtemp(join(tmpdir(), 'edict-envoy-'));
   const [adminPort = 0] = await freePorts(1);
   const address = { socket_address: { address: '127.0.0.1', port_value: adminPort } };
@@ -49,7 +50,7 @@ export async function startEnvoy(bootstrap: object): Promise<Envoy> {
     configuration,
     '--use-dynamic-base-id',
     '--concurrency',
-    '1',
+    String(threads),
     '--file-flush-interval-msec',
     '50',
     '--log-path',
@@ -76,7 +77,7 @@ export async function startEnvoy(bootstrap: object): Promise<Envoy> {
     await stop();
     throw new Error(`Envoy does not start: ${text}`, { cause: error });
   }
-  return { log, stop };
+  return { pid: child.pid ?? 0, log, stop };
 }
 
 async function end(child: ChildProcess): Promise<void> {

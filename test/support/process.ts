@@ -54,8 +54,19 @@ export async function startProcess(spec: ProcessSpec): Promise<void> {
       else resolve(child.pid);
     });
   });
+  // The kernel knows of the bond only once the wrapper has given way to the program.
+  if (wrapped) await waitFor(`${spec.name} to replace its wrapper`, () => Promise.resolve(!isWrapper(pid)));
   const identity: ProcessIdentity = { pid, startTicks: startTicksOf(pid) };
   await writeFile(path.join(run, `${spec.name}.json`), JSON.stringify(identity));
+}
+
+/** True while a process still is the wrapper; false too for one that has ended. */
+function isWrapper(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === path.basename(SETPRIV);
+  } catch {
+    return false;
+  }
 }
 
 /** Names of the programs recorded in a state directory, running or not. */

@@ -170,6 +170,52 @@ test('a set is what its revisions and their decisions say, and stays the same ob
   });
 });
 
+test('waves are decided one after the other, and what was decided is shown again', async () => {
+  const uid = await aSet();
+  await aRevision(uid, 1);
+  await aRevision(uid, 2);
+  const backend = backendOver();
+  await backend.writeDecision('ns/s', id(uid, 1), { type: 'Commit' });
+  const canary = { index: 0, final: false, principals: 500 };
+  const zone = { index: 1, final: false, nodes: { zones: ['a'], labels: { tier: 'x' }, sharePercent: 50 } };
+  expect(await backend.writeDecision('ns/s', id(uid, 2), { type: 'Commit' }, zone)).toBe('conflict');
+  expect(await backend.writeDecision('ns/s', id(uid, 2), { type: 'Commit' }, canary)).toBe('written');
+  expect(await backend.writeDecision('ns/s', id(uid, 2), { type: 'Commit' }, zone)).toBe('written');
+  const decidedAt = 1_700_000_000_000;
+  expect(backend.listSets()[0]).toMatchObject({ committed: { n: 1 }, undecided: [{ n: 2 }] });
+  expect(backend.listSets()[0]?.rollouts?.get(2)).toEqual({
+    decided: [
+      { index: 0, principals: 500, decidedAt },
+      { index: 1, nodes: zone.nodes, decidedAt },
+    ],
+  });
+  await backend.writeDecision('ns/s', id(uid, 2), { type: 'Commit' }, { index: 2, final: true });
+  expect(backend.listSets()[0]).toMatchObject({ committed: { n: 2 }, undecided: [] });
+});
+
+test('a revision that is stopped after a wave stays what it was, and nothing more is decided of it', async () => {
+  const uid = await aSet();
+  await aRevision(uid, 1);
+  await aRevision(uid, 2);
+  const backend = backendOver();
+  await backend.writeDecision('ns/s', id(uid, 1), { type: 'Commit' });
+  await backend.writeDecision('ns/s', id(uid, 2), { type: 'Commit' }, { index: 0, final: false, principals: 500 });
+  const cause = { reason: 'Analysis', message: 'too many denials' } as const;
+  const stop = { type: 'Abort', cause } as const;
+  expect(await backend.writeDecision('ns/s', id(uid, 2), stop, { index: 1, final: true })).toBe('written');
+  expect(await backend.writeDecision('ns/s', id(uid, 2), stop, { index: 1, final: true })).toBe('written');
+  for (const index of [1, 2]) {
+    const outcome = await backend.writeDecision('ns/s', id(uid, 2), { type: 'Commit' }, { index, final: true });
+    expect(outcome).toBe('conflict');
+  }
+  expect(backend.listSets()[0]).toMatchObject({
+    committed: { n: 1 },
+    undecided: [],
+    stopped: [{ revision: { n: 2 }, cause, decided: [{ index: 0, principals: 500 }] }],
+  });
+  expect(backend.listSets()[0]?.aborted).toBeUndefined();
+});
+
 test('manifests come from revisions and bundles from their objects, each by its digest', async () => {
   const uid = await aSet();
   await aRevision(uid, 1);

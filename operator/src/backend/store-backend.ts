@@ -1,11 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PolicyRevision, PolicyRevisionStatus } from '@edict/crds';
-import type { Decision, RevisionId, RolloutProgress, SetKey, SetObservation } from '@edict/protocol';
+import {
+  ONLY_WAVE,
+  type Decision,
+  type RevisionId,
+  type RolloutProgress,
+  type SetKey,
+  type SetObservation,
+  type WaveRef,
+  type WaveTarget,
+} from '@edict/protocol';
 import { rfc3339Millis } from '../clock.ts';
 import { formatCause } from '../controllers/abort-cause.ts';
 import { subjectOf } from '../controllers/event-subject.ts';
 import type { RolloutBoard } from '../controllers/rollout-board.ts';
-import { decisionOf, hasSynced, revisionsOf, type World } from '../controllers/world.ts';
+import { hasSynced, revisionsOf, type World } from '../controllers/world.ts';
 import type { DistributionBackend } from '../distribution/backend.ts';
 import type { EventSink } from '../events.ts';
 import { isStoreError } from '../store/errors.ts';
@@ -23,10 +32,14 @@ export interface StoreBackendOptions {
   readonly events: EventSink;
   /** Absent where nobody keeps a list of PDPs: then whoever connects counts. */
   readonly members?: MemberSource;
+  /** Resolves when {@link world} shows all that was written before; see {@link DistributionBackend.confirm}. */
+  readonly confirm?: (signal: AbortSignal) => Promise<void>;
   /** Who decides, for the record. */
   readonly identity: string;
   readonly now: () => number;
 }
+
+type StoredTarget = NonNullable<NonNullable<PolicyRevisionStatus['waves']>[number]['target']>;
 
 /** A backend and the signal that tells it of changes in the world. */
 export interface StoreBackend extends DistributionBackend {
@@ -39,7 +52,7 @@ const DECISION_TRIES = 4;
 
 /** What the distribution needs, over a store. */
 export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
-  const { world, store, board, bytes, events, members, identity, now } = options;
+  const { world, store, board, bytes, events, members, confirm, identity, now } = options;
   const listeners = new Set<() => void>();
   const known = new Map<SetKey, SetObservation>();
   const tell = (): void => {
@@ -50,7 +63,12 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
   const observe = (): readonly SetObservation[] => {
     if (!hasSynced(world)) return [];
     const observations = world.sets.list().map((set) => {
-      const observation = observationOf(set, revisionsOf(world, set), members?.membersOf(set));
+      const observation = observationOf(
+        set,
+        revisionsOf(world, set),
+        members?.membersOf(set),
+        members?.traitsOf?.(set),
+      );
       const before = known.get(observation.set);
       return before !== undefined && isDeepStrictEqual(before, observation) ? before : observation;
     });
@@ -68,6 +86,7 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
 
   return {
     changed: tell,
+    ...(confirm === undefined ? {} : { confirm }),
     listSets: observe,
     onChange: (listener) => {
       listeners.add(listener);
@@ -83,15 +102,15 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
       const bundle = world.bundles.list().find(({ spec }) => spec.digest === digest);
       return bundle === undefined ? undefined : bytes.get(keyOf(bundle).namespace, digest);
     },
-    writeDecision: async (set, revision, decision) => {
+    writeDecision: async (set, revision, decision, wave = ONLY_WAVE) => {
       let stored = find(set, revision);
       for (let attempt = 1; stored !== undefined && stored.spec.digest === revision.digest; attempt += 1) {
-        const before = decisionOf(stored);
-        if (before !== undefined) return before === decision.type ? 'written' : 'conflict';
+        const standing = waveStanding(stored.status?.waves ?? [], wave.index);
+        if (standing !== 'Open') return standing === decision.type ? 'written' : 'conflict';
         try {
           const after = await store.updateStatus<'PolicyRevision'>({
             ...stored,
-            status: decidedStatus(stored.status ?? {}, decision, identity, now()),
+            status: decidedStatus(stored.status ?? {}, decision, wave, identity, now()),
           });
           emitDecision(events, after, set, decision);
           return 'written';
@@ -116,16 +135,50 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
 export function decidedStatus(
   before: PolicyRevisionStatus,
   decision: Decision,
+  wave: WaveRef,
   decidedBy: string,
   now: number,
 ): PolicyRevisionStatus {
-  const others = (before.waves ?? []).filter(({ index }) => index !== 0);
+  const { index, final, ...target } = wave;
+  const others = (before.waves ?? []).filter((other) => other.index !== index);
   return {
     ...before,
     phase: decision.type === 'Commit' ? 'Committing' : 'Aborted',
     ...(decision.type === 'Abort' ? { cause: formatCause(decision.cause) } : {}),
-    waves: [{ index: 0, decision: decision.type, decidedAt: rfc3339Millis(now), decidedBy }, ...others],
+    waves: [
+      {
+        index,
+        decision: decision.type,
+        ...(final ? {} : { final, target: targetOf(target) }),
+        decidedAt: rfc3339Millis(now),
+        decidedBy,
+      },
+      ...others,
+    ],
   };
+}
+
+/** A copy that the store's types take. */
+function targetOf({ principals, nodes }: WaveTarget): StoredTarget {
+  const { labels, zones, sharePercent } = nodes ?? {};
+  const chosen = {
+    ...(labels === undefined ? {} : { labels: { ...labels } }),
+    ...(zones === undefined ? {} : { zones: [...zones] }),
+    ...(sharePercent === undefined ? {} : { sharePercent }),
+  };
+  return { ...(principals === undefined ? {} : { principals }), ...(nodes === undefined ? {} : { nodes: chosen }) };
+}
+
+/** Whether a wave may be decided: its own decision if it has one, `Closed` if an earlier one keeps it from being made. */
+export function waveStanding(
+  waves: NonNullable<PolicyRevisionStatus['waves']>,
+  index: number,
+): 'Commit' | 'Abort' | 'Open' | 'Closed' {
+  const decisions = new Map(waves.map((wave) => [wave.index, wave.decision]));
+  const own = decisions.get(index);
+  if (own !== undefined) return own;
+  const isOpen = [...decisions.values()].every((decision) => decision !== 'Abort');
+  return isOpen && (index === 0 || decisions.get(index - 1) === 'Commit') ? 'Open' : 'Closed';
 }
 
 function emitDecision(events: EventSink, revision: PolicyRevision, set: SetKey, decision: Decision): void {

@@ -101,6 +101,46 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+test('a revision goes through its waves to the end, and stopped after one it is rolled back', async () => {
+  const { backend, distributor } = start();
+  const shares: string[] = [];
+  const pdps = [0, 1].map((index) =>
+    startPdp(distributor, backend, index, {
+      split: (_set, { n }, { upTo }) => {
+        shares.push(`${index}: ${n} ${upTo}`);
+      },
+    }),
+  );
+  await until(() => distributor.pdps().filter(({ connected }) => connected).length === 2);
+  backend.publish([encode('a')], asIs, new Date().toISOString());
+  await until(() => distributor.progress(SET)?.phase === 'Completed');
+  backend.setOptions({ waves: [{ principals: 500, soakMs: 0, needsApproval: false }] });
+  backend.publish([encode('b')], asIs, new Date().toISOString());
+  await until(() => distributor.progress(SET)?.phase === 'Completed' && distributor.progress(SET)?.revision === 2);
+  expect(pdps.map(({ served }) => served())).toEqual([2, 2]);
+  expect(shares.toSorted()).toEqual(['0: 2 500', '1: 2 500']);
+  backend.setOptions({ waves: [{ principals: 500, soakMs: 60_000, needsApproval: false }] });
+  backend.publish([encode('c')], asIs, new Date().toISOString());
+  await until(() => distributor.progress(SET)?.phase === 'Soaking');
+  backend.ask(3, { abortRequested: 'not what was meant' });
+  await until(() => distributor.progress(SET)?.phase === 'Completed' && distributor.progress(SET)?.revision === 4);
+  expect(pdps.map(({ served }) => served())).toEqual([4, 4]);
+  const [two, four] = [2, 4].map((n) => backend.revision(n)?.digest);
+  expect(four).toBe(two);
+});
+
+test('a PDP is vouched for as soon as it beats', async () => {
+  const { backend, distributor } = start();
+  const leases: number[] = [];
+  startPdp(distributor, backend, 0, {
+    lease: (_set, { minRev, until: end }) => {
+      if (end !== undefined) leases.push(minRev);
+    },
+  });
+  backend.publish([encode('a')], asIs, new Date().toISOString());
+  await until(() => leases.includes(1));
+});
+
 test('a published revision is prepared by all, decided, and then served by all', async () => {
   const { backend, distributor } = start();
   const pdps = [0, 1, 2].map((index) => startPdp(distributor, backend, index));

@@ -24,6 +24,8 @@ import { ProgressWriter } from './progress-writer.ts';
 
 /** Period of the machine's clock. */
 const TICK_MS = 500;
+/** Time between two sure reads of the decisions. */
+const CONFIRM_MS = 1_000;
 /** Events of so many milliseconds share one look at the counts: those cost in proportion to the fleet. */
 const REPORT_MS = 20;
 /** Share of the streams that each second of a drain sends elsewhere. */
@@ -74,6 +76,8 @@ export function createDistributor(options: DistributorOptions): Distributor {
   let counter = 0;
   let cancelTick: (() => void) | undefined;
   let cancelReports: (() => void) | undefined;
+  let cancelConfirm: (() => void) | undefined;
+  const confirming = new AbortController();
   const changed = new Set<SetKey>();
   const now = (): Instant => ({ mono: clock.monotonic(), wall: clock.now() });
   const machine = new OperatorMachine(
@@ -114,16 +118,50 @@ export function createDistributor(options: DistributorOptions): Distributor {
       case 'writeDecision':
         writeDecision(effect);
         return;
+      case 'rollBack':
+        rollBack(effect);
+        return;
       case 'progressed':
         changed.add(effect.set);
         return;
     }
   }
 
-  function writeDecision({ set, revision, decision }: Extract<OperatorEffect, { type: 'writeDecision' }>): void {
-    const fields = { set, revision: revision.n, digest: revision.digest, decision: decision.type };
+  function rollBack({ set, revision, cause }: Extract<OperatorEffect, { type: 'rollBack' }>): void {
+    const fields = { set, revision: revision.n, ...cause };
+    log.info('the revision is to be rolled back', fields);
+    backend.rollBack?.(set, revision, cause).catch((error: unknown) => {
+      log.warn('the revision could not be rolled back', { ...fields, error: messageOf(error) });
+    });
+  }
+
+  /** Reads the store for sure now and then: leases rest on when that began. One read at a time. */
+  function confirmSoon(): void {
+    if (backend.confirm === undefined || closed) return;
+    const asOf = clock.monotonic();
     backend
-      .writeDecision(set, revision, decision)
+      .confirm(confirming.signal)
+      .then(
+        () => {
+          observe();
+          step({ type: 'confirmed', asOf });
+        },
+        (error: unknown) => {
+          if (!closed) log.warn('the decisions could not be read for sure', { error: messageOf(error) });
+        },
+      )
+      .then(() => {
+        if (!closed) cancelConfirm = clock.schedule(CONFIRM_MS, confirmSoon);
+      })
+      .catch((error: unknown) => {
+        log.warn('a sure read could not be handled', { error: messageOf(error) });
+      });
+  }
+
+  function writeDecision({ set, revision, wave, decision }: Extract<OperatorEffect, { type: 'writeDecision' }>): void {
+    const fields = { set, revision: revision.n, digest: revision.digest, wave: wave.index, decision: decision.type };
+    backend
+      .writeDecision(set, revision, decision, wave)
       .catch((error: unknown) => {
         log.warn('the decision could not be written', { ...fields, error: messageOf(error) });
         return 'failed' as const;
@@ -226,6 +264,8 @@ export function createDistributor(options: DistributorOptions): Distributor {
     unsubscribe();
     cancelTick?.();
     cancelReports?.();
+    confirming.abort();
+    cancelConfirm?.();
     writer.close();
     for (const { stream } of peers.values()) stream.close({ code: 'Unavailable', reason: 'this replica is closing' });
     peers.clear();
@@ -244,6 +284,7 @@ export function createDistributor(options: DistributorOptions): Distributor {
 
   const unsubscribe = backend.onChange(observe);
   observe();
+  confirmSoon();
   cancelTick = clock.schedule(TICK_MS, tick);
   return {
     accept,

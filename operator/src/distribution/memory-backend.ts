@@ -9,6 +9,7 @@ import {
   type SigningKey,
 } from '@edict/bundle';
 import {
+  ONLY_WAVE,
   ROLLOUT_DEFAULTS,
   isSameRevision,
   type AbortCause,
@@ -17,15 +18,34 @@ import {
   type RevisionId,
   type RolloutOptions,
   type RolloutProgress,
+  type RolloutRecord,
   type SetKey,
   type SetObservation,
+  type StoppedRevision,
+  type WaveRef,
 } from '@edict/protocol';
 import type { DistributionBackend } from './backend.ts';
 
 interface StoredRevision {
   readonly revision: SignedRevision;
-  decision?: Decision;
+  /** By wave, from 0 without gaps. */
+  readonly decisions: { readonly decision: Decision; readonly wave: WaveRef; readonly decidedAt: number }[];
   completed: boolean;
+  asked: Pick<RolloutRecord, 'approvals' | 'abortRequested' | 'pauseRequested'>;
+}
+
+/** What has been decided of a revision as a whole; undefined while its rollout is open. */
+function endOf({ decisions }: StoredRevision): Decision | undefined {
+  const last = decisions.at(-1);
+  return last === undefined || (last.decision.type === 'Commit' && !last.wave.final) ? undefined : last.decision;
+}
+
+function recordOf({ decisions, asked }: StoredRevision): RolloutRecord {
+  const commits = decisions.filter(({ decision }) => decision.type === 'Commit');
+  return {
+    ...asked,
+    decided: commits.map(({ wave: { final: _final, ...wave }, decidedAt }) => ({ ...wave, decidedAt })),
+  };
 }
 
 /**
@@ -72,12 +92,24 @@ export class MemoryBackend implements DistributionBackend {
     const text = new TextEncoder().encode(canonicalJson(manifest));
     const digest = digestOf(text);
     this.#artifacts.set(digest, text);
+    return this.#add(digest, 'Spec', createdAt);
+  }
+
+  #add(digest: Digest, reason: SignedRevision['reason'], createdAt: string): SignedRevision {
     const n = (this.#revisions.at(-1)?.revision.n ?? 0) + 1;
-    const header = { set: this.set, setUid: this.setUid, n, digest, parent: n - 1, reason: 'Spec' as const, createdAt };
+    const header = { set: this.set, setUid: this.setUid, n, digest, parent: n - 1, reason, createdAt };
     const revision = signRevision(header, this.#key.privateKey);
-    this.#revisions.push({ revision, completed: false });
+    this.#revisions.push({ revision, decisions: [], completed: false, asked: {} });
     this.#changed();
     return revision;
+  }
+
+  /** Approves waves of a revision, or asks for its abort or a pause. */
+  ask(n: number, asked: StoredRevision['asked']): void {
+    const stored = this.#revisions.find(({ revision }) => revision.n === n);
+    if (stored === undefined) throw new Error(`no revision ${n}`);
+    stored.asked = { ...stored.asked, ...asked };
+    this.#changed();
   }
 
   /** Replaces bytes behind a digest, so that they no longer match. */
@@ -95,8 +127,12 @@ export class MemoryBackend implements DistributionBackend {
     this.#changed();
   }
 
+  revision(n: number): SignedRevision | undefined {
+    return this.#revisions.find(({ revision }) => revision.n === n)?.revision;
+  }
+
   decisionOf(n: number): Decision | undefined {
-    return this.#revisions.find(({ revision }) => revision.n === n)?.decision;
+    return this.#revisions.find(({ revision }) => revision.n === n)?.decisions.at(-1)?.decision;
   }
 
   listSets(): readonly SetObservation[] {
@@ -119,14 +155,33 @@ export class MemoryBackend implements DistributionBackend {
     return Promise.resolve(this.#artifacts.get(digest));
   }
 
-  async writeDecision(_set: SetKey, revision: RevisionId, decision: Decision): Promise<'written' | 'conflict'> {
+  async writeDecision(
+    _set: SetKey,
+    revision: RevisionId,
+    decision: Decision,
+    wave: WaveRef = ONLY_WAVE,
+  ): Promise<'written' | 'conflict'> {
     await Promise.resolve();
     const stored = this.#revisions.find((candidate) => isSameRevision(candidate.revision, revision));
     if (stored === undefined) return 'conflict';
-    if (stored.decision !== undefined) return stored.decision.type === decision.type ? 'written' : 'conflict';
-    stored.decision = decision;
+    const before = stored.decisions[wave.index];
+    if (before !== undefined) return before.decision.type === decision.type ? 'written' : 'conflict';
+    if (stored.decisions.length !== wave.index || endOf(stored) !== undefined) return 'conflict';
+    stored.decisions.push({ decision, wave, decidedAt: Date.parse(stored.revision.createdAt) });
     this.#changed();
     return 'written';
+  }
+
+  /** Everything is in this memory: what was written before is seen. */
+  async confirm(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async rollBack(_set: SetKey, revision: RevisionId): Promise<void> {
+    await Promise.resolve();
+    const committed = this.#revisions.findLast((stored) => endOf(stored)?.type === 'Commit')?.revision;
+    if (committed === undefined || this.#revisions.some((stored) => stored.revision.n > revision.n)) return;
+    this.#add(committed.digest, 'Rollback', committed.createdAt);
   }
 
   async writeProgress(_set: SetKey, progress: RolloutProgress): Promise<void> {
@@ -145,26 +200,38 @@ export class MemoryBackend implements DistributionBackend {
   }
 
   #observe(): SetObservation {
-    const committed = this.#revisions.findLast(({ decision }) => decision?.type === 'Commit');
+    const committed = this.#revisions.findLast((stored) => endOf(stored)?.type === 'Commit');
+    const later = this.#revisions.filter(({ revision }) => revision.n > (committed?.revision.n ?? 0));
+    const open = later.filter((stored) => endOf(stored) === undefined);
     const newest = this.#revisions.at(-1);
-    const failed: Digest[] = [];
-    for (const { revision, decision } of this.#revisions) {
-      if (decision?.type === 'Abort' && decision.cause.reason === 'Nack') failed.push(revision.digest);
-    }
+    const end = newest === undefined ? undefined : endOf(newest);
     const aborted: { revision: SignedRevision; cause: AbortCause } | undefined =
-      newest?.decision?.type === 'Abort' ? { revision: newest.revision, cause: newest.decision.cause } : undefined;
+      newest?.decisions.length === 1 && end?.type === 'Abort'
+        ? { revision: newest.revision, cause: end.cause }
+        : undefined;
     return {
       set: this.set,
       setUid: this.setUid,
       ...(committed === undefined ? {} : { committed: committed.revision }),
       completed: committed?.completed ?? false,
-      undecided: this.#revisions
-        .filter(({ revision, decision }) => decision === undefined && revision.n > (committed?.revision.n ?? 0))
-        .map(({ revision }) => revision),
+      undecided: open.map(({ revision }) => revision),
+      rollouts: new Map(open.map((stored) => [stored.revision.n, recordOf(stored)])),
+      stopped: later.flatMap(stoppedOf),
       ...(aborted === undefined ? {} : { aborted }),
-      failedDigests: failed,
+      failedDigests: this.#revisions.filter(hasFailed).map(({ revision }) => revision.digest),
       ...(this.#members === undefined ? {} : { members: this.#members }),
       options: this.#options,
     };
   }
+}
+
+function hasFailed(stored: StoredRevision): boolean {
+  const end = endOf(stored);
+  return end?.type === 'Abort' && ['Nack', 'Gate', 'Analysis'].includes(end.cause.reason);
+}
+
+function stoppedOf(stored: StoredRevision): readonly StoppedRevision[] {
+  const end = endOf(stored);
+  if (end?.type !== 'Abort' || stored.decisions.length < 2) return [];
+  return [{ ...recordOf(stored), revision: stored.revision, cause: end.cause }];
 }

@@ -3,7 +3,7 @@ import { createOperator } from '../operator.ts';
 import type { Operator } from '../operator-types.ts';
 import type { Clock } from '../clock.ts';
 import type { DomainChecker } from '../compile/domain-checker.ts';
-import type { FleetDefaults } from '../controllers/policy-decision-point/render.ts';
+import type { FleetDefaults } from '../controllers/policy-decision-point/fleet-defaults.ts';
 import type { EventSink } from '../events.ts';
 import type { DistributionMetrics } from '../distribution/metrics.ts';
 import type { OperatorLog } from '../observability/log.ts';

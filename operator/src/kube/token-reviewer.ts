@@ -1,6 +1,6 @@
 import { PeerError, type PeerIdentity } from '@edict/protocol';
 import { z } from 'zod';
-import { TOKEN_AUDIENCE } from '../controllers/policy-decision-point/render.ts';
+import { TOKEN_AUDIENCE } from '../controllers/policy-decision-point/fleet-defaults.ts';
 import type { KubeClient } from '../store/kube/kube-client.ts';
 import { collectionPath, RESOURCES } from '../store/kube/resources.ts';
 import type { PodDirectory } from './pod-directory.ts';

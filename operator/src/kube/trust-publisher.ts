@@ -2,7 +2,7 @@ import { API_VERSION } from '@edict/crds';
 import type { Logger } from 'winston';
 import type { Clock } from '../clock.ts';
 import { FIELD_MANAGER } from '../controllers/names.ts';
-import { MANAGED_BY } from '../controllers/policy-decision-point/render.ts';
+import { MANAGED_BY } from '../controllers/policy-decision-point/fleet-labels.ts';
 import { isStoreError } from '../store/errors.ts';
 import type { KubeObjects } from '../store/kube/kube-objects.ts';
 import { RESOURCES } from '../store/kube/resources.ts';

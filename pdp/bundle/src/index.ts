@@ -14,6 +14,8 @@ export { decodeToken, encodeToken, TOKEN_MAX_LENGTH } from './consistency-token.
 export type { ConsistencyToken } from './consistency-token.ts';
 export { digestOf, isDigest } from './digest.ts';
 export type { Digest } from './digest.ts';
+export { CONSISTENCY_DEFAULTS, LEASE_MAX_MS, LEASE_MIN_MS, readConsistency, STALE_ACTIONS } from './consistency.ts';
+export type { Consistency, StaleAction } from './consistency.ts';
 export { createManifest, MANIFEST_MAX_DOMAINS, manifestDigest } from './manifest.ts';
 export type { Manifest, ManifestDomain, ManifestInput, Serving } from './manifest.ts';
 export { generateSigningKey, keyIdOf, SignatureError, signRevision, verifyRevision } from './signature.ts';

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { Serving } from '@edict/crds';
 import { canonicalJson } from './canonical-json.ts';
+import { CONSISTENCY_DEFAULTS } from './consistency.ts';
 import { digestOf } from './digest.ts';
 import { createManifest, MANIFEST_MAX_DOMAINS, manifestDigest } from './manifest.ts';
 import { MANIFEST_MAX_BYTES, parseManifest } from './parse-manifest.ts';
@@ -43,7 +44,32 @@ test('how the set is served is part of the manifest, and of its digest', () => {
   expect(parseManifest(bytesOf(createManifest(input)))).not.toHaveProperty('serving');
 });
 
+const consistency = { ...CONSISTENCY_DEFAULTS, mode: 'Strict', onStale: 'NotReady' } as const;
+
+test('what the set promises is part of the manifest, and of its digest', () => {
+  const strict = createManifest({ ...input, consistency });
+  expect(parseManifest(bytesOf(strict))).toEqual(strict);
+  expect(manifestDigest(strict)).not.toBe(manifestDigest(createManifest(input)));
+  expect(parseManifest(bytesOf(createManifest(input)))).not.toHaveProperty('consistency');
+});
+
 test.each<[string, unknown, string]>([
+  ['a promise of another mode', { ...manifest, consistency: { ...consistency, mode: 'Loose' } }, 'bad-field'],
+  [
+    'a lease shorter than heartbeats allow',
+    { ...manifest, consistency: { ...consistency, leaseMs: 4999 } },
+    'bad-field',
+  ],
+  ['a lease without end', { ...manifest, consistency: { ...consistency, leaseMs: 3_600_001 } }, 'bad-field'],
+  ['an unknown act when stale', { ...manifest, consistency: { ...consistency, onStale: 'Hope' } }, 'bad-field'],
+  ['an unknown act at boot', { ...manifest, consistency: { ...consistency, onBoot: 'Guess' } }, 'bad-field'],
+  [
+    'an unknown act when cut off',
+    { ...manifest, consistency: { ...consistency, onControlPlaneLoss: '' } },
+    'bad-field',
+  ],
+  ['a promise with what nobody knows', { ...manifest, consistency: { ...consistency, later: 1 } }, 'not-canonical'],
+  ['a promise that is no object', { ...manifest, consistency: 'Strict' }, 'bad-field'],
   ['serving that is no object', { ...manifest, serving: [] }, 'bad-field'],
   ['serving by rules without documents', { ...manifest, serving: { opa: { defaultDecision: 'a' } } }, 'bad-field'],
   ['serving without its defaults', { ...manifest, serving: { documents: {} } }, 'not-canonical'],

@@ -1,6 +1,7 @@
 import { canonicalJson } from './canonical-json.ts';
 import { digestOf } from './digest.ts';
 import type { Serving } from '@edict/crds';
+import type { Consistency } from './consistency.ts';
 import type { Digest } from './digest.ts';
 
 export type { Serving };
@@ -31,6 +32,8 @@ export interface Manifest {
   readonly totals: { readonly bytes: number; readonly policies: number };
   /** How PDPs serve the set besides PORC decisions, defaults filled in; absent where the set does not say. */
   readonly serving?: Serving;
+  /** What the set promises about agreement and age; absent where the set does not say: then `CONSISTENCY_DEFAULTS`. */
+  readonly consistency?: Consistency;
 }
 
 /** Domains that one manifest may list. */

@@ -1,5 +1,6 @@
 import { Serving } from '@edict/crds';
 import { canonicalJson } from './canonical-json.ts';
+import { readConsistency, type Consistency } from './consistency.ts';
 import { isDigest } from './digest.ts';
 import { MANIFEST_MAX_DOMAINS } from './manifest.ts';
 import type { Digest } from './digest.ts';
@@ -63,6 +64,7 @@ function decode(value: unknown): Manifest {
     tests: list(manifest['tests'], 'tests').map((item) => digest(item, 'tests')),
     totals: { bytes: count(totals['bytes'], 'totals.bytes'), policies: count(totals['policies'], 'totals.policies') },
     ...('serving' in manifest ? { serving: decodeServing(manifest['serving']) } : {}),
+    ...('consistency' in manifest ? { consistency: decodeConsistency(manifest['consistency']) } : {}),
   };
 }
 
@@ -72,6 +74,12 @@ function decodeServing(value: unknown): Serving {
   const [issue] = parsed.error.issues;
   const path = ['serving', ...(issue?.path.map(String) ?? [])].join('.');
   throw bad(path, `is wrong: ${issue?.message ?? 'it cannot be read'}`);
+}
+
+function decodeConsistency(value: unknown): Consistency {
+  const read = readConsistency(record(value, 'consistency'));
+  if ('consistency' in read) return read.consistency;
+  throw bad(`consistency.${read.member}`, read.problem);
 }
 
 function decodeDomain(value: unknown, path: string): ManifestDomain {

@@ -28,6 +28,9 @@ export function compileSelector(text: string): Selector {
     return { ok: false, error: `longer than ${String(SELECTOR_MAX_LENGTH)} characters` };
   }
   const expression = anchorSelector(text);
+  // Most selectors are text with `.*` in it, which every engine takes: those need no automaton.
+  const segments = compileSegments(expression);
+  if (segments !== undefined) return { ok: true, expression, test: segments };
   let compiled: RE2JS;
   try {
     compiled = RE2JS.compile(toRe2jsDialect(expression));
@@ -36,7 +39,5 @@ export function compileSelector(text: string): Selector {
     if (error instanceof RangeError) return { ok: false, error: 'nested too deeply' };
     throw error;
   }
-  // Most selectors are text with `.*` in it: those need no automaton.
-  const segments = compileSegments(expression);
-  return { ok: true, expression, test: segments ?? ((subject) => compiled.test(subject.toWellFormed())) };
+  return { ok: true, expression, test: (subject) => compiled.test(subject.toWellFormed()) };
 }

@@ -6,7 +6,7 @@ import type { Digest } from './digest.ts';
 import type { Manifest } from './manifest.ts';
 
 /** Why a revision was made. */
-export type RevisionReason = 'Spec' | 'Rollback' | 'Withdraw';
+export type RevisionReason = 'Spec' | 'Rollback' | 'Withdraw' | 'Emergency';
 
 /** One numbered state of a PolicySet. `n` only ever rises; a rollback is a new number with an old digest. */
 export interface Revision {

@@ -46,6 +46,6 @@ export type {
 } from '@edict/rego/network';
 export { parsePorc, parsePorcList, toPorc } from './porc.ts';
 export type { ParsePorcOptions, PorcListResult, PorcResult } from './porc.ts';
-export { renderAccessRecord } from './render-access-record.ts';
+export { recordTimestamp, renderAccessRecord } from './render-access-record.ts';
 export { loadSnapshot } from './snapshot.ts';
 export type { Snapshot } from './snapshot.ts';

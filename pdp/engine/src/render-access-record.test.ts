@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { RegoNumber } from '@edict/rego/values';
 import fc from 'fast-check';
-import { renderAccessRecord } from './render-access-record.ts';
+import { recordTimestamp, renderAccessRecord } from './render-access-record.ts';
 import type { AccessRecord } from './access-record.ts';
 
 const nothing: AccessRecord = {
@@ -88,4 +88,18 @@ test('is one line of JSON for whatever the request holds', () => {
       expect(JSON.parse(line)).toMatchObject({ porc });
     }),
   );
+});
+
+test.each([
+  { what: 'the first millisecond of a second', ms: Date.UTC(2026, 0, 2, 3, 4, 5, 0), text: '2026-01-02T03:04:05.000Z' },
+  { what: 'one with one digit', ms: Date.UTC(2026, 0, 2, 3, 4, 5, 7), text: '2026-01-02T03:04:05.007Z' },
+  { what: 'one with two digits', ms: Date.UTC(2026, 0, 2, 3, 4, 5, 89), text: '2026-01-02T03:04:05.089Z' },
+  {
+    what: 'one with three digits, in another second',
+    ms: Date.UTC(2026, 0, 2, 3, 4, 6, 123),
+    text: '2026-01-02T03:04:06.123Z',
+  },
+  { what: 'a part of a millisecond', ms: Date.UTC(2026, 0, 2, 3, 4, 5, 7) + 0.9, text: '2026-01-02T03:04:05.007Z' },
+])('a record tells its time to the millisecond: $what', ({ ms, text }) => {
+  expect(recordTimestamp(ms)).toBe(text);
 });

@@ -1,5 +1,5 @@
 import { jsonString, jsonText } from './json-text.ts';
-import type { AccessRecord, AccessReference, PhaseDurations, PolicyIdentity } from './access-record.ts';
+import type { AccessRecord, AccessReference, PolicyIdentity, RevisionIdentity } from './access-record.ts';
 
 /**
  * One access record as one line of JSON, without a line feed: keys sorted, `<`, `>` and `&` escaped, fields with default
@@ -15,67 +15,88 @@ export function renderAccessRecord(record: AccessRecord): string {
   if (record.operation !== '') text += `,"operation":${jsonString(record.operation)}`;
   if (record.porc !== undefined) text += `,"porc":${jsonText(record.porc)}`;
   text += `,"principal":{${principal(record)}}`;
-  if (record.references.length > 0) text += `,"references":[${record.references.map(reference).join(',')}]`;
+  if (record.references.length > 0) text += `,"references":[${references(record.references)}]`;
   if (record.resource !== '') text += `,"resource":${jsonString(record.resource)}`;
   if (record.systemOverride) text += ',"systemOverride":true';
   return `${text}}`;
 }
 
 function durations({ durationNs, phaseDurations }: AccessRecord): string {
-  const overall = field('overall', nanoseconds(durationNs));
-  const phases = phaseNumbers
-    .map(([number, phase]) => {
-      const duration = phaseDurations[phase];
-      return duration === undefined ? '' : `"${number}":"${nanoseconds(duration)}"`;
-    })
-    .filter((phase) => phase !== '');
-  return joined(overall, phases.length === 0 ? '' : `"phases":{${phases.join(',')}}`);
+  const { system, identity, resource, scope } = phaseDurations;
+  let phases = '';
+  if (system !== undefined) phases += `,"1":"${nanoseconds(system)}"`;
+  if (identity !== undefined) phases += `,"2":"${nanoseconds(identity)}"`;
+  if (resource !== undefined) phases += `,"3":"${nanoseconds(resource)}"`;
+  if (scope !== undefined) phases += `,"4":"${nanoseconds(scope)}"`;
+  const overall = `"overall":"${nanoseconds(durationNs)}"`;
+  return phases === '' ? overall : `${overall},"phases":{${phases.slice(1)}}`;
 }
 
-const phaseNumbers: readonly (readonly [string, keyof PhaseDurations])[] = [
-  ['1', 'system'],
-  ['2', 'identity'],
-  ['3', 'resource'],
-  ['4', 'scope'],
-];
-
 function metadata({ env, id, revision, timestampMs }: AccessRecord): string {
-  return joined(
-    env === undefined || Object.keys(env).length === 0 ? '' : `"env":${jsonText(env)}`,
-    field('id', id),
-    field('policyDigest', revision?.digest ?? ''),
-    field('policyRevision', revision === undefined ? '' : String(revision.revision)),
-    field('policySet', revision?.set ?? ''),
-    `"timestamp":"${timestamp(timestampMs)}"`,
-  );
+  const values = env === undefined ? '' : envText(env);
+  const named = id === '' ? '' : `"id":${jsonString(id)},`;
+  const policy = revision === undefined ? '' : revisionText(revision);
+  return `${values}${named}${policy}"timestamp":"${recordTimestamp(timestampMs)}"`;
+}
+
+// What is the same for all records of a revision is written once: each text ends with a comma, or is empty.
+const envTexts = new WeakMap<object, string>();
+const revisionTexts = new WeakMap<RevisionIdentity, string>();
+
+function envText(env: Readonly<Record<string, string>>): string {
+  let text = envTexts.get(env);
+  if (text === undefined) {
+    text = Object.keys(env).length === 0 ? '' : `"env":${jsonText(env)},`;
+    envTexts.set(env, text);
+  }
+  return text;
+}
+
+function revisionText(identity: RevisionIdentity): string {
+  let text = revisionTexts.get(identity);
+  if (text === undefined) {
+    const { digest, revision, set } = identity;
+    const fields = [field('policyDigest', digest), field('policyRevision', String(revision)), field('policySet', set)];
+    text = fields.map((one) => (one === '' ? '' : `${one},`)).join('');
+    revisionTexts.set(identity, text);
+  }
+  return text;
 }
 
 /** The last whole second that was printed: records come many to a second, and printing a date is slow. */
 let second = { start: NaN, text: '' };
 
-/** RFC 3339 in UTC, to the millisecond. */
-function timestamp(ms: number): string {
+/** A time in milliseconds since the epoch as records tell it: RFC 3339 in UTC, to the millisecond. */
+export function recordTimestamp(ms: number): string {
   const whole = Math.floor(ms);
   const start = Math.floor(whole / 1000) * 1000;
   if (start !== second.start) second = { start, text: new Date(start).toISOString().slice(0, -4) };
-  return `${second.text}${String(whole - start).padStart(3, '0')}Z`;
+  const millis = whole - start;
+  return `${second.text}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}Z`;
 }
 
 function principal({ realm, subject }: AccessRecord): string {
   return joined(field('realm', realm), field('subject', subject));
 }
 
+function references(all: readonly AccessReference[]): string {
+  let text = '';
+  for (const one of all) text += text === '' ? reference(one) : `,${reference(one)}`;
+  return text;
+}
+
 function reference({ decision, durationNs, id, phase, policy, reason, reasonCode }: AccessReference): string {
-  const named = policy === undefined ? '' : policyText(policy);
   let text = `{"decision":"${decision}"`;
   const duration = nanoseconds(durationNs);
   if (duration !== '0') text += `,"duration":"${duration}"`;
   if (id !== '') text += `,"id":${jsonString(id)}`;
-  text += `,"phase":"${phase}","policies":[{${named}}]`;
+  text += `,"phase":"${phase}",${policy === undefined ? NO_POLICY : policyText(policy)}`;
   if (reason !== '') text += `,"reason":${jsonString(reason)}`;
   if (reasonCode !== 'POLICY_OUTCOME') text += `,"reasonCode":"${reasonCode}"`;
   return `${text}}`;
 }
+
+const NO_POLICY = '"policies":[{}]';
 
 /** Policies are few and their identities live as long as their snapshot, so each is written once. */
 const policyTexts = new WeakMap<PolicyIdentity, string>();
@@ -83,7 +104,8 @@ const policyTexts = new WeakMap<PolicyIdentity, string>();
 function policyText(policy: PolicyIdentity): string {
   let text = policyTexts.get(policy);
   if (text === undefined) {
-    text = joined(field('fingerprint', policy.fingerprint), field('mrn', policy.mrn));
+    // Joined, not added: a text that is made of others is walked through for every record.
+    text = ['"policies":[{', joined(field('fingerprint', policy.fingerprint), field('mrn', policy.mrn)), '}]'].join('');
     policyTexts.set(policy, text);
   }
   return text;
@@ -93,12 +115,8 @@ function field(name: string, value: string): string {
   return value === '' ? '' : `"${name}":${jsonString(value)}`;
 }
 
-function joined(...fields: readonly string[]): string {
-  let text = '';
-  for (const one of fields) {
-    if (one !== '') text += text === '' ? one : `,${one}`;
-  }
-  return text;
+function joined(first: string, second: string): string {
+  return first === '' || second === '' ? first + second : `${first},${second}`;
 }
 
 function nanoseconds(duration: number): string {

@@ -4,13 +4,16 @@ export * from './messages.ts';
 export * from './nack.ts';
 export * from './clock.ts';
 export * from './random.ts';
+export { isInShare, principalShare } from './principal-share.ts';
 export * from './pdp/state.ts';
 export * from './pdp/events.ts';
+export * from './pdp/lease.ts';
 export { createPdp, stepPdp } from './pdp/machine.ts';
 export { orderRevisions, type RevisionOrder } from './pdp/revision-order.ts';
 export * from './operator/instant.ts';
 export * from './operator/observation.ts';
 export * from './operator/progress.ts';
+export type { ExternalVerdict } from './operator/analysis.ts';
 export { SetRollout, type DecisionOutcome, type RolloutDeps, type RolloutEffect } from './operator/rollout.ts';
 export * from './operator/identity.ts';
 export {

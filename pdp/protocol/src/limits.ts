@@ -43,3 +43,24 @@ export const REFUSED_DIGESTS_MAX = 10;
 
 /** PDPs that a status lists by name. */
 export const EXCEPTIONS_MAX = 20;
+
+/** Differing answers that one shadow report shows. */
+export const SHADOW_SAMPLES_MAX = 20;
+
+/** Longest principal, operation and resource of such an answer, in UTF-8 bytes. */
+export const SHADOW_TEXT_MAX_BYTES = 256;
+
+/** Longest salt of a principal share. */
+export const SALT_MAX_LENGTH = 300;
+
+/** Waves of one rollout. */
+export const WAVES_MAX = 64;
+
+/** Share by which any two clocks may drift from each other. Leases are shortened by it, gaps between commits lengthened. */
+export const CLOCK_DRIFT = 0.01;
+
+/** With a greater doubt about the operator's clock a scheduled commit is done at receipt, milliseconds. */
+export const CLOCK_ERROR_MAX_MS = 250;
+
+/** A commit scheduled further ahead than this shows that a clock is wrong, and is done at receipt, milliseconds. */
+export const COMMIT_AHEAD_MAX_MS = 10_000;

@@ -1,11 +1,16 @@
-import type { Manifest, SignedRevision } from '@edict/bundle';
+import type { Consistency, Manifest, SignedRevision } from '@edict/bundle';
 import type { Digest, RevisionId, SetKey } from './identifiers.ts';
 
 /** Version of this protocol. A Hello with another number is answered by closing the stream with `ProtocolMismatch`. */
 export const PROTOCOL_VERSION = 1;
 
 /** Why a revision was made: the words that the wire knows. */
-export const REVISION_REASONS = ['Spec', 'Rollback', 'Withdraw'] as const satisfies readonly SignedRevision['reason'][];
+export const REVISION_REASONS = [
+  'Spec',
+  'Rollback',
+  'Withdraw',
+  'Emergency',
+] as const satisfies readonly SignedRevision['reason'][];
 
 /** What a PDP can run. */
 export interface EngineInfo {
@@ -22,12 +27,28 @@ export type BootReason = (typeof BOOT_REASONS)[number];
 export const SET_STATES = ['Empty', 'Fetching', 'Verified', 'Compiled', 'Staged', 'Active'] as const;
 export type SetState = (typeof SET_STATES)[number];
 
-/** One set in a Hello. The three slots are what a restart would find, so `staged` is a durable promise. */
+/** Basis points: ten thousandths. A share of 10,000 is all. */
+export type BasisPoints = number;
+
+/** Which principals a commit is for: those with `principalShare(salt, principal) < upTo`. */
+export interface Share {
+  readonly salt: string;
+  /** 1 to 9,999. */
+  readonly upTo: BasisPoints;
+}
+
+/** The revision that a PDP serves to a share of the principals, beside the active one. */
+export interface CanaryReport extends Share {
+  readonly revision: RevisionId;
+}
+
+/** One set in a Hello. The slots are what a restart would find, so `staged` is a durable promise. */
 export interface HelloSet {
   readonly set: SetKey;
   readonly active?: RevisionId;
   readonly staged?: RevisionId;
   readonly lkg?: RevisionId;
+  readonly canary?: CanaryReport;
 }
 
 /** First message on every stream. The node's identity is not in it: that comes from authentication. */
@@ -83,16 +104,34 @@ export interface Nack {
   readonly detail: NackDetail;
 }
 
-/** The PDP decides with `revision` from now on. */
+/**
+ * How a commit with `activateAt` was kept: at that moment, at receipt because the moment had passed, or at receipt because
+ * the PDP did not know the operator's clock well enough.
+ */
+export const COMMIT_TIMINGS = ['OnTime', 'Late', 'ClockUnsure'] as const;
+export type CommitTiming = (typeof COMMIT_TIMINGS)[number];
+
+/** The PDP decides with `revision` from now on; with `share`, for that share of the principals. */
 export interface Active {
   readonly type: 'Active';
   readonly set: SetKey;
   readonly revision: RevisionId;
+  readonly share?: Share;
+  /** Absent for a commit that named no moment. */
+  readonly timing?: CommitTiming;
   /** The PDP's wall clock, milliseconds since 1970. */
   readonly activatedAt: number;
   readonly swapMicros: number;
   /** False: serving, but a restart would find the revision before. Another Active follows when the disk works again. */
   readonly persisted: boolean;
+}
+
+/** What a PDP measured of one set, or of its canary alone, since its last Beat. */
+export interface SetLoad {
+  readonly decisions: number;
+  readonly errors: number;
+  readonly denied: number;
+  readonly p99Micros: number;
 }
 
 /** One set in a Beat. */
@@ -104,6 +143,12 @@ export interface BeatSet {
   readonly active: number;
   /** 0 for none; counts only what is durably staged. */
   readonly staged: number;
+  /** Revision that a share of the principals gets, and the share. Absent for none. */
+  readonly canary?: { readonly n: number; readonly upTo: BasisPoints };
+  /** All answers of the set. Absent where nobody measures. */
+  readonly load?: SetLoad;
+  /** Those of them that the canary gave. */
+  readonly canaryLoad?: SetLoad;
 }
 
 /** What a PDP measured since its last Beat. */
@@ -126,8 +171,45 @@ export interface Beat {
   readonly load: Load;
 }
 
+/** How a candidate's answers to live requests compared with those that were given. Cumulative. */
+export interface ShadowCounts {
+  /** Requests that were evaluated by both. */
+  readonly total: number;
+  /** Answers that differ in any way. */
+  readonly changed: number;
+  readonly grantToDeny: number;
+  readonly denyToGrant: number;
+  /** Errors of the candidate where the answer given was none. */
+  readonly errors: number;
+  /** Requests of the sample that were not evaluated: the queue was full. */
+  readonly dropped: number;
+}
+
+/** In which way an answer of the candidate differs. */
+export const SHADOW_DIFFERENCES = ['GrantToDeny', 'DenyToGrant', 'Error', 'Other'] as const;
+export type ShadowDifference = (typeof SHADOW_DIFFERENCES)[number];
+
+/** One request that the candidate answers otherwise. The PDP has taken out what is personal. */
+export interface ShadowSample {
+  readonly difference: ShadowDifference;
+  readonly principal: string;
+  readonly operation: string;
+  readonly resource: string;
+}
+
+/** How far a shadow evaluation of `revision` is. The last one of a window says `done`. */
+export interface ShadowReport {
+  readonly type: 'ShadowReport';
+  readonly set: SetKey;
+  readonly revision: RevisionId;
+  readonly done: boolean;
+  readonly counts: ShadowCounts;
+  /** At most 20. */
+  readonly samples: readonly ShadowSample[];
+}
+
 /** Everything that a PDP says. */
-export type PdpMessage = Hello | Prepared | Nack | Active | Beat;
+export type PdpMessage = Hello | Prepared | Nack | Active | Beat | ShadowReport;
 
 /** Answer to an admitted Hello. */
 export interface Welcome {
@@ -141,6 +223,13 @@ export interface Welcome {
   readonly artifactsUrl: string;
 }
 
+/** Evaluate a part of the live requests with the candidate too, once it is prepared. */
+export interface ShadowRequest {
+  /** Millionths of the requests, 1 to 1,000,000. */
+  readonly samplePpm: number;
+  readonly windowMs: number;
+}
+
 /** Get `revision` ready beside what is active, and answer Prepared or Nack. */
 export interface Prepare {
   readonly type: 'Prepare';
@@ -152,9 +241,13 @@ export interface Prepare {
   readonly deadlineMs: number;
   /** Begin to fetch after a random part of this, so that a fleet does not fetch at once. */
   readonly spreadMs: number;
+  readonly shadow?: ShadowRequest;
 }
 
-/** `revision` is decided: swap to it, preparing it first if need be. */
+/**
+ * `revision` is decided: swap to it, preparing it first if need be. With `share` it is decided for those principals alone:
+ * the PDP then holds both revisions.
+ */
 export interface Commit {
   readonly type: 'Commit';
   readonly set: SetKey;
@@ -162,10 +255,16 @@ export interface Commit {
   readonly ticket: string;
   readonly deadlineMs: number;
   readonly spreadMs: number;
+  readonly share?: Share;
+  /** Swap at this moment of the operator's wall clock, milliseconds since 1970; absent: at once. */
+  readonly activateAt?: number;
 }
 
-/** Why a revision was given up before its decision. */
-export const ABORT_REASONS = ['Nack', 'Timeout', 'Superseded', 'User'] as const;
+/**
+ * Why a revision was given up. `Gate`: its answers to live requests differed by more than the set allows. `Analysis`: it did
+ * badly in a wave. The others are about the time before any wave, but `Superseded` and `User` may come at any time.
+ */
+export const ABORT_REASONS = ['Nack', 'Timeout', 'Superseded', 'User', 'Gate', 'Analysis'] as const;
 export type AbortReason = (typeof ABORT_REASONS)[number];
 
 /** `revision` will never be committed: forget it. */
@@ -176,6 +275,18 @@ export interface Abort {
   readonly reason: AbortReason;
 }
 
+/** For what of one set a BeatAck vouches: what had been decided when the replica last read the decisions. */
+export interface Vouch {
+  readonly set: SetKey;
+  readonly setUid: string;
+  /** Oldest revision that this PDP may serve; 0 for any. */
+  readonly minRev: number;
+  /** Newest revision that is decided for everyone; 0 for none. */
+  readonly stableRev: number;
+  /** Principals below `upTo` are to be answered by this revision or a newer one. */
+  readonly canary?: { readonly n: number; readonly upTo: BasisPoints };
+}
+
 /** Answer to a Beat; three missing ones mean that the stream is dead. */
 export interface BeatAck {
   readonly type: 'BeatAck';
@@ -184,6 +295,8 @@ export interface BeatAck {
   readonly asOfAgeMs: number;
   /** The operator's wall clock, milliseconds since 1970. */
   readonly clock: number;
+  /** Sets that this PDP serves and the replica has read of. */
+  readonly sets: readonly Vouch[];
 }
 
 /** The stream will be closed: dial again after `afterMs`. Serving goes on. */
@@ -221,15 +334,18 @@ export interface ManifestSummary {
   readonly features: readonly string[];
   /** Oldest engine that can serve it, as a semantic version. */
   readonly engineMin: string;
+  /** Absent: `CONSISTENCY_DEFAULTS`. */
+  readonly consistency?: Consistency;
 }
 
 /** What the machines need of `manifest`. */
 export function summarizeManifest(manifest: Manifest): ManifestSummary {
-  const { domains, tests, features, engineMin, totals } = manifest;
+  const { domains, tests, features, engineMin, totals, consistency } = manifest;
   return {
     bundles: [...new Set([...domains.map(({ digest }) => digest), ...tests])],
     totalBytes: totals.bytes,
     features,
     engineMin,
+    ...(consistency === undefined ? {} : { consistency }),
   };
 }

@@ -20,6 +20,14 @@ export function clampDetail(detail: NackDetail): NackDetail {
   };
 }
 
+/**
+ * True if a refusal for good is about the content, whichever revision brings it. A signature that is wrong, say, is about the
+ * one revision: the same content may come back properly signed.
+ */
+export function isAboutContent({ phase, code }: Pick<Nack, 'phase' | 'code'>): boolean {
+  return phase === 'Compile' || phase === 'Test' || code === 'EngineTooOld';
+}
+
 /** One line for a person: phase, code, place, message. */
 export function describeNack(nack: Pick<Nack, 'phase' | 'code' | 'detail'>): string {
   const { domain, mrn, line, column, message } = nack.detail;

@@ -31,6 +31,24 @@ test.each([
   expect(given(...sets).select(asked)).toStrictEqual(selection);
 });
 
+test('a set that is broken is one of several, known by its key, until it is served or removed', () => {
+  const sets = given('a/a');
+  const changes: string[] = [];
+  sets.onChange((set) => changes.push(set));
+  sets.fail('b/b', 'why');
+  const broken = { kind: 'broken', set: 'b/b', failure: 'why' };
+  expect([sets.select('b/b'), sets.knows('b/b'), [...sets.broken]]).toStrictEqual([broken, true, [['b/b', 'why']]]);
+  expect(sets.select(undefined)).toStrictEqual({ kind: 'set-required', sets: ['a/a', 'b/b'] });
+  sets.remove('a/a');
+  expect(sets.select(undefined)).toStrictEqual(broken);
+  sets.swap(active('b/b', 2));
+  expect([sets.select(undefined), sets.broken.size]).toStrictEqual([{ kind: 'active', active: active('b/b', 2) }, 0]);
+  sets.fail('b/b', 'again');
+  expect([sets.held.size, sets.all.size]).toStrictEqual([0, 0]);
+  sets.remove('b/b');
+  expect([sets.select('b/b'), changes]).toStrictEqual([{ kind: 'no-policy' }, ['b/b', 'a/a', 'b/b', 'b/b', 'b/b']]);
+});
+
 test('a swap replaces the revision of its set and leaves what was read before as it was', () => {
   const sets = given('a/a', 'b/b');
   const before = sets.all;

@@ -32,6 +32,8 @@ export interface SleepingRevision extends HeldRevision {
 export type Selection =
   | { readonly kind: 'active'; readonly active: ActiveRevision }
   | { readonly kind: 'asleep'; readonly sleeping: SleepingRevision }
+  /** It is known here, and what is stored of it cannot be loaded. */
+  | { readonly kind: 'broken'; readonly set: string; readonly failure: string }
   | { readonly kind: 'no-policy' }
   | { readonly kind: 'unknown-set'; readonly set: string }
   | { readonly kind: 'ambiguous-name'; readonly name: string; readonly sets: readonly string[] }
@@ -44,6 +46,7 @@ export class ActiveSets {
   #active: ReadonlyMap<string, ActiveRevision> = new Map();
   readonly #sleeping = new Map<string, SleepingRevision>();
   readonly #held = new Map<string, HeldRevision>();
+  readonly #broken = new Map<string, string>();
   /** The sets that claim each further name. */
   readonly #claims = new Map<string, readonly string[]>();
   readonly #namesOf = new Map<string, readonly string[]>();
@@ -62,10 +65,16 @@ export class ActiveSets {
     return this.#held;
   }
 
+  /** Why sets cannot be served whose revisions are stored here, by set key; as it is now. */
+  get broken(): ReadonlyMap<string, string> {
+    return this.#broken;
+  }
+
   /** Serves a revision that is in memory, in place of what the set had. */
   swap(active: ActiveRevision): void {
     const { set } = active;
     this.#sleeping.delete(set);
+    this.#broken.delete(set);
     this.#held.set(set, active);
     this.#claim(set, active.snapshot.serving);
     this.#replace(new Map(this.#active).set(set, active), set);
@@ -75,17 +84,30 @@ export class ActiveSets {
   sleep(sleeping: SleepingRevision): void {
     const { set } = sleeping;
     this.#sleeping.set(set, sleeping);
+    this.#broken.delete(set);
     this.#held.set(set, sleeping);
     this.#claim(set, sleeping.serving);
     this.#replace(without(this.#active, set), set);
   }
 
+  /** Serves nothing for a set, and says why; until it is served again, or removed. */
+  fail(set: string, failure: string): void {
+    this.#drop(set);
+    this.#broken.set(set, failure);
+    this.#replace(without(this.#active, set), set);
+  }
+
   remove(set: string): void {
-    this.#sleeping.delete(set);
-    this.#held.delete(set);
-    this.#claim(set, {});
+    this.#drop(set);
     this.#replace(without(this.#active, set), set);
     this.usages.retain(this.#held);
+  }
+
+  #drop(set: string): void {
+    this.#sleeping.delete(set);
+    this.#held.delete(set);
+    this.#broken.delete(set);
+    this.#claim(set, {});
   }
 
   /** Calls `listener`, which must not throw, with the set of every change. The answer ends that. */
@@ -99,20 +121,20 @@ export class ActiveSets {
     if (name === undefined) return this.#selectOnly();
     const active = this.#active.get(name);
     if (active !== undefined) return { kind: 'active', active };
-    return this.#held.has(name) ? this.#selectHeld(name) : this.#selectNamed(name);
+    return this.#held.has(name) || this.#broken.has(name) ? this.#selectHeld(name) : this.#selectNamed(name);
   }
 
   /** Whether a set is called so, by its key or a further name. */
   knows(name: string): boolean {
-    return this.#held.has(name) || this.#claims.has(name);
+    return this.#held.has(name) || this.#broken.has(name) || this.#claims.has(name);
   }
 
   #selectOnly(): Selection {
     if (this.#only !== undefined) return { kind: 'active', active: this.#only };
-    const [first, second] = this.#held.keys();
+    const [first, second] = [...this.#held.keys(), ...this.#broken.keys()];
     if (first === undefined) return { kind: 'no-policy' };
     if (second === undefined) return this.#selectHeld(first);
-    return { kind: 'set-required', sets: [...this.#held.keys()].sort() };
+    return { kind: 'set-required', sets: [...this.#held.keys(), ...this.#broken.keys()].sort() };
   }
 
   #selectNamed(name: string): Selection {
@@ -127,7 +149,9 @@ export class ActiveSets {
     const active = this.#active.get(set);
     if (active !== undefined) return { kind: 'active', active };
     const sleeping = this.#sleeping.get(set);
-    return sleeping === undefined ? { kind: 'unknown-set', set } : { kind: 'asleep', sleeping };
+    if (sleeping !== undefined) return { kind: 'asleep', sleeping };
+    const failure = this.#broken.get(set);
+    return failure === undefined ? { kind: 'unknown-set', set } : { kind: 'broken', set, failure };
   }
 
   #claim(set: string, { instance }: Serving): void {
@@ -147,7 +171,8 @@ export class ActiveSets {
   #replace(next: ReadonlyMap<string, ActiveRevision>, set: string): void {
     this.#active = next;
     const [only] = next.values();
-    this.#only = this.#held.size === 1 ? only : undefined;
+    // A set that is broken is one of several all the same: another must not answer in its place.
+    this.#only = this.#held.size === 1 && this.#broken.size === 0 ? only : undefined;
     for (const listener of this.#listeners) listener(set);
   }
 }

@@ -31,6 +31,7 @@ export function answeringOptions(
     port: config.EDICT_PDP_LISTEN_PORT,
     grpc: grpcOf(config),
     tracing: tracingOf(config),
+    authZen: authZenOf(config),
     maxBodyBytes: config.EDICT_PDP_MAX_BODY_BYTES,
     maxSteps: config.EDICT_PDP_MAX_STEPS,
     setLimits: {
@@ -129,6 +130,16 @@ function grpcOf({
 }: Config): AnsweringOptions['grpc'] {
   const listen = parseGrpcAddress(address);
   return listen === undefined ? undefined : { listen, maxMessageBytes };
+}
+
+function authZenOf(config: Config): AnsweringOptions['authZen'] {
+  const { EDICT_PDP_PUBLIC_URL: publicUrl, EDICT_PDP_PAGE_TOKEN_KEY_FILE: pageTokenKeyFile } = config;
+  const { EDICT_PDP_METADATA_KEY_FILE: metadataKeyFile } = config;
+  return {
+    publicUrl: publicUrl === '' ? undefined : publicUrl,
+    pageTokenKeyFile: pageTokenKeyFile === '' ? undefined : pageTokenKeyFile,
+    metadataKeyFile: metadataKeyFile === '' ? undefined : metadataKeyFile,
+  };
 }
 
 /** Nothing is traced unless a collector is named, by our setting or by OpenTelemetry's own. */

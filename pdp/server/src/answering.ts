@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { messageOf, systemClock } from '@edict/protocol';
@@ -10,9 +11,12 @@ import { openAuthenticator } from './authentication/open-authenticator.ts';
 import type { AuthenticationSettings } from './authentication/settings.ts';
 import { createDecisionCore } from './core/decision-core.ts';
 import type { SetLimits } from './core/served-revision.ts';
+import type { FindRules } from './explain/rule-explainer.ts';
 import { createGrpcEdge } from './grpc/grpc-edge.ts';
 import { grpcAuthentication } from './authentication/grpc-authentication.ts';
 import type { GrpcAddress } from './grpc/grpc-server.ts';
+import { openAuthZen } from './http/authzen/open-authzen.ts';
+import type { AuthZenSettings } from './http/authzen/settings.ts';
 import { createHttpEdge } from './http/http-edge.ts';
 import type { Listener } from './http/listener.ts';
 import { MAX_BATCH } from './http/manetu/batch.ts';
@@ -26,6 +30,7 @@ import type { LoadMeter } from './observability/load-meter.ts';
 import type { PdpMetrics } from './observability/metrics.ts';
 import { SetLabels } from './observability/set-labels.ts';
 import { openTracing, type TracingSettings } from './observability/tracing.ts';
+import { ENGINE } from './version.ts';
 
 /** How a process answers requests. */
 export interface AnsweringOptions {
@@ -62,6 +67,8 @@ export interface AnsweringOptions {
   readonly logger: Logger;
   /** What policies may do with the network; nothing by default. */
   readonly network?: NetworkSettings;
+  /** What AuthZEN clients are told, and the keys of that. */
+  readonly authZen?: AuthZenSettings | undefined;
   /** Where spans of decisions go; nowhere by default. */
   readonly tracing?: TracingSettings | undefined;
 }
@@ -79,6 +86,8 @@ export interface AnsweringDeps {
   readonly status: () => unknown;
   /** Whether revisions may be missing here. */
   readonly isStale: () => boolean;
+  /** Finds the rules behind decisions that are to be explained. */
+  readonly findRules: FindRules;
   /** What `/metrics` tells. */
   readonly exposition: () => Promise<Exposition>;
   /** Which sets metrics name; this process counts for itself by default. */
@@ -126,6 +135,7 @@ export async function startAnswering(options: AnsweringOptions, deps: AnsweringD
     log: logger,
     clock: systemClock,
     random: () => Math.random(),
+    processLabels: { id: randomUUID(), version: ENGINE.version },
     onLost: (records) => {
       for (let lost = 0; lost < records; lost++) meter.lostRecord();
     },
@@ -156,6 +166,8 @@ export async function startAnswering(options: AnsweringOptions, deps: AnsweringD
     readiness,
     status: deps.status,
     exposition: deps.exposition,
+    findRules: deps.findRules,
+    authZen: await openAuthZen(options.authZen),
     transportMetrics,
     tls,
     authenticator,

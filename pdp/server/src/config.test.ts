@@ -70,3 +70,33 @@ test('policies reach nothing unless built-ins and hosts are named', () => {
     'EDICT_PDP_ALLOWED_BUILTINS',
   );
 });
+
+test.each([
+  ['http://pdp.example', 'EDICT_PDP_PUBLIC_URL: must be an https URL without query and fragment'],
+  ['https://pdp.example?a', 'EDICT_PDP_PUBLIC_URL: must be an https URL without query and fragment'],
+  ['https://:80', 'EDICT_PDP_PUBLIC_URL: must be an https URL without query and fragment'],
+])('%p is no URL that clients may know a PDP by', (url, message) => {
+  expect(() => loadConfig({ ...REQUIRED, EDICT_PDP_PUBLIC_URL: url })).toThrow(message);
+});
+
+test.each([
+  [
+    'audit by a file and by its content',
+    { EDICT_PDP_AUDIT_FILE: '/a', EDICT_PDP_AUDIT_SETTINGS: '{}' },
+    'EDICT_PDP_AUDIT_SETTINGS: stands in the place of EDICT_PDP_AUDIT_FILE',
+  ],
+  [
+    'signed metadata of no URL',
+    { EDICT_PDP_METADATA_KEY_FILE: '/k' },
+    'EDICT_PDP_METADATA_KEY_FILE: signs the metadata of EDICT_PDP_PUBLIC_URL, which is not set',
+  ],
+  ['a key without a certificate', { EDICT_PDP_TLS_KEY_FILE: '/k' }, 'EDICT_PDP_TLS_KEY_FILE: goes with'],
+  [
+    'certificates of clients without TLS',
+    { EDICT_PDP_TLS_CLIENT_CA_FILE: '/c' },
+    'EDICT_PDP_TLS_CLIENT_CA_FILE: needs EDICT_PDP_TLS_CERT_FILE',
+  ],
+  ['tokens of nobody', { EDICT_PDP_AUTHENTICATION: 'Bearer' }, 'EDICT_PDP_JWKS: is required'],
+])('%s is refused', (_name, variables, message) => {
+  expect(() => loadConfig({ ...REQUIRED, ...variables })).toThrow(message);
+});

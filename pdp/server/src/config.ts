@@ -49,6 +49,12 @@ const HttpUrl = z.union([z.literal(''), z.url({ protocol: /^https?$/, error: 'mu
   error: 'must be an http or https URL',
 });
 
+/** Empty, or an https URL without query and fragment (AuthZEN 1.0, section 9). */
+const PublicUrl = z
+  .string()
+  .regex(/^(https:\/\/[^\s/?#]+[^\s?#]*)?$/, 'must be an https URL without query and fragment')
+  .refine((text) => text === '' || URL.canParse(text), 'must be an https URL without query and fragment');
+
 /** The address of a port of its own, or nothing. */
 const HealthListen = z.string().refine((text) => {
   const address = parseGrpcAddress(text);
@@ -117,7 +123,7 @@ const Environment = z.object({
     .meta({ description: 'The longest that Policy-Wait counts for.' }),
   EDICT_PDP_MAX_WAITERS: whole(0, 100_000)
     .default(CORE_DEFAULTS.maxWaiters)
-    .meta({ description: 'Requests that may wait for a revision at once.' }),
+    .meta({ description: 'Requests of one set that may wait for a revision at once.' }),
   EDICT_PDP_MAX_LOAD_WAIT_MS: whole(0, 60_000)
     .default(CORE_DEFAULTS.maxLoadWaitMs)
     .meta({ description: 'The longest that a request waits for the policy of its set to come into memory.' }),
@@ -205,6 +211,9 @@ const Environment = z.object({
   EDICT_PDP_AUDIT_FILE: z.string().default('').meta({
     description: 'File of YAML or JSON with sinks of records and masks; with it the variables below count for nothing.',
   }),
+  EDICT_PDP_AUDIT_SETTINGS: z.string().default('').meta({
+    description: 'The content of such a file, in its place.',
+  }),
   EDICT_PDP_AUDIT_FORMAT: z.enum(['AccessRecord', 'DecisionLog']).default('AccessRecord').meta({
     description: 'Form of records on stdout: access records of PORCs, or events of OPA decision logs for all.',
   }),
@@ -262,6 +271,15 @@ const Environment = z.object({
   EDICT_PDP_NETWORK_TLS_VARIABLES: Entries.default([]).meta({
     description: 'Variables whose certificates and keys policies may name.',
   }),
+  EDICT_PDP_PUBLIC_URL: PublicUrl.default('').meta({
+    description: 'The https URL that AuthZEN clients know the PDP by; the Host that they name if empty.',
+  }),
+  EDICT_PDP_PAGE_TOKEN_KEY_FILE: FilePath.meta({
+    description: 'File of the key of page tokens of AuthZEN searches, 32 bytes at least; made of the policy if empty.',
+  }),
+  EDICT_PDP_METADATA_KEY_FILE: FilePath.meta({
+    description: 'PEM of the private key that signs the metadata of AuthZEN; they are not signed if empty.',
+  }),
   EDICT_PDP_TRACES_URL: HttpUrl.default('').meta({
     description:
       'Where spans of decisions go (OTLP over HTTP), such as http://collector:4318/v1/traces; the standard OTEL_… variables do as well.',
@@ -318,6 +336,14 @@ function conflictsIn(config: Config): readonly string[] {
   const mode = config.EDICT_PDP_AUTHENTICATION;
   const hasCertificate = config.EDICT_PDP_TLS_CERT_FILE !== '';
   const rules: readonly (readonly [boolean, string])[] = [
+    [
+      config.EDICT_PDP_AUDIT_FILE !== '' && config.EDICT_PDP_AUDIT_SETTINGS !== '',
+      'EDICT_PDP_AUDIT_SETTINGS: stands in the place of EDICT_PDP_AUDIT_FILE, so name one of both',
+    ],
+    [
+      config.EDICT_PDP_METADATA_KEY_FILE !== '' && config.EDICT_PDP_PUBLIC_URL === '',
+      'EDICT_PDP_METADATA_KEY_FILE: signs the metadata of EDICT_PDP_PUBLIC_URL, which is not set',
+    ],
     [
       hasCertificate !== (config.EDICT_PDP_TLS_KEY_FILE !== ''),
       'EDICT_PDP_TLS_KEY_FILE: goes with EDICT_PDP_TLS_CERT_FILE',

@@ -66,6 +66,7 @@ async function run(config: Config): Promise<void> {
       tokenFile: config.EDICT_PDP_TOKEN_FILE,
       clock: systemClock,
     }),
+    collectGarbage: collectorOf(globalThis.gc),
     fetchArtifact: artifacts.fetch,
     trustedKeys: async () => parseTrustedKeys(await readFile(config.EDICT_PDP_KEYS_FILE, 'utf8')),
   });
@@ -111,9 +112,15 @@ async function runAsWorker(config: Config, worker: number): Promise<void> {
   await runWorker(
     answeringOptions(config, { writeRecords: stdout, logger, worker, env: process.env }),
     primaryChannel(),
+    collectorOf(globalThis.gc),
   );
   await lines.drained(LOG_DRAIN_MS);
   process.exit();
+}
+
+/** Node has a way to collect garbage only if a flag asks for it. */
+function collectorOf(gc: typeof globalThis.gc): PdpOptions['collectGarbage'] {
+  return gc && (() => gc({ type: 'major', flavor: 'last-resort', execution: 'sync' }));
 }
 
 /** What starts workers is loaded only where there are some. */

@@ -7,6 +7,7 @@ import { startPdp, type Pdp, type PdpOptions } from './pdp.ts';
 import { until } from './testing/conditions.ts';
 import { useFolders } from './testing/folders.ts';
 import { craneDomain, craneDomainWithRego, liftRequest, publish, SET, TRUSTED_KEYS } from './testing/revisions.ts';
+import { storeRevisions } from './testing/stored-revisions.ts';
 import { TestOperator } from './testing/test-operator.ts';
 
 // Real threads that compile, and real disks.
@@ -147,6 +148,32 @@ test('a revision that does not compile is refused with its place, and the last g
   expect(await pdp.metrics.registry.getSingleMetricAsString('pdp_nacks_total')).toContain('phase="Compile"} 1');
   operator.publish(publish(3, [craneDomain(6)]));
   await until(serving(pdp, 3));
+});
+
+test('a stored revision that does not compile is logged and counted, and nothing is served', async () => {
+  const dataDir = await newFolder();
+  const broken = publish(2, [craneDomainWithRego('package authz\n\nallow { x := y }\n')]);
+  await storeRevisions(dataDir, [broken]);
+  const { pdp, logs } = await aPdp(anOperator(), dataDir);
+  const line = await until(() => logs.find((log) => log.includes('stored revision not loaded')));
+  expect(JSON.parse(line)).toMatchObject({
+    level: 'error',
+    set: SET,
+    revision: 2,
+    digest: broken.revision.digest,
+    phase: 'Compile',
+    detail: { message: 'var y is unsafe', mrn: 'mrn:harbour:policy:lift', line: 3, column: 9 },
+  });
+  const { registry } = pdp.metrics;
+  expect(await registry.getSingleMetricAsString('pdp_boot_failures_total')).toContain('phase="Compile"} 1');
+  // Nobody was told, so it is no NACK.
+  expect(await registry.getSingleMetricAsString('pdp_nacks_total')).not.toContain('phase="Compile"');
+  expect(await readiness(pdp)).toBe(503);
+  const failure = expect.stringContaining('active revision 2 could not be loaded') as unknown;
+  await until(() => pdp.status().sets[0]?.state === 'Broken');
+  expect(pdp.status().sets).toMatchObject([{ set: SET, failure }]);
+  const refused = await ask(pdp, liftRequest(5));
+  expect([refused.status, refused.text.includes('urn:edict:problem:broken-set')]).toStrictEqual([503, true]);
 });
 
 test('after a restart it serves what was committed before any operator is there, and never what was only staged', async () => {

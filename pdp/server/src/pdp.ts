@@ -14,7 +14,9 @@ import {
 } from '@edict/protocol';
 import { ActiveSets } from './active-sets.ts';
 import { startAnswering, type AnsweringOptions, type Exposition } from './answering.ts';
+import { RuleExplainer } from './explain/rule-explainer.ts';
 import { listenForHealth } from './http/health-listener.ts';
+import { IdleMemory, loopShare } from './idle-memory.ts';
 import { Instances } from './instances/instances.ts';
 import type { Readiness } from './http/service-routes.ts';
 import { openNetwork } from './network/open-network.ts';
@@ -46,6 +48,8 @@ export interface PdpOptions extends AnsweringOptions {
   readonly trustedKeys: () => Promise<ReadonlyMap<string, string>>;
   /** Bounds of compiling one revision; {@link COMPILE_LIMITS} by default. */
   readonly compileLimits?: Partial<CompileLimits>;
+  /** Collects all garbage at once; called when the process is idle after its start or a new policy. */
+  readonly collectGarbage?: (() => void) | undefined;
   /** How long a set that the operator assigns no more is still answered for; 30 s by default. */
   readonly withdrawGraceMs?: number;
 }
@@ -96,12 +100,19 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   let beats = 0;
   const trackStream = trackConnection(metrics);
   const network = openNetwork(options.network ?? {}, `Edict/${ENGINE.version}`, metrics);
-  const compiler = new SnapshotCompiler({ ...COMPILE_LIMITS, ...options.compileLimits });
+  const idleMemory =
+    options.collectGarbage &&
+    new IdleMemory({ collect: options.collectGarbage, busyShare: loopShare(), schedule: systemClock.schedule });
+  const compiler = new SnapshotCompiler({ ...COMPILE_LIMITS, ...options.compileLimits }, () => idleMemory?.note());
   const loader = new RevisionLoader({
     files,
     fetch: options.fetchArtifact,
     trustedKeys: options.trustedKeys,
-    compile: (request, signal) => compiler.compile({ ...request, unsafeBuiltins: network.unsafeBuiltins }, signal),
+    compile: async (request, signal) => {
+      const answer = await compiler.compile({ ...request, unsafeBuiltins: network.unsafeBuiltins }, signal);
+      idleMemory?.note();
+      return answer;
+    },
     forms: new CompiledForms(files, [ENGINE.name, ENGINE.version, network.unsafeBuiltins]),
     onFormFailure: (digest, error) => logger.warn('compiled policy not kept', { digest, error: messageOf(error) }),
   });
@@ -120,6 +131,10 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     metrics,
     logger,
   });
+  const explainer = new RuleExplainer({
+    bundlesOf: async (digest) => (isDigest(digest) ? await loader.storedBundles(digest) : []),
+    timers: systemClock,
+  });
   const { workers } = options;
   const pool =
     workers === undefined
@@ -131,6 +146,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
           facts: () => ({ readiness: readiness(), isStale: isStale() }),
           status: () => status(),
           compiledOf: (digest) => (isDigest(digest) ? loader.snapshot(digest)?.compiled : undefined),
+          findRules: explainer.find,
           write: options.writeRecords,
           logger,
         });
@@ -190,6 +206,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       status,
       isStale,
       exposition,
+      findRules: explainer.find,
       setLabels: labels,
     }));
   const healthListener =
@@ -197,6 +214,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const measuring = setInterval(() => client.reportLoad(load.measure()), LOAD_INTERVAL_MS);
   measuring.unref();
   client.start();
+  idleMemory?.note();
   const { url, grpcAddress } = answering;
   logger.info('listening', {
     url,
@@ -222,8 +240,9 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     await answering.drain(timeoutMs);
     clearInterval(measuring);
+    idleMemory?.close();
     instances.close();
-    await Promise.all([client.close(), compiler.close(), answering.close()]);
+    await Promise.all([client.close(), compiler.close(), explainer.close(), answering.close()]);
     network.close();
     await healthListener?.drain(timeoutMs);
   }

@@ -20,8 +20,13 @@ export interface PdpStatus {
 /** Where one set stands. */
 export interface SetStatus {
   readonly set: string;
-  /** The protocol's word for where the set stands, or `Withdrawn`: held, but no longer assigned to this PDP. */
-  readonly state: SetState | 'Withdrawn';
+  /**
+   * The protocol's word for where the set stands, or `Withdrawn`: held, but no longer assigned to this PDP; or `Broken`: what is
+   * stored here cannot be loaded, and requests get the problem `broken-set`.
+   */
+  readonly state: SetState | 'Withdrawn' | 'Broken';
+  /** Why the stored revision could not be loaded. Where the set is served nevertheless, it is by an older revision. */
+  readonly failure?: string;
   readonly active?: {
     readonly revision: number;
     readonly digest: string;
@@ -76,10 +81,11 @@ function setStatusOf(
   instance: InstanceStatus | undefined,
   nowMs: number,
 ): SetStatus {
-  const { set, staged } = machine;
+  const { set, staged, bootFault } = machine;
   return {
     set,
-    state: serving === undefined && machine.active !== undefined ? 'Withdrawn' : setStateOf(machine),
+    state: stateOf(machine, serving),
+    ...(bootFault === undefined ? {} : { failure: bootFault }),
     ...(serving === undefined
       ? {}
       : {
@@ -95,4 +101,11 @@ function setStatusOf(
     ...(staged === undefined ? {} : { staged: { revision: staged.revision.n, digest: staged.revision.digest } }),
     ...(instance === undefined ? {} : { instance }),
   };
+}
+
+function stateOf(machine: SetMachine, serving: HeldRevision | undefined): SetStatus['state'] {
+  const state = setStateOf(machine);
+  if (serving !== undefined) return state;
+  if (machine.active !== undefined) return 'Withdrawn';
+  return machine.bootFault !== undefined && machine.job === undefined ? 'Broken' : state;
 }

@@ -4,7 +4,7 @@ import {
   type PolicyDecisionPoint,
   type PolicyDecisionPointStatus,
 } from '@edict/crds';
-import { selectorLabels } from './render.ts';
+import { selectorLabels } from './fleet-labels.ts';
 
 /** What the fleet's Deployment says. */
 export interface DeploymentFacts {

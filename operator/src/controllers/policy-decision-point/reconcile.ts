@@ -8,9 +8,11 @@ import { parseKey } from '../../store/object-key.ts';
 import type { Store } from '../../store/store.ts';
 import { subjectOf } from '../event-subject.ts';
 import { isDeleting } from '../world.ts';
+import type { FleetDefaults } from './fleet-defaults.ts';
+import { selectorLabels } from './fleet-labels.ts';
 import type { FleetObjects } from './fleet-objects.ts';
 import { planFleetStatus } from './plan.ts';
-import { renderFleet, selectorLabels, type FleetDefaults } from './render.ts';
+import { renderFleet } from './render.ts';
 
 export interface ReconcileFleetDeps {
   readonly store: Store;

@@ -1,20 +1,8 @@
-import type { PolicyDecisionPoint } from '@edict/crds';
-
-/** What the operator knows and every fleet needs. */
-export interface FleetDefaults {
-  readonly image: string;
-  readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
-  /** `host:port` of the distribution stream. */
-  readonly operatorAddress: string;
-  /** https URL of manifests and bundles. */
-  readonly bundlesUrl: string;
-  /** ConfigMap in the fleet's namespace with `ca.crt` and `keys.json`. */
-  readonly trustConfigMap: string;
-  /** Namespace of the operator, which its PDPs must reach. */
-  readonly operatorNamespace: string;
-  /** Network built-ins that policies may call, by name. */
-  readonly allowedBuiltins: readonly string[];
-}
+import type { PolicyDecisionPoint, PolicyDecisionPointSpec } from '@edict/crds';
+import type { FleetDefaults } from './fleet-defaults.ts';
+import { MANAGED_BY, selectorLabels } from './fleet-labels.ts';
+import { networkPolicySpec } from './fleet-network.ts';
+import { podTemplate } from './render-pod.ts';
 
 /** One object to apply. */
 export interface RenderedObject {
@@ -24,30 +12,12 @@ export interface RenderedObject {
     readonly name: string;
     readonly namespace: string;
     readonly labels: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
     readonly ownerReferences: readonly object[];
   };
   readonly [member: string]: unknown;
 }
 export type RenderedKind = 'ServiceAccount' | 'Deployment' | 'Service' | 'PodDisruptionBudget' | 'NetworkPolicy';
-
-/** Label that names the fleet on everything made for it. */
-const FLEET_LABEL = 'edict.dev/pdp';
-/** What owned objects are watched by. */
-export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'edict-operator' } as const;
-/** Audience of the token that a PDP proves itself with. */
-export const TOKEN_AUDIENCE = 'edict-distribution';
-
-const UID = 65_532;
-const TOKEN_SECONDS = 3600;
-const PORT = 8181;
-/** Longer than drain delay and drain time-out together. */
-const GRACE_SECONDS = 30;
-const DEFAULT_RESOURCES = { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '256Mi' } };
-
-/** Labels that select the pods of a fleet. Immutable in a Deployment, so nothing of the spec is in them. */
-export function selectorLabels(name: string): Readonly<Record<string, string>> {
-  return { 'app.kubernetes.io/name': 'edict-pdp', 'app.kubernetes.io/component': 'pdp', [FLEET_LABEL]: name };
-}
 
 /** Everything that a fleet is made of. Pure: the same fleet gives the same objects. */
 export function renderFleet(fleet: PolicyDecisionPoint, defaults: FleetDefaults): readonly RenderedObject[] {
@@ -66,12 +36,9 @@ export function renderFleet(fleet: PolicyDecisionPoint, defaults: FleetDefaults)
     {
       apiVersion: 'v1',
       kind: 'Service',
-      metadata,
-      spec: {
-        type: spec.service.type,
-        selector: selector.matchLabels,
-        ports: [{ name: 'http', port: spec.service.port, targetPort: 'http', protocol: 'TCP' }],
-      },
+      metadata:
+        spec.service.annotations === undefined ? metadata : { ...metadata, annotations: spec.service.annotations },
+      spec: { type: spec.service.type, selector: selector.matchLabels, ports: servicePorts(spec) },
     },
     {
       apiVersion: 'policy/v1',
@@ -85,149 +52,34 @@ export function renderFleet(fleet: PolicyDecisionPoint, defaults: FleetDefaults)
       apiVersion: 'networking.k8s.io/v1',
       kind: 'NetworkPolicy',
       metadata,
-      spec: networkPolicySpec(fleet, selector, defaults),
+      spec: networkPolicySpec(spec, selector, defaults),
     });
   }
   return objects;
 }
 
-function deploymentSpec({ metadata: { name }, spec }: PolicyDecisionPoint, defaults: FleetDefaults): object {
-  const labels = selectorLabels(name);
+function deploymentSpec(fleet: PolicyDecisionPoint, defaults: FleetDefaults): object {
   return {
-    replicas: spec.replicas,
-    selector: { matchLabels: labels },
+    replicas: fleet.spec.replicas,
+    selector: { matchLabels: selectorLabels(fleet.metadata.name) },
     // A new pod must serve before an old one goes: an update leaves no gap.
     strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-    template: {
-      metadata: {
-        labels: { ...spec.podLabels, ...MANAGED_BY, ...labels },
-        ...(spec.podAnnotations === undefined ? {} : { annotations: spec.podAnnotations }),
-      },
-      spec: {
-        serviceAccountName: name,
-        automountServiceAccountToken: false,
-        enableServiceLinks: false,
-        terminationGracePeriodSeconds: GRACE_SECONDS,
-        securityContext: {
-          runAsNonRoot: true,
-          runAsUser: UID,
-          runAsGroup: UID,
-          fsGroup: UID,
-          seccompProfile: { type: 'RuntimeDefault' },
-        },
-        ...(spec.nodeSelector === undefined ? {} : { nodeSelector: spec.nodeSelector }),
-        ...(spec.tolerations === undefined ? {} : { tolerations: spec.tolerations }),
-        ...(spec.affinity === undefined ? {} : { affinity: spec.affinity }),
-        topologySpreadConstraints: [
-          {
-            maxSkew: 1,
-            topologyKey: 'kubernetes.io/hostname',
-            whenUnsatisfiable: 'ScheduleAnyway',
-            labelSelector: { matchLabels: labels },
-          },
-        ],
-        containers: [container(spec, defaults)],
-        volumes: volumes(spec, defaults),
-      },
-    },
+    template: podTemplate(fleet, defaults),
   };
 }
 
-function container(spec: PolicyDecisionPoint['spec'], defaults: FleetDefaults): object {
-  return {
-    name: 'pdp',
-    image: spec.image ?? defaults.image,
-    imagePullPolicy: spec.imagePullPolicy ?? defaults.imagePullPolicy,
-    ports: [{ name: 'http', containerPort: PORT, protocol: 'TCP' }],
-    env: environment(spec, defaults),
-    resources: spec.resources ?? DEFAULT_RESOURCES,
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'] },
-    },
-    // Alive means that the process answers; ready, and so reachable by the Service, that a policy is active. A pod
-    // without policy is not restarted: it waits for the operator.
-    startupProbe: { httpGet: { path: '/healthz', port: 'http' }, periodSeconds: 1, failureThreshold: 60 },
-    livenessProbe: { httpGet: { path: '/healthz', port: 'http' }, periodSeconds: 10, timeoutSeconds: 5 },
-    readinessProbe: {
-      httpGet: { path: '/readyz', port: 'http' },
-      periodSeconds: 1,
-      timeoutSeconds: 2,
-      failureThreshold: 2,
-    },
-    volumeMounts: [
-      { name: 'data', mountPath: '/var/lib/edict' },
-      { name: 'token', mountPath: '/var/run/secrets/edict', readOnly: true },
-      { name: 'trust', mountPath: '/etc/edict/trust', readOnly: true },
-    ],
-  };
-}
-
-/** What the operator decides goes before what the fleet sets: a PDP that dials somebody else is none of ours. */
-function environment(spec: PolicyDecisionPoint['spec'], defaults: FleetDefaults): readonly object[] {
-  const decided: readonly EnvironmentVariable[] = [
-    { name: 'EDICT_PDP_OPERATOR_ADDRESS', value: defaults.operatorAddress },
-    { name: 'EDICT_PDP_BUNDLES_URL', value: defaults.bundlesUrl },
-    { name: 'EDICT_PDP_LOG_LEVEL', value: spec.logLevel },
-    { name: 'EDICT_PDP_NODE_ID', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.uid' } } },
-    // The operator refuses domains that call others, so a PDP that took them would only seem to.
-    ...(defaults.allowedBuiltins.length === 0
-      ? []
-      : [{ name: 'EDICT_PDP_ALLOWED_BUILTINS', value: defaults.allowedBuiltins.join(',') }]),
-  ];
-  const names = new Set(decided.map(({ name }) => name));
-  const set = Object.entries(spec.settings ?? {})
-    .filter(([name]) => !names.has(name))
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]): EnvironmentVariable => ({ name, value }));
-  return [...decided, ...set];
-}
-
-interface EnvironmentVariable {
-  readonly name: string;
-  readonly value?: string;
-  readonly valueFrom?: object;
-}
-
-function volumes(spec: PolicyDecisionPoint['spec'], defaults: FleetDefaults): readonly object[] {
+function servicePorts({ service, ports: { grpc }, tls }: PolicyDecisionPointSpec): readonly object[] {
+  const http = { name: 'http', port: service.port, targetPort: 'http', protocol: 'TCP' };
+  if (grpc === undefined) return [http];
   return [
-    { name: 'data', emptyDir: { sizeLimit: spec.persistence.sizeLimit } },
+    http,
     {
-      name: 'token',
-      projected: {
-        sources: [
-          { serviceAccountToken: { audience: TOKEN_AUDIENCE, expirationSeconds: TOKEN_SECONDS, path: 'token' } },
-        ],
-      },
+      name: 'grpc',
+      port: service.grpcPort ?? grpc,
+      targetPort: 'grpc',
+      protocol: 'TCP',
+      // HTTP/2 from the first byte; with TLS both sides agree on it by themselves.
+      ...(tls === undefined ? { appProtocol: 'kubernetes.io/h2c' } : {}),
     },
-    { name: 'trust', configMap: { name: defaults.trustConfigMap } },
   ];
-}
-
-function networkPolicySpec({ spec }: PolicyDecisionPoint, podSelector: object, defaults: FleetDefaults): object {
-  const operator = {
-    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': defaults.operatorNamespace } },
-  };
-  return {
-    podSelector,
-    policyTypes: ['Ingress', 'Egress'],
-    ingress: [
-      {
-        from: spec.networkPolicy.from ?? [{ podSelector: {} }, operator],
-        ports: [{ port: 'http', protocol: 'TCP' }],
-      },
-    ],
-    // A PDP speaks to DNS and to its operator, and to nobody whom the fleet does not name.
-    egress: [
-      { to: [operator] },
-      {
-        ports: [
-          { port: 53, protocol: 'UDP' },
-          { port: 53, protocol: 'TCP' },
-        ],
-      },
-      ...(spec.networkPolicy.egress ?? []),
-    ],
-  };
 }

@@ -9,6 +9,14 @@ export interface PeerIdentity {
   readonly serviceAccount: string;
   /** Sets that it may have, for stores that keep no list of members. */
   readonly sets: readonly SetKey[];
+  /** Of its pod, for waves by labels and zones; absent where nobody knows. */
+  readonly traits?: NodeTraits;
+}
+
+/** What waves choose PDPs by. */
+export interface NodeTraits {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly zone?: string;
 }
 
 /** `namespace/name` of the peer's pod. */

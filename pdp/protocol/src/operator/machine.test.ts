@@ -204,6 +204,37 @@ describe('sets', () => {
     expect(driver.machine.progress(SET, driver.now())).toBeUndefined();
   });
 
+  test('a BeatAck vouches for nothing before the store was read for sure, then for what is known, with its age', () => {
+    const driver = new Driver();
+    driver.step({ type: 'observed', observation: anObservation({ committed: aRevision(1), completed: true }) });
+    driver.open('s1', 'a');
+    driver.say('s1', hello);
+    driver.say('s1', beat);
+    expect(driver.effects.at(-1)).toMatchObject({ message: { type: 'BeatAck', sets: [] } });
+    driver.step({ type: 'confirmed', asOf: 0 });
+    driver.step({ type: 'confirmed', asOf: -5 });
+    driver.mono = 400;
+    driver.say('s1', beat);
+    expect(driver.effects).toContainEqual({
+      type: 'send',
+      sessionId: 's1',
+      message: {
+        type: 'BeatAck',
+        seq: 9,
+        asOfAgeMs: 400,
+        clock: 400,
+        sets: [{ set: SET, setUid: 'uid-1', minRev: 1, stableRev: 1 }],
+      },
+    });
+  });
+
+  test('a verdict about a set that is not known changes nothing', () => {
+    const driver = new Driver();
+    const revision = aRevision(1);
+    driver.step({ type: 'analysed', set: SET, revision, wave: 0, verdict: 'Fail', message: 'no' });
+    expect(driver.effects).toEqual([]);
+  });
+
   test('the list of PDPs names what each serves and has staged', () => {
     const driver = new Driver();
     driver.step({ type: 'observed', observation: anObservation({ committed: aRevision(1), completed: true }) });

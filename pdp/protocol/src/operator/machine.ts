@@ -6,10 +6,12 @@ import {
   type OperatorMessage,
   type PdpMessage,
   type SetState,
+  type Vouch,
 } from '../messages.ts';
 import { nodeName, type PeerIdentity } from './identity.ts';
 import type { Instant } from './instant.ts';
-import type { Decision, OperatorTuning, SetObservation } from './observation.ts';
+import type { ExternalVerdict } from './analysis.ts';
+import type { AbortCause, Decision, OperatorTuning, SetObservation, WaveRef } from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
 import { SetRollout, type DecisionOutcome, type RolloutEffect } from './rollout.ts';
 import { Sessions, type Session, type SessionId } from './sessions.ts';
@@ -28,6 +30,20 @@ export type OperatorEvent =
       readonly revision: RevisionId;
       readonly outcome: DecisionOutcome;
     }
+  /** A verdict about a wave that soaks, from outside. The newest counts; one about another wave is dropped. */
+  | {
+      readonly type: 'analysed';
+      readonly set: SetKey;
+      readonly revision: RevisionId;
+      readonly wave: number;
+      readonly verdict: ExternalVerdict;
+      readonly message: string;
+    }
+  /**
+   * Every decision that was written before `asOf` (monotonic) is in the observations handed in so far: what leases rest on.
+   * A replica that never hears this vouches for nothing.
+   */
+  | { readonly type: 'confirmed'; readonly asOf: number }
   /** About twice a second. */
   | { readonly type: 'tick' }
   /** Ask this share of the streams (0–1) to go elsewhere. */
@@ -38,7 +54,18 @@ export type OperatorEffect =
   | { readonly type: 'send'; readonly sessionId: SessionId; readonly message: OperatorMessage }
   | { readonly type: 'close'; readonly sessionId: SessionId; readonly reason: string }
   /** Compare-and-swap; answer with `decisionAnswered`. */
-  | { readonly type: 'writeDecision'; readonly set: SetKey; readonly revision: RevisionId; readonly decision: Decision }
+  | {
+      readonly type: 'writeDecision';
+      readonly set: SetKey;
+      readonly revision: RevisionId;
+      readonly wave: WaveRef;
+      readonly decision: Decision;
+    }
+  /**
+   * `revision` was stopped after some of its waves: make a newer revision with the content of the committed one. Said again
+   * now and then until an observation shows a newer revision; doing it twice must be the same as once.
+   */
+  | { readonly type: 'rollBack'; readonly set: SetKey; readonly revision: RevisionId; readonly cause: AbortCause }
   /** What {@link OperatorMachine.progress} tells of the set may have changed. */
   | { readonly type: 'progressed'; readonly set: SetKey };
 
@@ -82,6 +109,8 @@ export class OperatorMachine {
   readonly #rollouts = new Map<SetKey, SetRollout>();
   readonly #observations = new Map<SetKey, SetObservation>();
   readonly #servingSince: Instant;
+  /** Every decision from before this moment is known here, monotonic; undefined: nobody said so yet. */
+  #confirmedAt: number | undefined;
   #effects: OperatorEffect[] = [];
 
   constructor(deps: OperatorDeps, now: Instant) {
@@ -118,6 +147,15 @@ export class OperatorMachine {
         if (rollout !== undefined) this.#apply(set, rollout.decisionAnswered(revision, outcome, now));
         break;
       }
+      case 'analysed': {
+        const { set, revision, wave, verdict, message } = event;
+        const rollout = this.#rollouts.get(set);
+        if (rollout !== undefined) this.#apply(set, rollout.analysed(revision, wave, verdict, message, now));
+        break;
+      }
+      case 'confirmed':
+        this.#confirmedAt = Math.max(this.#confirmedAt ?? event.asOf, event.asOf);
+        break;
       case 'tick':
         this.#tick(now);
         break;
@@ -251,7 +289,10 @@ export class OperatorMachine {
     const rollout = this.#rollouts.get(set);
     if (rollout === undefined) return;
     const version = engine?.version ?? '';
-    this.#apply(set, rollout.connected(identity.nodeId, nodeName(identity), hellos.get(set), version, now));
+    this.#apply(
+      set,
+      rollout.connected(identity.nodeId, nodeName(identity), hellos.get(set), version, now, identity.traits),
+    );
     const beat = beats.get(set);
     if (beat !== undefined) this.#apply(set, rollout.beat(identity.nodeId, beat, now));
   }
@@ -259,13 +300,26 @@ export class OperatorMachine {
   #onBeat(session: Session, beat: Beat, now: Instant): void {
     session.lastBeatWall = now.wall;
     session.load = beat.load;
-    this.#send(session.id, { type: 'BeatAck', seq: beat.seq, asOfAgeMs: 0, clock: now.wall });
     for (const set of beat.sets) {
       session.beats.set(set.set, set);
       const rollout = this.#rollouts.get(set.set);
       if (rollout === undefined || !session.assigned.includes(set.set)) continue;
       this.#apply(set.set, rollout.beat(session.identity.nodeId, set, now));
     }
+    this.#acknowledge(session, beat, now);
+  }
+
+  /** Vouches for what was decided when the store was last read for sure. After a Commit on the same stream, never before. */
+  #acknowledge(session: Session, { seq }: Beat, now: Instant): void {
+    const confirmedAt = this.#confirmedAt;
+    const asOfAgeMs = confirmedAt === undefined ? 0 : Math.max(0, Math.ceil(now.mono - confirmedAt));
+    const vouches = confirmedAt === undefined ? [] : session.assigned.map((set) => this.#vouch(session, set));
+    const sets = vouches.filter((vouch) => vouch !== undefined);
+    this.#send(session.id, { type: 'BeatAck', seq, asOfAgeMs, clock: now.wall, sets });
+  }
+
+  #vouch({ identity }: Session, set: SetKey): Vouch | undefined {
+    return this.#rollouts.get(set)?.vouchFor(identity.nodeId);
   }
 
   #drop(sessionId: SessionId, now: Instant): void {
@@ -333,8 +387,7 @@ export class OperatorMachine {
 
   #apply(set: SetKey, effects: readonly RolloutEffect[], mode: 'told' | 'quiet' = 'told'): void {
     for (const effect of effects) {
-      if (effect.type === 'writeDecision')
-        this.#effects.push({ type: 'writeDecision', set, revision: effect.revision, decision: effect.decision });
+      if (effect.type !== 'announce') this.#effects.push({ ...effect, set });
       else {
         const session = this.#sessions.ofNode(effect.nodeId);
         if (session !== undefined) this.#send(session.id, effect.message);

@@ -1,6 +1,54 @@
 import type { Digest, NodeId, SetKey } from '../identifiers.ts';
 import type { SignedRevision } from '@edict/bundle';
-import type { AbortReason } from '../messages.ts';
+import type { AbortReason, BasisPoints } from '../messages.ts';
+import type { NodeTraits } from './identity.ts';
+
+/** Which PDPs a wave reaches: those with all the labels, in one of the zones, and of those a share. What is absent narrows nothing. */
+export interface NodeSelection {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly zones?: readonly string[];
+  /** 1 to 100; at least one PDP. Which ones follows from their ids alone, so the next leader chooses the same. */
+  readonly sharePercent?: number;
+}
+
+/** Whom a wave reaches: neither principals nor PDPs named is all. */
+export interface WaveTarget {
+  /** Share of the principals, on every PDP: 1 to 9,999 basis points. */
+  readonly principals?: BasisPoints;
+  /** These PDPs entirely. Not together with `principals`. */
+  readonly nodes?: NodeSelection;
+}
+
+/** One step of a rollout. Waves are cumulative. */
+export interface Wave extends WaveTarget {
+  /** How long the wave is watched, once it has reached everyone that it is for, before the next one begins. */
+  readonly soakMs: number;
+  /** Decided only once its number is among the approvals. */
+  readonly needsApproval: boolean;
+}
+
+/** Evaluation of a candidate on live requests, before its first wave. Limits are shares of the requests, 0 to 1. */
+export interface ShadowOptions {
+  /** Millionths of the requests. */
+  readonly samplePpm: number;
+  readonly windowMs: number;
+  readonly maxGrantToDeny?: number;
+  readonly maxDenyToGrant?: number;
+  readonly maxErrorIncrease?: number;
+}
+
+/** What the soak of a wave is judged by. An absent limit judges nothing. */
+export interface AnalysisOptions {
+  /** Greatest rise of denied answers' share against the window before the first wave; 0.05 is five in a hundred more. */
+  readonly maxDenyRateIncrease?: number;
+  readonly maxErrorRateIncrease?: number;
+  /** Greatest quotient of the 99th percentiles. */
+  readonly maxP99Factor?: number;
+  /** With fewer answers than this on either side nothing is judged. */
+  readonly minDecisions: number;
+  /** A verdict from outside (`analysed`) is awaited as well; `Unknown` at the end of the soak pauses the rollout. */
+  readonly external: boolean;
+}
 
 /** How a set is rolled out. */
 export interface RolloutOptions {
@@ -12,6 +60,21 @@ export interface RolloutOptions {
   readonly progressDeadlineMs: number;
   /** PDPs that must serve for readiness `True`; with 0 a set without PDPs is ready too. */
   readonly minReady: number;
+  /** For revisions of reason `Spec`. Absent: one wave of all. The last is always all. An edit counts for waves to come. */
+  readonly waves?: readonly Wave[];
+  /** Absent: none. */
+  readonly shadow?: ShadowOptions;
+  /** Absent: a soak is time alone. */
+  readonly analysis?: AnalysisOptions;
+  /** A failed analysis asks for a revision with the content before; else it pauses. Absent: false. */
+  readonly autoRollback?: boolean;
+  /** Commits name a moment this far ahead, so that PDPs swap together. Absent or 0: at receipt. */
+  readonly commitLeadMs?: number;
+  /**
+   * `Strict`: the longest lease that a PDP of this set may hold, of the revisions that may still be served. Commits of one
+   * cohort are at least so far apart. Absent or 0: `Standard`.
+   */
+  readonly strictLeaseMs?: number;
 }
 
 /** What a set's resources are set to when nothing is said. */
@@ -28,6 +91,34 @@ export interface AbortCause {
   readonly message: string;
 }
 
+/** A wave that is decided to be served, and to whom: what was decided, whatever the set's options say by now. */
+export interface DecidedWave extends WaveTarget {
+  readonly index: number;
+  /** Wall clock of the replica that decided, milliseconds since 1970. */
+  readonly decidedAt: number;
+}
+
+/** What is recorded of a revision besides that it is there. */
+export interface RolloutRecord {
+  /** Waves decided Commit: from 0, without gaps, without the last. */
+  readonly decided: readonly DecidedWave[];
+  /** Numbers of the waves that somebody approved. Also how a rollout that was paused by its analysis is let go on. */
+  readonly approvals?: readonly number[];
+  /** Somebody wants it given up, and why. */
+  readonly abortRequested?: string;
+  /** Somebody wants nothing decided for the time being. */
+  readonly pauseRequested?: boolean;
+}
+
+/**
+ * A revision of which some waves are decided to be served and the next one is decided not to be: a decision never changes,
+ * so it stays where it is until a newer revision replaces it.
+ */
+export interface StoppedRevision extends RolloutRecord {
+  readonly revision: SignedRevision;
+  readonly cause: AbortCause;
+}
+
 /**
  * One set as the durable store shows it. It may be a little old: the machine never goes back behind a decision that it
  * knows of, and the compare-and-swap catches the rest.
@@ -35,12 +126,21 @@ export interface AbortCause {
 export interface SetObservation {
   readonly set: SetKey;
   readonly setUid: string;
-  /** The newest revision whose decision is Commit. */
+  /** The newest revision whose last wave is decided Commit. */
   readonly committed?: SignedRevision;
   /** True once the rollout of `committed` was recorded as completed; a new leader finishes one that was not. */
   readonly completed: boolean;
-  /** Revisions newer than `committed` without a decision, ascending. The last is wanted, the others are superseded. */
+  /**
+   * Revisions newer than `committed` whose rollout is open, ascending: no wave is decided Abort, and the last one is not
+   * decided. The last of them is wanted, the others are superseded.
+   */
   readonly undecided: readonly SignedRevision[];
+  /** Records of the undecided ones, by n. One without a record has no wave decided and nothing asked for. */
+  readonly rollouts?: ReadonlyMap<number, RolloutRecord>;
+  /** Revisions newer than `committed` that were stopped after some of their waves, ascending. */
+  readonly stopped?: readonly StoppedRevision[];
+  /** When rollouts failed since the set's spec last changed, by the wall clock. Three in ten minutes stop the set. */
+  readonly failedAt?: readonly number[];
   /** The newest revision of all, if its decision is Abort. */
   readonly aborted?: { readonly revision: SignedRevision; readonly cause: AbortCause };
   /** Manifest digests that PDPs refused; a revision with one of them is aborted unseen. */
@@ -50,10 +150,26 @@ export interface SetObservation {
    * a cluster): then whoever is connected counts, and who is away for long is gone.
    */
   readonly members?: ReadonlyMap<NodeId, string>;
+  /** What waves choose members by. A PDP without an entry goes by what authentication says of it. */
+  readonly traits?: ReadonlyMap<NodeId, NodeTraits>;
   readonly options: RolloutOptions;
 }
 
-/** The durable decision about a revision. Once written it never changes. */
+/** Which wave a decision is about, and whom it reaches. All of it has to be recorded with the decision. */
+export interface WaveRef extends WaveTarget {
+  /** From 0. */
+  readonly index: number;
+  /** True for the last one: with it the revision is committed. */
+  readonly final: boolean;
+}
+
+/** The only wave of a rollout that has one. */
+export const ONLY_WAVE: WaveRef = { index: 0, final: true };
+
+/**
+ * The durable decision about one wave of a revision. Once written it never changes. An Abort of wave 0 gives the revision
+ * up; of a later one it stops it where it is. Nothing is decided after an Abort, nor before the wave before.
+ */
 export type Decision = { readonly type: 'Commit' } | { readonly type: 'Abort'; readonly cause: AbortCause };
 
 /** Bounds and periods of the operator's machines. */
@@ -82,6 +198,8 @@ export interface OperatorTuning {
   readonly helloRate: number;
   /** Streams beyond this are refused. */
   readonly sessionsMax: number;
+  /** Loads are summed over so long before they move on to the past. */
+  readonly loadBucketMs: number;
 }
 
 /** Hellos per second that a replica with so many cores admits. */
@@ -104,4 +222,5 @@ export const OPERATOR_TUNING: OperatorTuning = {
   helloTimeoutMs: 10_000,
   helloRate: helloRateFor(1),
   sessionsMax: 20_000,
+  loadBucketMs: 10_000,
 };

@@ -1,8 +1,69 @@
 import type { NodeId, SetKey } from '../identifiers.ts';
+import type { ShadowCounts, ShadowSample } from '../messages.ts';
 import type { AbortCause } from './observation.ts';
 
-/** Where a rollout stands. `Gating`: the gate is met and the decision is being written. */
-export type RolloutPhase = 'Pending' | 'Preparing' | 'Gating' | 'Committing' | 'Completed' | 'Aborted';
+/**
+ * Where a rollout stands. `Gating`: everyone has prepared, and the rest of the gate or the writing of the decision is
+ * awaited. `Soaking`: the wave serves and is watched. `RolledBack`: stopped after some waves; a revision with the content
+ * before is awaited or under way.
+ */
+export type RolloutPhase =
+  | 'Pending'
+  | 'Preparing'
+  | 'Gating'
+  | 'Committing'
+  | 'Soaking'
+  | 'Paused'
+  | 'AwaitingApproval'
+  | 'Completed'
+  | 'Aborted'
+  | 'RolledBack';
+
+/** Why a rollout does not go on although it could. */
+export interface RolloutHold {
+  readonly reason:
+    | 'PauseRequested'
+    | 'ApprovalRequired'
+    | 'ShadowWindow'
+    | 'LeaseGap'
+    | 'Soak'
+    | 'AnalysisFailed'
+    | 'AnalysisUnknown'
+    | 'DeadlineExceeded'
+    | 'RepeatedFailure';
+  readonly message: string;
+}
+
+/** The wave under way. */
+export interface WaveProgress {
+  /** From 0. */
+  readonly index: number;
+  readonly count: number;
+  /** PDPs that the wave must reach, and those that it has reached. */
+  readonly required: number;
+  readonly active: number;
+  /** Waves that are decided to be served, with the time by the wall clock of who decided. */
+  readonly decided: readonly { readonly index: number; readonly decidedAt: number }[];
+}
+
+/** The shadow evaluation of the newest revision, summed over its PDPs. */
+export interface ShadowProgress {
+  readonly counts: ShadowCounts;
+  /** At most 20. */
+  readonly samples: readonly ShadowSample[];
+  /** PDPs that have reported, and those that have ended their window. */
+  readonly reporting: number;
+  readonly done: number;
+  readonly verdict: 'Waiting' | 'Pass' | 'Fail';
+  readonly message: string;
+}
+
+/** The last analysis of a wave. */
+export interface AnalysisProgress {
+  readonly wave: number;
+  readonly verdict: 'Pass' | 'Fail' | 'Unknown';
+  readonly message: string;
+}
 
 /** How many PDPs are where, exactly. */
 export interface PdpCounts {
@@ -57,6 +118,13 @@ export interface RolloutProgress {
   /** At most 20, worst first. */
   readonly exceptions: readonly PdpException[];
   readonly ready: Readiness;
+  /** Absent without a rollout, and for one of a single wave. */
+  readonly wave?: WaveProgress;
+  readonly hold?: RolloutHold;
+  readonly shadow?: ShadowProgress;
+  readonly analysis?: AnalysisProgress;
+  /** `Strict`: so long after a decision nobody serves what was before it, milliseconds. */
+  readonly revocationBoundMs?: number;
   /** Wall clock of this replica, milliseconds since 1970. */
   readonly preparingSince?: number;
   readonly decidedAt?: number;

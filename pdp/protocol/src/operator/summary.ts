@@ -1,39 +1,22 @@
 import { isSameRevision, type NodeId } from '../identifiers.ts';
 import { EXCEPTIONS_MAX } from '../limits.ts';
 import type { SignedRevision } from '@edict/bundle';
-import { hasPrepared } from './gate.ts';
-import type { Instant } from './instant.ts';
-import { isAhead, serves, type NodeView } from './node.ts';
-import type { AbortCause, SetObservation } from './observation.ts';
-import type { PdpCounts, PdpException, Readiness, RolloutPhase, RolloutProgress } from './progress.ts';
-
-/** The rollout that a set's machine works on, or worked on last. Mutable: owned by that machine alone. */
-export interface OpenRollout {
-  readonly revision: SignedRevision;
-  phase: RolloutPhase;
-  readonly required: Set<NodeId>;
-  requiredAtStart?: number;
-  since?: Instant;
-  /** Monotonic. */
-  deadlineAt?: number;
-  decided?: Instant;
-  firstActive?: Instant;
-  lastActive?: Instant;
-  completed?: Instant;
-  cause?: AbortCause;
-  /** The first deterministic NACK of the revision. */
-  refusal?: string;
-  /** So many single answers cannot meet the gate yet: looking at everyone for each of them would cost their square. */
-  gateSkips?: number;
-  /** A required PDP that did not serve the revision when last looked at. */
-  waitingFor?: NodeId;
-}
+import { holds, isAhead, serves, type NodeView } from './node.ts';
+import type { AbortCause, RolloutRecord, SetObservation } from './observation.ts';
+import { shownPhase, type OpenRollout } from './open-rollout.ts';
+import type { PdpCounts, PdpException, Readiness, RolloutPhase, RolloutProgress, ShadowProgress } from './progress.ts';
 
 /** What a summary is made from. */
 export interface RolloutView {
   readonly observation: SetObservation;
   readonly committed: SignedRevision | undefined;
   readonly rollout: OpenRollout | undefined;
+  /** Of the rollout's revision, while that is open. */
+  readonly record: RolloutRecord | undefined;
+  /** The required PDPs that the wave under way is for, and whether it has reached one. */
+  readonly waveNodes: readonly NodeId[];
+  readonly hasReached: (node: NodeView) => boolean;
+  readonly shadow?: ShadowProgress;
   readonly nodes: ReadonlyMap<NodeId, NodeView>;
   readonly settled: boolean;
   /** True if a revision waits for its rollout. */
@@ -50,8 +33,8 @@ interface Subject {
 function subjectOf({ rollout, observation, committed }: RolloutView): Subject {
   const { aborted } = observation;
   if (rollout !== undefined && rollout.revision.n >= (aborted?.revision.n ?? 0)) {
-    const { revision, phase, cause } = rollout;
-    return { revision, phase, ...(cause === undefined ? {} : { cause }) };
+    const { revision, cause } = rollout;
+    return { revision, phase: shownPhase(rollout), ...(cause === undefined ? {} : { cause }) };
   }
   if (aborted !== undefined && aborted.revision.n > (committed?.n ?? 0)) {
     return { revision: aborted.revision, phase: 'Aborted', cause: aborted.cause };
@@ -59,8 +42,14 @@ function subjectOf({ rollout, observation, committed }: RolloutView): Subject {
   return { revision: committed, phase: committed === undefined ? 'Pending' : 'Completed' };
 }
 
+/** True while it is fixed who is required: from the start of a rollout to its end. */
 function isOpen(phase: RolloutPhase): boolean {
-  return phase === 'Preparing' || phase === 'Gating' || phase === 'Committing';
+  return !['Pending', 'Completed', 'Aborted', 'RolledBack'].includes(phase);
+}
+
+/** True if the revision is given up, and what was before it counts. */
+function isGivenUp(phase: RolloutPhase): boolean {
+  return phase === 'Aborted' || phase === 'RolledBack';
 }
 
 /**
@@ -77,12 +66,12 @@ function requiredNodes({ rollout, nodes, committed }: RolloutView, subject: Subj
 function countsOf(view: RolloutView, subject: Subject, required: readonly NodeView[]): PdpCounts {
   const { nodes, rollout, committed, observation } = view;
   const all = [...nodes.values()];
-  const target = subject.phase === 'Aborted' ? committed : subject.revision;
+  const target = isGivenUp(subject.phase) ? committed : subject.revision;
   const isBehind = (node: NodeView) => target !== undefined && !serves(node, target) && !isAhead(node, target);
   return {
     required: required.length,
     connected: all.filter(({ connected }) => connected).length,
-    prepared: required.filter((node) => (rollout === undefined ? serves(node, target) : hasPrepared(node, rollout)))
+    prepared: required.filter((node) => (rollout === undefined ? serves(node, target) : holds(node, rollout.revision)))
       .length,
     active: required.filter((node) => !isBehind(node) && target !== undefined).length,
     nacked: all.filter(({ nack }) => isSameRevision(nack?.revision, subject.revision)).length,
@@ -102,14 +91,18 @@ function exceptionOf(view: RolloutView, subject: Subject, node: NodeView): PdpEx
     active: node.active?.n ?? 0,
     reason,
   });
-  const target = subject.phase === 'Aborted' ? committed : subject.revision;
+  const target = isGivenUp(subject.phase) ? committed : subject.revision;
   const behind = target !== undefined && !serves(node, target) && !isAhead(node, target);
   if (isSameRevision(node.nack?.revision, subject.revision) && node.nack !== undefined)
     return make('Nacked', node.nack.text);
   if (node.laggard && behind) return make('Laggard', node.nack?.text ?? 'not prepared at the deadline');
   if (!node.connected) return make('Missing', 'no live stream');
   if (rollout !== undefined && (rollout.phase === 'Preparing' || rollout.phase === 'Gating')) {
-    return hasPrepared(node, rollout) ? undefined : make('Preparing', node.nack?.text ?? node.state);
+    return holds(node, rollout.revision) ? undefined : make('Preparing', node.nack?.text ?? node.state);
+  }
+  if (rollout !== undefined && isOpen(subject.phase)) {
+    const isMissed = view.waveNodes.includes(node.nodeId) && !view.hasReached(node);
+    return isMissed ? make('Behind', node.nack?.text ?? node.state) : undefined;
   }
   return behind ? make('Behind', node.nack?.text ?? node.state) : undefined;
 }
@@ -119,17 +112,20 @@ function readinessOf(view: RolloutView, subject: Subject, counts: PdpCounts): Re
   const { revision, phase, cause } = subject;
   if (revision === undefined) return { status: 'Unknown', reason: 'NoRevision', message: 'no revision yet' };
   const name = `revision ${revision.n}`;
-  if (phase === 'Aborted') {
+  if (isGivenUp(phase)) {
     const reasons = {
       Nack: 'Rejected',
       Timeout: 'DeadlineExceeded',
       Superseded: 'Progressing',
       User: 'Aborted',
+      Gate: 'Rejected',
+      Analysis: 'Rejected',
     } as const;
+    const end = phase === 'Aborted' ? 'given up' : 'stopped, and what was before it is on its way';
     return {
       status: 'False',
       reason: reasons[cause?.reason ?? 'User'],
-      message: `${name} was given up: ${cause?.message ?? ''}`,
+      message: `${name} was ${end}: ${cause?.message ?? ''}`,
     };
   }
   if (phase !== 'Completed' || view.waiting) {
@@ -137,7 +133,9 @@ function readinessOf(view: RolloutView, subject: Subject, counts: PdpCounts): Re
       phase === 'Committing'
         ? `${counts.active} of ${counts.required} serve it`
         : `${counts.prepared} of ${counts.required} have prepared it`;
-    return { status: 'False', reason: 'Progressing', message: `${name} is ${phase}: ${figure}` };
+    const hold = view.rollout?.hold;
+    const why = hold === undefined ? '' : `; ${hold.message}`;
+    return { status: 'False', reason: 'Progressing', message: `${name} is ${phase}: ${figure}${why}` };
   }
   if (!view.settled)
     return { status: 'Unknown', reason: 'Progressing', message: 'PDPs are coming back after a change of leader' };
@@ -174,6 +172,27 @@ function timesOf(rollout: OpenRollout | undefined, subject: Subject): Partial<Ro
   };
 }
 
+/** The wave, what holds it, and by what it is judged. */
+function wavesOf(view: RolloutView, subject: Subject): Partial<RolloutProgress> {
+  const { rollout, record, waveNodes, shadow, observation } = view;
+  const { strictLeaseMs = 0 } = observation.options;
+  const bound = strictLeaseMs > 0 ? { revocationBoundMs: strictLeaseMs } : {};
+  if (rollout === undefined || rollout.revision !== subject.revision) return bound;
+  const { hold, analysis, waves, wave } = rollout;
+  const reached = waveNodes.filter((nodeId) => {
+    const node = view.nodes.get(nodeId);
+    return node !== undefined && view.hasReached(node);
+  });
+  const index = { index: wave, count: waves.length, required: waveNodes.length, active: reached.length };
+  return {
+    ...bound,
+    ...(waves.length > 1 ? { wave: { ...index, decided: record?.decided ?? [] } } : {}),
+    ...(hold === undefined ? {} : { hold }),
+    ...(shadow === undefined ? {} : { shadow }),
+    ...(analysis === undefined ? {} : { analysis }),
+  };
+}
+
 /** The set's progress as its status shows it. */
 export function summarize(view: RolloutView): RolloutProgress {
   const { observation, committed } = view;
@@ -197,5 +216,6 @@ export function summarize(view: RolloutView): RolloutProgress {
     exceptions,
     ready: readinessOf(view, subject, counts),
     ...timesOf(view.rollout, subject),
+    ...wavesOf(view, subject),
   };
 }

@@ -6,8 +6,8 @@ import { BACKOFF_DEFAULTS, nextDial, type BackoffOptions, type BackoffState } fr
 import type { Dial, MessageStream, StreamClose } from '../transport/stream.ts';
 import type { PdpEffect, PdpEvent, SetEvent } from './events.ts';
 import { createPdp, stepPdp } from './machine.ts';
-import { RefusalError, type ArtifactRequest, type PdpPorts } from './ports.ts';
-import type { DurableRecord, PdpConfig, PdpState } from './state.ts';
+import { RefusalError, type ArtifactRequest, type PdpPorts, type ShadowNews } from './ports.ts';
+import type { DurableRecord, PdpConfig, PdpState, SetLoads } from './state.ts';
 
 /** What a PDP's client is made of. */
 export interface PdpClientOptions {
@@ -30,8 +30,8 @@ export interface PdpClient {
   /** Loads what the disk held, then dials. */
   readonly start: () => void;
   readonly state: () => PdpState;
-  /** What the next Beats tell. */
-  readonly reportLoad: (load: Load) => void;
+  /** What the next Beats tell of the process; what was measured of the sets since the last call is told once. */
+  readonly reportLoad: (load: Load, sets?: ReadonlyMap<SetKey, SetLoads>) => void;
   /** Ends the stream and all work; resolves when the last disk write has ended. */
   readonly close: () => Promise<void>;
 }
@@ -42,6 +42,7 @@ const PHASES = {
   compile: 'Compile',
   runTests: 'Test',
   swap: 'Commit',
+  split: 'Commit',
 } as const satisfies Record<string, NackPhase>;
 
 /** Drives the PDP's machine: does its effects with `ports`, keeps the stream, brings the answers back as events. */
@@ -152,7 +153,17 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
         );
         return;
       case 'swap':
-        swap(effect);
+      case 'split':
+        activate(effect);
+        return;
+      case 'lease':
+        ports.lease?.(effect.set, effect.lease);
+        return;
+      case 'startShadow':
+        startShadow(effect);
+        return;
+      case 'stopShadow':
+        endWork(effect.set, effect.id);
         return;
       case 'retain':
         ports.retain(effect.set, effect.compiled, effect.bundles);
@@ -236,12 +247,36 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
     );
   }
 
-  function swap(effect: Extract<PdpEffect, { type: 'swap' }>): void {
+  /** A shadow evaluation that cannot be had ends with nothing compared: the operator sees that from the counts. */
+  function startShadow(effect: Extract<PdpEffect, { type: 'startShadow' }>): void {
+    const { set, id, revision, samplePpm, windowMs } = effect;
+    if (ports.shadow === undefined) return;
+    const controller = new AbortController();
+    work.set(`${set}#${id}`, controller);
+    const { signal } = controller;
+    const onNews = (news: ShadowNews): void => {
+      if (!signal.aborted) dispatch({ type: 'shadowed', set, id, ...news });
+    };
+    ports.shadow(set, revision, { samplePpm, windowMs }, onNews, signal).catch((error: unknown) => {
+      if (!signal.aborted) log.warn('shadow evaluation failed', { set, revision: revision.n, error: messageOf(error) });
+    });
+  }
+
+  function putInPlace(effect: Extract<PdpEffect, { type: 'swap' | 'split' }>): void | Promise<void> {
+    const { set, revision } = effect;
+    if (effect.type === 'swap') return ports.swap(set, revision);
+    if (ports.split !== undefined) return ports.split(set, revision, { salt: effect.salt, upTo: effect.upTo });
+    const detail = { message: 'this PDP cannot serve two revisions of a set' };
+    throw new RefusalError('Commit', 'SplitUnsupported', false, detail);
+  }
+
+  function activate(effect: Extract<PdpEffect, { type: 'swap' | 'split' }>): void {
     const { set, id, revision } = effect;
     const before = clock.monotonic();
     const swapped = (): void => {
       const swapMicros = Math.round((clock.monotonic() - before) * 1000);
-      log.info('revision active', { set, revision: revision.n, digest: revision.digest, swapMicros });
+      const share = effect.type === 'split' ? { upTo: effect.upTo } : {};
+      log.info('revision active', { set, revision: revision.n, digest: revision.digest, swapMicros, ...share });
       dispatch({ type: 'swapped', set, id, activatedAt: clock.now(), swapMicros });
     };
     const failed = (error: unknown): void => {
@@ -249,7 +284,7 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
     };
     let done: void | Promise<void>;
     try {
-      done = ports.swap(set, revision);
+      done = putInPlace(effect);
     } catch (error) {
       failed(error);
       return;
@@ -300,8 +335,8 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
       dialNow();
     },
     state: () => state,
-    reportLoad: (load) => {
-      dispatch({ type: 'load', load });
+    reportLoad: (load, sets) => {
+      dispatch({ type: 'load', load, ...(sets === undefined ? {} : { sets }) });
     },
     close: async () => {
       closed = true;

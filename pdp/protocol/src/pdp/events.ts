@@ -1,15 +1,19 @@
 import type { Digest, SetKey } from '../identifiers.ts';
 import type { SignedRevision } from '@edict/bundle';
 import type {
+  BasisPoints,
   Load,
   ManifestSummary,
   NackDetail,
   NackPhase,
   OperatorMessage,
   PdpMessage,
+  ShadowCounts,
+  ShadowSample,
   TestCounts,
 } from '../messages.ts';
-import type { DurableRecord, PdpState } from './state.ts';
+import type { LeaseView } from './lease.ts';
+import type { DurableRecord, PdpState, SetLoads } from './state.ts';
 
 /** What happened to one set's preparation or activation. `id` repeats the effect's; others are dropped as late. */
 export type SetEvent =
@@ -51,6 +55,16 @@ export type SetEvent =
       readonly id: number;
       readonly activatedAt: number;
       readonly swapMicros: number;
+    }
+  /** How far the shadow evaluation is. Counts are cumulative; the last of a window is `done`. Dropped after `stopShadow`. */
+  | {
+      readonly type: 'shadowed';
+      readonly set: SetKey;
+      readonly id: number;
+      readonly done: boolean;
+      readonly counts: ShadowCounts;
+      /** At most {@link SHADOW_SAMPLES_MAX}, without what is personal; what is too long is cut. */
+      readonly samples: readonly ShadowSample[];
     };
 
 /** Everything that a PDP's machine reacts to. */
@@ -61,8 +75,13 @@ export type PdpEvent =
   | { readonly type: 'disconnected' }
   | { readonly type: 'message'; readonly message: OperatorMessage }
   | { readonly type: 'timer'; readonly key: string }
-  /** Replaces what the next Beat tells. */
-  | { readonly type: 'load'; readonly load: Load }
+  /** Replaces what the next Beat tells of the process, and adds to what it tells of the sets. */
+  | {
+      readonly type: 'load';
+      readonly load: Load;
+      /** Measured since the event before, by set; absent where nobody measures. */
+      readonly sets?: ReadonlyMap<SetKey, SetLoads>;
+    }
   | SetEvent;
 
 /**
@@ -105,8 +124,39 @@ export type PdpEffect =
   | { readonly type: 'persistActive'; readonly set: SetKey; readonly id: number; readonly record: DurableRecord }
   /** Write `record`, which no longer holds a staged slot. No answer: a staged slot left behind is never served. */
   | { readonly type: 'dropStaged'; readonly set: SetKey; readonly record: DurableRecord }
-  /** Replace the reference to the serving snapshot, synchronously. Answer: `swapped`, or `failed` with phase `Commit`. */
+  /**
+   * Replace the reference to the serving snapshot, synchronously. Answer: `swapped`, or `failed` with phase `Commit`. A
+   * split ends with it, unless its revision is a newer one of the same set UID.
+   */
   | { readonly type: 'swap'; readonly set: SetKey; readonly id: number; readonly revision: SignedRevision }
+  /**
+   * Let `revision` answer for principals with `principalShare(salt, principal) < upTo`, and the serving snapshot for all
+   * others. Replaces the split before. Answer: `swapped`, or `failed` with phase `Commit`. At boot it comes before `swap`:
+   * nothing is answered until then.
+   */
+  | {
+      readonly type: 'split';
+      readonly set: SetKey;
+      readonly id: number;
+      readonly revision: SignedRevision;
+      readonly salt: string;
+      readonly upTo: BasisPoints;
+    }
+  /** What the server must know to judge by {@link judgeLease} whether it may answer. Replaces what was said before. */
+  | { readonly type: 'lease'; readonly set: SetKey; readonly lease: LeaseView }
+  /**
+   * Evaluate a part of the live requests with `revision` too, never on the way of an answer, for `windowMs`; tell `shadowed`
+   * every few seconds, and at the end with `done`. Ends the one before.
+   */
+  | {
+      readonly type: 'startShadow';
+      readonly set: SetKey;
+      readonly id: number;
+      readonly revision: SignedRevision;
+      readonly samplePpm: number;
+      readonly windowMs: number;
+    }
+  | { readonly type: 'stopShadow'; readonly set: SetKey; readonly id: number }
   /** Only these are needed from now on: forget other compiled contents, and other bundles on disk. */
   | {
       readonly type: 'retain';

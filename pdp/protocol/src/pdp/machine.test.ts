@@ -223,7 +223,7 @@ describe('commit', () => {
     expect(driver.last('persistActive').record).toEqual({ active: slot(1) });
     driver.step({ type: 'persisted', set: SET, id: driver.last('persistActive').id, record: 'active' });
     expect(driver.set.active).toBeUndefined();
-    expect(driver.effects.map(({ type }) => type)).toEqual(['persistActive', 'swap']);
+    expect(driver.effects.map(({ type }) => type)).toEqual(['persistActive', 'lease', 'swap']);
     driver.settle();
     expect(driver.sent()).toEqual([
       {
@@ -344,6 +344,34 @@ describe('commit', () => {
       { revision: { n: 2 } },
     ]);
   });
+
+  test.each(['while it is being written', 'after it is served'])(
+    'of an older revision that is still being prepared does not come back over a newer one, %s',
+    (when) => {
+      const driver = online().install(aRevision(1));
+      driver.receive(anOffer('Prepare', aRevision(3)));
+      driver.settle();
+      driver.effects = [];
+      driver.receive(anOffer('Commit', aRevision(2)));
+      const slow = driver.last('fetchManifest');
+      driver.receive(anOffer('Commit', aRevision(3)));
+      const late = (): void => {
+        const event = driver.answer(slow);
+        if (event !== undefined) driver.step(event);
+      };
+      if (when === 'after it is served') driver.settle('fetchManifest');
+      const id = driver.last('persistActive').id;
+      if (when === 'after it is served') {
+        driver.step({ type: 'persisted', set: SET, id, record: 'active' });
+        driver.step({ type: 'swapped', set: SET, id, activatedAt: 0, swapMicros: 0 });
+      }
+      late();
+      driver.settle();
+      expect(driver.set.active?.revision.n).toBe(3);
+      expect(driver.set.staged).toBeUndefined();
+      expect(driver.set.job).toBeUndefined();
+    },
+  );
 
   test('whose swap fails leaves the old revision serving and is told', () => {
     const driver = online().install(aRevision(1));
@@ -510,7 +538,7 @@ describe('the stream', () => {
   test('an answered beat keeps it', () => {
     const driver = online();
     driver.now = PDP_DEFAULTS.presenceTimeoutMs - 1;
-    driver.receive({ type: 'BeatAck', seq: 1, asOfAgeMs: 0, clock: 0 });
+    driver.receive({ type: 'BeatAck', seq: 1, asOfAgeMs: 0, clock: 0, sets: [] });
     driver.now += 100;
     driver.step({ type: 'timer', key: 'beat' });
     expect(driver.sentTypes()).toEqual(['Beat']);

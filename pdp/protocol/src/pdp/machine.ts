@@ -1,22 +1,17 @@
 import { SETS_MAX } from '../limits.ts';
 import { revisionIdOf, type SetKey } from '../identifiers.ts';
-import {
-  PROTOCOL_VERSION,
-  type Announcement,
-  type Beat,
-  type Hello,
-  type HelloSet,
-  type OperatorMessage,
-  type PdpMessage,
-} from '../messages.ts';
+import { PROTOCOL_VERSION, type Announcement, type Hello, type HelloSet, type OperatorMessage } from '../messages.ts';
 import { nextRandom } from '../random.ts';
 import type { PdpEffect, PdpEvent, PdpStep, SetEvent } from './events.ts';
-import { retryPersist, stepActivation } from './set-activation.ts';
+import { askForLease, sayBeat, takeBeatAck, takeLoad } from './beats.ts';
+import { termsOf } from './commit-terms.ts';
+import { activateOnTime, retryPersist, stepActivation } from './set-activation.ts';
 import { bootSet, loadedSet, stepBoot } from './set-boot.ts';
 import { beginFetch, expireJob, nackEffect, stepJob } from './set-job.ts';
 import { onAbort, onCommit, onPrepare } from './set-offers.ts';
+import { expireShadow, stepShadow } from './set-shadow.ts';
 import { emptySet, without, type SetStep } from './set-slots.ts';
-import { NO_LOAD, setStateOf, type DurableRecord, type PdpConfig, type PdpState, type SetMachine } from './state.ts';
+import { NO_LOAD, type DurableRecord, type PdpConfig, type PdpState, type SetMachine } from './state.ts';
 
 const BEAT_TIMER = 'beat';
 
@@ -34,6 +29,9 @@ export function createPdp(config: PdpConfig, records: ReadonlyMap<SetKey, Durabl
     heartbeatMs: config.heartbeatMs,
     lastHeardAt: 0,
     load: NO_LOAD,
+    setLoads: new Map(),
+    unanswered: new Map(),
+    clockSamples: [],
     random: seed | 0,
   };
 }
@@ -51,7 +49,7 @@ export function stepPdp(state: PdpState, event: PdpEvent, now: number): PdpStep 
     case 'disconnected':
       return { state: { ...state, connection: 'Down' }, effects: [{ type: 'clearTimer', key: BEAT_TIMER }] };
     case 'load':
-      return { state: { ...state, load: event.load }, effects: [] };
+      return { state: takeLoad(state, event), effects: [] };
     case 'message':
       return state.connection === 'Down' ? { state, effects: [] } : onMessage(state, event.message, now);
     case 'timer':
@@ -64,7 +62,8 @@ export function stepPdp(state: PdpState, event: PdpEvent, now: number): PdpStep 
     case 'persisted':
     case 'persistFailed':
     case 'swapped':
-      return helloAfterBoot(onSetEvent(state, event), now);
+    case 'shadowed':
+      return helloAfterBoot(onSetEvent(state, event, now), now);
   }
 }
 
@@ -90,7 +89,9 @@ function isBooting(state: PdpState): boolean {
 
 /** A stream is open. Hello waits for the boot, so that it tells what is really served. */
 function connect(state: PdpState, now: number): PdpStep {
-  return helloAfterBoot({ state: { ...state, connection: 'Booting', lastHeardAt: now }, effects: [] }, now);
+  // Another replica may be at the other end, with another clock.
+  const fresh = { unanswered: new Map<number, number>(), clockSamples: [] };
+  return helloAfterBoot({ state: { ...state, ...fresh, connection: 'Booting', lastHeardAt: now }, effects: [] }, now);
 }
 
 function helloAfterBoot(step: PdpStep, now: number): PdpStep {
@@ -115,36 +116,16 @@ function beatDelay(heartbeatMs: number, random: number): number {
 function helloOf(state: PdpState): Hello {
   const { engine, capacityBytes } = state.config;
   const sets = [...state.sets.values()].map((machine): HelloSet => {
-    const { active, staged, lkg } = machine;
+    const { active, staged, lkg, canary } = machine;
     return {
       set: machine.set,
       ...(active === undefined ? {} : { active: revisionIdOf(active.revision) }),
       ...(staged === undefined ? {} : { staged: revisionIdOf(staged.revision) }),
       ...(lkg === undefined ? {} : { lkg: revisionIdOf(lkg.revision) }),
+      ...(canary === undefined ? {} : { canary: { revision: revisionIdOf(canary.revision), ...canary.share } }),
     };
   });
   return { type: 'Hello', protocol: PROTOCOL_VERSION, engine, sets, bootReason: state.bootReason, capacityBytes };
-}
-
-function beatOf(state: PdpState, now: number): Beat {
-  const sets = [...state.sets.values()].map((machine) => ({
-    set: machine.set,
-    setUid: (machine.active ?? machine.staged)?.revision.setUid ?? '',
-    state: setStateOf(machine),
-    active: machine.active?.revision.n ?? 0,
-    staged: stagedInBeat(machine),
-  }));
-  return { type: 'Beat', seq: state.seq + 1, sentAt: now, sets, load: state.load };
-}
-
-/** Only what could be committed at once counts: a promise found on disk is told again when it is asked for again. */
-function stagedInBeat({ active, staged }: SetMachine): number {
-  if (staged?.compiled !== true) return 0;
-  return active === undefined || active.revision.setUid === staged.revision.setUid ? staged.revision.n : 0;
-}
-
-function send(message: PdpMessage): PdpEffect {
-  return { type: 'send', message };
 }
 
 function onTimer(state: PdpState, key: string, now: number): PdpStep {
@@ -159,6 +140,10 @@ function onTimer(state: PdpState, key: string, now: number): PdpStep {
       return updateSet(state, expireJob(machine));
     case 'persist':
       return updateSet(state, retryPersist(machine));
+    case 'activate':
+      return updateSet(state, activateOnTime(machine));
+    case 'shadow':
+      return updateSet(state, expireShadow(machine));
     default:
       return { state, effects: [] };
   }
@@ -171,13 +156,9 @@ function beat(state: PdpState, now: number): PdpStep {
     return { state: { ...state, connection: 'Down' }, effects: [{ type: 'disconnect', reason: silence }] };
   }
   const [jitter, random] = nextRandom(state.random);
-  return {
-    state: { ...state, seq: state.seq + 1, random },
-    effects: [
-      send(beatOf(state, now)),
-      { type: 'setTimer', key: BEAT_TIMER, delayMs: beatDelay(state.heartbeatMs, jitter) },
-    ],
-  };
+  const said = sayBeat({ ...state, random }, now);
+  const next: PdpEffect = { type: 'setTimer', key: BEAT_TIMER, delayMs: beatDelay(state.heartbeatMs, jitter) };
+  return { state: said.state, effects: [...said.effects, next] };
 }
 
 function onMessage(previous: PdpState, message: OperatorMessage, now: number): PdpStep {
@@ -185,10 +166,11 @@ function onMessage(previous: PdpState, message: OperatorMessage, now: number): P
   switch (message.type) {
     case 'Welcome': {
       const { sets, artifactsUrl, heartbeatMs } = message;
-      return { state: { ...state, heartbeatMs }, effects: [{ type: 'assigned', sets, artifactsUrl }] };
+      const step = askForLease({ ...state, heartbeatMs }, now);
+      return { state: step.state, effects: [{ type: 'assigned', sets, artifactsUrl }, ...step.effects] };
     }
     case 'BeatAck':
-      return { state, effects: [] };
+      return takeBeatAck(state, message, now);
     case 'Reconnect':
     case 'Retry': {
       const { afterMs, reason } = message;
@@ -201,11 +183,11 @@ function onMessage(previous: PdpState, message: OperatorMessage, now: number): P
     case 'Prepare':
     case 'Commit':
     case 'Abort':
-      return onAnnouncement(state, message);
+      return onAnnouncement(state, message, now);
   }
 }
 
-function onAnnouncement(state: PdpState, message: Announcement): PdpStep {
+function onAnnouncement(state: PdpState, message: Announcement, now: number): PdpStep {
   const known = state.sets.get(message.set);
   if (message.type === 'Abort') {
     return known === undefined ? { state, effects: [] } : updateSet(state, onAbort(known, message));
@@ -222,17 +204,25 @@ function onAnnouncement(state: PdpState, message: Announcement): PdpStep {
   }
   const machine = known ?? emptySet(message.set);
   const [value, random] = nextRandom(state.random);
-  const step = message.type === 'Prepare' ? onPrepare(machine, message, value) : onCommit(machine, message, value);
+  const step =
+    message.type === 'Prepare'
+      ? onPrepare(machine, message, value)
+      : onCommit(machine, message, termsOf(message, state.clockSamples, now), value);
   return updateSet({ ...state, random }, step);
 }
 
-function onSetEvent(state: PdpState, event: SetEvent): PdpStep {
+function onSetEvent(state: PdpState, event: SetEvent, now: number): PdpStep {
   const machine = state.sets.get(event.set);
   if (machine === undefined) return { state, effects: [] };
-  return updateSet(state, stepSet(machine, event, state.config));
+  const step = updateSet(state, stepSet(machine, event, state.config, now));
+  if (event.type !== 'swapped' || state.connection !== 'Up') return step;
+  // What waits for a word of the operator is not to wait for the next beat too.
+  const asked = askForLease(step.state, now);
+  return { state: asked.state, effects: [...step.effects, ...asked.effects] };
 }
 
-function stepSet(machine: SetMachine, event: SetEvent, config: PdpConfig): SetStep {
+function stepSet(machine: SetMachine, event: SetEvent, config: PdpConfig, now: number): SetStep {
+  if (event.type === 'shadowed') return stepShadow(machine, event);
   const { activation, job } = machine;
   if (activation?.id === event.id && event.type === 'failed') {
     const { phase, code, detail } = event;
@@ -242,8 +232,8 @@ function stepSet(machine: SetMachine, event: SetEvent, config: PdpConfig): SetSt
       [nackEffect(machine.set, activation.slot.revision, refused)],
     ];
   }
-  const activated = stepActivation(machine, event, config);
+  const activated = stepActivation(machine, event, config, now);
   if (activated !== undefined) return activated;
   if (job?.id !== event.id) return [machine, []];
-  return job.kind === 'Boot' ? stepBoot(machine, job, event) : stepJob(machine, job, event, config);
+  return job.kind === 'Boot' ? stepBoot(machine, job, event, now) : stepJob(machine, job, event, config);
 }

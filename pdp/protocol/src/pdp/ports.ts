@@ -1,7 +1,25 @@
 import type { SignedRevision } from '@edict/bundle';
 import type { Digest, SetKey } from '../identifiers.ts';
-import type { ManifestSummary, NackDetail, NackPhase, TestCounts } from '../messages.ts';
+import type {
+  ManifestSummary,
+  NackDetail,
+  NackPhase,
+  ShadowCounts,
+  ShadowRequest,
+  ShadowSample,
+  Share,
+  TestCounts,
+} from '../messages.ts';
+import type { LeaseView } from './lease.ts';
 import type { DurableRecord } from './state.ts';
+
+/** News of a shadow evaluation; counts are cumulative, and the last of a window is `done`. */
+export interface ShadowNews {
+  readonly done: boolean;
+  readonly counts: ShadowCounts;
+  /** Without what is personal. */
+  readonly samples: readonly ShadowSample[];
+}
 
 /** A revision to work on, and the right to fetch what belongs to it. */
 export interface ArtifactRequest {
@@ -39,6 +57,25 @@ export interface PdpPorts {
    * promise where others that serve have to swap too: the revision is not active before it resolves.
    */
   readonly swap: (set: SetKey, revision: SignedRevision) => void | Promise<void>;
+  /**
+   * Lets `revision` answer for the principals of the share, and the serving snapshot for all others; replaces the split before.
+   * It ends with a {@link swap}, unless its revision is a newer one of the same set UID. At boot it is called before `swap`:
+   * nothing is answered until then. Absent: a commit for a share is refused.
+   */
+  readonly split?: (set: SetKey, revision: SignedRevision, share: Share) => void | Promise<void>;
+  /** Until when what is served is vouched for; to be judged by `judgeLease` for every request. Absent: nobody asks. */
+  readonly lease?: (set: SetKey, lease: LeaseView) => void;
+  /**
+   * Evaluates a part of the live requests with `revision` too, off the way of every answer, until the window or `signal`
+   * ends, and tells `onNews` every few seconds. Rejects if that is impossible. Absent: nothing is compared.
+   */
+  readonly shadow?: (
+    set: SetKey,
+    revision: SignedRevision,
+    request: ShadowRequest,
+    onNews: (news: ShadowNews) => void,
+    signal: AbortSignal,
+  ) => Promise<void>;
   /** Forgets every compiled content and every stored bundle of the set but these. */
   readonly retain: (set: SetKey, compiled: readonly Digest[], bundles: readonly Digest[]) => void;
   /** The operator said which sets this PDP is to serve. */

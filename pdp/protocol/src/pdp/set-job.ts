@@ -1,13 +1,22 @@
 import { revisionIdOf } from '../identifiers.ts';
 import { REFUSED_DIGESTS_MAX } from '../limits.ts';
 import type { SignedRevision } from '@edict/bundle';
-import type { ManifestSummary, NackDetail, NackPhase, Prepared, TestCounts } from '../messages.ts';
-import { clampDetail } from '../nack.ts';
+import type { ManifestSummary, NackDetail, NackPhase, Prepared, ShadowRequest, TestCounts } from '../messages.ts';
+import { clampDetail, isAboutContent } from '../nack.ts';
 import { unfitEngine } from './engine-fit.ts';
 import type { PdpEffect, SetEvent } from './events.ts';
-import { activeMessage, beginActivation } from './set-activation.ts';
+import { beginActivation, isOvertaken, recordRepaired } from './set-activation.ts';
+import { beginShadow } from './set-shadow.ts';
 import { bareSlot, heldContent, missingBundles, recordOf, retain, without, type SetStep } from './set-slots.ts';
-import { NO_REPORT, type PdpConfig, type PrepareJob, type Refusal, type SetMachine, type SpareSlot } from './state.ts';
+import {
+  NO_REPORT,
+  type CommitTerms,
+  type PdpConfig,
+  type PrepareJob,
+  type Refusal,
+  type SetMachine,
+  type SpareSlot,
+} from './state.ts';
 
 /** Key of the timer that ends the random wait before a fetch. */
 export function spreadTimer(set: string): string {
@@ -39,27 +48,35 @@ export function preparedMessage(set: string, staged: SpareSlot): Prepared {
   return { type: 'Prepared', set, revision: revisionIdOf(staged.revision), ...staged.report };
 }
 
-/** What to do to prepare a revision, and whether to activate it then. */
+/** What to do to prepare a revision, and what then. */
 export interface JobRequest {
   readonly revision: SignedRevision;
   readonly ticket: string;
-  readonly commit: boolean;
+  /** Activate it on these terms. */
+  readonly commit?: CommitTerms;
+  /** Evaluate live requests with it. */
+  readonly shadow?: ShadowRequest;
   readonly deadlineMs: number;
   readonly delayMs: number;
 }
 
 /** Starts a preparation in place of the one under way, if any. */
 export function startJob(machine: SetMachine, request: JobRequest): SetStep {
-  const { revision, ticket, commit, deadlineMs, delayMs } = request;
+  const { revision, ticket, deadlineMs, delayMs } = request;
   const { set } = machine;
   const id = machine.nextId;
   const effects: PdpEffect[] = machine.job === undefined ? [] : [{ type: 'cancel', set, id: machine.job.id }];
   effects.push({ type: 'setTimer', key: deadlineTimer(set), delayMs: deadlineMs });
-  const job: PrepareJob = { kind: 'Prepare', id, revision, ticket, commit, step: 'Waiting', report: NO_REPORT };
+  const purpose = purposeOf(request);
+  const job: PrepareJob = { kind: 'Prepare', id, revision, ticket, ...purpose, step: 'Waiting', report: NO_REPORT };
   const next = { ...machine, nextId: id + 1, job };
   if (delayMs > 0) return [next, [...effects, { type: 'setTimer', key: spreadTimer(set), delayMs }]];
   const [begun, more] = beginFetch(next);
   return [begun, [...effects, ...more]];
+}
+
+function purposeOf({ commit, shadow }: JobRequest): Pick<PrepareJob, 'commit' | 'shadow'> {
+  return { ...(commit === undefined ? {} : { commit }), ...(shadow === undefined ? {} : { shadow }) };
 }
 
 /** Prepares again what is staged but not in memory: after a restart only its bytes are there. */
@@ -74,7 +91,7 @@ export function resumeStaged(machine: SetMachine, staged: SpareSlot, request: Jo
     revision,
     manifest,
     ticket: request.ticket,
-    commit: request.commit,
+    ...purposeOf(request),
     step: 'Compiling',
     report: NO_REPORT,
   };
@@ -135,11 +152,6 @@ function refuseJob(machine: SetMachine, job: PrepareJob, refused: Refused): SetS
   ];
 }
 
-/** A bad signature says nothing about the digest: the same content may come back properly signed. */
-function isAboutContent(refused: Refused): boolean {
-  return refused.phase === 'Compile' || refused.phase === 'Test' || refused.code === 'EngineTooOld';
-}
-
 function remember(machine: SetMachine, job: PrepareJob, refused: Refused): SetMachine {
   const { phase, code, detail } = refused;
   const refusal: Refusal = { digest: job.revision.digest, phase, code, detail: clampDetail(detail) };
@@ -170,6 +182,7 @@ export function stepJob(machine: SetMachine, job: PrepareJob, event: SetEvent, c
     case 'persistFailed':
       return job.step === 'Persisting' ? afterStagingFailed(machine, job, event.message) : [machine, []];
     case 'swapped':
+    case 'shadowed':
       return [machine, []];
   }
 }
@@ -221,15 +234,19 @@ function afterTests(machine: SetMachine, job: PrepareJob, tests: TestCounts): Se
 
 /** Everything but the disk is done. A decided revision needs no promise: it goes straight to its activation. */
 function finish(machine: SetMachine, job: PrepareJob): SetStep {
-  if (job.commit && machine.activation === undefined) return activateJob(machine, job);
+  if (job.commit !== undefined && machine.activation === undefined) return activateJob(machine, job, job.commit);
   const next = { ...machine, job: { ...job, step: 'Persisting' as const } };
   return [next, [{ type: 'persistStaged', set: machine.set, id: job.id, record: recordOf(next) }]];
 }
 
-function activateJob(machine: SetMachine, job: PrepareJob): SetStep {
+function activateJob(machine: SetMachine, job: PrepareJob, terms: CommitTerms): SetStep {
   if (job.manifest === undefined) return [machine, []];
+  if (isOvertaken(machine, job.revision, terms)) {
+    const next = without(machine, 'job');
+    return [next, [{ type: 'clearTimer', key: deadlineTimer(machine.set) }, retain(next)]];
+  }
   const slot = { revision: job.revision, manifest: job.manifest };
-  const [next, effects] = beginActivation(without(machine, 'job'), slot, job.report);
+  const [next, effects] = beginActivation(without(machine, 'job'), slot, job.report, terms);
   return [next, [{ type: 'clearTimer', key: deadlineTimer(machine.set) }, ...effects]];
 }
 
@@ -239,27 +256,28 @@ function afterStaged(machine: SetMachine, job: PrepareJob): SetStep {
   const slot = bareSlot({ revision: job.revision, manifest: job.manifest });
   const staged: SpareSlot = { ...slot, report: job.report, compiled: true };
   const settled: SetMachine = { ...without(machine, 'job'), staged };
-  const effects: PdpEffect[] = [{ type: 'clearTimer', key: deadlineTimer(machine.set) }];
-  const { active } = settled;
   // The record just written names what is active too, so a record that failed before is repaired by it.
-  const repaired =
-    active?.persisted === false && machine.activation === undefined ? { ...active, persisted: true } : active;
-  const next = repaired === undefined ? settled : { ...settled, active: repaired };
-  if (repaired !== active && repaired !== undefined) {
-    effects.push({ type: 'send', message: activeMessage(machine.set, repaired) });
-  }
-  if (!job.commit) {
+  const [next, repairs] = machine.activation === undefined ? recordRepaired(settled) : [settled, []];
+  const effects: PdpEffect[] = [{ type: 'clearTimer', key: deadlineTimer(machine.set) }, ...repairs];
+  if (job.commit === undefined) {
     effects.push({ type: 'send', message: preparedMessage(machine.set, staged) }, retain(next));
-    return [next, effects];
+    const [shadowing, more] = job.shadow === undefined ? [next, []] : beginShadow(next, staged, job.shadow);
+    return [shadowing, [...effects, ...more]];
   }
-  if (machine.activation !== undefined) return [{ ...next, commitWhenFree: revisionIdOf(job.revision) }, effects];
-  const [activating, more] = beginActivation(next, staged, staged.report);
+  if (machine.activation !== undefined) {
+    return [{ ...next, commitWhenFree: { revision: revisionIdOf(job.revision), terms: job.commit } }, effects];
+  }
+  if (isOvertaken(next, job.revision, job.commit)) {
+    const rest = without(next, 'staged');
+    return [rest, [...effects, retain(rest)]];
+  }
+  const [activating, more] = beginActivation(next, staged, staged.report, job.commit);
   return [activating, [...effects, ...more]];
 }
 
 /** A disk that fails prevents a promise, not a decided change. */
 function afterStagingFailed(machine: SetMachine, job: PrepareJob, message: string): SetStep {
-  if (job.commit && machine.activation === undefined) return activateJob(machine, job);
+  if (job.commit !== undefined && machine.activation === undefined) return activateJob(machine, job, job.commit);
   return refuseJob(machine, job, {
     phase: 'Resources',
     code: 'PersistFailed',

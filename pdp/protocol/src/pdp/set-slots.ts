@@ -1,20 +1,27 @@
 import type { Digest, SetKey } from '../identifiers.ts';
 import type { PdpEffect } from './events.ts';
-import type { DurableRecord, PrepareReport, SetMachine, Slot, SpareSlot } from './state.ts';
+import {
+  NO_LEASE,
+  type CanaryRecord,
+  type DurableRecord,
+  type PrepareReport,
+  type SetMachine,
+  type Slot,
+  type SpareSlot,
+} from './state.ts';
 
 /** A set machine's answer: the state after, and what is to be done. */
 export type SetStep = readonly [SetMachine, readonly PdpEffect[]];
 
 /** A set of which nothing is known yet. */
 export function emptySet(set: SetKey): SetMachine {
-  return { set, refused: [], nextId: 1 };
+  return { set, refused: [], nextId: 1, lease: NO_LEASE };
 }
 
 /** `machine` without the given members: exact optional types have no `undefined` to assign. */
-export function without<K extends 'active' | 'staged' | 'lkg' | 'job' | 'activation' | 'bootFault' | 'commitWhenFree'>(
-  machine: SetMachine,
-  ...keys: readonly K[]
-): Omit<SetMachine, K> & SetMachine {
+export function without<
+  K extends 'active' | 'staged' | 'lkg' | 'canary' | 'job' | 'activation' | 'bootFault' | 'commitWhenFree' | 'shadow',
+>(machine: SetMachine, ...keys: readonly K[]): Omit<SetMachine, K> & SetMachine {
   const dropped = new Set<string>(keys);
   return Object.fromEntries(Object.entries(machine).filter(([key]) => !dropped.has(key))) as Omit<SetMachine, K> &
     SetMachine;
@@ -23,6 +30,13 @@ export function without<K extends 'active' | 'staged' | 'lkg' | 'job' | 'activat
 /** Only what the durable record keeps of a slot. */
 export function bareSlot(slot: Slot): Slot {
   return { revision: slot.revision, manifest: slot.manifest };
+}
+
+/** The canary once `next` is active: one for a newer revision of the same set stays. */
+export function canaryAfter(machine: SetMachine, next: Slot): SetMachine['canary'] {
+  const { canary } = machine;
+  if (canary?.revision.setUid !== next.revision.setUid || canary.revision.n <= next.revision.n) return undefined;
+  return canary;
 }
 
 /** The last-known-good slot once `next` is active: what was active, unless only the label changes or the set is another one. */
@@ -37,14 +51,20 @@ export function lkgAfter(machine: SetMachine, next: Slot): SpareSlot | undefined
 /** The durable record as it is to be now, with what is being staged or activated already in it. */
 export function recordOf(machine: SetMachine): DurableRecord {
   const { activation, active, job } = machine;
-  const nowActive = activation?.slot ?? active;
-  const nowLkg = activation === undefined ? machine.lkg : lkgAfter(machine, activation.slot);
+  const share = activation?.terms.share;
+  const forAll = share === undefined ? activation?.slot : undefined;
+  const nowActive = forAll ?? active;
+  const nowLkg = forAll === undefined ? machine.lkg : lkgAfter(machine, forAll);
+  const kept = forAll === undefined ? machine.canary : canaryAfter(machine, forAll);
+  const nowCanary: CanaryRecord | undefined =
+    activation === undefined || share === undefined ? kept : { ...activation.slot, share };
   const staging = job?.kind === 'Prepare' && job.step === 'Persisting' && job.manifest !== undefined;
   const nowStaged = staging ? { revision: job.revision, manifest: job.manifest } : machine.staged;
   return {
     ...(nowActive === undefined ? {} : { active: bareSlot(nowActive) }),
     ...(nowStaged === undefined ? {} : { staged: bareSlot(nowStaged) }),
     ...(nowLkg === undefined ? {} : { lkg: bareSlot(nowLkg) }),
+    ...(nowCanary === undefined ? {} : { canary: { ...bareSlot(nowCanary), share: nowCanary.share } }),
   };
 }
 
@@ -53,16 +73,17 @@ export function heldContent(
   machine: SetMachine,
   digest: Digest,
 ): { readonly slot: Slot; readonly compiled: boolean; readonly report: PrepareReport } | undefined {
-  const { active, staged, lkg } = machine;
-  if (active?.revision.digest === digest) return { slot: active, compiled: true, report: active.report };
+  const { active, canary, staged, lkg } = machine;
+  const serving = [active, canary].find((slot) => slot?.revision.digest === digest);
+  if (serving !== undefined) return { slot: serving, compiled: true, report: serving.report };
   const spares = [staged, lkg].filter((slot) => slot?.revision.digest === digest);
   const spare = spares.find((slot) => slot?.compiled) ?? spares[0];
   return spare === undefined ? undefined : { slot: spare, compiled: spare.compiled, report: spare.report };
 }
 
 function slotsOf(machine: SetMachine): readonly Slot[] {
-  const { active, staged, lkg, activation } = machine;
-  return [active, staged, lkg, activation?.slot].filter((slot) => slot !== undefined);
+  const { active, canary, staged, lkg, activation } = machine;
+  return [active, canary, staged, lkg, activation?.slot].filter((slot) => slot !== undefined);
 }
 
 /** The bundles of `wanted` that no slot of this set has. */

@@ -1,14 +1,22 @@
 import type { Digest, RevisionId, SetKey } from '../identifiers.ts';
 import type { SignedRevision } from '@edict/bundle';
+import type { ClockSample } from '../clock-offset.ts';
 import type {
   BootReason,
+  CommitTiming,
   EngineInfo,
   Load,
   ManifestSummary,
   NackDetail,
   NackPhase,
+  SetLoad,
   SetState,
+  ShadowCounts,
+  ShadowRequest,
+  ShadowSample,
+  Share,
   TestCounts,
+  Vouch,
 } from '../messages.ts';
 import type { RandomState } from '../random.ts';
 
@@ -26,6 +34,13 @@ export interface DurableRecord {
   readonly active?: Slot;
   readonly staged?: Slot;
   readonly lkg?: Slot;
+  /** Served to a share of the principals beside `active`, which is older. */
+  readonly canary?: CanaryRecord;
+}
+
+/** A slot with the principals that it is for. */
+export interface CanaryRecord extends Slot {
+  readonly share: Share;
 }
 
 /** What preparing cost, as told in Prepared. */
@@ -41,6 +56,13 @@ export interface ActiveSlot extends Slot {
   readonly persisted: boolean;
   readonly activatedAt: number;
   readonly swapMicros: number;
+  /** How the moment was kept that its commit named. */
+  readonly timing?: CommitTiming;
+}
+
+/** A revision that serves a share of the principals. */
+export interface CanarySlot extends ActiveSlot {
+  readonly share: Share;
 }
 
 /** A slot beside the active one. After a restart its bytes are there but not yet compiled. */
@@ -52,6 +74,15 @@ export interface SpareSlot extends Slot {
 /** Steps of a preparation, in order. */
 export type JobStep = 'Waiting' | 'Manifest' | 'Bundles' | 'Compiling' | 'Testing' | 'Persisting';
 
+/** How a revision is to be activated. */
+export interface CommitTerms {
+  /** Absent: for everyone. */
+  readonly share?: Share;
+  /** Not before this moment, monotonic. Absent: at once. */
+  readonly dueAt?: number;
+  readonly timing?: CommitTiming;
+}
+
 /** One preparation under way. `id` marks the effects that it caused, so that late answers of an older one are dropped. */
 export interface PrepareJob {
   readonly kind: 'Prepare';
@@ -59,18 +90,25 @@ export interface PrepareJob {
   readonly revision: SignedRevision;
   readonly ticket: string;
   readonly step: JobStep;
-  /** True once a Commit for it arrived: activate when ready. */
-  readonly commit: boolean;
+  /** Set once a Commit for it arrived: activate when ready. */
+  readonly commit?: CommitTerms;
+  /** The shadow evaluation that was asked for with it. */
+  readonly shadow?: ShadowRequest;
   readonly manifest?: ManifestSummary;
   readonly report: PrepareReport;
 }
 
-/** Loading what the disk held, before the first stream. */
+/**
+ * Loading what the disk held, before the first stream: what was active, then the canary if there was one; then both are put
+ * in place, the canary first, so that no request is answered without it.
+ */
 export interface BootJob {
   readonly kind: 'Boot';
   readonly id: number;
   readonly slot: Slot;
   readonly source: 'active' | 'lkg';
+  readonly step: 'Active' | 'Canary' | 'Split' | 'Swap';
+  readonly canary?: CanarySlot;
   /** Tries that failed for reasons that may pass. */
   readonly failures: number;
   readonly report: PrepareReport;
@@ -81,9 +119,41 @@ export interface Activation {
   readonly id: number;
   readonly slot: Slot;
   readonly report: PrepareReport;
-  readonly step: 'Persisting' | 'Swapping';
+  readonly terms: CommitTerms;
+  /** `Timed`: durable, and the moment is awaited that its commit named. */
+  readonly step: 'Persisting' | 'Timed' | 'Swapping';
   readonly persisted: boolean;
 }
+
+/** A shadow evaluation of the staged revision, under way or ended. */
+export interface ShadowRun {
+  readonly id: number;
+  readonly revision: RevisionId;
+  readonly done: boolean;
+  readonly counts: ShadowCounts;
+  readonly samples: readonly ShadowSample[];
+}
+
+/** A word of the operator, as a PDP keeps it. */
+export interface OperatorWord {
+  /** The decisions that the word is about were read no earlier than this, by the PDP's monotonic clock. */
+  readonly asOf: number;
+  readonly vouch: Vouch;
+}
+
+/** What a set knows about its lease. */
+export interface LeaseState {
+  /** Age of the newest word that what is served satisfies: see {@link OperatorWord.asOf}. Absent: none. */
+  readonly grantedAsOf?: number;
+  /** The newest word, while what is served does not satisfy it. */
+  readonly waiting?: OperatorWord;
+  readonly minRev: number;
+  readonly stableRev: number;
+  readonly cutOffUntil?: number;
+}
+
+/** Nobody has vouched for anything. */
+export const NO_LEASE: LeaseState = { minRev: 0, stableRev: 0 };
 
 /** A content that this engine can never take. */
 export interface Refusal {
@@ -93,21 +163,32 @@ export interface Refusal {
   readonly detail: NackDetail;
 }
 
-/** One set in one PDP. Three slots, at most one preparation and one activation. */
+/** One set in one PDP. Four slots, at most one preparation and one activation. */
 export interface SetMachine {
   readonly set: SetKey;
   readonly active?: ActiveSlot;
   readonly staged?: SpareSlot;
   readonly lkg?: SpareSlot;
+  /** Newer than `active`. */
+  readonly canary?: CanarySlot;
   readonly job?: PrepareJob | BootJob;
   readonly activation?: Activation;
   /** A staged revision whose Commit came while the activation of the one before was under way. */
-  readonly commitWhenFree?: RevisionId;
+  readonly commitWhenFree?: { readonly revision: RevisionId; readonly terms: CommitTerms };
+  readonly shadow?: ShadowRun;
+  readonly lease: LeaseState;
   readonly refused: readonly Refusal[];
   /** Next job or activation id. */
   readonly nextId: number;
   /** Set while the record that was active at boot could not be loaded and `lkg` serves in its place. */
   readonly bootFault?: string;
+}
+
+/** What one set measured since the last Beat. */
+export interface SetLoads {
+  readonly load: SetLoad;
+  /** The part that the canary answered. */
+  readonly canaryLoad?: SetLoad;
 }
 
 /** What does not change while the process runs. */
@@ -141,6 +222,10 @@ export interface PdpState {
   readonly heartbeatMs: number;
   readonly lastHeardAt: number;
   readonly load: Load;
+  readonly setLoads: ReadonlyMap<SetKey, SetLoads>;
+  /** Beats of this stream without an answer so far, with the time of each. */
+  readonly unanswered: ReadonlyMap<number, number>;
+  readonly clockSamples: readonly ClockSample[];
   readonly random: RandomState;
 }
 
@@ -173,7 +258,7 @@ function stateOfStep(step: JobStep): SetState {
   }
 }
 
-/** The revision that a set serves, if any. */
+/** The revision that a set serves to those who are not in a canary's share, if any. */
 export function servedRevision(state: PdpState, set: SetKey): RevisionId | undefined {
   return state.sets.get(set)?.active?.revision;
 }

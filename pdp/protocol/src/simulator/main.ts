@@ -1,32 +1,93 @@
 import { parseArgs } from 'node:util';
-import { simulate } from './run.ts';
-import type { BrokenVariant } from './world.ts';
+import {
+  BROKEN_VARIANTS,
+  FAULT_KINDS,
+  type FaultKind,
+  type SimulationOptions,
+  type SimulationResult,
+} from './options.ts';
+import { runCampaign } from './pool.ts';
+import { repeatedBy, shrink } from './shrink.ts';
 
-const USAGE = `usage: node pdp/protocol/src/simulator/main.ts [--seeds N] [--from SEED] [--pdps M] [--variant NAME] [--trace-lines N]
+const USAGE = `usage: npm run -s sim -- [--seeds N] [--first-seed SEED] [--pdps M] [--steps N] [options]
   --seeds N         how many seeds to run (100)
-  --from SEED       first seed (1)
-  --pdps M          PDPs per run (follows from the seed)
-  --variant NAME    a deliberate fault: activate-on-prepare, commit-without-acks, serve-staged-from-disk
-  --trace-lines N   lines of a failing run's trace to print, from its end (200)
+  --first-seed N    the first of them (1)
+  --pdps M          PDPs at the beginning of each run (follows from the seed)
+  --steps N         faults go on until so many steps are done (for --chaos-ms of virtual time)
+  --chaos-ms N      virtual time with faults (60000)
+  --without KINDS   faults to leave out, by commas: ${FAULT_KINDS.join(', ')}
+  --variant NAME    a deliberate fault: ${BROKEN_VARIANTS.join(', ')}
+  --threads N       threads (one per core)
+  --trace-lines N   lines of a failing run's trace to print, from its end (120)
+  --no-shrink       print failing runs as they are
+Ends with 'N passed, N failed'; exit code 0: all invariants held, 1: one did not, 2: wrong usage.
 `;
 
-const VARIANTS: readonly BrokenVariant[] = ['activate-on-prepare', 'commit-without-acks', 'serve-staged-from-disk'];
+/** Failing seeds that are shrunk and printed; the others are only named. */
+const PRINTED_MAX = 3;
+const PROGRESS_MS = 5_000;
 
-function wholeNumber(text: string | undefined, fallback: number): number {
-  if (text === undefined) return fallback;
-  if (!/^\d{1,9}$/.test(text)) throw new RangeError(`'${text}' is not a whole number`);
+function wholeNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw new RangeError(`--${name}: '${text}' is not a whole number`);
   return Number(text);
 }
 
-/** Runs seeds until one fails. Exit code 0: all invariants held; 1: one did not; 2: wrong usage. */
-function main(): number {
+function kindsOf(text: string | undefined): readonly FaultKind[] {
+  return (text === undefined ? [] : text.split(',')).map((word) => {
+    const kind = FAULT_KINDS.find((known) => known === word);
+    if (kind === undefined) throw new RangeError(`--without: there is no fault '${word}'`);
+    return kind;
+  });
+}
+
+function layoutOf(values: Readonly<Record<string, string | boolean | undefined>>): Omit<SimulationOptions, 'seed'> {
+  const text = (name: string): string | undefined => (typeof values[name] === 'string' ? values[name] : undefined);
+  const variant = BROKEN_VARIANTS.find((known) => known === values['variant']);
+  if (values['variant'] !== undefined && variant === undefined)
+    throw new RangeError(`--variant: there is no '${text('variant')}'`);
+  const pdps = wholeNumber('pdps', text('pdps'));
+  const steps = wholeNumber('steps', text('steps'));
+  const chaosMs = wholeNumber('chaos-ms', text('chaos-ms'));
+  return {
+    ...(pdps === undefined ? {} : { pdps }),
+    ...(steps === undefined ? {} : { steps }),
+    ...(chaosMs === undefined ? {} : { chaosMs }),
+    ...(variant === undefined ? {} : { variant }),
+    without: kindsOf(text('without')),
+  };
+}
+
+async function explain(
+  options: SimulationOptions,
+  result: SimulationResult,
+  lines: number,
+  isShrunk: boolean,
+): Promise<void> {
+  const {
+    result: least,
+    options: smallest,
+    runs,
+  } = isShrunk ? await shrink(options, result) : { result, options, runs: 0 };
+  process.stdout.write(`\n--- seed ${result.seed}: ${result.violation?.message ?? ''}\n`);
+  process.stdout.write(`${least.trace.slice(-lines).join('\n')}\n${least.violation?.message ?? ''}\n`);
+  process.stdout.write(`shrunk in ${runs} runs; again by: ${repeatedBy(smallest)}\n`);
+}
+
+async function main(): Promise<number> {
+  const string = { type: 'string' } as const;
   const { values } = parseArgs({
     options: {
-      seeds: { type: 'string' },
-      from: { type: 'string' },
-      pdps: { type: 'string' },
-      variant: { type: 'string' },
-      'trace-lines': { type: 'string' },
+      seeds: string,
+      'first-seed': string,
+      pdps: string,
+      steps: string,
+      'chaos-ms': string,
+      without: string,
+      variant: string,
+      threads: string,
+      'trace-lines': string,
+      'no-shrink': { type: 'boolean' },
       help: { type: 'boolean' },
     },
   });
@@ -34,40 +95,55 @@ function main(): number {
     process.stdout.write(USAGE);
     return 0;
   }
-  const variant = VARIANTS.find((known) => known === values.variant);
-  if (values.variant !== undefined && variant === undefined) throw new RangeError(`no variant '${values.variant}'`);
-  const seeds = wholeNumber(values.seeds, 100);
-  const from = wholeNumber(values.from, 1);
-  const pdps = values.pdps === undefined ? undefined : wholeNumber(values.pdps, 0);
-  const totals = { steps: 0, revisions: 0, commits: 0, swaps: 0 };
+  const seeds = wholeNumber('seeds', values.seeds) ?? 100;
+  const firstSeed = wholeNumber('first-seed', values['first-seed']) ?? 1;
+  const threads = wholeNumber('threads', values.threads);
+  const lines = wholeNumber('trace-lines', values['trace-lines']) ?? 120;
+  const layout = layoutOf(values);
+  const totals = { steps: 0, revisions: 0, commits: 0, swaps: 0, splits: 0, convergenceMs: 0 };
+  const failed: SimulationResult[] = [];
+  let done = 0;
   const began = performance.now();
-  for (let seed = from; seed < from + seeds; seed += 1) {
-    const result = simulate({
-      seed,
-      ...(pdps === undefined ? {} : { pdps }),
-      ...(variant === undefined ? {} : { variant }),
-    });
-    if (result.violation !== undefined) {
-      const kept = wholeNumber(values['trace-lines'], 200);
-      const lines = result.trace.slice(Math.max(0, result.trace.length - kept));
-      process.stdout.write(`${lines.join('\n')}\n\nseed ${seed}: ${result.violation.message}\n`);
-      return 1;
-    }
-    totals.steps += result.figures.steps;
-    totals.revisions += result.figures.revisions;
-    totals.commits += result.figures.commits;
-    totals.swaps += result.figures.swaps;
+  const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1);
+  let shownAt = began;
+  await runCampaign({
+    firstSeed,
+    seeds,
+    layout,
+    ...(threads === undefined ? {} : { threads: Math.max(1, threads) }),
+    onResult: (result) => {
+      done += 1;
+      const { figures } = result;
+      for (const name of ['steps', 'revisions', 'commits', 'swaps', 'splits'] as const) totals[name] += figures[name];
+      totals.convergenceMs = Math.max(totals.convergenceMs, figures.convergenceMs);
+      if (result.violation !== undefined) {
+        failed.push(result);
+        process.stdout.write(`seed ${result.seed} failed: ${result.violation.message}\n`);
+      }
+      if (performance.now() - shownAt < PROGRESS_MS) return;
+      shownAt = performance.now();
+      process.stdout.write(
+        `${done} of ${seeds} seeds, ${totals.steps} steps, ${failed.length} failed, ${seconds()} s\n`,
+      );
+    },
+  });
+  failed.sort((a, b) => a.seed - b.seed);
+  for (const result of failed.slice(0, PRINTED_MAX)) {
+    await explain({ ...layout, seed: result.seed }, result, lines, values['no-shrink'] !== true);
   }
-  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const { steps, revisions, commits, swaps, splits, convergenceMs } = totals;
   process.stdout.write(
-    `${seeds} seeds, ${totals.steps} steps, ${totals.revisions} revisions, ${totals.commits} commits, ${totals.swaps} swaps in ${seconds} s: all invariants held\n`,
+    `${steps} steps, ${revisions} revisions, ${commits} waves committed, ${swaps} swaps, ${splits} splits in ${seconds()} s; ` +
+      `longest convergence ${(convergenceMs / 1000).toFixed(0)} s of virtual time\n`,
   );
-  return 0;
+  process.stdout.write(`${seeds - failed.length} passed, ${failed.length} failed\n`);
+  return failed.length === 0 ? 0 : 1;
 }
 
 try {
-  process.exitCode = main();
+  process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  if (error instanceof RangeError || (error instanceof TypeError && 'code' in error)) process.stderr.write(USAGE);
   process.exitCode = 2;
 }

@@ -1,132 +1,246 @@
-import type { RevisionId } from '../identifiers.ts';
-import type { PdpMessage } from '../messages.ts';
+import { isSameRevision, type RevisionId } from '../identifiers.ts';
+import type { Commit, OperatorMessage, PdpMessage } from '../messages.ts';
 import { OperatorMachine, type OperatorEffect, type OperatorEvent } from '../operator/machine.ts';
-import { OPERATOR_TUNING, type Decision } from '../operator/observation.ts';
+import { OPERATOR_TUNING, type Decision, type OperatorTuning, type WaveRef } from '../operator/observation.ts';
+import type { Instant } from '../operator/instant.ts';
 import type { RolloutProgress } from '../operator/progress.ts';
-import type { Connection, SimNetwork } from './sim-network.ts';
-import { SIM_SET, type SimStore } from './sim-store.ts';
-import { Violation, type World } from './world.ts';
+import { Outbox } from '../operator/outbox.ts';
+import type { AcceptStream } from '../transport/accept.ts';
+import type { MessageStream } from '../transport/stream.ts';
+import { describeMessage } from './describe.ts';
+import type { Judge } from './judge.ts';
+import { SimClock } from './sim-clock.ts';
+import type { Listener, SimNetwork } from './sim-network.ts';
+import type { SimPdp } from './sim-pdp.ts';
+import { isOpen, SIM_SET, type SimStore } from './sim-store.ts';
+import type { World } from './world.ts';
 
-/** What the checks want to hear of a replica. */
-export interface OperatorObserver {
-  readonly onProgress: (operator: SimOperator, progress: RolloutProgress) => void;
+const TICK_MS = 500;
+/** How often a replica reads the decisions for sure: what leases rest on. */
+const READ_MS = 1_000;
+/** What a request to the store may take before its sender gives it up. */
+const REQUEST_TIMEOUT_MS = 5_000;
+/** Most messages that wait for one PDP: one announcement of the set, and one of each other type. */
+const OUTBOX_MAX = 5;
+
+/** What one replica lives among. */
+export interface SimOperatorParts {
+  readonly world: World;
+  readonly store: SimStore;
+  readonly network: SimNetwork;
+  readonly judge: Judge;
+  readonly pdps: () => readonly SimPdp[];
+  readonly tuning?: Partial<OperatorTuning>;
 }
 
-/** One operator replica that serves streams: the real machine over a store that it sees with delay. */
-export class SimOperator {
+interface Peer {
+  readonly nodeId: string;
+  readonly podName: string;
+  readonly stream: MessageStream<OperatorMessage>;
+  readonly outbox: Outbox;
+}
+
+/** Bounds of time that let a run see many turns of a rollout. */
+const SIM_TUNING: OperatorTuning = {
+  ...OPERATOR_TUNING,
+  settleMs: 8_000,
+  goneAfterMs: 20_000,
+  retryMaxMs: 3_000,
+  helloRate: 50,
+  commitDeadlineMs: 10_000,
+  loadBucketMs: 2_000,
+};
+
+/** One operator replica that serves streams: the real machine and outboxes over a store that it sees with delay. */
+export class SimOperator implements Listener {
   readonly name: string;
-  readonly #world: World;
-  readonly #store: SimStore;
-  readonly #network: SimNetwork;
-  readonly #observer: OperatorObserver;
-  readonly #connections = new Map<string, Connection>();
-  readonly #refused = new Set<string>();
+  readonly #parts: SimOperatorParts;
+  readonly #peers = new Map<string, Peer>();
+  /** Who refused what for good, as far as this replica heard: `setUid/n` by node. */
+  readonly #refusals = new Map<string, RevisionId[]>();
   #machine: OperatorMachine | undefined;
+  #clock: SimClock;
   #incarnation = 0;
-  #observedAt = 0;
+  #seenAt = 0;
+  #watching = false;
+  #isCutOff = false;
+  #counter = 0;
+  #news = 0;
   #unsubscribe: (() => void) | undefined;
 
-  constructor(name: string, parts: { world: World; store: SimStore; network: SimNetwork; observer: OperatorObserver }) {
+  constructor(name: string, parts: SimOperatorParts) {
     this.name = name;
-    this.#world = parts.world;
-    this.#store = parts.store;
-    this.#network = parts.network;
-    this.#observer = parts.observer;
+    this.#parts = parts;
+    this.#clock = this.#newClock();
+  }
+
+  #newClock(): SimClock {
+    const { world } = this.#parts;
+    const incarnation = this.#incarnation;
+    const random = world.stream(`clock of ${this.name}`);
+    return new SimClock(world, random, () => incarnation === this.#incarnation);
   }
 
   get isServing(): boolean {
     return this.#machine !== undefined;
   }
 
-  #now() {
-    return { mono: this.#world.time.now, wall: 1_700_000_000_000 + this.#world.time.now };
+  #now(): Instant {
+    return { mono: this.#clock.monotonic(), wall: this.#clock.now() };
   }
 
   /** Becomes leader: a fresh machine, which knows nothing but the store. */
   start(): void {
     if (this.#machine !== undefined) return;
+    const { world, store, tuning } = this.#parts;
     this.#incarnation += 1;
-    this.#refused.clear();
-    this.#world.note(this.name, () => 'leads');
+    this.#clock = this.#newClock();
+    this.#refusals.clear();
+    this.#watching = false;
+    world.note(this.name, () => 'leads');
     this.#machine = new OperatorMachine(
       {
         replica: this.name,
-        tuning: {
-          ...OPERATOR_TUNING,
-          settleMs: 8_000,
-          goneAfterMs: 20_000,
-          retryMaxMs: 3_000,
-          helloRate: 50,
-          commitDeadlineMs: 10_000,
-        },
+        tuning: { ...SIM_TUNING, ...tuning },
         artifactsUrl: '',
-        random: this.#world.random,
+        random: () => world.random(),
         issueTicket: () => 'ticket',
       },
       this.#now(),
     );
-    this.#unsubscribe = this.#store.onChange(() => {
-      this.#observe();
+    this.#unsubscribe = store.onChange(() => {
+      this.#watch();
     });
-    this.#observe();
+    this.#read();
     this.#tick();
   }
 
   /** The replica dies, at whatever point it is. */
   crash(why: string): void {
     if (this.#machine === undefined) return;
-    this.#world.note(this.name, () => `crashes (${why})`);
+    this.#parts.world.note(this.name, () => `crashes (${why})`);
     this.#machine = undefined;
     this.#incarnation += 1;
     this.#unsubscribe?.();
-    for (const connection of this.#network.ofOperator(this)) this.#network.closeFromOperator(connection);
-    this.#connections.clear();
+    this.#peers.clear();
+    this.#parts.network.died(this.name);
   }
 
-  opened(connection: Connection): void {
-    this.#connections.set(connection.id, connection);
-    const { nodeId, name } = connection.pdp;
-    const identity = { nodeId, podName: name, namespace: 'default', serviceAccount: 'pdp', sets: [SIM_SET] };
-    this.#step({ type: 'opened', sessionId: connection.id, identity });
+  /** From here on nothing passes between this replica and the store. */
+  cutOff(): void {
+    this.#isCutOff = true;
+    this.#parts.world.note(this.name, () => 'is cut off from the store');
   }
 
-  receive(connection: Connection, message: PdpMessage): void {
-    if (this.#machine === undefined) return;
-    if (message.type === 'Nack' && message.deterministic) this.#refused.add(keyOf(message.revision));
-    this.#step({ type: 'message', sessionId: connection.id, message });
+  reconnect(): void {
+    if (!this.#isCutOff) return;
+    this.#isCutOff = false;
+    this.#parts.world.note(this.name, () => 'reaches the store again');
+    this.#watch();
   }
 
-  closed(connection: Connection): void {
-    this.#connections.delete(connection.id);
-    this.#step({ type: 'closed', sessionId: connection.id });
+  jump(byMs: number): void {
+    this.#parts.world.note(this.name, () => `wall clock set by ${byMs} ms`);
+    this.#clock.jump(byMs);
+  }
+
+  /** Somebody outside has a word about the wave under way. */
+  analysed(revision: RevisionId, wave: number, verdict: 'Pass' | 'Fail'): void {
+    this.#step({ type: 'analysed', set: SIM_SET, revision, wave, verdict, message: `the query says ${verdict}` });
+  }
+
+  /** Some of the streams are to go elsewhere. */
+  drain(share: number): void {
+    this.#step({ type: 'drain', share, reason: 'drain' });
   }
 
   progress(): RolloutProgress | undefined {
     return this.#machine?.progress(SIM_SET, this.#now());
   }
 
+  get sessions(): number {
+    return this.#machine?.sessions ?? 0;
+  }
+
+  readonly accept: AcceptStream = (identity, stream) => {
+    this.#counter += 1;
+    const sessionId = `${this.name}#${this.#counter}`;
+    const incarnation = this.#incarnation;
+    const { nodeId, podName } = identity;
+    const outbox = new Outbox((message) => stream.send(message));
+    const isOurs = (): boolean => incarnation === this.#incarnation;
+    return {
+      onOpen: () => {
+        this.#peers.set(sessionId, { nodeId, podName, stream, outbox });
+        this.#step({ type: 'opened', sessionId, identity });
+      },
+      onMessage: (message) => {
+        if (isOurs()) this.#hear(sessionId, nodeId, message);
+      },
+      onDrain: () => {
+        if (isOurs()) outbox.drained();
+      },
+      onClose: () => {
+        if (isOurs() && this.#peers.delete(sessionId)) this.#step({ type: 'closed', sessionId });
+      },
+    };
+  };
+
+  #hear(sessionId: string, nodeId: string, message: PdpMessage): void {
+    if (message.type === 'Nack' && message.deterministic) {
+      this.#refusals.set(nodeId, [...(this.#refusals.get(nodeId) ?? []), message.revision].slice(-20));
+    }
+    this.#step({ type: 'message', sessionId, message });
+  }
+
   #later(delayMs: number, task: () => void): void {
     const incarnation = this.#incarnation;
-    this.#world.time.after(delayMs, () => {
+    this.#parts.world.time.after(delayMs, () => {
       if (incarnation === this.#incarnation) task();
     });
   }
 
-  /** The store as of now arrives after a while; never older than what came before. */
-  #observe(): void {
-    const observation = this.#store.observation();
-    const { now } = this.#world.time;
-    this.#observedAt = Math.max(
-      this.#observedAt + 0.001,
-      now + this.#world.delay(Math.min(1500, this.#world.profile.maxDelayMs)),
-    );
-    this.#later(this.#observedAt - now, () => {
-      this.#step({ type: 'observed', observation });
+  /** Something changed: a look at the store follows, later, and never at what is older than what was seen. */
+  #watch(): void {
+    if (this.#watching || this.#isCutOff) return;
+    this.#watching = true;
+    const { world } = this.#parts;
+    this.#later(world.delay(Math.min(100, world.profile.maxDelayMs)), () => {
+      this.#watching = false;
+      if (!this.#isCutOff) this.#look();
+    });
+  }
+
+  #look(confirms?: number): void {
+    const { world, store } = this.#parts;
+    const observation = store.observation();
+    const seen =
+      world.variant === 'no-lease-gate'
+        ? { ...observation, options: { ...observation.options, strictLeaseMs: 0 } }
+        : observation;
+    const { now } = world.time;
+    const stale = world.faults ? world.random() * world.profile.staleReadMs : 0;
+    this.#seenAt = Math.max(this.#seenAt + 0.001, now + world.delay(Math.min(300, world.profile.maxDelayMs)) + stale);
+    this.#later(this.#seenAt - now, () => {
+      this.#step({ type: 'observed', observation: seen });
+      if (confirms !== undefined) this.#step({ type: 'confirmed', asOf: confirms });
+    });
+  }
+
+  /** A consistent read now and then, so that leases have something to rest on. */
+  #read(): void {
+    const { world } = this.#parts;
+    const asOf = this.#clock.monotonic();
+    this.#later(world.delay(Math.min(100, world.profile.maxDelayMs)), () => {
+      if (!this.#isCutOff && !world.strikes(world.profile.storeFailure)) this.#look(asOf);
+    });
+    this.#later(READ_MS, () => {
+      this.#read();
     });
   }
 
   #tick(): void {
-    this.#later(500, () => {
+    this.#later(TICK_MS, () => {
       this.#step({ type: 'tick' });
       this.#tick();
     });
@@ -147,13 +261,16 @@ export class SimOperator {
         this.#send(effect);
         return;
       case 'close': {
-        const connection = this.#connections.get(effect.sessionId);
-        this.#connections.delete(effect.sessionId);
-        if (connection !== undefined) this.#network.closeFromOperator(connection);
+        const peer = this.#peers.get(effect.sessionId);
+        this.#peers.delete(effect.sessionId);
+        peer?.stream.close({ code: 'Closed', reason: effect.reason });
         return;
       }
       case 'writeDecision':
-        this.#decide(effect.revision, effect.decision);
+        this.#decide(effect.revision, effect.wave, effect.decision);
+        return;
+      case 'rollBack':
+        this.#rollBack(effect.revision);
         return;
       case 'progressed':
         this.#report();
@@ -162,96 +279,135 @@ export class SimOperator {
   }
 
   #send({ sessionId, message }: Extract<OperatorEffect, { type: 'send' }>): void {
-    const connection = this.#connections.get(sessionId);
-    if (connection === undefined) return;
-    if (message.type === 'Commit') {
-      // INVARIANT I1, at its source: Commit is said only about what is durably decided.
-      if (this.#store.find(message.revision)?.decision?.type !== 'Commit') {
-        throw new Violation('I1', `${this.name} sends Commit ${message.revision.n}, which is not decided`);
-      }
-    }
+    const peer = this.#peers.get(sessionId);
+    if (peer === undefined) return;
+    const { world } = this.#parts;
+    if (message.type === 'Commit') this.#checkCommit(message);
     if (message.type === 'Prepare') this.#checkOneInPrepare(message.revision);
-    if (message.type !== 'BeatAck') {
-      this.#world.note(
-        this.name,
-        () => `-> ${connection.pdp.name} ${message.type}${'revision' in message ? ` ${message.revision.n}` : ''}`,
-      );
+    if (message.type !== 'BeatAck') world.note(this.name, () => `-> ${peer.podName} ${describeMessage(message)}`);
+    peer.outbox.send(message);
+    // INVARIANT I17: no queue without a limit.
+    if (peer.outbox.size > OUTBOX_MAX) {
+      world.fail('I17', `${peer.outbox.size} messages wait for ${peer.podName}`);
     }
-    this.#network.toPdp(connection, message);
-    if (message.type === 'Prepare' && this.#world.variant === 'commit-without-acks') {
+    if (message.type === 'Prepare' && world.variant === 'commit-without-acks') {
       const { set, revision } = message;
       const tests = { passed: 0, failed: 0 };
       this.#later(0, () => {
-        this.receive(connection, { type: 'Prepared', set, revision, compileMs: 0, heapDeltaBytes: 0, tests });
+        const prepared = { type: 'Prepared', set, revision, compileMs: 0, heapDeltaBytes: 0, tests } as const;
+        this.#step({ type: 'message', sessionId, message: prepared });
       });
+    }
+  }
+
+  /** INVARIANT I1, at its source: Commit is said only about what is durably decided. */
+  #checkCommit({ revision, share }: Commit): void {
+    const { store, world, judge } = this.#parts;
+    const stored = store.find(revision);
+    if (stored === undefined || stored.reached.length === 0) {
+      world.fail('I1', `${this.name} sends Commit ${revision.n}, which is not decided`);
+    } else if (share !== undefined && share.upTo > judge.decidedShare(stored)) {
+      world.fail('I1', `${this.name} sends Commit ${revision.n} for ${share.upTo}, which is not decided`);
     }
   }
 
   /** INVARIANT I5: nothing older of the set is still open. */
   #checkOneInPrepare(revision: RevisionId): void {
-    if (revision.setUid !== this.#store.setUid) return;
-    const open = this.#store.current().find((other) => other.revision.n < revision.n && other.decision === undefined);
-    if (open !== undefined)
-      throw new Violation('I5', `${this.name} prepares ${revision.n} while ${open.revision.n} is open`);
+    const { store, world } = this.#parts;
+    if (revision.setUid !== store.setUid) return;
+    const floor = store.committed()?.revision.n ?? 0;
+    const open = store
+      .current()
+      .slice(floor, revision.n - 1)
+      .find(isOpen);
+    if (open !== undefined) {
+      world.fail('I5', `${this.name} prepares ${revision.n} while ${open.revision.n} is open`);
+    }
   }
 
-  #decide(revision: RevisionId, decision: Decision): void {
-    const { profile } = this.#world;
+  #decide(revision: RevisionId, wave: WaveRef, decision: Decision): void {
+    const { world, store } = this.#parts;
+    const { profile } = world;
     if (decision.type === 'Commit') this.#checkGate(revision);
     const answer = (outcome: 'written' | 'conflict' | 'failed'): void => {
-      this.#later(this.#world.delay(), () => {
+      this.#later(world.delay(), () => {
         this.#step({ type: 'decisionAnswered', set: SIM_SET, revision, outcome });
       });
     };
-    const crashBefore = this.#world.strikes(profile.crashAtWrite / 2);
-    const crashAfter = this.#world.strikes(profile.crashAtWrite / 2);
-    const lost = this.#world.strikes(profile.storeFailure);
-    const lostAfter = this.#world.strikes(0.5);
-    const conflict = this.#world.strikes(profile.spuriousConflict);
+    const crash = world.strikes(profile.crashAtWrite) ? (world.random() < 0.5 ? 'before' : 'after') : 'no';
+    const isLost = world.strikes(profile.storeFailure);
+    const isLostAfter = world.random() < 0.5;
+    const isConflict = world.strikes(profile.spuriousConflict);
+    if (this.#isCutOff) {
+      this.#later(REQUEST_TIMEOUT_MS, () => {
+        answer('failed');
+      });
+      return;
+    }
     // The request is on its way: it arrives at the store even if its sender dies meanwhile.
-    this.#world.time.after(this.#world.delay(), () => {
-      if (crashBefore && this.#world.faults) {
-        this.crash('before the decision arrives');
-        return;
-      }
-      if (lost && !lostAfter) answer('failed');
-      else if (conflict) answer('conflict');
+    world.time.after(world.delay(), () => {
+      if (crash === 'before' && world.faults) this.crash('before the decision arrives');
+      else if (isLost && !isLostAfter) answer('failed');
+      else if (isConflict) answer('conflict');
       else {
-        const outcome = this.#store.decide(revision, decision);
-        if (crashAfter && this.#world.faults) this.crash('after the decision is written');
-        else answer(lost ? 'failed' : outcome);
+        const outcome = store.decide(revision, wave, decision);
+        if (crash === 'after' && world.faults) this.crash('after the decision is written');
+        else answer(isLost ? 'failed' : outcome);
       }
+    });
+  }
+
+  /** The controller that makes revisions: once for each revision that is stopped, whoever asks how often. */
+  #rollBack(revision: RevisionId): void {
+    const { world, store } = this.#parts;
+    world.note(this.name, () => `asks for what was before revision ${revision.n}`);
+    if (this.#isCutOff) return;
+    world.time.after(world.delay(), () => {
+      const newest = store.current().at(-1);
+      const committed = store.committed();
+      if (!isSameRevision(newest?.revision, revision) || committed === undefined) return;
+      store.publish({ reason: 'Rollback', repeat: committed, newSpec: false });
     });
   }
 
   /** INVARIANT I8: neither after a NACK that was heard, nor on nobody's word while somebody could be asked. */
   #checkGate(revision: RevisionId): void {
-    if (this.#refused.has(keyOf(revision))) {
-      throw new Violation('I8', `${this.name} commits ${revision.n} although it heard a deterministic NACK of it`);
+    const { world, store, judge } = this.#parts;
+    const nodeId = [...this.#refusals].find(
+      ([node, refused]) =>
+        refused.some((other) => isSameRevision(other, revision)) &&
+        (store.isMember(node) || !world.profile.membersKnown),
+    )?.[0];
+    if (nodeId !== undefined && this.#isPresent(nodeId)) {
+      world.fail('I8', `${this.name} commits ${revision.n} although it heard a deterministic NACK of it by ${nodeId}`);
     }
-    const stored = this.#store.find(revision);
+    const stored = store.find(revision);
+    const isUnloadable = stored?.flaw === 'everywhere' || stored?.flaw === 'truncated' || stored?.flaw === 'forged';
+    if (!isUnloadable || judge.hasLiars) return;
     const required = this.progress()?.counts.required ?? 0;
-    if (stored?.bad === 'all' && required > 0) {
-      throw new Violation(
-        'I8',
-        `${this.name} commits ${revision.n}, which none of the ${required} required PDPs can load`,
-      );
+    if (required > 0) {
+      world.fail('I8', `${this.name} commits ${revision.n}, which none of the ${required} required PDPs can load`);
     }
+  }
+
+  #isPresent(nodeId: string): boolean {
+    return this.#parts.pdps().some((pdp) => pdp.nodeId === nodeId && !pdp.gone);
   }
 
   #report(): void {
+    const { world, store, judge, pdps } = this.#parts;
+    this.#news += 1;
+    // The cost of a report grows with the fleet, and so do its occasions.
+    if (this.#news % Math.ceil(pdps().length / 4) !== 0) return;
     const progress = this.progress();
     if (progress === undefined) return;
-    this.#observer.onProgress(this, progress);
-    if (progress.phase === 'Completed' && progress.revision > 0) {
+    judge.reports(this.name, progress);
+    if (progress.phase === 'Completed' && progress.revision > 0 && !this.#isCutOff) {
       const id = { setUid: progress.setUid, n: progress.revision, digest: progress.digest as RevisionId['digest'] };
-      this.#later(this.#world.delay(), () => {
-        this.#store.complete(id);
+      if (store.find(id)?.completed === true) return;
+      this.#later(world.delay(), () => {
+        store.complete(id);
       });
     }
   }
-}
-
-function keyOf(revision: RevisionId): string {
-  return `${revision.setUid}/${revision.n}/${revision.digest}`;
 }

@@ -8,10 +8,10 @@ import type { Certificate } from '../transport/certificate.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** A certificate authority that a test makes, and certificates for `localhost` from it. */
+/** A certificate authority that a test makes, and certificates for `localhost` and addresses from it. */
 export interface TestAuthority {
   readonly caPem: string;
-  readonly issue: (serial: string) => Promise<Certificate>;
+  readonly issue: (serial: string, addresses?: readonly string[]) => Promise<Certificate>;
 }
 
 /** Makes an authority with real keys. */
@@ -31,7 +31,7 @@ export async function createAuthority(name: string): Promise<TestAuthority> {
   });
   return {
     caPem: ca.toString('pem'),
-    issue: async (serial) => {
+    issue: async (serial, addresses = []) => {
       const own = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
       const certificate = await x509.X509CertificateGenerator.create({
         serialNumber: serial,
@@ -42,7 +42,12 @@ export async function createAuthority(name: string): Promise<TestAuthority> {
         signingAlgorithm: ALGORITHM,
         publicKey: own.publicKey,
         signingKey: keys.privateKey,
-        extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }])],
+        extensions: [
+          new x509.SubjectAlternativeNameExtension([
+            { type: 'dns', value: 'localhost' },
+            ...addresses.map((value) => ({ type: 'ip', value }) as const),
+          ]),
+        ],
       });
       const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', own.privateKey)).toString('base64');
       return {

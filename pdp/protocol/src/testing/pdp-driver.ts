@@ -1,5 +1,5 @@
 import type { SignedRevision } from '@edict/bundle';
-import type { OperatorMessage, PdpMessage } from '../messages.ts';
+import type { ManifestSummary, OperatorMessage, PdpMessage } from '../messages.ts';
 import type { PdpEffect, PdpEvent } from '../pdp/events.ts';
 import { createPdp, stepPdp } from '../pdp/machine.ts';
 import { PDP_DEFAULTS, type DurableRecord, type PdpConfig, type PdpState, type SetMachine } from '../pdp/state.ts';
@@ -18,7 +18,14 @@ export class PdpDriver {
   now = 0;
   effects: PdpEffect[] = [];
 
-  constructor(record?: DurableRecord, config: Partial<PdpConfig> = {}) {
+  readonly #manifestOf: (n: number) => ManifestSummary;
+
+  constructor(
+    record?: DurableRecord,
+    config: Partial<PdpConfig> = {},
+    manifestOf: (n: number) => ManifestSummary = aManifest,
+  ) {
+    this.#manifestOf = manifestOf;
     const engine = { name: 'edict', version: '1.0.0', features: ['a'] };
     this.state = createPdp(
       { ...PDP_DEFAULTS, engine, ...config },
@@ -75,7 +82,7 @@ export class PdpDriver {
   answer(effect: PdpEffect): PdpEvent | undefined {
     switch (effect.type) {
       case 'fetchManifest':
-        return { type: 'verified', set: effect.set, id: effect.id, manifest: aManifest(effect.revision.n) };
+        return { type: 'verified', set: effect.set, id: effect.id, manifest: this.#manifestOf(effect.revision.n) };
       case 'fetchBundles':
         return { type: 'bundlesFetched', set: effect.set, id: effect.id };
       case 'compile':
@@ -87,6 +94,7 @@ export class PdpDriver {
       case 'persistActive':
         return { type: 'persisted', set: effect.set, id: effect.id, record: 'active' };
       case 'swap':
+      case 'split':
         return { type: 'swapped', set: effect.set, id: effect.id, activatedAt: 1_700_000_000_000, swapMicros: 3 };
       default:
         return undefined;

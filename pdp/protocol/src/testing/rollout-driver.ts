@@ -1,12 +1,16 @@
 import type { SignedRevision } from '@edict/bundle';
 import type { NodeId } from '../identifiers.ts';
-import type { Announcement, HelloSet } from '../messages.ts';
+import type { Announcement, BeatSet, HelloSet, SetLoad, ShadowCounts, Share } from '../messages.ts';
+import type { ExternalVerdict } from '../operator/analysis.ts';
+import type { NodeTraits } from '../operator/identity.ts';
 import {
   OPERATOR_TUNING,
   ROLLOUT_DEFAULTS,
+  type AbortCause,
   type Decision,
   type RolloutOptions,
   type SetObservation,
+  type WaveRef,
 } from '../operator/observation.ts';
 import { SetRollout, type DecisionOutcome, type RolloutEffect } from '../operator/rollout.ts';
 import { revisionIdOf, type RevisionId } from '../identifiers.ts';
@@ -38,7 +42,8 @@ export class RolloutDriver {
   observation: SetObservation;
   mono = 0;
   announced: { readonly to: NodeId; readonly message: Announcement }[] = [];
-  decisions: { readonly revision: RevisionId; readonly decision: Decision }[] = [];
+  decisions: { readonly revision: RevisionId; readonly wave: WaveRef; readonly decision: Decision }[] = [];
+  rollBacks: { readonly revision: RevisionId; readonly cause: AbortCause }[] = [];
 
   /** Settled from the start unless `settleMs` is given. */
   constructor(observation: SetObservation, settleMs = 0) {
@@ -59,7 +64,8 @@ export class RolloutDriver {
   #take(effects: readonly RolloutEffect[]): void {
     for (const effect of effects) {
       if (effect.type === 'announce') this.announced.push({ to: effect.nodeId, message: effect.message });
-      else this.decisions.push({ revision: effect.revision, decision: effect.decision });
+      else if (effect.type === 'rollBack') this.rollBacks.push({ revision: effect.revision, cause: effect.cause });
+      else this.decisions.push({ revision: effect.revision, wave: effect.wave, decision: effect.decision });
     }
   }
 
@@ -69,8 +75,9 @@ export class RolloutDriver {
     return this;
   }
 
-  connect(nodeId: NodeId, hello: Partial<HelloSet> = {}, engineVersion = '1.0.0'): this {
-    this.#take(this.rollout.connected(nodeId, `default/${nodeId}`, { set: SET, ...hello }, engineVersion, this.now()));
+  connect(nodeId: NodeId, hello: Partial<HelloSet> = {}, engineVersion = '1.0.0', traits?: NodeTraits): this {
+    const set = { set: SET, ...hello };
+    this.#take(this.rollout.connected(nodeId, `default/${nodeId}`, set, engineVersion, this.now(), traits));
     return this;
   }
 
@@ -93,7 +100,7 @@ export class RolloutDriver {
     return this;
   }
 
-  active(nodeId: NodeId, revision: SignedRevision): this {
+  active(nodeId: NodeId, revision: SignedRevision, share?: Share): this {
     const message = {
       type: 'Active' as const,
       set: SET,
@@ -101,6 +108,7 @@ export class RolloutDriver {
       activatedAt: 0,
       swapMicros: 1,
       persisted: true,
+      ...(share === undefined ? {} : { share }),
     };
     this.#take(this.rollout.heard(nodeId, message, this.now()));
     return this;
@@ -120,8 +128,51 @@ export class RolloutDriver {
     return this;
   }
 
-  beat(nodeId: NodeId, active: number, staged: number): this {
-    this.#take(this.rollout.beat(nodeId, { set: SET, setUid: 'uid-1', state: 'Active', active, staged }, this.now()));
+  /** The PDP says that the revision's signature is wrong. */
+  forged(nodeId: NodeId, revision: SignedRevision): this {
+    const nack = { phase: 'Verify', code: 'bad-signature', deterministic: true, detail: { message: 'no' } } as const;
+    const message = { type: 'Nack' as const, set: SET, revision: revisionIdOf(revision), ...nack };
+    this.#take(this.rollout.heard(nodeId, message, this.now()));
+    return this;
+  }
+
+  beat(
+    nodeId: NodeId,
+    active: number,
+    staged: number,
+    canary?: BeatSet['canary'],
+    load?: SetLoad,
+    canaryLoad?: SetLoad,
+  ): this {
+    const beat: BeatSet = {
+      set: SET,
+      setUid: 'uid-1',
+      state: 'Active',
+      active,
+      staged,
+      ...(canary === undefined ? {} : { canary }),
+      ...(load === undefined ? {} : { load }),
+      ...(canaryLoad === undefined ? {} : { canaryLoad }),
+    };
+    this.#take(this.rollout.beat(nodeId, beat, this.now()));
+    return this;
+  }
+
+  shadow(nodeId: NodeId, revision: SignedRevision, counts: ShadowCounts, done: boolean): this {
+    const report = {
+      type: 'ShadowReport' as const,
+      set: SET,
+      revision: revisionIdOf(revision),
+      done,
+      counts,
+      samples: [],
+    };
+    this.#take(this.rollout.heard(nodeId, report, this.now()));
+    return this;
+  }
+
+  analysed(revision: SignedRevision, wave: number, verdict: ExternalVerdict): this {
+    this.#take(this.rollout.analysed(revisionIdOf(revision), wave, verdict, 'somebody said so', this.now()));
     return this;
   }
 

@@ -8,6 +8,7 @@ import type { Digest } from '../identifiers.ts';
 import { BUNDLE_GZ_MAX_BYTES, SET_MAX_BYTES } from '../limits.ts';
 import { codeOf, messageOf } from '../log.ts';
 import { RefusalError } from '../pdp/ports.ts';
+import { serverIdentityOf } from './server-identity.ts';
 
 const unzip = promisify(gunzip);
 
@@ -24,7 +25,7 @@ export interface ArtifactClientOptions {
   readonly url: string;
   /** PEM file of the certificate authorities; read again when a fetch begins. */
   readonly caFile: string;
-  /** Name that the certificate must bear, if it is not the URL's host. */
+  /** Name or address that the certificate must bear, if it is not the URL's host. */
   readonly serverName?: string;
   readonly clock: Clock;
   /** A number in [0, 1). */
@@ -78,7 +79,7 @@ export function createArtifactClient(options: ArtifactClientOptions): ArtifactCl
     if (agent === undefined || ca !== agentCa) {
       agent?.destroy();
       agentCa = ca;
-      const name = options.serverName === undefined ? {} : { servername: options.serverName };
+      const name = options.serverName === undefined ? {} : serverIdentityOf(options.serverName);
       agent = new Agent({ ca, keepAlive: true, maxSockets: concurrency, minVersion: 'TLSv1.2', ...name });
     }
     return agent;

@@ -56,7 +56,7 @@ afterEach(async () => {
 afterAll(() => folder.remove());
 
 async function startServer(transfersMax?: number): Promise<{ url: string; outcomes: ArtifactOutcome[] }> {
-  const issued = await authority.issue('02');
+  const issued = await authority.issue('02', ['127.0.0.1']);
   const outcomes: ArtifactOutcome[] = [];
   const server = await serveArtifacts({
     host: '127.0.0.1',
@@ -120,6 +120,12 @@ test('the manifest and its bundles are fetched with the ticket of the offer', as
   expect(Buffer.from(first).toString()).toBe(manifestText);
   expect(Buffer.from(second)).toEqual(gzip);
   expect(outcomes).toEqual(['sent', 'sent']);
+});
+
+test('an operator that is known by its address is trusted if its certificate has it', async () => {
+  const { url } = await startServer();
+  const client = aClient(url, { serverName: '127.0.0.1' });
+  await expect(client.fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never)).resolves.toBeDefined();
 });
 
 test('the address in the Welcome is preferred to the configured one', async () => {

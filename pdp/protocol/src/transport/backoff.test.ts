@@ -81,7 +81,7 @@ test('what waits for a slow reader is bounded: the newest announcement of a set,
   for (let n = 2; n < 100; n += 1) {
     outbox.send(offer('Prepare', n, 'a/a'));
     outbox.send(offer('Commit', n, 'a/b'));
-    outbox.send({ type: 'BeatAck', seq: n, asOfAgeMs: 0, clock: 0 });
+    outbox.send({ type: 'BeatAck', seq: n, asOfAgeMs: 0, clock: 0, sets: [] });
   }
   expect(sent).toHaveLength(1);
   expect(outbox.size).toBe(3);

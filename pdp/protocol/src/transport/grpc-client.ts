@@ -1,11 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import { Client, credentials, Metadata, status, type ClientDuplexStream, type StatusObject } from '@grpc/grpc-js';
+import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
+import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../clock.ts';
+import { MESSAGE_MAX_BYTES } from '../limits.ts';
 import { messageOf } from '../log.ts';
 import type { OperatorMessage, PdpMessage } from '../messages.ts';
 import { decodeOperatorMessage, encodePdpMessage } from '../wire/codec.ts';
-import { CHANNEL_OPTIONS, DISTRIBUTION_SERVICE, RETRY_AFTER_TRAILER } from './grpc-service.ts';
-import type { CloseCode, Dial, MessageStream, StreamClose, StreamHandlers } from './stream.ts';
+import { FrameCutter, frameOf } from './grpc-frames.ts';
+import { DISTRIBUTION_SERVICE, KEEPALIVE_INTERVAL_MS, KEEPALIVE_TIMEOUT_MS } from './grpc-service.ts';
+import { closeOfHeaders, hasStatus } from './grpc-status.ts';
+import { hostOf, serverIdentityOf } from './server-identity.ts';
+import type { Dial, MessageStream, StreamClose, StreamHandlers } from './stream.ts';
 
 /** How a PDP reaches its operator. Both files are read again for every stream: tokens and CAs are rotated under us. */
 export interface GrpcDialOptions {
@@ -15,7 +20,7 @@ export interface GrpcDialOptions {
   readonly caFile: string;
   /** File of the bearer token. */
   readonly tokenFile: string;
-  /** Name that the certificate must bear, if it is not the address's host. */
+  /** Name or address that the certificate must bear, if it is not the address's host. */
   readonly serverName?: string;
   /** A stream that the operator has not accepted within this is given up. */
   readonly connectTimeoutMs?: number;
@@ -25,9 +30,11 @@ export interface GrpcDialOptions {
 /** Default of {@link GrpcDialOptions.connectTimeoutMs}. */
 export const CONNECT_TIMEOUT_MS = 15_000;
 
-const RETRY_AFTER_MAX_MS = 86_400_000;
+/** How long the operator has to end its half of a stream that was ended in order. */
+export const LINGER_MS = 10_000;
 
-type WireStream = ClientDuplexStream<Uint8Array, Uint8Array>;
+/** RFC 9113, section 7. */
+const CANCEL = 8;
 
 /** A dialler over gRPC with TLS. Each dial is a connection of its own, so that nothing of a failed one lives on. */
 export function dialGrpc(options: GrpcDialOptions): Dial<PdpMessage, OperatorMessage> {
@@ -38,8 +45,10 @@ class GrpcDial implements MessageStream<PdpMessage> {
   readonly #options: GrpcDialOptions;
   readonly #handlers: StreamHandlers<OperatorMessage>;
   readonly #cancelTimeout: () => void;
-  #client: Client | undefined;
-  #stream: WireStream | undefined;
+  readonly #cutter = new FrameCutter(MESSAGE_MAX_BYTES);
+  #session: ClientHttp2Session | undefined;
+  #stream: ClientHttp2Stream | undefined;
+  #cancelPing: (() => void) | undefined;
   #opened = false;
   #ended = false;
 
@@ -64,7 +73,11 @@ class GrpcDial implements MessageStream<PdpMessage> {
       this.#end({ code: 'Protocol', reason: `${message.type} cannot be sent: ${messageOf(error)}` });
       return true;
     }
-    return stream.write(bytes);
+    if (bytes.length > MESSAGE_MAX_BYTES) {
+      this.#end({ code: 'Protocol', reason: `${message.type} has ${bytes.length} bytes, which are too many` });
+      return true;
+    }
+    return stream.write(frameOf(bytes));
   }
 
   close(close: StreamClose): void {
@@ -75,82 +88,132 @@ class GrpcDial implements MessageStream<PdpMessage> {
     const { address, caFile, tokenFile, serverName } = this.#options;
     const [ca, token] = await Promise.all([readFile(caFile), readFile(tokenFile, 'utf8')]);
     if (this.#ended) return;
-    const target =
-      serverName === undefined
-        ? {}
-        : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName };
-    const client = new Client(address, credentials.createSsl(ca), {
-      ...CHANNEL_OPTIONS,
-      ...target,
-      'grpc.enable_retries': 0,
+    // Loaded here: it is large, and many a PDP has been decided for from its disk before its operator is there.
+    const { connect } = await import('node:http2');
+    if (this.#isOver()) return;
+    const { servername, checkServerIdentity } = serverIdentityOf(serverName ?? hostOf(address));
+    const authority = serverName ?? address;
+    const session = connect(`https://${authority}`, {
+      createConnection: () =>
+        connectTls({
+          host: hostOf(address).replace(/^\[(.*)\]$/, '$1'),
+          port: Number(address.slice(address.lastIndexOf(':') + 1)),
+          ca,
+          servername,
+          checkServerIdentity,
+          ALPNProtocols: ['h2'],
+        }),
+      settings: { enablePush: false },
     });
-    const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${token.trim()}`);
-    const { path, requestSerialize, responseDeserialize } = DISTRIBUTION_SERVICE.connect;
-    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
-    this.#client = client;
+    this.#session = session;
+    session.on('error', (error: Error) => {
+      this.#end({ code: 'Unavailable', reason: error.message });
+    });
+    session.on('connect', () => {
+      this.#pingLater(session);
+    });
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': DISTRIBUTION_SERVICE.connect.path,
+      'content-type': 'application/grpc+proto',
+      te: 'trailers',
+      authorization: `Bearer ${token.trim()}`,
+    });
     this.#stream = stream;
-    stream.on('metadata', () => {
-      if (this.#ended || this.#opened) return;
-      this.#opened = true;
-      this.#cancelTimeout();
-      this.#handlers.onOpen();
+    stream.on('response', (headers) => {
+      this.#answered(headers);
     });
-    stream.on('data', (bytes: Uint8Array) => {
-      this.#receive(bytes);
+    let trailers: IncomingHttpHeaders = {};
+    stream.on('trailers', (received: IncomingHttpHeaders) => {
+      trailers = received;
+    });
+    stream.on('end', () => {
+      this.#end(closeOfHeaders(trailers));
+    });
+    stream.on('data', (piece: Buffer) => {
+      this.#receive(piece);
     });
     stream.on('drain', () => {
       if (!this.#ended) this.#handlers.onDrain();
     });
-    stream.on('status', (ending: StatusObject) => {
-      this.#end(closeOf(ending));
+    stream.on('error', (error: Error) => {
+      this.#end({ code: 'Unavailable', reason: error.message });
     });
-    // The same ending comes as a status; without a listener Node would take it for an uncaught error.
-    stream.on('error', () => undefined);
+    stream.on('close', () => {
+      this.#end({ code: 'Unavailable', reason: 'the operator broke the stream off' });
+    });
   }
 
-  #receive(bytes: Uint8Array): void {
+  #answered(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
+    if (headers[':status'] !== 200 || hasStatus(headers)) {
+      this.#end(closeOfHeaders(headers));
+      return;
+    }
+    if (this.#ended || this.#opened) return;
+    this.#opened = true;
+    this.#cancelTimeout();
+    this.#handlers.onOpen();
+  }
+
+  #receive(piece: Buffer): void {
     if (this.#ended) return;
-    let message: OperatorMessage;
+    let messages: readonly OperatorMessage[];
     try {
-      message = decodeOperatorMessage(bytes);
+      messages = this.#cutter.push(piece).map(decodeOperatorMessage);
     } catch (error) {
       this.#end({ code: 'Protocol', reason: messageOf(error) });
       return;
     }
-    this.#handlers.onMessage(message);
+    for (const message of messages) {
+      if (!this.#isOver()) this.#handlers.onMessage(message);
+    }
+  }
+
+  /** It may have been ended meanwhile, also by a handler of messages. */
+  #isOver(): boolean {
+    return this.#ended;
+  }
+
+  /** Finds a connection that is dead although nobody closed it. */
+  #pingLater(session: ClientHttp2Session): void {
+    const { clock } = this.#options;
+    this.#cancelPing = clock.schedule(KEEPALIVE_INTERVAL_MS, () => {
+      const cancelTimeout = clock.schedule(KEEPALIVE_TIMEOUT_MS, () => {
+        this.#end({ code: 'Unavailable', reason: 'the operator answers no pings' });
+      });
+      this.#cancelPing = cancelTimeout;
+      session.ping((error) => {
+        cancelTimeout();
+        if (error === null && !this.#ended) this.#pingLater(session);
+      });
+    });
   }
 
   #end(close: StreamClose): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#cancelTimeout();
-    const [stream, client] = [this.#stream, this.#client];
+    this.#cancelPing?.();
     // Half-closed first: what was written still goes out when the ending is an orderly one.
-    if (close.code === 'Closed') stream?.end();
-    else stream?.cancel();
-    client?.close();
+    if (close.code === 'Closed') this.#linger();
+    else {
+      this.#stream?.close(CANCEL);
+      this.#session?.destroy();
+    }
     queueMicrotask(() => {
       this.#handlers.onClose(close);
     });
   }
-}
 
-function closeOf(ending: StatusObject): StreamClose {
-  const [text] = ending.metadata.get(RETRY_AFTER_TRAILER);
-  const after = text === undefined ? Number.NaN : Number(text);
-  const retry = Number.isFinite(after) && after >= 0 ? { retryAfterMs: Math.min(after, RETRY_AFTER_MAX_MS) } : {};
-  return {
-    code: CLOSE_CODES.get(ending.code) ?? 'Unavailable',
-    reason: ending.details === '' ? status[ending.code] : ending.details,
-    ...retry,
-  };
+  /** Closes the connection when the operator has ended the stream too, which is not waited for without end. */
+  #linger(): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#stream?.end();
+    session.close();
+    const cancel = this.#options.clock.schedule(LINGER_MS, () => {
+      session.destroy();
+    });
+    session.once('close', cancel);
+  }
 }
-
-const CLOSE_CODES = new Map<number, CloseCode>([
-  [status.OK, 'Closed'],
-  [status.UNAUTHENTICATED, 'Unauthenticated'],
-  [status.PERMISSION_DENIED, 'Unauthenticated'],
-  [status.INVALID_ARGUMENT, 'Protocol'],
-  [status.RESOURCE_EXHAUSTED, 'Protocol'],
-]);

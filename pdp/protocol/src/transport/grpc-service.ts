@@ -19,12 +19,16 @@ export const DISTRIBUTION_SERVICE = {
   },
 } as const;
 
-/** Options of both ends: bounds on messages, and pings that find a dead connection below the level of Beats. */
+/** How often each end asks whether the other is there, below the level of Beats, and how long it waits for the answer. */
+export const KEEPALIVE_INTERVAL_MS = 20_000;
+export const KEEPALIVE_TIMEOUT_MS = 10_000;
+
+/** Options of the operator's end: bounds on messages, and pings that find a dead connection below the level of Beats. */
 export const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': MESSAGE_MAX_BYTES,
   'grpc.max_send_message_length': MESSAGE_MAX_BYTES,
-  'grpc.keepalive_time_ms': 20_000,
-  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.keepalive_time_ms': KEEPALIVE_INTERVAL_MS,
+  'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   'grpc.keepalive_permit_without_calls': 1,
 } as const;
 

@@ -107,7 +107,7 @@ interface Dialled {
   readonly ended: Promise<StreamClose>;
 }
 
-function dial(port: number, ca = caFile): Dialled {
+function dial(port: number, ca = caFile, serverName: string | null = 'localhost'): Dialled {
   const messages: OperatorMessage[] = [];
   const opened = Promise.withResolvers<undefined>();
   const ended = Promise.withResolvers<StreamClose>();
@@ -115,7 +115,7 @@ function dial(port: number, ca = caFile): Dialled {
     address: `127.0.0.1:${port}`,
     caFile: ca,
     tokenFile,
-    serverName: 'localhost',
+    ...(serverName === null ? {} : { serverName }),
     clock: systemClock,
   })({
     onOpen: () => {
@@ -193,6 +193,22 @@ test('a certificate of an unknown authority is not trusted', async () => {
   const other = await createAuthority('another authority');
   const pdp = dial(server.port, await folder.write('other.pem', other.caPem));
   await expect(pdp.ended).resolves.toMatchObject({ code: 'Unavailable' });
+});
+
+test.each([
+  ['the address that is dialled', null],
+  ['an address that is named', '127.0.0.1'],
+])('an operator that is known by %s is trusted if its certificate has it', async (_name, serverName) => {
+  const issued = await authority.issue('04', ['127.0.0.1']);
+  const { server } = await startServer({ certificate: { current: () => issued, onChange: () => () => undefined } });
+  await dial(server.port, caFile, serverName).opened;
+});
+
+test('a certificate of another address is not trusted', async () => {
+  const issued = await authority.issue('05', ['127.0.0.2']);
+  const { server } = await startServer({ certificate: { current: () => issued, onChange: () => () => undefined } });
+  const { ended } = dial(server.port, caFile, null);
+  await expect(ended).resolves.toMatchObject({ code: 'Unavailable', reason: expect.stringContaining('127.0.0.1') });
 });
 
 test('a rotated certificate serves the next stream without a restart', async () => {

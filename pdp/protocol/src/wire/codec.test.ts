@@ -1,13 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import * as gen from '../gen/edict/distribution/v1/distribution.ts';
-import { MESSAGE_MAX_BYTES, NACK_MESSAGE_MAX_BYTES, SETS_MAX } from '../limits.ts';
+import { MESSAGE_MAX_BYTES, NACK_MESSAGE_MAX_BYTES, SETS_MAX, SHADOW_SAMPLES_MAX } from '../limits.ts';
 import {
   ABORT_REASONS,
   BOOT_REASONS,
+  COMMIT_TIMINGS,
   NACK_PHASES,
   REVISION_REASONS,
   SET_STATES,
+  SHADOW_DIFFERENCES,
   type OperatorMessage,
   type PdpMessage,
 } from '../messages.ts';
@@ -21,15 +23,22 @@ const name = fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' });
 const digest = fc.nat().map(aDigest);
 const id = fc.record({ setUid: name, n: whole.map((n) => Math.max(1, n)), digest });
 const count = fc.nat({ max: 2 ** 31 });
+const share = fc.record({ salt: name, upTo: fc.integer({ min: 1, max: 9_999 }) });
+const canary = fc.record({ revision: id, share }).map(({ revision: of, share: part }) => ({ revision: of, ...part }));
+const canaryBeat = fc.record({ n: whole.map((n) => Math.max(1, n)), upTo: fc.integer({ min: 1, max: 9_999 }) });
 // Without -0, which the encoding, like everyone else, takes for 0.
 const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+
+const setLoad = fc.record({ decisions: whole, errors: whole, denied: whole, p99Micros: number });
 
 const pdpMessage: fc.Arbitrary<PdpMessage> = fc.oneof(
   fc.record({
     type: fc.constant('Hello' as const),
     protocol: fc.integer({ min: 1, max: 100 }),
     engine: fc.record({ name, version: name, features: fc.array(name, { maxLength: 5 }) }),
-    sets: fc.array(fc.record({ set, active: id, staged: id, lkg: id }, { requiredKeys: ['set'] }), { maxLength: 5 }),
+    sets: fc.array(fc.record({ set, active: id, staged: id, lkg: id, canary }, { requiredKeys: ['set'] }), {
+      maxLength: 5,
+    }),
     bootReason: fc.constantFrom(...BOOT_REASONS),
     capacityBytes: whole,
   }),
@@ -53,26 +62,60 @@ const pdpMessage: fc.Arbitrary<PdpMessage> = fc.oneof(
       { requiredKeys: ['message'] },
     ),
   }),
+  fc.record(
+    {
+      type: fc.constant('Active' as const),
+      set,
+      revision: id,
+      activatedAt: number,
+      swapMicros: number,
+      persisted: fc.boolean(),
+      share,
+      timing: fc.constantFrom(...COMMIT_TIMINGS),
+    },
+    { requiredKeys: ['type', 'set', 'revision', 'activatedAt', 'swapMicros', 'persisted'] },
+  ),
   fc.record({
-    type: fc.constant('Active' as const),
+    type: fc.constant('ShadowReport' as const),
     set,
     revision: id,
-    activatedAt: number,
-    swapMicros: number,
-    persisted: fc.boolean(),
+    done: fc.boolean(),
+    counts: fc.record({
+      total: whole,
+      changed: whole,
+      grantToDeny: whole,
+      denyToGrant: whole,
+      errors: whole,
+      dropped: whole,
+    }),
+    samples: fc.array(
+      fc.record({
+        difference: fc.constantFrom(...SHADOW_DIFFERENCES),
+        principal: name,
+        operation: name,
+        resource: name,
+      }),
+      { maxLength: SHADOW_SAMPLES_MAX },
+    ),
   }),
   fc.record({
     type: fc.constant('Beat' as const),
     seq: whole,
     sentAt: number,
     sets: fc.array(
-      fc.record({
-        set,
-        setUid: fc.string({ maxLength: 9 }),
-        state: fc.constantFrom(...SET_STATES),
-        active: whole,
-        staged: whole,
-      }),
+      fc.record(
+        {
+          set,
+          setUid: fc.string({ maxLength: 9 }),
+          state: fc.constantFrom(...SET_STATES),
+          active: whole,
+          staged: whole,
+          canary: canaryBeat,
+          load: setLoad,
+          canaryLoad: setLoad,
+        },
+        { requiredKeys: ['set', 'setUid', 'state', 'active', 'staged'] },
+      ),
       { maxLength: 5 },
     ),
     load: fc.record({
@@ -105,10 +148,35 @@ const operatorMessage: fc.Arbitrary<OperatorMessage> = fc.oneof(
     heartbeatMs: duration.map((ms) => Math.max(100, ms)),
     artifactsUrl: fc.string({ maxLength: 50 }),
   }),
-  fc.record({ type: fc.constant('Prepare' as const), ...offer }),
-  fc.record({ type: fc.constant('Commit' as const), ...offer }),
+  fc.record(
+    {
+      type: fc.constant('Prepare' as const),
+      ...offer,
+      shadow: fc.record({
+        samplePpm: fc.integer({ min: 1, max: 1_000_000 }),
+        windowMs: duration.map((ms) => Math.max(1, ms)),
+      }),
+    },
+    { requiredKeys: ['type', 'set', 'revision', 'ticket', 'deadlineMs', 'spreadMs'] },
+  ),
+  fc.record(
+    { type: fc.constant('Commit' as const), ...offer, share, activateAt: number },
+    { requiredKeys: ['type', 'set', 'revision', 'ticket', 'deadlineMs', 'spreadMs'] },
+  ),
   fc.record({ type: fc.constant('Abort' as const), set, revision: id, reason: fc.constantFrom(...ABORT_REASONS) }),
-  fc.record({ type: fc.constant('BeatAck' as const), seq: whole, asOfAgeMs: count, clock: number }),
+  fc.record({
+    type: fc.constant('BeatAck' as const),
+    seq: whole,
+    asOfAgeMs: count,
+    clock: number,
+    sets: fc.array(
+      fc.record(
+        { set, setUid: name, minRev: whole, stableRev: whole, canary: canaryBeat },
+        { requiredKeys: ['set', 'setUid', 'minRev', 'stableRev'] },
+      ),
+      { maxLength: 5 },
+    ),
+  }),
   fc.record({ type: fc.constantFrom('Reconnect' as const, 'Retry' as const), afterMs: duration, reason: fc.string() }),
 );
 

@@ -1,7 +1,7 @@
 import type { SignedRevision } from '@edict/bundle';
 import type * as gen from '../gen/edict/distribution/v1/distribution.ts';
 import { NACK_MESSAGE_MAX_BYTES, NAME_MAX_LENGTH, SETS_MAX, SIGNATURE_MAX_LENGTH } from '../limits.ts';
-import type { Commit, OperatorMessage, Prepare, Welcome } from '../messages.ts';
+import type { Commit, OperatorMessage, Prepare, ShadowRequest, Vouch, Welcome } from '../messages.ts';
 import {
   atMostItems,
   boundedUtf8,
@@ -14,6 +14,7 @@ import {
   whole,
   WireError,
 } from './checks.ts';
+import { canaryFromGen, shareFromGen } from './shares.ts';
 import { abortReasons, revisionReasons } from './words.ts';
 
 /** Longest time that a message may name, in milliseconds: one day. */
@@ -27,17 +28,22 @@ export function operatorMessageToGen(message: OperatorMessage): gen.ConnectRespo
       const { replica, sets, heartbeatMs, artifactsUrl } = message;
       return { message: { $case: 'welcome', value: { replica, sets: [...sets], heartbeatMs, artifactsUrl } } };
     }
-    case 'Prepare':
-      return { message: { $case: 'prepare', value: offerToGen(message) } };
-    case 'Commit':
-      return { message: { $case: 'commit', value: offerToGen(message) } };
+    case 'Prepare': {
+      const { shadow } = message;
+      return { message: { $case: 'prepare', value: { ...offerToGen(message), shadow } } };
+    }
+    case 'Commit': {
+      const { share, activateAt } = message;
+      return { message: { $case: 'commit', value: { ...offerToGen(message), share, activateAtMs: activateAt } } };
+    }
     case 'Abort': {
       const { set, revision, reason } = message;
       return { message: { $case: 'abort', value: { set, revision, reason: abortReasons.encode(reason) } } };
     }
     case 'BeatAck': {
-      const { seq, asOfAgeMs, clock } = message;
-      return { message: { $case: 'beatAck', value: { seq, asOfAgeMs, clockMs: clock } } };
+      const { seq, asOfAgeMs, clock, sets } = message;
+      const vouches = sets.map((vouch) => ({ ...vouch, canary: vouch.canary }));
+      return { message: { $case: 'beatAck', value: { seq, asOfAgeMs, clockMs: clock, sets: vouches } } };
     }
     case 'Reconnect':
       return { message: { $case: 'reconnect', value: { afterMs: message.afterMs, reason: message.reason } } };
@@ -46,7 +52,7 @@ export function operatorMessageToGen(message: OperatorMessage): gen.ConnectRespo
   }
 }
 
-function offerToGen({ set, revision, ticket, deadlineMs, spreadMs }: Prepare | Commit): gen.Prepare & gen.Commit {
+function offerToGen({ set, revision, ticket, deadlineMs, spreadMs }: Prepare | Commit): Omit<gen.Prepare, 'shadow'> {
   const { setUid, n, parent, reason, createdAt, keyId, signature } = revision;
   return {
     set,
@@ -72,18 +78,37 @@ export function operatorMessageFromGen({ message }: gen.ConnectResponse): Operat
   switch (message?.$case) {
     case 'welcome':
       return welcomeFromGen(message.value);
-    case 'prepare':
-      return { type: 'Prepare', ...offerFromGen(message.value) };
-    case 'commit':
-      return { type: 'Commit', ...offerFromGen(message.value) };
+    case 'prepare': {
+      const { shadow } = message.value;
+      return {
+        type: 'Prepare',
+        ...offerFromGen(message.value),
+        ...(shadow === undefined ? {} : { shadow: shadowRequest(shadow) }),
+      };
+    }
+    case 'commit': {
+      const { share, activateAtMs } = message.value;
+      return {
+        type: 'Commit',
+        ...offerFromGen(message.value),
+        ...(share === undefined ? {} : { share: shareFromGen(share, 'share') }),
+        ...(activateAtMs === undefined ? {} : { activateAt: finite(activateAtMs, 'activate_at_ms') }),
+      };
+    }
     case 'abort': {
       const { set, revision, reason } = message.value;
       const decoded = abortReasons.decode(reason, 'reason');
       return { type: 'Abort', set: setKey(set), revision: revisionId(revision, 'revision'), reason: decoded };
     }
     case 'beatAck': {
-      const { seq, asOfAgeMs, clockMs } = message.value;
-      return { type: 'BeatAck', seq: whole(seq, 'seq'), asOfAgeMs, clock: finite(clockMs, 'clock_ms') };
+      const { seq, asOfAgeMs, clockMs, sets } = message.value;
+      return {
+        type: 'BeatAck',
+        seq: whole(seq, 'seq'),
+        asOfAgeMs,
+        clock: finite(clockMs, 'clock_ms'),
+        sets: atMostItems(sets, 'sets', SETS_MAX).map(vouchFromGen),
+      };
     }
     case 'reconnect':
       return { type: 'Reconnect', ...waitFromGen(message.value) };
@@ -104,6 +129,23 @@ function welcomeFromGen(value: gen.Welcome): Welcome {
   };
 }
 
+function shadowRequest({ samplePpm, windowMs }: gen.ShadowRequest): ShadowRequest {
+  return {
+    samplePpm: whole(samplePpm, 'shadow.sample_ppm', 1, 1_000_000),
+    windowMs: whole(windowMs, 'shadow.window_ms', 1, DURATION_MAX_MS),
+  };
+}
+
+function vouchFromGen({ set, setUid, minRev, stableRev, canary }: gen.Vouch): Vouch {
+  return {
+    set: setKey(set, 'sets'),
+    setUid: text(setUid, 'set_uid', NAME_MAX_LENGTH),
+    minRev: whole(minRev, 'min_rev'),
+    stableRev: whole(stableRev, 'stable_rev'),
+    ...(canary === undefined ? {} : { canary: canaryFromGen(canary) }),
+  };
+}
+
 function waitFromGen({ afterMs, reason }: gen.Reconnect): { readonly afterMs: number; readonly reason: string } {
   return {
     afterMs: whole(afterMs, 'after_ms', 0, DURATION_MAX_MS),
@@ -111,7 +153,7 @@ function waitFromGen({ afterMs, reason }: gen.Reconnect): { readonly afterMs: nu
   };
 }
 
-function offerFromGen(value: gen.Prepare | gen.Commit): Omit<Prepare, 'type'> {
+function offerFromGen(value: gen.Prepare | gen.Commit): Omit<Prepare, 'type' | 'shadow'> {
   return {
     set: setKey(value.set),
     revision: signedRevision(required(value.revision, 'revision')),

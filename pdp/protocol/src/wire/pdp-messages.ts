@@ -1,10 +1,19 @@
 import type * as gen from '../gen/edict/distribution/v1/distribution.ts';
 import type { RevisionId } from '../identifiers.ts';
-import { FEATURES_MAX, NACK_MESSAGE_MAX_BYTES, NACK_MRN_MAX_BYTES, NAME_MAX_LENGTH, SETS_MAX } from '../limits.ts';
+import {
+  FEATURES_MAX,
+  NACK_MESSAGE_MAX_BYTES,
+  NACK_MRN_MAX_BYTES,
+  NAME_MAX_LENGTH,
+  SETS_MAX,
+  SHADOW_SAMPLES_MAX,
+  SHADOW_TEXT_MAX_BYTES,
+} from '../limits.ts';
 import type {
   Active,
   Beat,
   BeatSet,
+  CanaryReport,
   Hello,
   HelloSet,
   Load,
@@ -12,9 +21,12 @@ import type {
   NackDetail,
   PdpMessage,
   Prepared,
+  SetLoad,
+  ShadowReport,
 } from '../messages.ts';
 import { atMostItems, boundedUtf8, finite, required, revisionId, setKey, text, whole, WireError } from './checks.ts';
-import { bootReasons, nackPhases, setStates } from './words.ts';
+import { canaryFromGen, shareFromGen } from './shares.ts';
+import { bootReasons, commitTimings, nackPhases, setStates, shadowDifferences } from './words.ts';
 
 /** The message in the generated types. */
 export function pdpMessageToGen(message: PdpMessage): gen.ConnectRequest {
@@ -39,15 +51,22 @@ export function pdpMessageToGen(message: PdpMessage): gen.ConnectRequest {
       return { message: { $case: 'nack', value } };
     }
     case 'Active': {
-      const { set, revision, activatedAt, swapMicros, persisted } = message;
-      return {
-        message: { $case: 'active', value: { set, revision, activatedAtMs: activatedAt, swapMicros, persisted } },
-      };
+      const { set, revision, activatedAt, swapMicros, persisted, share } = message;
+      const timing = message.timing === undefined ? 0 : commitTimings.encode(message.timing);
+      const value = { set, revision, activatedAtMs: activatedAt, swapMicros, persisted, share, timing };
+      return { message: { $case: 'active', value } };
     }
     case 'Beat': {
       const { seq, sentAt, sets, load } = message;
-      const beats = sets.map((set) => ({ ...set, state: setStates.encode(set.state) }));
-      return { message: { $case: 'beat', value: { seq, sentAtMs: sentAt, sets: beats, load } } };
+      return { message: { $case: 'beat', value: { seq, sentAtMs: sentAt, sets: sets.map(beatSetToGen), load } } };
+    }
+    case 'ShadowReport': {
+      const { set, revision, done, counts } = message;
+      const samples = message.samples.map((sample) => ({
+        ...sample,
+        difference: shadowDifferences.encode(sample.difference),
+      }));
+      return { message: { $case: 'shadowReport', value: { set, revision, done, counts, samples } } };
     }
   }
 }
@@ -56,10 +75,23 @@ function helloToGen({ protocol, engine, sets, bootReason, capacityBytes }: Hello
   return {
     protocol,
     engine: { ...engine, features: [...engine.features] },
-    sets: sets.map(({ set, active, staged, lkg }) => ({ set, active, staged, lkg })),
+    sets: sets.map(({ set, active, staged, lkg, canary }) => ({
+      set,
+      active,
+      staged,
+      lkg,
+      canary:
+        canary === undefined
+          ? undefined
+          : { revision: canary.revision, share: { salt: canary.salt, upTo: canary.upTo } },
+    })),
     bootReason: bootReasons.encode(bootReason),
     capacityBytes,
   };
+}
+
+function beatSetToGen({ state, canary, load, canaryLoad, ...rest }: BeatSet): gen.BeatSet {
+  return { ...rest, state: setStates.encode(state), canary, load, canaryLoad };
 }
 
 function detailToGen({ message, domain, mrn, line, column }: NackDetail): gen.NackDetail {
@@ -79,6 +111,8 @@ export function pdpMessageFromGen({ message }: gen.ConnectRequest): PdpMessage {
       return activeFromGen(message.value);
     case 'beat':
       return beatFromGen(message.value);
+    case 'shadowReport':
+      return shadowReportFromGen(message.value);
     case undefined:
       throw new WireError('UnknownMessage', 'a message of a type that this version does not know');
   }
@@ -108,7 +142,13 @@ function helloSetFromGen(value: gen.HelloSet): HelloSet {
     ...optionalId('active', value.active),
     ...optionalId('staged', value.staged),
     ...optionalId('lkg', value.lkg),
+    ...(value.canary === undefined ? {} : { canary: canaryReport(value.canary) }),
   };
+}
+
+function canaryReport(value: gen.CanaryReport): CanaryReport {
+  const share = shareFromGen(required(value.share, 'canary.share'), 'canary.share');
+  return { revision: revisionId(value.revision, 'canary.revision'), ...share };
 }
 
 function optionalId<K extends string>(key: K, value: gen.RevisionId | undefined): Partial<Record<K, RevisionId>> {
@@ -165,6 +205,8 @@ function activeFromGen(value: gen.Active): Active {
     activatedAt: finite(value.activatedAtMs, 'activated_at_ms'),
     swapMicros: finite(value.swapMicros, 'swap_micros'),
     persisted: value.persisted,
+    ...(value.share === undefined ? {} : { share: shareFromGen(value.share, 'share') }),
+    ...(value.timing === 0 ? {} : { timing: commitTimings.decode(value.timing, 'timing') }),
   };
 }
 
@@ -185,6 +227,42 @@ function beatSetFromGen(value: gen.BeatSet): BeatSet {
     state: setStates.decode(value.state, 'state'),
     active: whole(value.active, 'active'),
     staged: whole(value.staged, 'staged'),
+    ...(value.canary === undefined ? {} : { canary: canaryFromGen(value.canary) }),
+    ...(value.load === undefined ? {} : { load: setLoadFromGen(value.load) }),
+    ...(value.canaryLoad === undefined ? {} : { canaryLoad: setLoadFromGen(value.canaryLoad) }),
+  };
+}
+
+function setLoadFromGen(value: gen.SetLoad): SetLoad {
+  return {
+    decisions: whole(value.decisions, 'decisions'),
+    errors: whole(value.errors, 'errors'),
+    denied: whole(value.denied, 'denied'),
+    p99Micros: finite(value.p99Micros, 'p99_micros'),
+  };
+}
+
+function shadowReportFromGen(value: gen.ShadowReport): ShadowReport {
+  const counts = required(value.counts, 'counts');
+  return {
+    type: 'ShadowReport',
+    set: setKey(value.set),
+    revision: revisionId(value.revision, 'revision'),
+    done: value.done,
+    counts: {
+      total: whole(counts.total, 'counts.total'),
+      changed: whole(counts.changed, 'counts.changed'),
+      grantToDeny: whole(counts.grantToDeny, 'counts.grant_to_deny'),
+      denyToGrant: whole(counts.denyToGrant, 'counts.deny_to_grant'),
+      errors: whole(counts.errors, 'counts.errors'),
+      dropped: whole(counts.dropped, 'counts.dropped'),
+    },
+    samples: atMostItems(value.samples, 'samples', SHADOW_SAMPLES_MAX).map((sample) => ({
+      difference: shadowDifferences.decode(sample.difference, 'samples.difference'),
+      principal: boundedUtf8(sample.principal, 'samples.principal', SHADOW_TEXT_MAX_BYTES),
+      operation: boundedUtf8(sample.operation, 'samples.operation', SHADOW_TEXT_MAX_BYTES),
+      resource: boundedUtf8(sample.resource, 'samples.resource', SHADOW_TEXT_MAX_BYTES),
+    })),
   };
 }
 

@@ -1,5 +1,5 @@
 import * as gen from '../gen/edict/distribution/v1/distribution.ts';
-import type { AbortReason, BootReason, NackPhase, SetState } from '../messages.ts';
+import type { AbortReason, BootReason, CommitTiming, NackPhase, SetState, ShadowDifference } from '../messages.ts';
 import type { SignedRevision } from '@edict/bundle';
 import { wordCodec } from './checks.ts';
 
@@ -7,6 +7,7 @@ export const revisionReasons = wordCodec<SignedRevision['reason'], gen.RevisionR
   Spec: gen.RevisionReason.SPEC,
   Rollback: gen.RevisionReason.ROLLBACK,
   Withdraw: gen.RevisionReason.WITHDRAW,
+  Emergency: gen.RevisionReason.EMERGENCY,
 });
 
 export const bootReasons = wordCodec<BootReason, gen.BootReason>({
@@ -38,4 +39,19 @@ export const abortReasons = wordCodec<AbortReason, gen.AbortReason>({
   Timeout: gen.AbortReason.TIMEOUT,
   Superseded: gen.AbortReason.SUPERSEDED,
   User: gen.AbortReason.USER,
+  Gate: gen.AbortReason.GATE,
+  Analysis: gen.AbortReason.ANALYSIS,
+});
+
+export const commitTimings = wordCodec<CommitTiming, gen.CommitTiming>({
+  OnTime: gen.CommitTiming.ON_TIME,
+  Late: gen.CommitTiming.LATE,
+  ClockUnsure: gen.CommitTiming.CLOCK_UNSURE,
+});
+
+export const shadowDifferences = wordCodec<ShadowDifference, gen.ShadowDifference>({
+  GrantToDeny: gen.ShadowDifference.GRANT_TO_DENY,
+  DenyToGrant: gen.ShadowDifference.DENY_TO_GRANT,
+  Error: gen.ShadowDifference.ERROR,
+  Other: gen.ShadowDifference.OTHER,
 });

@@ -20,6 +20,7 @@ export interface AuditMetrics {
   readonly deadLetters: Counter<'sink'>;
   readonly failures: Counter<'sink'>;
   readonly contentErased: Counter<'cause'>;
+  readonly droppedByPolicy: Counter<'outcome'>;
   /** Shows a sink from now on; the answer ends that. */
   readonly show: (sink: string, look: () => SinkGauges) => () => void;
 }
@@ -80,6 +81,12 @@ export function createAuditMetrics(registry: Registry): AuditMetrics {
       name: 'pdp_audit_content_erased_total',
       help: 'Records that could not be masked or written as a whole: their input and result were erased.',
       labelNames: ['cause'],
+      registers,
+    }),
+    droppedByPolicy: new Counter({
+      name: 'pdp_audit_policy_drops_total',
+      help: 'Records that their own policy did not want (dropped), or could not judge and so were kept (failed).',
+      labelNames: ['outcome'],
       registers,
     }),
     show: (sink, look) => {

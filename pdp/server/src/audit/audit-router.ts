@@ -1,8 +1,9 @@
-import type { AccessRecord } from '@edict/engine';
+import type { AccessRecord, Documents } from '@edict/engine';
 import type { AuditContext, AuditSink, DocumentDecision } from '../core/audit-sink.ts';
 import { API_NAMES, type ApiName, type SessionRevision } from '../core/session.ts';
 import { POLICY_MASK_PATH, renderView, type MaskFailure, type RecordFormat, type ViewOptions } from './audit-views.ts';
 import type { MaskRule } from './mask/apply-mask.ts';
+import { askWhetherDropped, POLICY_DROP_PATH } from './policy-drop.ts';
 import { matchesSet } from './settings/audit-settings.ts';
 
 /** The way to a sink, and which records go there. */
@@ -28,12 +29,16 @@ export interface RouterOptions {
   readonly masks: readonly SetMask[];
   readonly labels: Readonly<Record<string, string>>;
   readonly onMaskFailure: (set: string, failure: MaskFailure, detail: string) => void;
+  /** Told of each record that the set's own policy does not want, and of each that it could not judge: that one is kept. */
+  readonly onDrop: (set: string, problem: string | undefined) => void;
 }
 
 /** What holds for all records of one revision. */
 interface Plan {
   readonly routes: Readonly<Record<ApiName, readonly Route[]>>;
   readonly view: ViewOptions;
+  /** Documents that define `data.system.log.drop`, if any do. */
+  readonly drop: Documents | undefined;
 }
 
 /** Takes records from the decision core, writes each once per format, and hands it to the sinks that want it. */
@@ -56,7 +61,8 @@ export class AuditRouter implements AuditSink {
   };
 
   readonly record = (decision: AccessRecord | DocumentDecision, about: AuditContext): Promise<boolean> | undefined => {
-    const { routes, view } = this.#planFor(about);
+    const { routes, view, drop } = this.#planFor(about);
+    if (drop !== undefined && this.#isDropped(drop, decision, about)) return undefined;
     let access: string | undefined;
     let event: string | undefined;
     let waiting: Promise<boolean>[] | undefined;
@@ -69,6 +75,15 @@ export class AuditRouter implements AuditSink {
     }
     return waiting === undefined ? undefined : allOf(waiting);
   };
+
+  #isDropped(documents: Documents, decision: AccessRecord | DocumentDecision, about: AuditContext): boolean {
+    const { labels, onDrop } = this.#options;
+    const verdict = askWhetherDropped(documents, decision, about, labels);
+    if (verdict.drop || 'problem' in verdict) {
+      onDrop(about.revision.set, 'problem' in verdict ? verdict.problem : undefined);
+    }
+    return verdict.drop;
+  }
 
   #planFor(about: AuditContext): Plan {
     const { revision } = about;
@@ -93,6 +108,7 @@ export class AuditRouter implements AuditSink {
         policy: documents?.isDefined(POLICY_MASK_PATH) === true ? documents : undefined,
         onMaskFailure: (failure, detail) => onMaskFailure(set, failure, detail),
       },
+      drop: documents?.isDefined(POLICY_DROP_PATH) === true ? documents : undefined,
     };
   }
 }

@@ -106,43 +106,77 @@ test('what is delivered twice is what was under way when the process was killed'
 /** In a mount namespace of its own a process may mount a disk; not every machine lets tests do so. */
 const canMount = spawnSync('unshare', ['--map-root-user', '--mount', 'true']).status === 0;
 
-(canMount ? test : test.skip)(
-  'a disk that is really full stops decisions until there is room, and loses none',
-  async () => {
-    const folder = await newFolder();
-    let isOpen = false;
-    const { received, url } = await receiver(() => (isOpen ? 200 : 503));
-    const journal = {
-      writeAhead: true,
-      sync: 'Always',
-      maxBytes: 100_000_000,
-      segmentBytes: 65_536,
-      retryMs: 20,
-      onFull: 'Block',
-    };
-    const retry = { minMs: 10, maxMs: 50 };
-    const settings = { sinks: [{ name: 'http', type: 'Http', url, retry, batch: { maxDelayMs: 1 }, journal }] };
-    const decisions = 4_000;
-    const shell = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"';
-    const child = spawn(
-      'unshare',
-      [
-        ...['--map-root-user', '--mount', 'sh', '-c', shell, folder],
-        ...[process.execPath, WRITER, JSON.stringify(settings), folder, '0', String(decisions)],
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    let given = 0;
-    child.stdout.setEncoding('utf8').on('data', (part: string) => (given += part.split('\n').length - 1));
-    let givenWhenFull = 0;
-    child.stderr.setEncoding('utf8').on('data', (part: string) => {
-      if (isOpen || !part.includes('the audit journal cannot be written')) return;
-      givenWhenFull = given;
-      isOpen = true;
-    });
-    expect(await once(child, 'close')).toStrictEqual([0, null]);
-    expect(givenWhenFull).toBeLessThan(decisions);
-    expect(given).toBe(decisions);
-    expect(new Set(received).size).toBe(decisions);
+/** A disk of one megabyte that is all the process has for its journal. */
+const smallDisk = (folder: string): readonly string[] => {
+  const shell = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"';
+  return ['unshare', '--map-root-user', '--mount', 'sh', '-c', shell, folder];
+};
+
+/** A bound on the size of files, in blocks of 512 bytes: writes beyond it take a part, and then fail as on a full disk. */
+const smallFiles = (): readonly string[] => ['sh', '-c', 'ulimit -S -f 64 && exec "$0" "$@"'];
+
+interface FullDisk {
+  readonly name: string;
+  /** What runs the process so that it has little room. */
+  readonly around: (folder: string) => readonly string[];
+  /** Makes room. */
+  readonly relieve: (pid: number) => void;
+  /** What the receiver of records answers. */
+  readonly status: (isRelieved: boolean) => number;
+}
+
+const FULL_DISKS: readonly FullDisk[] = [
+  ...(canMount
+    ? [
+        {
+          name: 'a disk that is full until records are delivered',
+          around: smallDisk,
+          relieve: () => undefined,
+          status: (isRelieved: boolean) => (isRelieved ? 200 : 503),
+        },
+      ]
+    : []),
+  {
+    name: 'files that may not grow',
+    around: smallFiles,
+    relieve: (pid) => {
+      expect(spawnSync('sh', ['-c', 'prlimit --pid "$0" --fsize=unlimited:unlimited', String(pid)]).status).toBe(0);
+    },
+    status: () => 200,
   },
-);
+];
+
+test.each(FULL_DISKS)('with $name decisions stop until there is room, and none is lost', async (disk) => {
+  const folder = await newFolder();
+  let isRelieved = false;
+  const { received, url } = await receiver(() => disk.status(isRelieved));
+  const journal = {
+    writeAhead: true,
+    sync: 'Always',
+    maxBytes: 100_000_000,
+    segmentBytes: 65_536,
+    retryMs: 20,
+    onFull: 'Block',
+  };
+  const retry = { minMs: 10, maxMs: 50 };
+  const settings = { sinks: [{ name: 'http', type: 'Http', url, retry, batch: { maxDelayMs: 1 }, journal }] };
+  const decisions = 4_000;
+  const [program = '', ...args] = disk.around(folder);
+  const writer = [process.execPath, WRITER, JSON.stringify(settings), folder, '0', String(decisions)];
+  const child = spawn(program, [...args, ...writer], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let given = 0;
+  child.stdout.setEncoding('utf8').on('data', (part: string) => (given += part.split('\n').length - 1));
+  let givenWhenFull: number | undefined;
+  let complaints = '';
+  child.stderr.setEncoding('utf8').on('data', (part: string) => {
+    complaints += part;
+    if (isRelieved || !complaints.includes('the audit journal cannot be written')) return;
+    givenWhenFull = given;
+    isRelieved = true;
+    disk.relieve(child.pid ?? 0);
+  });
+  expect([await once(child, 'close'), complaints]).toStrictEqual([[0, null], expect.stringContaining('journal')]);
+  expect(givenWhenFull).toBeLessThan(decisions);
+  expect(given).toBe(decisions);
+  expect(new Set(received).size).toBe(decisions);
+});

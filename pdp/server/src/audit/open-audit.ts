@@ -6,6 +6,7 @@ import type { AuditSink } from '../core/audit-sink.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { AuditMetrics } from './audit-metrics.ts';
 import { AuditRouter, type Route, type SetMask } from './audit-router.ts';
+import { lockFolder } from './journal/folder-lock.ts';
 import { Journal } from './journal/journal.ts';
 import { nodeFiles, type JournalFiles } from './journal/journal-files.ts';
 import type { WriteBytes } from './line-writer.ts';
@@ -26,6 +27,8 @@ export interface AuditOptions {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Labels of the process in events of decision logs, such as `id` and `version`; those of the settings go before them. */
+  readonly processLabels?: Readonly<Record<string, string>> | undefined;
   /** Called for records that were lost. */
   readonly onLost?: (records: number) => void;
   /** The file system under journals. */
@@ -69,10 +72,17 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
     return pipeline === undefined ? [] : [{ pipeline, format, apis, sets }];
   });
   const failedSets = new Set<string>();
+  const failedDrops = new Set<string>();
   const router = new AuditRouter({
     routes,
     masks,
-    labels: settings.labels,
+    labels: { ...options.processLabels, ...settings.labels },
+    onDrop: (set, problem) => {
+      metrics.droppedByPolicy.inc({ outcome: problem === undefined ? 'dropped' : 'failed' });
+      if (problem === undefined || failedDrops.has(set)) return;
+      failedDrops.add(set);
+      log.error('a policy cannot say whether a record is wanted: it is kept', { set, problem });
+    },
     onMaskFailure: (set, cause, detail) => {
       metrics.contentErased.inc({ cause });
       if (failedSets.has(set)) return;
@@ -115,15 +125,25 @@ async function openPipeline(sink: SinkSettings, options: AuditOptions): Promise<
   return pipeline;
 }
 
-function openJournal(
+async function openJournal(
   { name }: SinkSettings,
   settings: NonNullable<SinkSettings['journal']>,
   { folder, metrics, log, clock, onLost, files = nodeFiles }: AuditOptions,
   told: { onChange: () => void },
 ): Promise<Journal> {
   const { maxBytes, segmentBytes, sync, syncIntervalMs, retryMs } = settings;
-  return Journal.open({
-    folder: settings.folder ?? join(folder, name),
+  const own = settings.folder ?? join(folder, name);
+  await files.makeFolder(own);
+  const lock = await lockFolder(own);
+  if (lock === undefined) {
+    log.warn('the folder of the audit journal cannot be locked: no other process may use it', {
+      sink: name,
+      folder: own,
+    });
+  }
+  return await Journal.open({
+    folder: own,
+    lock,
     segmentBytes: segmentBytes ?? Math.min(MAX_SEGMENT_BYTES, Math.ceil(maxBytes / SEGMENTS)),
     ...{ maxBytes, sync, syncIntervalMs, retryMs, files, clock },
     onError: (error) => log.error('the audit journal cannot be written', { sink: name, error: messageOf(error) }),

@@ -25,6 +25,12 @@ test('a document is an event of a decision log', () => {
   });
 });
 
+test('where nobody is known it was requested by an address, as with OPA', () => {
+  const about = { ...CONTEXT, caller: undefined, client: '10.0.0.7:40112' };
+  expect(parsed(renderDecisionEvent(aDecision(), about))).toMatchObject({ requested_by: '10.0.0.7:40112' });
+  expect(parsed(renderDecisionEvent(aDecision(), { ...about, caller: 'ada' }))).toMatchObject({ requested_by: 'ada' });
+});
+
 test('what there is not is left out, and a failure is told', () => {
   const outcome = { kind: 'error', code: 'eval_conflict_error', message: 'two values' } as const;
   const nobody = { ...CONTEXT, caller: undefined, traceparent: 'nonsense' };

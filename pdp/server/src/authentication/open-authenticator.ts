@@ -2,9 +2,8 @@ import type { Logger } from 'winston';
 import type { TransportMetrics } from '../http/transport/transport-metrics.ts';
 import { AllowedCallers } from './allowed-callers.ts';
 import type { Authenticator } from './authenticator.ts';
-import { BearerAuthenticator } from './bearer-authenticator.ts';
+import type { BearerAuthenticator } from './bearer-authenticator.ts';
 import { CertificateAuthenticator } from './certificate-authenticator.ts';
-import { KeySet } from './key-set.ts';
 import { keySource } from './key-source.ts';
 import { refused } from './refusals.ts';
 import type { AuthenticationSettings, BearerSettings } from './settings.ts';
@@ -48,6 +47,11 @@ async function openBearer(
   { logger, metrics }: OpenAuthenticatorDeps,
 ): Promise<BearerAuthenticator> {
   if (settings === undefined) throw new Error('bearer tokens are to be taken and nothing says whose');
+  // What reads tokens is loaded only where they are taken.
+  const [{ BearerAuthenticator }, { KeySet }] = await Promise.all([
+    import('./bearer-authenticator.ts'),
+    import('./key-set.ts'),
+  ]);
   const { issuer, audiences, toleranceMs } = settings;
   const keys = new KeySet({
     read: keySource(settings.keys, settings.keysCaFile),

@@ -10,7 +10,7 @@ export interface DocumentDecision {
   readonly timestampMs: number;
   /** Slash path below `data`, or what the API calls the question. */
   readonly path: string;
-  /** Undefined where there was no input document. */
+  /** Undefined where there was no input document. As it was read of JSON or of a message: without sets, and with texts as keys. */
   readonly input: Value;
   readonly outcome: Outcome;
   /** What the outcome means where it is a decision. */
@@ -22,6 +22,8 @@ export interface DocumentDecision {
 export interface AuditContext {
   readonly api: ApiName;
   readonly caller: string | undefined;
+  /** Address and port that the request came from. Undefined where it came by a unix socket or gRPC. */
+  readonly client?: string | undefined;
   /** W3C trace context of the request. */
   readonly traceparent: string | undefined;
   readonly revision: SessionRevision;

@@ -237,6 +237,95 @@ test('only so many may wait; further ones are refused at once', async () => {
   expect(core.waiting).toBe(0);
 });
 
+test('who waits for one set, or for what is nowhere, takes no place of another set', async () => {
+  const { swap, enter, core } = start({ maxWaiters: 2 });
+  const [mine, other] = ['a/a', 'b/b'];
+  swap(1, { set: mine });
+  swap(1, { set: other });
+  const later = { atLeast: 'b@2', wait: '1s' } as const;
+  for (const instance of ['nowhere', 'elsewhere']) {
+    expect(enter({ instance, wait: '1s' })).toBeInstanceOf(Promise);
+  }
+  expect(enter({ instance: 'anywhere', wait: '1s' })).toMatchObject({ problem: 'overloaded' });
+  for (let n = 0; n < 2; n++) expect(enter({ instance: mine, atLeast: 'a@2', wait: '1s' })).toBeInstanceOf(Promise);
+  expect(enter({ instance: mine, atLeast: 'a@2', wait: '1s' })).toMatchObject({ problem: 'overloaded' });
+  const waiting = enter({ instance: other, ...later });
+  expect([waiting instanceof Promise, core.waiting]).toStrictEqual([true, 5]);
+  swap(2, { set: other });
+  sessionOf(await waiting).end();
+  expect(core.waiting).toBe(4);
+});
+
+test('a request that waits for a set that is nowhere is answered when the set comes, whatever else comes before', async () => {
+  const { swap, enter } = start();
+  swap(1, { set: 'a/a' });
+  const waiting = enter({ instance: 'b/b', atLeast: 'b@2', wait: '1s' });
+  swap(2, { set: 'a/a' });
+  swap(1, { set: 'b/b' });
+  swap(2, { set: 'b/b' });
+  const session = sessionOf(await waiting);
+  expect(session.revision).toMatchObject({ set: 'b/b', n: 2 });
+  session.end();
+});
+
+test('a set that cannot be loaded says so, and no other set answers in its place', () => {
+  const { sets, swap, enter } = start();
+  swap(1, { set: 'a/a' });
+  sets.fail('b/b', 'mrn:b: line 3, column 9: var y is unsafe');
+  const refused = enter({ instance: 'b/b' });
+  expect(refused).toMatchObject({ kind: 'refused', problem: 'broken-set' });
+  // What is wrong with a tenant's policy is not told to whoever asks.
+  expect(JSON.stringify(refused)).not.toContain('unsafe');
+  expect(enter()).toMatchObject({ problem: 'set-required', detail: expect.stringContaining('a/a, b/b') as unknown });
+  swap(2, { set: 'b/b' });
+  sessionOf(enter({ instance: 'b/b' })).end();
+  sets.fail('b/b', 'again');
+  sets.remove('b/b');
+  expect(enter({ instance: 'b/b' })).toMatchObject({ problem: 'unknown-set' });
+  sessionOf(enter()).end();
+});
+
+test('a requirement that no PDP offers is refused, not passed over', () => {
+  const { swap, enter } = start();
+  swap(1);
+  expect(enter({ exactly: 'cranes@1' })).toMatchObject({ kind: 'refused', problem: 'invalid-requirement' });
+});
+
+test('a header without a value names no set; a further name of a set can be required as its key can', () => {
+  const { swap, enter } = start();
+  const serving: Serving = { instance: { ...limited({}).instance, names: ['kai.example'] } as Serving['instance'] };
+  swap(2, { serving });
+  sessionOf(enter({ instance: '' })).end();
+  sessionOf(enter({ atLeast: 'kai.example@2' })).end();
+  expect(enter({ atLeast: 'kai.example@3' })).toMatchObject({ problem: 'revision-not-reached' });
+  expect(enter({ atLeast: 'ufer.example@1' })).toMatchObject({ problem: 'foreign-token' });
+});
+
+test('a session that holds more than its body is counted so until it ends', () => {
+  const { swap, enter } = start();
+  swap(1, { serving: limited({ maxBodyBytes: 100 }) });
+  const [first, second] = [sessionOf(enter({ bodyBytes: 10 })), sessionOf(enter({ bodyBytes: 10 }))];
+  expect(first.hold(91)).toMatchObject({ problem: 'body-too-large' });
+  expect(first.hold(60)).toBeUndefined();
+  expect(second.hold(30)).toMatchObject({ problem: 'overloaded' });
+  expect(second.hold(20)).toBeUndefined();
+  first.end();
+  expect(second.hold(70)).toBeUndefined();
+  second.end();
+  sessionOf(enter({ bodyBytes: 100 })).end();
+});
+
+test('how a set is served is told without counting or waking anything', async () => {
+  const { sets, core, swap, count } = start();
+  expect(core.servingOf({ instance: 'x/x' })).toMatchObject({ problem: 'no-policy' });
+  swap(1, { serving: limited({ maxSteps: 7 }) });
+  expect(core.servingOf({ instance: SET })).toMatchObject({ instance: { limits: { maxSteps: 7 } } });
+  expect(core.servingOf({ instance: 'x/x' })).toMatchObject({ problem: 'unknown-set' });
+  sets.fail('x/x', 'why');
+  expect(core.servingOf({ instance: 'x/x' })).toMatchObject({ problem: 'broken-set' });
+  expect(await count('pdp_refused_total', { api: 'manetu' })).toBe(0);
+});
+
 test('a client that goes frees its place, and is counted as gone, not as refused', async () => {
   const { swap, enter, core, count } = start({ maxWaiters: 1 });
   swap(1);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Serving } from '@edict/crds';
 import { defaultDecisionLimits, systemClock, type Clock, type NetworkAccess } from '@edict/engine';
 import { systemClock as systemTimers, type Clock as Timers } from '@edict/protocol';
 import type { ActiveRevision, ActiveSets, HeldRevision, Selection, SleepingRevision } from '../active-sets.ts';
@@ -6,10 +7,10 @@ import { LoadMeter } from '../observability/load-meter.ts';
 import { createMetrics, type PdpMetrics } from '../observability/metrics.ts';
 import { SetLabels } from '../observability/set-labels.ts';
 import type { AuditSink } from './audit-sink.ts';
+import { BodyClaim, bodiesFull, bodyTooLarge } from './body-claim.ts';
 import type { DecisionTracer } from './decision-tracer.ts';
 import { LiveSession, type SessionDeps } from './live-session.ts';
 import { fulfilmentOf, parseRequirement, parseWait, type Requirement } from './requirement.ts';
-import { LoadingWaiters } from './loading-waiters.ts';
 import {
   serveRevision,
   setLimitsOf,
@@ -19,9 +20,9 @@ import {
 } from './served-revision.ts';
 import { API_NAMES, type ApiName, type DecisionCore, type Entry, type EntryRequest, type Refusal } from './session.ts';
 import { countersOf, type SetCounters } from './set-counters.ts';
+import { SetWaiters } from './set-waiters.ts';
 import { giveBack, type SetUsage } from './set-usage.ts';
 import { Tally } from './tally.ts';
-import { Waiters } from './waiters.ts';
 
 /** What decisions are bounded by unless told otherwise. */
 export const CORE_DEFAULTS = {
@@ -44,7 +45,7 @@ export interface DecisionCoreOptions {
   readonly setLimits?: Partial<SetLimits>;
   /** The longest that `Policy-Wait` counts for. */
   readonly maxWaitMs?: number;
-  /** Requests that may wait at once; further ones are refused. */
+  /** Requests of one set that may wait at once for a revision; further ones are refused. So many may wait for sets that are not here. */
   readonly maxWaiters?: number;
   /** The longest that a request waits for the policy of its set to be brought into memory. */
   readonly maxLoadWaitMs?: number;
@@ -88,9 +89,9 @@ class Core implements RunningCore {
   readonly #waits: PdpMetrics['tokenWaits'];
   readonly #countersOf: (set: string) => SetCounters;
   readonly #maxLoadWaitMs: number;
-  readonly #loading: LoadingWaiters;
+  readonly #loading: SetWaiters;
   readonly #served = new WeakMap<ActiveRevision, ServedRevision>();
-  readonly #waiters: Waiters;
+  readonly #waiters: SetWaiters;
   readonly close: () => void;
 
   constructor({ sets, audit, isStale = () => false, ...options }: DecisionCoreOptions) {
@@ -108,14 +109,15 @@ class Core implements RunningCore {
     this.#waits = metrics.tokenWaits;
     for (const outcome of ['reached', 'timeout', 'gone', 'full']) this.#waits.inc({ outcome }, 0);
     const { schedule } = options.timers ?? systemTimers;
-    this.#waiters = new Waiters(options.maxWaiters ?? CORE_DEFAULTS.maxWaiters, schedule);
+    this.#waiters = new SetWaiters(options.maxWaiters ?? CORE_DEFAULTS.maxWaiters, schedule);
     this.#maxLoadWaitMs = options.maxLoadWaitMs ?? CORE_DEFAULTS.maxLoadWaitMs;
-    this.#loading = new LoadingWaiters(options.maxLoadWaiters ?? CORE_DEFAULTS.maxLoadWaiters, schedule);
+    this.#loading = new SetWaiters(options.maxLoadWaiters ?? CORE_DEFAULTS.maxLoadWaiters, schedule);
     const labels = options.setLabels ?? new SetLabels();
     this.#countersOf = (set) => countersOf(set, labels, metrics);
     this.close = sets.onChange((set) => {
       this.#loading.wake(set);
-      this.#waiters.wake();
+      this.#waiters.wake(set);
+      this.#waiters.wake(NO_SET);
     });
   }
 
@@ -124,12 +126,33 @@ class Core implements RunningCore {
   }
 
   readonly enter = (request: EntryRequest): Entry | Promise<Entry> => {
+    if (request.exactly !== undefined) return this.#refuse(request, EXACTLY_NOT_OFFERED);
     const selection = this.#select(request);
     if (selection.kind === 'asleep') return this.#awaken(selection.sleeping, request);
     return this.#enterAwake(request, selection);
   };
 
-  #select({ instance, serverName }: EntryRequest): Selection {
+  readonly claimBody = (request: Pick<EntryRequest, 'instance' | 'serverName'>): BodyClaim | undefined => {
+    const selection = this.#select(request);
+    const { defaults } = this.#surroundings;
+    if (selection.kind === 'active') {
+      const { set, snapshot } = selection.active;
+      return new BodyClaim(set, this.#sets.usages.of(set), setLimitsOf(snapshot.serving, defaults));
+    }
+    if (selection.kind !== 'asleep') return undefined;
+    const { set, serving } = selection.sleeping;
+    return new BodyClaim(set, this.#sets.usages.of(set), setLimitsOf(serving, defaults));
+  };
+
+  readonly servingOf = (request: Pick<EntryRequest, 'instance' | 'serverName'>): Serving | Refusal => {
+    const selection = this.#select(request);
+    if (selection.kind === 'active') return selection.active.snapshot.serving;
+    return selection.kind === 'asleep' ? selection.sleeping.serving : absent(selection);
+  };
+
+  #select({ instance: said, serverName }: Pick<EntryRequest, 'instance' | 'serverName'>): Selection {
+    // A header without a value names nothing.
+    const instance = said === '' ? undefined : said;
     if (instance === undefined && serverName !== undefined && this.#sets.knows(serverName)) {
       return this.#sets.select(serverName);
     }
@@ -203,7 +226,8 @@ class Core implements RunningCore {
     first: NotYet,
   ): Entry | Promise<Entry> {
     const hold = first.behind === undefined ? undefined : this.#serve(first.behind);
-    const full = this.#waiters.hasRoom
+    const queue = first.set ?? NO_SET;
+    const full = this.#waiters.hasRoom(queue)
       ? hold && take({ usage: hold.usage, setLimits: hold.setLimits, held: hold.active }, request)
       : WAITERS_FULL;
     if (full !== undefined) {
@@ -211,7 +235,7 @@ class Core implements RunningCore {
       return this.#refuse(request, full);
     }
     let pending = first;
-    return this.#waiters.wait<Entry>({
+    return this.#waiters.wait<Entry>(queue, {
       waitMs,
       onGone: request.onGone,
       attempt: () => {
@@ -243,7 +267,7 @@ class Core implements RunningCore {
       // No wait makes a request name its set.
       return selection.kind === 'set-required' || selection.kind === 'ambiguous-name'
         ? refusal
-        : { kind: 'not-yet', refusal, behind: undefined };
+        : { kind: 'not-yet', refusal, set: setOf(selection), behind: undefined };
     }
     const { active } = selection;
     if (requirement === undefined) return this.#open(active, request);
@@ -253,7 +277,7 @@ class Core implements RunningCore {
       case 'foreign':
         return foreign(active);
       case 'behind':
-        return { kind: 'not-yet', refusal: this.#behind(active, requirement.n), behind: active };
+        return { kind: 'not-yet', refusal: this.#behind(active, requirement.n), set: active.set, behind: active };
     }
   }
 
@@ -301,14 +325,33 @@ class Core implements RunningCore {
 interface NotYet {
   readonly kind: 'not-yet';
   readonly refusal: Refusal;
+  /** The set that is waited for; undefined where none of that name is here. */
+  readonly set: string | undefined;
   /** What is active, and is not enough. */
   readonly behind: ActiveRevision | undefined;
+}
+
+/** The queue of requests for sets that are not here: it is no key of a set. */
+const NO_SET = '';
+
+/** The set that is chosen and not active, if one is. */
+function setOf(selection: Exclude<Selection, { readonly kind: 'active' }>): string | undefined {
+  if (selection.kind === 'asleep') return selection.sleeping.set;
+  return selection.kind === 'broken' ? selection.set : undefined;
 }
 
 const WAITERS_FULL: Refusal = {
   kind: 'refused',
   problem: 'overloaded',
-  detail: 'As many requests are waiting for a revision as may wait.',
+  detail: 'As many requests are waiting for a revision of this set as may wait.',
+};
+
+/** A requirement that is passed over is none. */
+const EXACTLY_NOT_OFFERED: Refusal = {
+  kind: 'refused',
+  problem: 'invalid-requirement',
+  detail:
+    'Policy-Exactly is not offered: a PDP answers by the revision that is active. Policy-At-Least can be required.',
 };
 
 const LOADERS_FULL: Refusal = {
@@ -331,18 +374,12 @@ interface Claim {
 /** Counts a request against the limits of its set; the refusal if it does not fit. */
 function take({ usage, setLimits, held }: Claim, request: EntryRequest): Refusal | undefined {
   const { bodyBytes = 0 } = request;
-  if (bodyBytes > setLimits.maxBodyBytes) {
-    const detail = `The set ${held.set} takes bodies of at most ${setLimits.maxBodyBytes} bytes.`;
-    return { kind: 'refused', problem: 'body-too-large', detail };
-  }
+  if (bodyBytes > setLimits.maxBodyBytes) return bodyTooLarge(held.set, setLimits.maxBodyBytes);
   if (usage.requests >= setLimits.maxConcurrent) {
     const detail = `As many requests to ${held.set} are under way as may be: ${setLimits.maxConcurrent}.`;
     return { kind: 'refused', problem: 'overloaded', detail };
   }
-  if (usage.bodyBytes + bodyBytes > setLimits.maxBodyBytes) {
-    const detail = `The bodies of the requests to ${held.set} that are under way fill the memory that they may have.`;
-    return { kind: 'refused', problem: 'overloaded', detail };
-  }
+  if (usage.bodyBytes + bodyBytes > setLimits.maxBodyBytes) return bodiesFull(held.set);
   count(usage, request);
   return undefined;
 }
@@ -370,10 +407,14 @@ function absent(selection: Exclude<Selection, { readonly kind: 'active' }>): Ref
     const detail = `The policy of ${set} cannot be brought into memory at present; that is tried again.`;
     return { kind: 'refused', problem: 'broken-set', detail };
   }
+  if (selection.kind === 'broken') {
+    const detail = `The policy of ${selection.set} that is stored here cannot be loaded; the PDP waits for another revision.`;
+    return { kind: 'refused', problem: 'broken-set', detail };
+  }
   return { kind: 'refused', problem: selection.kind, detail: explain(selection) };
 }
 
-function explain(selection: Exclude<Selection, { readonly kind: 'active' | 'asleep' }>): string {
+function explain(selection: Exclude<Selection, { readonly kind: 'active' | 'asleep' | 'broken' }>): string {
   switch (selection.kind) {
     case 'no-policy':
       return 'This PDP has no committed policy yet. Ask again later or ask another PDP.';

@@ -6,7 +6,12 @@ function start(wait = false) {
   let ended = 0;
   const session = { end: () => (ended += 1) } as unknown as Session;
   let entry: Entry = { kind: 'entered', session };
-  const core: DecisionCore = { enter: () => (wait ? Promise.resolve(entry) : entry), invalid: () => undefined };
+  const core: DecisionCore = {
+    enter: () => (wait ? Promise.resolve(entry) : entry),
+    claimBody: () => undefined,
+    servingOf: () => ({}),
+    invalid: () => undefined,
+  };
   const run = <T>(use: (session: Session) => T | Promise<T>, refused: (refusal: Refusal) => T) =>
     inSession(core, { api: 'opa', instance: undefined }, use, refused);
   return { run, ended: () => ended, refuse: (refusal: Refusal) => (entry = refusal) };

@@ -1,6 +1,7 @@
 import {
   decide,
   decideWithNetwork,
+  mapRequest,
   NetworkSession,
   withNetwork,
   type Clock,
@@ -8,12 +9,15 @@ import {
   type Decision,
   type DecisionLimits,
   type Documents,
+  type MapResult,
   type NetworkAccess,
   type Snapshot,
 } from '@edict/engine';
+import { messageOf } from '@edict/protocol';
 import type { EvaluateOptions, Outcome } from '@edict/rego';
 import type { Serving } from '@edict/crds';
 import type { AuditContext, AuditSink } from './audit-sink.ts';
+import { bodiesFull, bodyTooLarge } from './body-claim.ts';
 import type { DecisionTracer, TracedDecision } from './decision-tracer.ts';
 import type { ServedRevision } from './served-revision.ts';
 import type {
@@ -43,6 +47,7 @@ export interface SessionDeps {
 export interface SessionRequest {
   readonly api: ApiName;
   readonly caller?: string | undefined;
+  readonly client?: string | undefined;
   readonly traceparent?: string | undefined;
   readonly bodyBytes?: number | undefined;
 }
@@ -66,6 +71,8 @@ export class LiveSession implements Session, AuditContext {
   /** When what is being decided was begun: a batch's second item begins where its first ended. */
   #sinceNs: number;
   #ended = false;
+  /** What was held besides the body. */
+  #moreBytes = 0;
 
   constructor(deps: SessionDeps, served: ServedRevision, tally: Tally, request: SessionRequest) {
     this.#deps = deps;
@@ -80,6 +87,9 @@ export class LiveSession implements Session, AuditContext {
   }
   get caller(): string | undefined {
     return this.#request.caller;
+  }
+  get client(): string | undefined {
+    return this.#request.client;
   }
   get traceparent(): string | undefined {
     return this.#request.traceparent;
@@ -113,6 +123,17 @@ export class LiveSession implements Session, AuditContext {
     return room.then((given) => (given ? this.#decide(porc, options) : this.#unrecorded()));
   }
 
+  map(attributes: unknown, domain: string | undefined): MapResult | Promise<MapResult> {
+    const { snapshot, limits } = this;
+    const { network, clock } = this.#deps;
+    const options = { domain, limits, nowMs: clock.nowMs() };
+    if (network === undefined || !this.#served.mapsWithNetwork) return mapRequest(snapshot, attributes, options);
+    const session = new NetworkSession(network);
+    const mapped = withNetwork(session, () => mapRequest(snapshot, attributes, { ...options, network: session }));
+    if (!(mapped instanceof Promise)) return mapped;
+    return mapped.catch((error: unknown) => ({ ok: false, code: 'MapperFailed', message: messageOf(error) }));
+  }
+
   query(query: DocumentQuery): DocumentAnswer | Promise<DocumentAnswer> {
     const room = query.probe === true || this.#deps.audit.room(this);
     if (room === true) return this.#query(query);
@@ -120,11 +141,23 @@ export class LiveSession implements Session, AuditContext {
     return room.then((given) => (given ? this.#query(query) : this.#unrecorded()));
   }
 
+  hold(bytes: number): Refusal | undefined {
+    const { usage, setLimits, active } = this.#served;
+    const { bodyBytes = 0 } = this.#request;
+    const own = bodyBytes + this.#moreBytes + bytes;
+    if (own > setLimits.maxBodyBytes) return this.#refused(bodyTooLarge(active.set, setLimits.maxBodyBytes));
+    if (usage.bodyBytes + bytes > setLimits.maxBodyBytes) return this.#refused(bodiesFull(active.set));
+    this.#moreBytes += bytes;
+    usage.bodyBytes += bytes;
+    return undefined;
+  }
+
   end(): void {
     if (this.#ended) throw new Error('a session was ended twice');
     this.#ended = true;
     const { usage } = this.#served;
     usage.lastUsedNs = this.#sinceNs;
+    usage.bodyBytes -= this.#moreBytes;
     giveBack(usage, this.#request);
   }
 

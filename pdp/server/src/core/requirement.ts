@@ -8,7 +8,7 @@ export type Requirement =
 /** How a revision stands to a requirement. `foreign`: it is about another set. */
 export type Fulfilment = 'reached' | 'behind' | 'foreign';
 
-/** Reads `Policy-At-Least`: a token, or `set@n` with the set's key or its name alone. Undefined for any other text. */
+/** Reads `Policy-At-Least`: a token, or `set@n` with the set's key, its name alone or a further name of it. Undefined for any other text. */
 export function parseRequirement(text: string): Requirement | undefined {
   const named = /^([^@\s]{1,507})@([1-9]\d{0,15})$/.exec(text);
   if (named === null) return decodeToken(text);
@@ -18,11 +18,13 @@ export function parseRequirement(text: string): Requirement | undefined {
 }
 
 /** Compares the active revision of a set with what a request requires. */
-export function fulfilmentOf(requirement: Requirement, { set, setUid, n }: ActiveRevision): Fulfilment {
+export function fulfilmentOf(requirement: Requirement, { set, setUid, n, snapshot }: ActiveRevision): Fulfilment {
   const own =
     'setUid' in requirement
       ? requirement.setUid === setUid
-      : requirement.set === set || set.endsWith(`/${requirement.set}`);
+      : requirement.set === set ||
+        set.endsWith(`/${requirement.set}`) ||
+        snapshot.serving.instance?.names.includes(requirement.set) === true;
   if (!own) return 'foreign';
   return n >= requirement.n ? 'reached' : 'behind';
 }

@@ -29,6 +29,8 @@ export interface ServedRevision {
   readonly recorded: DecideContext;
   readonly probe: DecideContext;
   readonly counters: SetCounters;
+  /** Whether a mapper can ask the network. */
+  readonly mapsWithNetwork: boolean;
   /** Remembered decisions. Undefined where the set wants none, or equal requests may get other answers. */
   readonly decisions: DecisionCache | undefined;
   /** Remembered documents, likewise. */
@@ -89,6 +91,7 @@ export function serveRevision(
     recorded,
     probe: { ...recorded, probe: true },
     counters,
+    mapsWithNetwork: snapshot.mappers.some(({ program }) => program.usesNetwork),
     decisions: decidesDeterministically(snapshot) ? cache : undefined,
     outcomes: snapshot.documents?.deterministic === true && !snapshot.documents.usesNetwork ? cache : undefined,
   };

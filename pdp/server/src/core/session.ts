@@ -1,7 +1,8 @@
 import type { Serving } from '@edict/crds';
-import type { AccessRecord, DecisionLimits, Documents, Snapshot } from '@edict/engine';
+import type { AccessRecord, DecisionLimits, Documents, MapResult, Snapshot } from '@edict/engine';
 import type { EvaluateOptions, Outcome, Value } from '@edict/rego';
 import type { ProblemName } from '../http/reply.ts';
+import type { BodyClaim } from './body-claim.ts';
 
 /** The APIs that ask for decisions; label of metrics, field of records. */
 export const API_NAMES = ['manetu', 'opa', 'authzen', 'envoy', 'grpc'] as const;
@@ -16,10 +17,14 @@ export interface EntryRequest {
   readonly serverName?: string | undefined;
   /** The raw `Policy-At-Least` of the request: a token, or `set@revision`. */
   readonly atLeast?: string | undefined;
+  /** The raw `Policy-Exactly` of the request, which is refused: it asks for what no PDP offers. */
+  readonly exactly?: string | undefined;
   /** The raw `Policy-Wait` of the request: a duration such as `200ms`. */
   readonly wait?: string | undefined;
   /** Who asks, as authentication found it; undefined where callers are not authenticated. */
   readonly caller?: string | undefined;
+  /** Address and port that the request came from, for records. */
+  readonly client?: string | undefined;
   /** W3C trace context of the request. */
   readonly traceparent?: string | undefined;
   /** Bytes of the body, which count against what the set may hold until the session ends. Default 0. */
@@ -47,6 +52,16 @@ export interface DecisionCore {
    * counted here.
    */
   readonly enter: (request: EntryRequest) => Entry | Promise<Entry>;
+  /**
+   * What the body of a request to that set may take while it arrives; undefined where no set is chosen, and where a request
+   * would be refused for another reason anyway. Whoever asks has to give back what was taken.
+   */
+  readonly claimBody: (request: Pick<EntryRequest, 'instance' | 'serverName'>) => BodyClaim | undefined;
+  /**
+   * How a set is served, in memory or not, or why there is no such set. Nothing is counted, woken or waited for: this is for
+   * what tells clients where to ask.
+   */
+  readonly servingOf: (request: Pick<EntryRequest, 'instance' | 'serverName'>) => Serving | Refusal;
   /** Counts a request that was wrong before anything could be decided: no PORC, a bad parameter. */
   readonly invalid: (api: ApiName) => void;
 }
@@ -74,8 +89,13 @@ export interface Session {
   readonly snapshot: Snapshot;
   /** Undefined where the set serves no documents. */
   readonly documents: Documents | undefined;
-  /** Bounds on one decision of this set; for `mapRequest` and the like. */
+  /** Bounds on one decision of this set. */
   readonly limits: DecisionLimits;
+  /**
+   * Has a mapper of the set make a PORC of a caller's attributes (JSON data), as `mapRequest` does; `domain` names whose, where
+   * several have one. A promise only where mappers use the network. Never rejects.
+   */
+  map(attributes: unknown, domain: string | undefined): MapResult | Promise<MapResult>;
   /**
    * Decides one PORC (plain JSON data as `parsePorc` gives it). A promise only where policies use the network or the
    * record has to be waited for. Never rejects.
@@ -83,6 +103,11 @@ export interface Session {
   decide(porc: unknown, options: DecideOptions): PorcAnswer | Promise<PorcAnswer>;
   /** Evaluates a document and records it as a decision. A promise only for the reasons of {@link decide}. Never rejects. */
   query(query: DocumentQuery): DocumentAnswer | Promise<DocumentAnswer>;
+  /**
+   * Counts bytes besides those of the body against what the set may hold, until the session ends: a body was inflated, or says
+   * one thing for many questions. The refusal, which is counted, if they do not fit.
+   */
+  hold(bytes: number): Refusal | undefined;
   end(): void;
 }
 

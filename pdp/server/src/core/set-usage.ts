@@ -2,6 +2,8 @@
 export interface SetUsage {
   requests: number;
   bodyBytes: number;
+  /** Of bodies that are not whole yet. */
+  arrivingBytes: number;
   /** When one of them was last decided, or let in, by the clock that decisions are timed with. */
   lastUsedNs: number | undefined;
 }
@@ -14,7 +16,7 @@ export class SetUsages {
   of(set: string): SetUsage {
     const known = this.#bySet.get(set);
     if (known !== undefined) return known;
-    const usage: SetUsage = { requests: 0, bodyBytes: 0, lastUsedNs: undefined };
+    const usage: SetUsage = { requests: 0, bodyBytes: 0, arrivingBytes: 0, lastUsedNs: undefined };
     this.#bySet.set(set, usage);
     return usage;
   }

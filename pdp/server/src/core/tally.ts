@@ -27,7 +27,7 @@ export class Tally {
     this.#denies = metrics.decisions.labels(api, 'deny');
     this.#answers = metrics.decisions.labels(api, 'answer');
     this.#invalid = metrics.invalid.labels(api);
-    this.#seconds = metrics.decisionSeconds.labels(api);
+    this.#seconds = metrics.decisionSeconds.series(api);
     for (const counter of [this.#permits, this.#denies, this.#answers, this.#invalid]) counter.inc(0);
   }
 

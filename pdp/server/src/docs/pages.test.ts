@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { createTransportMetrics } from '../http/transport/transport-metrics.ts';
 import { createMetrics } from '../observability/metrics.ts';
+import { createWorkerMetrics } from '../workers/worker-metrics.ts';
 import { PROBLEMS } from '../http/reply.ts';
 
 const root = join(import.meta.dirname, '../../../..');
@@ -94,12 +96,13 @@ test('docs/errors.md lists exactly the phases and codes of NACKs', () => {
 const metricsPage = read('docs/metrics.md');
 
 test('docs/metrics.md lists exactly the metrics of a PDP, with type and labels', () => {
-  const registered = createMetrics()
-    .registry.getMetricsAsArray()
-    .map((metric) => {
-      const labels = 'labelNames' in metric ? (metric.labelNames as readonly string[]) : [];
-      return `${metric.name} ${metric.constructor.name.toLowerCase()} ${labels.join(', ')}`.trim();
-    });
+  const { registry } = createMetrics();
+  createTransportMetrics(registry);
+  createWorkerMetrics(registry);
+  const registered = registry.getMetricsAsArray().map((metric) => {
+    const labels = 'labelNames' in metric ? (metric.labelNames as readonly string[]) : [];
+    return `${metric.name} ${metric.type} ${labels.join(', ')}`.trim();
+  });
   expect(rowsOf(metricsPage, 'PDP')).toStrictEqual(registered.sort());
 });
 

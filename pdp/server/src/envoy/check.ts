@@ -1,5 +1,5 @@
 import type { Serving } from '@edict/crds';
-import { mapRequest, toPorc, type MapErrorCode } from '@edict/engine';
+import { toPorc, type MapErrorCode, type MapResult } from '@edict/engine';
 import type { Outcome } from '@edict/rego';
 import type { DecisionCore, DocumentAnswer, PorcAnswer, Refusal, Session } from '../core/session.ts';
 import type { CheckAnswer, CheckProblem } from './check-answer.ts';
@@ -113,8 +113,18 @@ function checkByMapper(
   envoy: EnvoyServing,
   attributes: JsonObject | undefined,
 ): CheckOutcome | Promise<CheckOutcome> {
-  const { snapshot, limits } = session;
-  const mapped = mapRequest(snapshot, attributes ?? null, { domain: envoy.mapper, limits });
+  const mapped = session.map(attributes ?? null, envoy.mapper);
+  return mapped instanceof Promise
+    ? mapped.then((late) => decideMapped(deps, session, envoy, late))
+    : decideMapped(deps, session, envoy, mapped);
+}
+
+function decideMapped(
+  deps: CheckDeps,
+  session: Session,
+  envoy: EnvoyServing,
+  mapped: MapResult,
+): CheckOutcome | Promise<CheckOutcome> {
   if (!mapped.ok) {
     const problem = MAPPER_PROBLEMS[mapped.code];
     if (problem !== 'mapper-missing') return unreadable(deps, session, envoy, problem, mapped.message, undefined);

@@ -1,4 +1,5 @@
 import { numberFromBigInt, numberFromText } from '@edict/rego/values';
+import { KnownTexts } from '../grpc/known-texts.ts';
 import { ProtobufReader, WIRE, WireError } from '../grpc/protobuf-reader.ts';
 import { ATTRIBUTES, CONTEXT_EXTENSIONS, type Field, type FieldKind, type MessageFields } from './check-fields.ts';
 import { setMember, type JsonObject } from './json-object.ts';
@@ -11,6 +12,8 @@ import { setMember, type JsonObject } from './json-object.ts';
 export type AttributeStyle = 'json' | 'go';
 
 const ATTRIBUTES_FIELD = (1 << 3) | WIRE.bytes;
+/** Only of names, of headers above all: values can be secrets, which are not to be kept. */
+const NAMES = new KnownTexts();
 const EXTENSIONS_FIELD = (CONTEXT_EXTENSIONS << 3) | WIRE.bytes;
 
 /** A `Struct` nests no deeper: the bound of protobuf's own readers. */
@@ -160,7 +163,7 @@ function readTextEntry(reader: ProtobufReader, target: JsonObject): void {
   let value = '';
   while (reader.more) {
     const tag = reader.tag();
-    if (tag === KEY_FIELD) key = reader.string();
+    if (tag === KEY_FIELD) key = reader.knownString(NAMES);
     else if (tag === VALUE_FIELD) value = reader.string();
     else reader.skip(tag);
   }

@@ -38,7 +38,7 @@ function attributesOf({ method, path, query, headers, body }: RouteRequest): Jso
   const shown: JsonObject = { ':authority': host, ':method': method, ':path': target };
   for (const name of Object.keys(headers)) {
     const value = headerOf(headers, name);
-    if (value !== undefined && !name.startsWith(':')) setMember(shown, name, value);
+    if (value !== undefined && !name.startsWith(':')) setMember(shown, name, readAsUtf8(value));
   }
   const http: JsonObject = { method, headers: shown, path: target };
   if (host !== '') http['host'] = host;
@@ -90,23 +90,48 @@ function denyStatus(status: number): number {
   return status <= 200 || status === 204 || status === 304 || status >= 500 ? 403 : status;
 }
 
-/** Names that belong to the message between PDP and Envoy. */
+/** Names that belong to the message between PDP and Envoy, and those by which the PDP says what decided. */
 const RESERVED: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
-  'transfer-encoding',
-  'upgrade',
+  'date',
+  'http2-settings',
   'keep-alive',
+  'policy-digest',
+  'policy-revision',
+  'policy-set',
+  'policy-token',
+  'proxy-connection',
   'te',
   'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'x-envoy-auth-headers-to-remove',
 ]);
+const RESERVED_PREFIXES = [':', 'edict-'] as const;
+
+function isReserved(name: string): boolean {
+  return RESERVED.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
 
 /** Of several values the last counts, as it does in Envoy where the answer comes by gRPC. */
 function addHeaders(headers: Record<string, string>, entries: readonly HeaderEntry[]): void {
   for (const [name, value] of entries) {
     const lower = name.toLowerCase();
-    if (!lower.startsWith(':') && !RESERVED.has(lower)) headers[lower] = value;
+    if (!isReserved(lower)) headers[lower] = writtenAsUtf8(value);
   }
+}
+
+const BEYOND_ASCII = /[^\0-\x7f]/;
+
+/** What headers hold is read byte by byte; to policies it is the text that Envoy's calls by gRPC would show. */
+function readAsUtf8(value: string): string {
+  return BEYOND_ASCII.test(value) ? Buffer.from(value, 'latin1').toString('utf8') : value;
+}
+
+/** The bytes of a text that Envoy gets by gRPC, one character each: that is how headers are written. */
+function writtenAsUtf8(value: string): string {
+  return BEYOND_ASCII.test(value) ? Buffer.from(value, 'utf8').toString('latin1') : value;
 }
 
 function namedHeaders({ revision, decisionId, problem }: CheckMetadata): Record<string, string> {

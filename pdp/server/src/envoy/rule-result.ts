@@ -139,6 +139,6 @@ function isHeaderName(name: string): boolean {
 }
 
 function isHeaderValue(value: string): boolean {
-  // RFC 9110, section 5.5.
-  return !/[\0\r\n]/.test(value);
+  // RFC 9110, section 5.5: no control characters but the tab. Nobody could send them on, and a deny has to arrive.
+  return !/[\x00-\x08\x0a-\x1f\x7f]/.test(value);
 }

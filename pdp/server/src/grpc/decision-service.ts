@@ -62,6 +62,9 @@ export function decisionMethods({ core, maxBatch }: DecisionServiceDeps): readon
   return [one, many];
 }
 
+/** The longest that `Policy-Wait` can say in milliseconds. */
+const MAX_WAIT_MS = 999_999_999;
+
 const EMPTY = Buffer.alloc(0);
 
 const PORC_FIELD = (1 << 3) | WIRE.bytes;
@@ -105,7 +108,8 @@ function readAsked(message: Buffer): Asked | undefined {
     probe,
     instance: given(instance),
     atLeast: given(atLeast),
-    wait: waitMs === 0 ? undefined : `${waitMs}ms`,
+    // A wait of months is cut short like any other that is too long.
+    wait: waitMs === 0 ? undefined : `${Math.min(waitMs, MAX_WAIT_MS)}ms`,
   };
 }
 
@@ -140,7 +144,7 @@ async function decideAll(
     response.message(1, (item) => writeItem(item, answer));
     return true;
   };
-  await inSlices(porcs, onGone, (text) => {
+  const end = await inSlices(porcs, onGone, (text) => {
     const parsed = parsePorc(text);
     if (!parsed.ok) {
       response.message(1, (item) => writeProblem(item, '', parsed.message));
@@ -149,6 +153,7 @@ async function decideAll(
     const answer = session.decide(parsed.porc, { probe });
     return answer instanceof Promise ? answer.then(take) : take(answer);
   });
+  if (end === 'interrupted') return failure('CANCELLED', 'the call was cancelled before all was decided');
   return response.bytes(2, revisionBytes(session.revision)).finish();
 }
 

@@ -8,6 +8,7 @@ export function entryOfCall(api: ApiName, { metadata, caller, onGone }: GrpcCall
     api,
     instance: headerOf(metadata, 'policy-set'),
     atLeast: headerOf(metadata, 'policy-at-least'),
+    exactly: headerOf(metadata, 'policy-exactly'),
     wait: headerOf(metadata, 'policy-wait'),
     caller,
     traceparent: headerOf(metadata, 'traceparent'),

@@ -1,5 +1,4 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import { constants } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
 import { frame, FrameReader } from './frames.ts';
 import type {
   GrpcCall,
@@ -7,9 +6,13 @@ import type {
   GrpcMethodLabel,
   GrpcStream,
   StreamMethod,
+  StreamReader,
   UnaryAnswer,
   UnaryMethod,
 } from './grpc-method.ts';
+import { encodeBlock } from './http2/hpack-encoder.ts';
+import type { ServerStream, StreamReceiver } from './http2/server-stream.ts';
+import type { HeaderField } from './http2/static-table.ts';
 import { encodeMessage, failure, GRPC_CODES, parseTimeout, type GrpcCode, type GrpcFailure } from './status.ts';
 
 /** What all calls share. */
@@ -30,41 +33,36 @@ export interface OpenCall {
   readonly end: (failed: GrpcFailure) => void;
 }
 
-const HEADERS: OutgoingHttpHeaders = { ':status': 200, 'content-type': 'application/grpc' };
-const WITH_TRAILERS = { waitForTrailers: true };
-const OK_TRAILERS: OutgoingHttpHeaders = { 'grpc-status': '0' };
-const END = { endStream: true };
-
-function sendOkTrailers(this: ServerHttp2Stream): void {
-  this.sendTrailers(OK_TRAILERS);
-}
-
-/** So long a caller may go on sending what is not read any more. */
-const REST_MS = 1_000;
+const HEAD: readonly HeaderField[] = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+];
+const HEAD_BLOCK = encodeBlock(HEAD);
+const OK_BLOCK = encodeBlock([['grpc-status', '0']]);
 
 /** Answers a call without reading it. */
-export function refuse(stream: ServerHttp2Stream, failed: GrpcFailure): void {
-  if (stream.destroyed || stream.headersSent) return;
-  stream.respond({ ...HEADERS, ...trailersOf(failed) }, END);
-  if (stream.readableEnded) return;
-  // The rest of the request is of no use, but to reset the stream at once would overtake the answer.
-  stream.resume().setTimeout(REST_MS, () => stream.close(constants.NGHTTP2_NO_ERROR));
+export function refuse(stream: ServerStream, failed: GrpcFailure): void {
+  stream.headers(encodeBlock([...HEAD, ...trailersOf(failed)]), true);
 }
 
 /** Reads a call and has it answered by its method. */
 export function answerCall(
   deps: CallDeps,
   method: GrpcMethod,
-  stream: ServerHttp2Stream,
-  metadata: IncomingHttpHeaders,
+  stream: ServerStream,
+  metadata: Readonly<IncomingHttpHeaders>,
   caller: string | undefined,
 ): void {
-  if (method.kind === 'unary') new RunningUnary(deps, method, stream, metadata, caller);
-  else new RunningStream(deps, method, stream);
+  if (method.kind === 'unary') stream.receive(new RunningUnary(deps, method, stream, metadata, caller));
+  else stream.receive(new RunningStream(deps, method, stream));
 }
 
-function trailersOf({ code, message, trailers }: GrpcFailure): OutgoingHttpHeaders {
-  return { 'grpc-status': String(GRPC_CODES[code]), 'grpc-message': encodeMessage(message), ...trailers };
+function trailersOf({ code, message, trailers = {} }: GrpcFailure): readonly HeaderField[] {
+  return [
+    ['grpc-status', String(GRPC_CODES[code])],
+    ['grpc-message', encodeMessage(message)],
+    ...Object.entries(trailers),
+  ];
 }
 
 const NO_MESSAGE = failure('INVALID_ARGUMENT', 'the call has no message');
@@ -74,13 +72,13 @@ const INTERNAL = failure('INTERNAL', 'internal error');
 const TOO_LATE = failure('DEADLINE_EXCEEDED', 'the deadline of the call has passed');
 
 /** One message in, one out. */
-class RunningUnary implements GrpcCall, OpenCall {
+class RunningUnary implements GrpcCall, OpenCall, StreamReceiver {
   readonly metadata: IncomingHttpHeaders;
   readonly caller: string | undefined;
   readonly waitsSinceMs: number;
   readonly #deps: CallDeps;
   readonly #method: UnaryMethod;
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: ServerStream;
   #reader: FrameReader | undefined;
   #message: Buffer | undefined;
   #gone: (() => void)[] | undefined;
@@ -90,7 +88,7 @@ class RunningUnary implements GrpcCall, OpenCall {
   constructor(
     deps: CallDeps,
     method: UnaryMethod,
-    stream: ServerHttp2Stream,
+    stream: ServerStream,
     metadata: IncomingHttpHeaders,
     caller: string | undefined,
   ) {
@@ -101,9 +99,6 @@ class RunningUnary implements GrpcCall, OpenCall {
     this.caller = caller;
     this.waitsSinceMs = performance.now();
     deps.open.add(this);
-    stream.on('data', (piece: Buffer) => this.#take(piece));
-    stream.on('end', () => this.#ended());
-    stream.on('close', () => this.#closed());
   }
 
   readonly onGone = (listener: () => void): void => {
@@ -115,7 +110,7 @@ class RunningUnary implements GrpcCall, OpenCall {
     if (this.#finish(failed.code)) refuse(this.#stream, failed);
   }
 
-  #take(piece: Buffer): void {
+  data(piece: Buffer): void {
     if (this.#done) return;
     // Most messages come in one piece; only of others anything has to be held.
     if (this.#reader === undefined && this.#message === undefined && isWhole(piece, this.#deps.maxMessageBytes)) {
@@ -137,7 +132,7 @@ class RunningUnary implements GrpcCall, OpenCall {
     }
   }
 
-  #ended(): void {
+  ended(): void {
     if (this.#done) return;
     const failed = this.#reader?.finish() ?? (this.#message === undefined ? NO_MESSAGE : undefined);
     if (failed !== undefined || this.#message === undefined) {
@@ -180,9 +175,9 @@ class RunningUnary implements GrpcCall, OpenCall {
     }
     if (!this.#finish('OK')) return;
     const stream = this.#stream;
-    stream.on('wantTrailers', sendOkTrailers);
-    stream.respond(HEADERS, WITH_TRAILERS);
-    stream.end(frame(answer));
+    stream.headers(HEAD_BLOCK, false);
+    stream.data(frame(answer));
+    stream.headers(OK_BLOCK, true);
   }
 
   #fail(error: unknown): void {
@@ -190,7 +185,7 @@ class RunningUnary implements GrpcCall, OpenCall {
     this.end(INTERNAL);
   }
 
-  #closed(): void {
+  gone(): void {
     if (this.#finish('CANCELLED')) this.#tellGone();
   }
 
@@ -204,7 +199,7 @@ class RunningUnary implements GrpcCall, OpenCall {
     this.#done = true;
     this.#letGo();
     clearTimeout(this.#deadline);
-    const isGone = this.#stream.destroyed && code !== 'CANCELLED';
+    const isGone = this.#stream.isClosed && code !== 'CANCELLED';
     this.#deps.onCall(this.#method.label, isGone ? 'CANCELLED' : code, (performance.now() - this.waitsSinceMs) / 1000);
     return !isGone;
   }
@@ -227,39 +222,25 @@ function isWhole(piece: Buffer, maxMessageBytes: number): boolean {
 }
 
 /** Many messages in, many out. */
-class RunningStream implements GrpcStream, OpenCall {
+class RunningStream implements GrpcStream, OpenCall, StreamReceiver {
   readonly waitsSinceMs = undefined;
   readonly #sinceMs = performance.now();
   readonly #deps: CallDeps;
   readonly #label: GrpcMethodLabel;
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: ServerStream;
   readonly #frames: FrameReader;
+  readonly #reader: StreamReader;
   readonly #gone: (() => void)[] = [];
+  #hasHead = false;
   #done = false;
 
-  constructor(deps: CallDeps, method: StreamMethod, stream: ServerHttp2Stream) {
+  constructor(deps: CallDeps, method: StreamMethod, stream: ServerStream) {
     this.#deps = deps;
     this.#label = method.label;
     this.#stream = stream;
     this.#frames = new FrameReader(deps.maxMessageBytes);
     deps.open.add(this);
-    const reader = method.open(this);
-    stream.on('data', (piece: Buffer) => {
-      if (this.#done) return;
-      const framed = this.#frames.push(piece);
-      if (!framed.ok) this.end(framed.failed);
-      else for (const message of framed.messages) reader.message(message);
-    });
-    stream.on('end', () => {
-      if (this.#done) return;
-      const failed = this.#frames.finish();
-      if (failed === undefined) reader.ended();
-      else this.end(failed);
-    });
-    stream.on('close', () => {
-      if (!this.#finish('CANCELLED')) return;
-      for (const listener of this.#gone) listener();
-    });
+    this.#reader = method.open(this);
   }
 
   readonly onGone = (listener: () => void): void => {
@@ -267,25 +248,40 @@ class RunningStream implements GrpcStream, OpenCall {
   };
 
   readonly send = (message: Buffer): void => {
-    if (this.#done || this.#stream.destroyed) return;
-    if (!this.#stream.headersSent) this.#stream.respond(HEADERS, WITH_TRAILERS);
-    if (this.#stream.write(frame(message)) || this.#stream.isPaused()) return;
-    // A caller that asks on and reads no answers is not read any more until it does.
-    this.#stream.pause().once('drain', () => this.#stream.resume());
+    if (this.#done) return;
+    if (!this.#hasHead) this.#stream.headers(HEAD_BLOCK, false);
+    this.#hasHead = true;
+    this.#stream.data(frame(message));
   };
 
   readonly end = (failed?: GrpcFailure): void => {
     if (!this.#finish(failed?.code ?? 'OK')) return;
-    for (const listener of this.#gone) listener();
-    const stream = this.#stream;
-    if (stream.destroyed) return;
-    const trailers = failed === undefined ? OK_TRAILERS : trailersOf(failed);
-    if (!stream.headersSent) stream.respond({ ...HEADERS, ...trailers }, END);
-    else {
-      stream.on('wantTrailers', () => stream.sendTrailers(trailers));
-      stream.end();
-    }
+    this.#tellGone();
+    const trailers = failed === undefined ? OK_BLOCK : encodeBlock(trailersOf(failed));
+    this.#stream.headers(this.#hasHead ? trailers : Buffer.concat([HEAD_BLOCK, trailers]), true);
   };
+
+  data(piece: Buffer): void {
+    if (this.#done) return;
+    const framed = this.#frames.push(piece);
+    if (!framed.ok) this.end(framed.failed);
+    else for (const message of framed.messages) this.#reader.message(message);
+  }
+
+  ended(): void {
+    if (this.#done) return;
+    const failed = this.#frames.finish();
+    if (failed === undefined) this.#reader.ended();
+    else this.end(failed);
+  }
+
+  gone(): void {
+    if (this.#finish('CANCELLED')) this.#tellGone();
+  }
+
+  #tellGone(): void {
+    for (const listener of this.#gone) listener();
+  }
 
   #finish(code: GrpcCode): boolean {
     if (this.#done) return false;

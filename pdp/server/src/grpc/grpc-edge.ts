@@ -1,4 +1,4 @@
-import type { SecureServerOptions } from 'node:http2';
+import type { TlsOptions } from 'node:tls';
 import type { DecisionCore } from '../core/session.ts';
 import { AUTHORIZATION_SERVICE, authorizationMethods } from '../envoy/authorization-service.ts';
 import type { PdpMetrics } from '../observability/metrics.ts';
@@ -21,7 +21,7 @@ export interface GrpcEdgeOptions {
   readonly maxMessageBytes?: number | undefined;
   readonly requestTimeoutMs?: number | undefined;
   /** Certificate and key, and what clients have to show; clear text without it. */
-  readonly tls?: SecureServerOptions | undefined;
+  readonly tls?: TlsOptions | undefined;
   /** Who calls, or why the call is refused. Health is told to everybody. */
   readonly authenticate?: GrpcServerOptions['authenticate'];
   /** Told of bugs: a method that threw. */
@@ -48,6 +48,7 @@ export async function createGrpcEdge(options: GrpcEdgeOptions): Promise<GrpcServ
     ...server,
     methods,
     onCall: callCounter(methods, metrics),
+    onBroken: (code) => metrics.grpcBroken.inc({ code }),
     onError: (error) => {
       metrics.failures.inc();
       onError(error);
@@ -72,7 +73,7 @@ function callCounter(
     [...labels].map((method) => [
       method,
       {
-        seconds: grpcSeconds.labels(method),
+        seconds: grpcSeconds.series(method),
         counters: new Map<GrpcCode, { readonly inc: (by?: number) => void }>(
           codes.map((code) => [code, grpcCalls.labels(method, code)]),
         ),

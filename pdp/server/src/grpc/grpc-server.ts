@@ -1,16 +1,19 @@
+import type { IncomingHttpHeaders } from 'node:http2';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import {
-  createSecureServer,
-  createServer,
-  type Http2SecureServer,
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type SecureServerOptions,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+  createServer as createSecureServer,
+  type SecureContextOptions,
+  type TlsOptions,
+  type TLSSocket,
+} from 'node:tls';
+import { WriteBatch } from '../http/transport/write-batch.ts';
 import { answerCall, refuse, type CallDeps, type OpenCall } from './grpc-call.ts';
 import type { GrpcMethod, GrpcMethodLabel } from './grpc-method.ts';
+import { encodeBlock } from './http2/hpack-encoder.ts';
+import type { Http2ErrorCode } from './http2/protocol.ts';
+import type { RequestHead } from './http2/request-head.ts';
+import { ServerConnection, type ConnectionLimits } from './http2/server-connection.ts';
+import type { ServerStream } from './http2/server-stream.ts';
 import { failure, type GrpcCode, type GrpcFailure } from './status.ts';
 
 /** What the gRPC server takes unless told otherwise. */
@@ -22,6 +25,14 @@ export const GRPC_DEFAULTS = {
   /** Bytes of unfinished messages, over all calls. */
   maxHeldBytes: 134_217_728,
   requestTimeoutMs: 10_000,
+  /** Time for a caller to take what it is sent. */
+  writeTimeoutMs: 30_000,
+  /**
+   * Proxies cancel calls whose own clients went away, and ask whether the connection is alive. So many of these frames are
+   * taken at once, and each second; beyond them a connection is closed as an attack (CVE-2023-44487).
+   */
+  floodBurst: 10_000,
+  floodPerSecond: 1_000,
 } as const;
 
 /** Where to listen: a TCP address, or the path of a unix socket. */
@@ -36,13 +47,18 @@ export interface GrpcServerOptions {
   readonly maxHeldBytes?: number | undefined;
   /** Time for a caller to send a whole message. */
   readonly requestTimeoutMs?: number | undefined;
+  readonly writeTimeoutMs?: number | undefined;
+  readonly floodBurst?: number | undefined;
+  readonly floodPerSecond?: number | undefined;
   /** Certificate and key, and what clients have to show; without it the server speaks HTTP/2 in clear text. */
-  readonly tls?: SecureServerOptions | undefined;
+  readonly tls?: TlsOptions | undefined;
   /** Who calls, or why the call is refused; nobody is asked without it. */
   readonly authenticate?:
-    ((metadata: IncomingHttpHeaders, socket: Socket) => Authenticated | Promise<Authenticated>) | undefined;
+    ((metadata: Readonly<IncomingHttpHeaders>, socket: Socket) => Authenticated | Promise<Authenticated>) | undefined;
   /** Told of every call that has ended, with the time it took in seconds. */
   readonly onCall: (method: GrpcMethodLabel, code: GrpcCode, seconds: number) => void;
+  /** Told of every connection that was broken off for what its client did to HTTP/2, with the error's name there. */
+  readonly onBroken?: ((code: Http2ErrorCode) => void) | undefined;
   /** Told of bugs: a method that threw. */
   readonly onError: (error: unknown) => void;
 }
@@ -53,7 +69,7 @@ export type Authenticated = { readonly kind: 'caller'; readonly caller: string |
 export interface GrpcServer {
   readonly address: AddressInfo | string;
   /** Takes new certificates for connections from now on. Only for a server with `tls`. */
-  readonly setSecureContext: (options: SecureServerOptions) => void;
+  readonly setSecureContext: (options: SecureContextOptions) => void;
   /** Tells every client to open another connection, and goes on answering on those that are open. */
   readonly dismissClients: () => void;
   /** Takes no new connection, answers what is under way, and resolves when the last is gone or time is up. */
@@ -61,28 +77,29 @@ export interface GrpcServer {
 }
 
 const MAX_HEADER_BYTES = 65_536;
-/** Proxies cancel calls whose own clients went away; beyond this a connection is closed as an attack (CVE-2023-44487). */
-const RESETS = { streamResetBurst: 10_000, streamResetRate: 1_000 };
 /** Connections whose client is gone without a word are found out by probes. */
 const SOCKETS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
 const SWEEP_MS = 1_000;
-/** GOAWAY with the largest id: no call is refused yet, but the client learns that it has to connect anew. */
-const LAST_STREAM_ID = 2 ** 31 - 1;
+const ALPN = 'h2';
 
 /** Starts the server. Rejects when the address is taken. */
 export async function listenGrpc(options: GrpcServerOptions): Promise<GrpcServer> {
-  const settings = {
-    maxConcurrentStreams: options.maxConcurrentStreams ?? GRPC_DEFAULTS.maxConcurrentStreams,
-    maxHeaderListSize: MAX_HEADER_BYTES,
-    enablePush: false,
-  };
+  const { tls, requestTimeoutMs: handshakeTimeout = GRPC_DEFAULTS.requestTimeoutMs } = options;
   const secure =
-    options.tls === undefined
-      ? undefined
-      : createSecureServer({ ...options.tls, settings, ...RESETS, ...SOCKETS, allowHTTP1: false });
-  const server = secure ?? createServer({ settings, ...RESETS, ...SOCKETS });
+    tls === undefined ? undefined : createSecureServer({ ...tls, ...SOCKETS, ALPNProtocols: [ALPN], handshakeTimeout });
+  const server = secure ?? createServer(SOCKETS);
   server.maxConnections = options.maxConnections ?? GRPC_DEFAULTS.maxConnections;
   const edge = new GrpcEdge(options, server);
+  if (secure === undefined) server.on('connection', (socket: Socket) => edge.connect(socket));
+  else {
+    server.on('connection', (socket: Socket) => edge.track(socket));
+    secure.on('secureConnection', (socket: TLSSocket) => {
+      if (socket.alpnProtocol === ALPN) edge.connect(socket);
+      else socket.destroy();
+    });
+    // Node closes no socket whose handshake took too long.
+    secure.on('tlsClientError', (_error: Error, socket: TLSSocket) => socket.destroy());
+  }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.listen, resolve);
@@ -91,7 +108,7 @@ export async function listenGrpc(options: GrpcServerOptions): Promise<GrpcServer
   if (address === null) throw new Error('the gRPC server has no address');
   return {
     address,
-    setSecureContext: (tls) => secure?.setSecureContext(tls),
+    setSecureContext: (context) => secure?.setSecureContext(context),
     dismissClients: () => edge.dismissClients(),
     drain: (timeoutMs) => edge.drain(timeoutMs),
   };
@@ -99,21 +116,33 @@ export async function listenGrpc(options: GrpcServerOptions): Promise<GrpcServer
 
 /** Between connections and calls. */
 class GrpcEdge {
-  readonly #server: Http2Server | Http2SecureServer;
+  readonly #server: Server;
   readonly #methods: ReadonlyMap<string, GrpcMethod>;
   readonly #deps: CallDeps;
   readonly #authenticate: GrpcServerOptions['authenticate'];
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #onBroken: NonNullable<GrpcServerOptions['onBroken']>;
+  readonly #limits: ConnectionLimits;
+  readonly #connections = new Set<ServerConnection>();
+  /** What lies below TLS, handshakes that are under way included. */
+  readonly #sockets = new Set<Socket>();
   /** Calls whose message has not come as a whole, and streams. */
   readonly #open = new Set<OpenCall>();
-  readonly #requestTimeoutMs: number;
   readonly #sweeping: NodeJS.Timeout;
+  readonly #writes = new WriteBatch(() => performance.now(), setImmediate);
 
-  constructor(options: GrpcServerOptions, server: Http2Server | Http2SecureServer) {
+  constructor(options: GrpcServerOptions, server: Server) {
     this.#server = server;
     this.#methods = new Map(options.methods.map((method) => [method.path, method]));
     this.#authenticate = options.authenticate;
-    this.#requestTimeoutMs = options.requestTimeoutMs ?? GRPC_DEFAULTS.requestTimeoutMs;
+    this.#onBroken = options.onBroken ?? (() => undefined);
+    this.#limits = {
+      maxConcurrentStreams: options.maxConcurrentStreams ?? GRPC_DEFAULTS.maxConcurrentStreams,
+      maxHeaderBytes: MAX_HEADER_BYTES,
+      readTimeoutMs: options.requestTimeoutMs ?? GRPC_DEFAULTS.requestTimeoutMs,
+      writeTimeoutMs: options.writeTimeoutMs ?? GRPC_DEFAULTS.writeTimeoutMs,
+      floodBurst: options.floodBurst ?? GRPC_DEFAULTS.floodBurst,
+      floodPerSecond: options.floodPerSecond ?? GRPC_DEFAULTS.floodPerSecond,
+    };
     this.#deps = {
       maxMessageBytes: options.maxMessageBytes ?? GRPC_DEFAULTS.maxMessageBytes,
       maxHeldBytes: options.maxHeldBytes ?? GRPC_DEFAULTS.maxHeldBytes,
@@ -122,55 +151,63 @@ class GrpcEdge {
       onCall: options.onCall,
       onError: options.onError,
     };
-    server.on('session', (session: ServerHttp2Session) => this.#join(session));
-    server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => this.#serve(stream, headers));
     this.#sweeping = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
     this.#sweeping.unref();
   }
 
+  /** Knows of a socket until it is closed. */
+  track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+  }
+
+  /** Serves HTTP/2 on a socket. */
+  connect(socket: Socket): void {
+    const connection = new ServerConnection({
+      socket,
+      limits: this.#limits,
+      nowMs: () => performance.now(),
+      writes: this.#writes,
+      onRequest: (stream, head) => this.#serve(socket, stream, head),
+      onBroken: (code, cause) => {
+        if (code === 'INTERNAL_ERROR') this.#deps.onError(cause);
+        this.#onBroken(code);
+      },
+      onClosed: () => this.#connections.delete(connection),
+    });
+    this.#connections.add(connection);
+  }
+
   dismissClients(): void {
-    for (const session of this.#sessions) {
-      if (!session.destroyed) session.goaway(0, LAST_STREAM_ID);
-    }
+    for (const connection of this.#connections) connection.dismiss();
   }
 
   async drain(timeoutMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const call of this.#open) call.end(STOPPING);
-    for (const session of this.#sessions) session.close();
+    for (const connection of this.#connections) connection.drain();
     const timer = setTimeout(() => {
-      for (const session of this.#sessions) session.destroy();
+      for (const connection of this.#connections) connection.destroy();
+      for (const socket of this.#sockets) socket.destroy();
     }, timeoutMs);
     await closed;
     clearTimeout(timer);
     clearInterval(this.#sweeping);
   }
 
-  #join(session: ServerHttp2Session): void {
-    this.#sessions.add(session);
-    session.on('close', () => this.#sessions.delete(session));
-    // The client broke the connection or the protocol: its calls tell that themselves.
-    session.on('error', () => undefined);
-  }
-
-  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    // Without a listener a client that goes would end the process. `close` follows.
-    stream.on('error', () => undefined);
-    const contentType = headers['content-type'] ?? '';
-    if (headers[':method'] !== 'POST' || !/^application\/grpc(?:$|[;+])/.test(contentType)) {
+  #serve(socket: Socket, stream: ServerStream, { method: verb, path, headers }: RequestHead): void {
+    if (verb !== 'POST' || !/^application\/grpc(?:$|[;+])/.test(headers['content-type'] ?? '')) {
       this.#deps.onCall('unknown', 'INVALID_ARGUMENT', 0);
-      stream.respond({ ':status': headers[':method'] === 'POST' ? 415 : 405 }, { endStream: true });
+      stream.headers(verb === 'POST' ? UNSUPPORTED_TYPE : METHOD_NOT_ALLOWED, true);
       return;
     }
-    const path = headers[':path'] ?? '';
     const method = this.#methods.get(path);
     if (method === undefined) {
       this.#deps.onCall('unknown', 'UNIMPLEMENTED', 0);
       refuse(stream, failure('UNIMPLEMENTED', `${path} is not served here`));
       return;
     }
-    const { session } = stream;
-    if (this.#authenticate === undefined || method.isPublic === true || session === undefined) {
+    if (this.#authenticate === undefined || method.isPublic === true) {
       answerCall(this.#deps, method, stream, headers, undefined);
       return;
     }
@@ -181,7 +218,7 @@ class GrpcEdge {
         refuse(stream, who);
       }
     };
-    const who = this.#authenticate(headers, session.socket);
+    const who = this.#authenticate(headers, socket);
     if (!(who instanceof Promise)) admitted(who);
     else {
       who.then(admitted, (error: unknown) => {
@@ -191,13 +228,16 @@ class GrpcEdge {
     }
   }
 
-  /** Ends calls whose message takes too long to come. */
+  /** Ends calls whose message takes too long to come, and connections whose clients take too long. */
   #sweep(nowMs: number): void {
     for (const call of this.#open) {
-      if (call.waitsSinceMs !== undefined && nowMs - call.waitsSinceMs > this.#requestTimeoutMs) call.end(TOO_SLOW);
+      if (call.waitsSinceMs !== undefined && nowMs - call.waitsSinceMs > this.#limits.readTimeoutMs) call.end(TOO_SLOW);
     }
+    for (const connection of this.#connections) connection.check(nowMs);
   }
 }
 
+const UNSUPPORTED_TYPE = encodeBlock([[':status', '415']]);
+const METHOD_NOT_ALLOWED = encodeBlock([[':status', '405']]);
 const TOO_SLOW = failure('DEADLINE_EXCEEDED', 'the message took too long to come');
 const STOPPING = failure('UNAVAILABLE', 'the server is shutting down');

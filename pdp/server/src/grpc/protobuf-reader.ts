@@ -1,3 +1,5 @@
+import type { KnownTexts } from './known-texts.ts';
+
 /** Bytes that are no message. */
 export class WireError extends Error {
   override readonly name = 'WireError';
@@ -69,6 +71,13 @@ export class ProtobufReader {
     const length = this.#length();
     const at = this.#take(length);
     return this.#bytes.toString('utf8', at, at + length);
+  }
+
+  /** {@link string} for texts that many messages have. */
+  knownString(known: KnownTexts): string {
+    const length = this.#length();
+    const at = this.#take(length);
+    return known.read(this.#bytes, at, at + length);
   }
 
   /** A view of the bytes, not a copy. */

@@ -78,6 +78,11 @@ describe('decisions', () => {
       ],
     ]);
     expect(answered(await unary(methods, 'Authorize', asked)).get(1)).toStrictEqual([1]);
+    const long = messageOf([
+      [1, porc(5)],
+      [3, [[3, 4_000_000_000]]],
+    ]);
+    expect(answered(await unary(methods, 'Authorize', long)).get(1)).toStrictEqual([1]);
   });
 
   test('a probe leaves no record', async () => {

@@ -1,11 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import type { DecisionCore } from '../core/session.ts';
 import type { CheckDeps } from '../envoy/check.ts';
 import { envoyRoutes } from '../envoy/http-routes.ts';
 import { ENVOY_OPEN_API } from '../envoy/open-api.ts';
+import type { FindRules } from '../explain/rule-explainer.ts';
 import { PROTO_OPEN_API, protoRoutes } from '../grpc/proto-routes.ts';
 import { authZenRoutes } from './authzen/authzen-routes.ts';
 import { AUTHZEN_OPEN_API } from './authzen/open-api.ts';
+import type { OpenAuthZen } from './authzen/open-authzen.ts';
 import { PageTokens } from './authzen/page-token.ts';
 import { MAX_BATCH } from './manetu/batch.ts';
 import { manetuRoutes } from './manetu/decision-routes.ts';
@@ -26,22 +27,25 @@ export interface ApiRoutesDeps {
   readonly onEnvoyProblem?: CheckDeps['onProblem'] | undefined;
   /** PORCs that one batch may hold; {@link MAX_BATCH} by default. */
   readonly maxBatch?: number | undefined;
-  /** Key of AuthZEN's page tokens; without one a token is good at the process that made it. */
-  readonly pageTokenKey?: Uint8Array | undefined;
-  /** The https URL that clients know the PDP by. */
-  readonly publicUrl?: string | undefined;
+  /** Finds the rules behind decisions of PORCs that are to be explained. */
+  readonly findRules?: FindRules | undefined;
+  /** What AuthZEN's routes need of the settings; nothing is signed without. */
+  readonly authZen?: OpenAuthZen | undefined;
 }
-
-const PAGE_KEY_BYTES = 32;
 
 /** The routes of every API that is served over HTTP. */
 export function apiRoutes(deps: ApiRoutesDeps): readonly Route[] {
-  const { core, readiness, maxBodyBytes, maxBatch = MAX_BATCH, publicUrl, onEnvoyProblem = () => undefined } = deps;
-  const pageTokens = new PageTokens(deps.pageTokenKey ?? randomBytes(PAGE_KEY_BYTES));
+  const { core, readiness, maxBodyBytes, maxBatch = MAX_BATCH, authZen, onEnvoyProblem = () => undefined } = deps;
   return [
-    ...manetuRoutes({ core, maxBatch }),
+    ...manetuRoutes({ core, maxBatch, findRules: deps.findRules }),
     ...opaRoutes({ core, readiness, maxInflatedBytes: maxBodyBytes }),
-    ...authZenRoutes({ core, pageTokens, publicUrl }),
+    ...authZenRoutes({
+      core,
+      pageTokens: new PageTokens(authZen?.pageTokenKey),
+      maxBodyBytes,
+      publicUrl: authZen?.publicUrl,
+      signMetadata: authZen?.signMetadata,
+    }),
     ...envoyRoutes({ core, onProblem: onEnvoyProblem }),
     ...protoRoutes(),
   ];

@@ -1,14 +1,21 @@
 import type { Exposition } from '../answering.ts';
 import type { Authenticator } from '../authentication/authenticator.ts';
-import type { DecisionCore } from '../core/session.ts';
+import type { BodyClaim } from '../core/body-claim.ts';
+import type { DecisionCore, Refusal } from '../core/session.ts';
+import type { FindRules } from '../explain/rule-explainer.ts';
 import type { PdpMetrics } from '../observability/metrics.ts';
 import { API_DESCRIPTIONS, apiRoutes } from './api-routes.ts';
-import { byInstancePath } from './instance-path.ts';
+import type { OpenAuthZen } from './authzen/open-authzen.ts';
+import { byInstancePath, instanceOfHead } from './instance-path.ts';
 import { listen, type Listener, type ListenerTls } from './listener.ts';
 import { openApiOf } from './open-api.ts';
+import { sendingToClean } from './opa/clean-path.ts';
+import { refusalReply } from './route.ts';
+import type { ProblemName, Reply } from './reply.ts';
 import { createRouter } from './router.ts';
 import { SERVICE_OPEN_API } from './service-open-api.ts';
 import { serviceRoutes, type Readiness } from './service-routes.ts';
+import type { BodyAccount } from './transport/connection-host.ts';
 import type { TransportSettings } from './transport/settings.ts';
 import type { TransportMetrics } from './transport/transport-metrics.ts';
 
@@ -35,6 +42,9 @@ export interface HttpEdgeOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** What `/metrics` tells; the registry of `metrics` by default. */
   readonly exposition?: (() => Promise<Exposition>) | undefined;
+  /** Finds the rules behind decisions that are to be explained. */
+  readonly findRules?: FindRules | undefined;
+  readonly authZen?: OpenAuthZen | undefined;
   /** How connections are taken; TLS is opened by the caller. */
   readonly transport?: Omit<TransportSettings, 'tls'> | undefined;
   readonly transportMetrics?: TransportMetrics | undefined;
@@ -52,8 +62,11 @@ export async function createHttpEdge(options: HttpEdgeOptions): Promise<Listener
     readiness,
     maxBodyBytes,
     maxBatch,
+    findRules: options.findRules,
+    authZen: options.authZen,
     onEnvoyProblem: (problem) => metrics.envoyProblems.inc({ problem }),
   });
+  const onRefused = (problem: ProblemName): void => metrics.refused.inc({ api: 'none', problem });
   return await listen({
     ...transport,
     maxRequestsPerConnection: maxRequestsPerConnection === 0 ? undefined : maxRequestsPerConnection,
@@ -66,24 +79,45 @@ export async function createHttpEdge(options: HttpEdgeOptions): Promise<Listener
     onUnauthenticated: (reason) => transportMetrics?.unauthenticated.inc({ reason }),
     maxBodyBytes,
     requestTimeoutMs: options.requestTimeoutMs ?? HTTP_DEFAULTS.requestTimeoutMs,
-    onRefused: (problem) => metrics.refused.inc({ api: 'none', problem }),
+    onRefused,
+    accountOf: (head) => {
+      const claim = core.claimBody({ instance: instanceOfHead(head), serverName: head.serverName });
+      return claim && accountOf(claim, onRefused);
+    },
     onError: (error) => {
       metrics.failures.inc();
       options.onError(error);
     },
-    handle: byInstancePath(
-      createRouter(apis),
-      createRouter([
-        ...apis,
-        ...serviceRoutes({
-          readiness,
-          status,
-          metrics:
-            options.exposition ??
-            (async () => ({ text: await metrics.registry.metrics(), contentType: metrics.registry.contentType })),
-          openApi: openApiOf([...API_DESCRIPTIONS, SERVICE_OPEN_API]),
-        }),
-      ]),
+    handle: sendingToClean(
+      byInstancePath(
+        // Well-known addresses are those of a host (RFC 8615 section 3).
+        createRouter(apis.filter(({ path }) => !path.startsWith('/.well-known/'))),
+        createRouter([
+          ...apis,
+          ...serviceRoutes({
+            readiness,
+            status,
+            metrics:
+              options.exposition ??
+              (async () => ({ text: await metrics.registry.metrics(), contentType: metrics.registry.contentType })),
+            openApi: openApiOf([...API_DESCRIPTIONS, SERVICE_OPEN_API]),
+          }),
+        ]),
+      ),
     ),
   });
+}
+
+/** A claim in the words of the transport. */
+function accountOf(claim: BodyClaim, onRefused: (problem: ProblemName) => void): BodyAccount {
+  const told = (refusal: Refusal | undefined): Reply | undefined => {
+    if (refusal === undefined) return undefined;
+    onRefused(refusal.problem);
+    return refusalReply(refusal);
+  };
+  return {
+    announce: (bytes) => told(claim.announce(bytes)),
+    take: (bytes) => told(claim.take(bytes)),
+    giveBack: () => claim.giveBack(),
+  };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { aRequest } from '../testing/requests.ts';
-import { byInstancePath } from './instance-path.ts';
+import { byInstancePath, instanceOfHeader } from './instance-path.ts';
 import { jsonReply } from './reply.ts';
 import type { Handle } from './route.ts';
 
@@ -31,4 +31,13 @@ test.each([
   ['contradicts the header', '/instances/shop/decision', 'other'],
 ])('a path that %s is a bad request', async (_name, path, instance) => {
   expect((await handle(aRequest({ path, instance }))).status).toBe(400);
+});
+
+test.each([
+  ['shop', 'shop'],
+  ['\xc3\xa9', '\u00e9'],
+  ['', undefined],
+  [undefined, undefined],
+])('the header %j names %j', (sent, named) => {
+  expect(instanceOfHeader(sent === undefined ? {} : { 'policy-set': sent })).toBe(named);
 });

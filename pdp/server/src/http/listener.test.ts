@@ -38,6 +38,7 @@ test('a request arrives in its parts', async () => {
     method: 'POST',
     path: '/a/b',
     query: 'x=1&y',
+    client: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as unknown,
     contentType: 'text/x',
     instance: 'a/b',
     body: 'hello',

@@ -10,7 +10,7 @@ import {
 import { peerOfTls } from '../authentication/tls-peer.ts';
 import type { ProblemName } from './reply.ts';
 import type { Handle } from './route.ts';
-import type { DropReason } from './transport/connection-host.ts';
+import type { ConnectionHost, DropReason } from './transport/connection-host.ts';
 import { Connections } from './transport/connections.ts';
 import { MAX_REQUESTS } from './transport/dispatcher.ts';
 import { clearSocketPath, openSocketTo } from './transport/socket-path.ts';
@@ -50,6 +50,8 @@ export interface ListenerOptions {
   readonly onUnauthenticated?: ((reason: RefusalReason) => void) | undefined;
   /** Told of every connection that was closed before its client had all that it asked for. */
   readonly onDropped?: ((reason: DropReason) => void) | undefined;
+  /** What bodies that are on their way count against besides; nothing by default. */
+  readonly accountOf?: ConnectionHost['accountOf'] | undefined;
   /** Told of every connection, with what it speaks. */
   readonly onConnection?: ((protocol: 'http1' | 'http2') => void) | undefined;
   /** Told of bugs: a handler that threw. The client gets a 500 without details. */

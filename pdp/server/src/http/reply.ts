@@ -15,6 +15,9 @@ export function messageReply(status: number, message: string, headers: Readonly<
   return jsonReply(status, { message }, headers);
 }
 
+/** For a client that was there no more before all was decided: should it read this nevertheless, it has no answer. */
+export const INTERRUPTED: Reply = messageReply(400, 'the connection was closed before all was decided');
+
 /** Our problems: HTTP status and title by name. Names are stable API and each is in docs/errors.md. */
 export const PROBLEMS = {
   'no-policy': { status: 503, title: 'No active policy' },

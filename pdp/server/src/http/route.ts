@@ -19,8 +19,15 @@ export interface RouteRequest {
   readonly serverName?: string | undefined;
   /** Who asks, as authentication found it. */
   readonly caller: string | undefined;
-  /** Calls `listener` if the client goes before it has its answer. */
+  /** Address and port that it came from, as OPA writes them. Undefined for a unix socket. */
+  readonly client?: string | undefined;
+  /**
+   * Calls `listener` if the client may have gone before it has its answer: over HTTP/1 one that only sends no more looks the
+   * same. What then still answers must not take what it has for the whole.
+   */
   readonly onGone: (listener: () => void) => void;
+  /** Calls `listener` if the client can no longer be answered. */
+  readonly onClosed: (listener: () => void) => void;
 }
 
 /** What answers a request. A throw or a rejection is a bug: the client gets a 500, the log the error. */
@@ -44,12 +51,25 @@ export function headerOf(headers: RequestHeaders, name: string): string | undefi
 
 /** What the core has to know of an HTTP request, whichever API it is of. */
 export function entryOf(api: ApiName, request: RouteRequest): EntryRequest {
-  const { headers, instance, serverName, caller, body } = request;
+  const { headers, instance, serverName, caller, client, body } = request;
   const traceparent = headerOf(headers, 'traceparent');
   const atLeast = headerOf(headers, 'policy-at-least');
+  const exactly = headerOf(headers, 'policy-exactly');
   const wait = headerOf(headers, 'policy-wait');
   const { onGone } = request;
-  return { api, instance, serverName, atLeast, wait, caller, traceparent, bodyBytes: body.length, onGone };
+  return {
+    api,
+    instance,
+    serverName,
+    atLeast,
+    exactly,
+    wait,
+    caller,
+    client,
+    traceparent,
+    bodyBytes: body.length,
+    onGone,
+  };
 }
 
 /** A refusal as its problem document. */

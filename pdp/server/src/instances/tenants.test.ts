@@ -157,7 +157,7 @@ test('a tenant that does not compile, or costs too much, harms no other', async 
   ]);
   const { pdp } = await start(folder);
   await until(isReady(pdp));
-  expect(await ask(pdp, 'port/broken')).toMatchObject({ status: 503, type: 'urn:edict:problem:unknown-set' });
+  expect(await ask(pdp, 'port/broken')).toMatchObject({ status: 503, type: 'urn:edict:problem:broken-set' });
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, index) => ask(pdp, index % 2 === 0 ? 'port/slow' : 'port/well')),
   );

@@ -1,13 +1,14 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { createAuditMetrics, type AuditMetrics } from '../audit/audit-metrics.ts';
 import { createInstanceMetrics, type InstanceMetrics } from '../instances/instance-metrics.ts';
+import { DurationHistogram } from './duration-histogram.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 
 /** The PDP's metrics; names are API (docs/metrics.md). Labels come from closed sets. */
 export interface PdpMetrics extends InstanceMetrics {
   readonly registry: Registry;
   readonly decisions: Counter<'api' | 'outcome'>;
-  readonly decisionSeconds: Histogram<'api'>;
+  readonly decisionSeconds: DurationHistogram<'api'>;
   readonly refused: Counter<'api' | 'problem'>;
   readonly invalid: Counter<'api'>;
   readonly tokenWaits: Counter<'outcome'>;
@@ -15,13 +16,15 @@ export interface PdpMetrics extends InstanceMetrics {
   readonly networkSeconds: Histogram<'builtin'>;
   readonly networkBytes: Counter<'direction'>;
   readonly grpcCalls: Counter<'method' | 'code'>;
-  readonly grpcSeconds: Histogram<'method'>;
+  readonly grpcBroken: Counter<'code'>;
+  readonly grpcSeconds: DurationHistogram<'method'>;
   readonly envoyProblems: Counter<'problem'>;
   readonly failures: Counter;
   readonly audit: AuditMetrics;
   readonly prepareSeconds: Histogram;
   readonly swapSeconds: Histogram;
   readonly nacks: Counter<'phase'>;
+  readonly bootFailures: Counter<'phase'>;
   readonly activeRevision: Gauge<'set'>;
   readonly activeSince: Gauge<'set'>;
   readonly staleness: Gauge;
@@ -54,12 +57,12 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
       labelNames: ['api', 'outcome'],
       registers,
     }),
-    decisionSeconds: new Histogram({
+    decisionSeconds: new DurationHistogram({
       name: 'pdp_decision_duration_seconds',
       help: 'Time from request bytes to decision.',
-      labelNames: ['api'],
-      buckets: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.1],
-      registers,
+      label: 'api',
+      bounds: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.1],
+      registry,
     }),
     refused: new Counter({
       name: 'pdp_refused_total',
@@ -104,12 +107,18 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
       labelNames: ['method', 'code'],
       registers,
     }),
-    grpcSeconds: new Histogram({
+    grpcBroken: new Counter({
+      name: 'pdp_grpc_connections_broken_total',
+      help: 'Connections of gRPC that were broken off for what their client did, by the error of HTTP/2.',
+      labelNames: ['code'],
+      registers,
+    }),
+    grpcSeconds: new DurationHistogram({
       name: 'pdp_grpc_call_duration_seconds',
       help: 'Time from the head of a call over gRPC to its answer.',
-      labelNames: ['method'],
-      buckets: [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1],
-      registers,
+      label: 'method',
+      bounds: [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1],
+      registry,
     }),
     envoyProblems: new Counter({
       name: 'pdp_envoy_problems_total',
@@ -138,6 +147,12 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
     nacks: new Counter({
       name: 'pdp_nacks_total',
       help: 'Revisions refused, by phase.',
+      labelNames: ['phase'],
+      registers,
+    }),
+    bootFailures: new Counter({
+      name: 'pdp_boot_failures_total',
+      help: 'Stored revisions that could not be loaded at the start, by phase.',
       labelNames: ['phase'],
       registers,
     }),

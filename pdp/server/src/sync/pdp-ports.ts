@@ -62,6 +62,27 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     }
   };
 
+  const bootCounted = async <T>(
+    set: SetKey,
+    { n, digest }: RevisionId,
+    signal: AbortSignal,
+    work: Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (!signal.aborted) {
+        const { phase, code, detail } =
+          error instanceof RefusalError
+            ? error
+            : { phase: 'Compile', code: undefined, detail: { message: messageOf(error) } };
+        metrics.bootFailures.inc({ phase });
+        logger.error('stored revision not loaded', { set, revision: n, digest, phase, code, detail });
+      }
+      throw error;
+    }
+  };
+
   const serve = (set: SetKey, { setUid, n, digest }: RevisionId): void => {
     const proved = loader.proved(digest);
     if (proved === undefined) throw new Error(`the compiled content of ${digest} is gone`);
@@ -78,6 +99,7 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     if (deps.state().connection !== 'Up') return;
     logger.warn('set no longer assigned', { set });
     instances.forget(set);
+    if (sets.broken.has(set)) sets.remove(set);
     const label = labels.forget(set);
     if (label !== undefined) {
       metrics.activeRevision.remove({ set: label });
@@ -116,7 +138,10 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
       await counted('Fetch', signal, loader.bundles(missing, { ticket, artifactsUrl }, signal)),
     compile: async (set, revision, signal) => {
       const keep = ({ instance }: Serving): boolean => instance?.load !== 'OnFirstUse' || instances.isAwake(set);
-      return await counted('Compile', signal, loader.compile(revision, signal, keep));
+      const compiled = loader.compile(revision, signal, keep);
+      // What is on disk is offered by nobody who could be told.
+      const isBooting = deps.state().sets.get(set)?.job?.kind === 'Boot';
+      return await (isBooting ? bootCounted(set, revision, signal, compiled) : counted('Compile', signal, compiled));
     },
     // No set carries tests yet: a manifest that names some was refused before.
     runTests: () => Promise.resolve({ passed: 0, failed: 0 }),
@@ -141,6 +166,9 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     },
     retain: (set, _compiled, bundles) => {
       told.set(set, bundles);
+      const { active, bootFault, job } = deps.state().sets.get(set) ?? {};
+      // What was stored is of no use, and nothing has come in its place yet.
+      if (bootFault !== undefined && active === undefined && job === undefined) sets.fail(set, bootFault);
       retainSoon();
     },
     assigned: (assigned) => {
@@ -151,7 +179,7 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
         const active = sets.held.has(set) ? undefined : deps.state().sets.get(set)?.active;
         if (active !== undefined) serve(set, active.revision);
       }
-      for (const set of sets.held.keys()) {
+      for (const set of [...sets.held.keys(), ...sets.broken.keys()]) {
         if (assigned.includes(set) || withdrawals.has(set)) continue;
         withdrawals.set(
           set,
@@ -166,9 +194,10 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
 function neededBy({ sets }: PdpState): { readonly compiled: Set<Digest>; readonly stored: Set<Digest> } {
   const compiled = new Set<Digest>();
   const stored = new Set<Digest>();
-  for (const { active, staged, lkg, activation, job } of sets.values()) {
+  for (const { active, canary, staged, lkg, activation, job } of sets.values()) {
     const booting = job?.kind === 'Boot' ? job.slot : undefined;
-    for (const slot of [active, staged, lkg, activation?.slot, booting]) {
+    const bootingCanary = job?.kind === 'Boot' ? job.canary : undefined;
+    for (const slot of [active, canary, staged, lkg, activation?.slot, booting, bootingCanary]) {
       if (slot === undefined) continue;
       compiled.add(slot.revision.digest);
       for (const digest of slot.manifest.bundles) stored.add(digest);

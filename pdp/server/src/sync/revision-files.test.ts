@@ -45,6 +45,25 @@ function aRecordOf(records: ReadonlyMap<string, DurableRecord>, set: string): Du
   return { active: { revision, manifest: summarizeManifest(manifest) } };
 }
 
+test('a canary is found again with its share, and what a set promises with it', async () => {
+  const root = await newFolder();
+  const { files } = await openIn(root);
+  const slots = [1, 2].map((n) => aRecord(n).active);
+  const [active, canary] = slots;
+  if (active === undefined || canary === undefined) throw new Error('a record without a slot');
+  const consistency = {
+    mode: 'Strict',
+    leaseMs: 10_000,
+    onStale: 'NotReady',
+    onBoot: 'AfterLease',
+    onControlPlaneLoss: 'Stop',
+  } as const;
+  const promised = { ...active, manifest: { ...active.manifest, consistency } };
+  const record: DurableRecord = { active: promised, canary: { ...canary, share: { salt: 'uid/1', upTo: 500 } } };
+  await files.writeRecord(SET, record);
+  expect((await (await openIn(root)).files.load()).get(SET)).toStrictEqual(record);
+});
+
 test('what an interrupted write left behind is neither read nor kept', async () => {
   const root = await newFolder();
   const { files } = await openIn(root);

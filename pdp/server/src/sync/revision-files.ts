@@ -1,6 +1,6 @@
 import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isDigest, type Digest } from '@edict/bundle';
+import { isDigest, LEASE_MAX_MS, LEASE_MIN_MS, STALE_ACTIONS, type Digest } from '@edict/bundle';
 import type { DurableRecord, SetKey } from '@edict/protocol';
 import { z } from 'zod';
 import { removeDurably, TEMPORARY_SUFFIX, writeDurably } from './durable-file.ts';
@@ -14,7 +14,7 @@ const StoredSlot = z.object({
     n: z.int().min(1),
     digest: DigestText,
     parent: z.int().min(0),
-    reason: z.enum(['Spec', 'Rollback', 'Withdraw']),
+    reason: z.enum(['Spec', 'Rollback', 'Withdraw', 'Emergency']),
     createdAt: z.string(),
     keyId: z.string(),
     signature: z.string(),
@@ -24,6 +24,15 @@ const StoredSlot = z.object({
     totalBytes: z.number().min(0),
     features: z.array(z.string()),
     engineMin: z.string(),
+    consistency: z
+      .object({
+        mode: z.enum(['Standard', 'Strict']),
+        leaseMs: z.int().min(LEASE_MIN_MS).max(LEASE_MAX_MS),
+        onStale: z.enum(STALE_ACTIONS),
+        onBoot: z.enum(['ServePersisted', 'AfterLease']),
+        onControlPlaneLoss: z.enum(['Serve', 'Stop']),
+      })
+      .exactOptional(),
   }),
 });
 
@@ -31,6 +40,9 @@ const StoredRecord = z.object({
   active: StoredSlot.exactOptional(),
   staged: StoredSlot.exactOptional(),
   lkg: StoredSlot.exactOptional(),
+  canary: StoredSlot.extend({
+    share: z.object({ salt: z.string().min(1), upTo: z.int().min(1).max(9_999) }),
+  }).exactOptional(),
 });
 
 /**

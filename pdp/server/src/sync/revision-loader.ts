@@ -11,6 +11,7 @@ import {
 } from '@edict/bundle';
 import { loadSnapshot, type CompiledSnapshot, type Snapshot } from '@edict/engine';
 import { RefusalError, summarizeManifest, type ManifestSummary } from '@edict/protocol';
+import type { CompileRequest } from './compile-bundles.ts';
 import type { CompiledForms } from './compiled-forms.ts';
 import type { RevisionFiles } from './revision-files.ts';
 import type { CompileSnapshot } from './snapshot-compiler.ts';
@@ -165,13 +166,7 @@ export class RevisionLoader {
     manifest: Manifest,
     signal: AbortSignal,
   ): Promise<{ readonly compiled: CompiledSnapshot; readonly compileMs: number; readonly heapDeltaBytes: number }> {
-    const bundles = await Promise.all(
-      manifest.domains.map(async (domain) => {
-        const gzip = await this.#deps.files.readArtifact(domain.digest);
-        if (gzip === undefined) throw mismatch('a stored bundle', domain.digest);
-        return { digest: domain.digest, gzip };
-      }),
-    );
+    const bundles = await this.#readBundles(manifest);
     const answer = await this.#deps.compile({ bundles, serving: manifest.serving }, signal);
     if (!answer.ok) {
       // Bytes that do not verify must not be found again by the next try.
@@ -192,11 +187,31 @@ export class RevisionLoader {
     return this.#compiled.get(digest);
   }
 
+  /**
+   * The bundles of a revision that is {@link proved}, as they are on disk: their digests are for the reader to check. Throws
+   * `RefusalError` where one is missing.
+   */
+  async storedBundles(digest: Digest): Promise<CompileRequest['bundles']> {
+    const proved = this.#proved.get(digest);
+    if (proved === undefined) throw new Error(`the revision of ${digest} is gone`);
+    return await this.#readBundles(proved.manifest);
+  }
+
   /** Forgets compiled contents other than these. */
   retain(digests: ReadonlySet<Digest>): void {
     for (const digest of this.#proved.keys()) if (!digests.has(digest)) this.#proved.delete(digest);
     for (const digest of this.#compiled.keys()) if (!digests.has(digest)) this.#compiled.delete(digest);
     this.#latest = [...this.#compiled.values()].at(-1);
+  }
+
+  async #readBundles({ domains }: Manifest): Promise<CompileRequest['bundles']> {
+    return await Promise.all(
+      domains.map(async ({ digest }) => {
+        const gzip = await this.#deps.files.readArtifact(digest);
+        if (gzip === undefined) throw mismatch('a stored bundle', digest);
+        return { digest, gzip };
+      }),
+    );
   }
 
   async #verify(revision: SignedRevision): Promise<void> {

@@ -89,10 +89,13 @@ test('work that nobody waits for ends at once, before its turn and in it', async
   ]);
 }, 30_000);
 
-test('a thread without work is ended', async () => {
-  const compiler = aCompiler({ idleMs: 1 });
+test('a thread without work is ended, and its end is told', async () => {
+  let ends = 0;
+  const compiler = new SnapshotCompiler({ ...COMPILE_LIMITS, idleMs: 1 }, () => ends++);
+  compilers.push(compiler);
   await compiler.compile(good, never);
-  while (compiler.hasThread) await new Promise((resolve) => setImmediate(resolve));
+  while (ends === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect([ends, compiler.hasThread]).toStrictEqual([1, false]);
   expect(await compiler.compile(good, never)).toMatchObject({ ok: true });
 }, 30_000);
 

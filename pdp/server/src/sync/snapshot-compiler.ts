@@ -13,7 +13,7 @@ export interface CompileLimits {
 }
 
 /** Bounds that hold unless others are given. */
-export const COMPILE_LIMITS: CompileLimits = { timeoutMs: 30_000, maxHeapMb: 512, idleMs: 60_000 };
+export const COMPILE_LIMITS: CompileLimits = { timeoutMs: 30_000, maxHeapMb: 512, idleMs: 10_000 };
 
 /** Compiles the bundles of one revision away from the serving thread. Never rejects: failures are answers. */
 export type CompileSnapshot = (request: CompileRequest, signal: AbortSignal) => Promise<CompileAnswer>;
@@ -36,14 +36,17 @@ const MAX_MESSAGE_LENGTH = 1_000;
  */
 export class SnapshotCompiler {
   readonly #limits: CompileLimits;
+  readonly #onThreadEnd: () => void;
   #worker: Worker | undefined;
   #settle: ((answer: CompileAnswer) => void) | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(limits: CompileLimits = COMPILE_LIMITS) {
+  /** `onThreadEnd` is called whenever a thread has ended, and its memory is free. */
+  constructor(limits: CompileLimits = COMPILE_LIMITS, onThreadEnd: () => void = () => undefined) {
     this.#limits = limits;
+    this.#onThreadEnd = onThreadEnd;
   }
 
   /** True while there is a thread. */
@@ -122,6 +125,7 @@ export class SnapshotCompiler {
     worker?.removeAllListeners();
     worker?.on('error', () => undefined);
     await worker?.terminate();
+    if (worker !== undefined) this.#onThreadEnd();
   }
 }
 

@@ -13,6 +13,7 @@ export function aRequest({
     instance: undefined,
     caller: undefined,
     onGone: () => undefined,
+    onClosed: () => undefined,
     ...over,
     body: Buffer.isBuffer(body) ? body : Buffer.from(body === undefined ? '' : JSON.stringify(body)),
   };

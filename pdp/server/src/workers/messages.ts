@@ -4,6 +4,8 @@ import type { CompiledSnapshot } from '@edict/engine';
 import type { Load } from '@edict/protocol';
 import type { HeldRevision } from '../active-sets.ts';
 import type { Exposition } from '../answering.ts';
+import type { RulesQuestion } from '../explain/explain-policies.ts';
+import type { RulesAnswer } from '../explain/rule-explainer.ts';
 import type { Readiness } from '../http/service-routes.ts';
 
 /** What a primary knows that each worker has to tell its clients. */
@@ -24,6 +26,8 @@ export type SetChange =
       readonly serving: Serving;
       readonly failure: string | undefined;
     }
+  /** What is stored of it cannot be loaded. */
+  | { readonly kind: 'broken'; readonly set: string; readonly failure: string }
   | { readonly kind: 'gone'; readonly set: string };
 
 /** What a primary says to a worker. Messages arrive in the order in which they were sent. */
@@ -40,6 +44,7 @@ export type ToWorker =
   | { readonly type: 'measure'; readonly id: number }
   | { readonly type: 'exposition'; readonly id: number; readonly exposition: Exposition }
   | { readonly type: 'status'; readonly id: number; readonly status: unknown }
+  | { readonly type: 'rules'; readonly id: number; readonly rules: RulesAnswer }
   | { readonly type: 'reopenRecords' }
   | { readonly type: 'dismiss' }
   | { readonly type: 'drain'; readonly timeoutMs: number };
@@ -57,6 +62,8 @@ export type FromWorker =
   | { readonly type: 'load'; readonly load: Load; readonly used: readonly SetUse[] }
   | { readonly type: 'measured'; readonly id: number; readonly metrics: readonly object[] }
   | { readonly type: 'ask'; readonly id: number; readonly what: 'exposition' | 'status' }
+  /** A decision is to be explained: answer with the rules behind it. */
+  | { readonly type: 'findRules'; readonly id: number; readonly question: RulesQuestion }
   /** A request refers to a set that is asleep. */
   | { readonly type: 'wanted'; readonly set: string };
 

@@ -1,8 +1,10 @@
 import { loadSnapshot, type Snapshot } from '@edict/engine';
-import { messageOf } from '@edict/protocol';
+import { messageOf, systemClock } from '@edict/protocol';
 import type { Logger } from 'winston';
 import { ActiveSets, type HeldRevision } from '../active-sets.ts';
 import { startAnswering, type Answering, type AnsweringOptions, type Exposition } from '../answering.ts';
+import type { RulesAnswer } from '../explain/rule-explainer.ts';
+import { IdleMemory, loopShare } from '../idle-memory.ts';
 import { openNetwork } from '../network/open-network.ts';
 import { LoadMeter } from '../observability/load-meter.ts';
 import { createMetrics, type PdpMetrics } from '../observability/metrics.ts';
@@ -25,16 +27,25 @@ export interface PrimaryChannel {
 
 /** What the primary is asked takes no longer than this, or fails. */
 const ASK_MS = 5_000;
+/** Rules have to wait for their turn there, and that is bounded there. */
+const RULES_MS = 120_000;
 
 const UNKNOWN: Facts = {
   readiness: { ready: false, problem: 'loading', detail: 'The worker knows of no policy yet.' },
   isStale: false,
 };
 
-/** Runs a worker until its primary has it drain. Resolves when everything is answered and written. */
-export async function runWorker(options: AnsweringOptions, primary: PrimaryChannel): Promise<void> {
+/**
+ * Runs a worker until its primary has it drain. Resolves when everything is answered and written. `collectGarbage` is called
+ * when the process is idle after its start or a new policy.
+ */
+export async function runWorker(
+  options: AnsweringOptions,
+  primary: PrimaryChannel,
+  collectGarbage?: () => void,
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const worker = new PoolWorker(options, primary, resolve);
+    const worker = new PoolWorker(options, primary, resolve, collectGarbage);
     primary.onMessage((message) => {
       worker.take(message).catch(reject);
     });
@@ -54,16 +65,18 @@ class PoolWorker {
   readonly #loaded = new Map<string, Snapshot>();
   readonly #asked = new Map<number, (answer: unknown) => void>();
   readonly #telling: NodeJS.Timeout;
+  readonly #idleMemory: IdleMemory | undefined;
   #latest: Snapshot | undefined;
   #facts = UNKNOWN;
   #answering: Answering | undefined;
   #nextId = 1;
 
-  constructor(options: AnsweringOptions, primary: PrimaryChannel, ended: () => void) {
+  constructor(options: AnsweringOptions, primary: PrimaryChannel, ended: () => void, collect?: () => void) {
     this.#options = options;
     this.#primary = primary;
     this.#ended = ended;
     this.#logger = options.logger;
+    this.#idleMemory = collect && new IdleMemory({ collect, busyShare: loopShare(), schedule: systemClock.schedule });
     this.#telling = setInterval(() => this.#tellLoad(), LOAD_INTERVAL_MS);
   }
 
@@ -76,6 +89,7 @@ class PoolWorker {
         this.#do(message.id, () => {
           this.#latest = loadSnapshot(message.compiled, this.#latest);
           this.#loaded.set(message.digest, this.#latest);
+          this.#idleMemory?.note();
         });
         return;
       case 'change':
@@ -87,6 +101,7 @@ class PoolWorker {
         return;
       case 'listen':
         await this.#listen();
+        this.#idleMemory?.note();
         return;
       case 'measure':
         this.#primary.send({
@@ -101,6 +116,9 @@ class PoolWorker {
       case 'status':
         this.#asked.get(message.id)?.(message.status);
         return;
+      case 'rules':
+        this.#asked.get(message.id)?.(message.rules);
+        return;
       case 'reopenRecords':
         this.#answering?.reopenRecords();
         return;
@@ -110,6 +128,7 @@ class PoolWorker {
       case 'drain':
         await this.#answering?.drain(message.timeoutMs);
         clearInterval(this.#telling);
+        this.#idleMemory?.close();
         this.#tellLoad();
         await this.#answering?.close();
         this.#ended();
@@ -139,6 +158,9 @@ class PoolWorker {
         this.#sets.sleep({ ...held, serving, failure, wake });
         return;
       }
+      case 'broken':
+        this.#sets.fail(change.set, change.failure);
+        return;
       case 'gone':
         this.#sets.remove(change.set);
     }
@@ -162,6 +184,11 @@ class PoolWorker {
         isStale: () => this.#facts.isStale,
         status: () => this.#ask('status'),
         exposition: async () => (await this.#ask('exposition')) as Exposition,
+        findRules: (question) =>
+          this.#answerTo('rules', RULES_MS, (id) => ({ type: 'findRules', id, question })).then(
+            (rules) => rules as RulesAnswer,
+            (error: unknown) => ({ kind: 'unavailable', reason: messageOf(error) }),
+          ),
       });
       const { url, grpcAddress } = this.#answering;
       this.#primary.send({ type: 'listening', url, grpcAddress });
@@ -172,18 +199,22 @@ class PoolWorker {
 
   /** Asks the primary, which knows of all. Rejects if it does not answer in time. */
   async #ask(what: 'exposition' | 'status'): Promise<unknown> {
+    return await this.#answerTo(what, ASK_MS, (id) => ({ type: 'ask', id, what }));
+  }
+
+  async #answerTo(what: string, waitMs: number, question: (id: number) => FromWorker): Promise<unknown> {
     const id = this.#nextId++;
     return await new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#asked.delete(id);
         reject(new Error(`the primary did not tell the ${what}`));
-      }, ASK_MS);
+      }, waitMs);
       this.#asked.set(id, (answer) => {
         clearTimeout(timer);
         this.#asked.delete(id);
         resolve(answer);
       });
-      this.#primary.send({ type: 'ask', id, what });
+      this.#primary.send(question(id));
     });
   }
 

@@ -221,3 +221,30 @@ test('a worker that says nothing is ended and replaced', async () => {
   await until(() => pidOf(2) !== silent);
   await until(async () => (await metric('pdp_worker_restarts_total{cause="silent"}').catch(() => 0)) === 1);
 });
+
+test('workers know of a set that cannot be loaded, those that are told later too, and forget it when it is served', async () => {
+  const { pdp, metric, pidOf } = await start(2);
+  const problemOf = async (): Promise<unknown> => {
+    const headers = { 'content-type': 'application/json', 'policy-set': 'harbour/broken' };
+    const answer = await fetch(`${pdp.url}/decision`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(liftRequest(5)),
+    });
+    return ((await answer.json()) as { type?: unknown }).type;
+  };
+  pdp.sets.fail('harbour/broken', 'active revision 1 could not be loaded');
+  // Connections are given to the workers in turn.
+  const isEverywhere = async (problem: string): Promise<boolean> =>
+    (await Promise.all([1, 2, 3, 4].map(problemOf))).every((type) => type === `urn:edict:problem:${problem}`);
+  // A worker that is killed takes its connections with it, also those that are kept for the next request.
+  const workers = async (): Promise<number> => await metric('pdp_workers').catch(() => 0);
+  await until(async () => await isEverywhere('broken-set'));
+  const killed = pidOf(1);
+  process.kill(killed, 'SIGKILL');
+  await until(() => pidOf(1) !== killed);
+  await until(async () => (await workers()) === 2);
+  expect(await isEverywhere('broken-set').catch(() => isEverywhere('broken-set'))).toBe(true);
+  pdp.sets.remove('harbour/broken');
+  await until(async () => await isEverywhere('no-policy'));
+});

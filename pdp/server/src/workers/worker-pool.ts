@@ -5,6 +5,7 @@ import type { Logger } from 'winston';
 import type { ActiveSets } from '../active-sets.ts';
 import type { Answering, Exposition } from '../answering.ts';
 import type { WriteBytes } from '../audit/line-writer.ts';
+import type { FindRules } from '../explain/rule-explainer.ts';
 import type { PdpMetrics } from '../observability/metrics.ts';
 import { forwardLines } from './line-forwarder.ts';
 import { type Facts, type FromWorker, type SetChange, type SetUse, type ToWorker } from './messages.ts';
@@ -46,6 +47,7 @@ export interface WorkerPoolOptions {
   readonly status: () => unknown;
   /** The compiled content of a digest while it is needed in memory. */
   readonly compiledOf: (digest: string) => CompiledSnapshot | undefined;
+  readonly findRules: FindRules;
   /** Where the standard output of the workers goes. */
   readonly write: WriteBytes;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -264,6 +266,11 @@ export class WorkerPool implements Answering {
       case 'ask':
         void this.#answer(slot, message.id, message.what);
         return;
+      case 'findRules':
+        void this.#options.findRules(message.question).then((rules) => {
+          this.#send(slot, { type: 'rules', id: message.id, rules });
+        });
+        return;
       case 'wanted': {
         const selection = this.#options.sets.select(message.set);
         if (selection.kind === 'asleep') selection.sleeping.wake();
@@ -276,7 +283,8 @@ export class WorkerPool implements Answering {
   #join(slot: Slot): void {
     slot.joined = true;
     this.#send(slot, { type: 'facts', facts: this.#options.facts() });
-    for (const set of this.#options.sets.held.keys()) this.#sendChange(slot, this.#nextId++, this.#changeOf(set));
+    const { held, broken } = this.#options.sets;
+    for (const set of [...held.keys(), ...broken.keys()]) this.#sendChange(slot, this.#nextId++, this.#changeOf(set));
     this.#send(slot, { type: 'listen' });
   }
 
@@ -326,6 +334,7 @@ export class WorkerPool implements Answering {
       const { setUid, n, digest, activatedAtMs } = selection.active;
       return { kind: 'active', held: { set, setUid, n, digest, activatedAtMs } };
     }
+    if (selection.kind === 'broken') return selection;
     if (selection.kind !== 'asleep') return { kind: 'gone', set };
     const { setUid, n, digest, activatedAtMs, serving, failure } = selection.sleeping;
     return { kind: 'asleep', held: { set, setUid, n, digest, activatedAtMs }, serving, failure };

@@ -2,6 +2,7 @@ import type { Clock } from '@edict/protocol';
 import { Checkpoint } from './checkpoint.ts';
 import { encodeFrames, FRAME_HEADER_BYTES, type JournalRecord } from './frame.ts';
 import { JournalReader, type BatchLimits, type JournalBatch } from './journal-reader.ts';
+import type { FolderLock } from './folder-lock.ts';
 import type { JournalFile, JournalFiles } from './journal-files.ts';
 import { openSegments, segmentPath, type Segment } from './segment.ts';
 
@@ -20,6 +21,8 @@ export interface JournalOptions {
   /** After a failed write, nothing is taken for this long; then the next record tries again. */
   readonly retryMs: number;
   readonly files: JournalFiles;
+  /** What the folder was taken with; released when the journal is closed. */
+  readonly lock?: FolderLock | undefined;
   readonly clock: Clock;
   /** Called when writing begins to fail; not again before a write has succeeded. */
   readonly onError: (error: unknown) => void;
@@ -131,6 +134,7 @@ export class Journal {
     await this.#leave();
     await this.#reader.close();
     await this.#checkpoint.close();
+    await this.#options.lock?.release();
   }
 
   async #writeAll(): Promise<void> {

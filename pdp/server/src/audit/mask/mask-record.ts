@@ -1,6 +1,7 @@
 import { jsonText } from '@edict/engine';
 import { parseJson } from '@edict/rego/values';
 import { applyMask, type MaskRule } from './apply-mask.ts';
+import { joinMembers, splitMembers } from './record-members.ts';
 
 type Tree = Record<string, unknown>;
 
@@ -29,39 +30,147 @@ const REPEATED: readonly (readonly [porc: readonly string[], record: readonly st
 
 /**
  * Masks a rendered record, a line of JSON. What an access record repeats of the PORC goes with it. `erased` and `masked` tell
- * the paths of the rules that found something. Undefined if the record cannot be taken apart.
+ * the paths of the rules that found something. Undefined if a part of the record that a rule speaks of cannot be taken apart.
  */
 export function maskRecord(text: string, shape: RecordShape, rules: readonly MaskRule[]): string | undefined {
-  const parsed = parseJson(text);
-  if (!parsed.ok) return undefined;
-  const record = parsed.value as Tree;
-  const access = accessOf(record, shape);
-  const repeated = access === undefined ? [] : repetitions(record[shape.input], access);
-  const view: Tree = { input: record[shape.input], result: record['result'], requested_by: record['requested_by'] };
-  for (const name of Object.keys(view)) if (view[name] === undefined) Reflect.deleteProperty(view, name);
-  if (access !== undefined) view['reasons'] = reasonsOf(access);
+  const members = splitMembers(text);
+  if (members === undefined) return undefined;
+  const parts = new RecordParts(members);
+  const view: Tree = {};
+  const roots = new Set(rules.map(({ path }) => path[0]));
+  for (const [root, member] of membersOf(shape)) {
+    const value = roots.has(root) ? parts.get(member) : undefined;
+    if (value === UNREADABLE) return undefined;
+    if (value !== undefined) view[root] = value;
+  }
+  const before = REPEATED.map(([path]) => valueAt(view['input'], path));
+  const access = new AccessMembers(parts, shape);
+  if (roots.has('reasons')) {
+    if (!access.isReadable) return undefined;
+    if (access.tree !== undefined) view['reasons'] = reasonsOf(access.tree);
+  }
   const erased: string[] = [];
   const masked: string[] = [];
   for (const rule of rules) {
     if (applyMask(view, rule)) (rule.change.kind === 'remove' ? erased : masked).push(rule.name);
   }
   if (erased.length === 0 && masked.length === 0) return text;
-  for (const [from, to] of [
-    ['input', shape.input],
-    ['result', 'result'],
-    ['requested_by', 'requested_by'],
-  ] as const) {
-    if (Object.hasOwn(view, from)) record[to] = view[from];
-    else Reflect.deleteProperty(record, to);
+  for (const [root, member] of membersOf(shape)) if (roots.has(root)) parts.set(member, view[root]);
+  if (roots.has('reasons') && access.tree !== undefined) giveReasons(access.tree, view['reasons']);
+  if (roots.has('input') && shape.access !== undefined) {
+    for (const [index, [porc, at]] of REPEATED.entries()) {
+      const [was, is] = [before[index], valueAt(view['input'], porc)];
+      if (typeof was !== 'string' || was === is) continue;
+      if (!access.isReadable) return undefined;
+      if (access.tree !== undefined && access.original(at) === was) repeat(access.tree, at, was, is);
+    }
   }
-  if (access !== undefined) {
-    giveReasons(access, view['reasons']);
-    for (const { porc, at, before } of repeated) repeat(access, at, before, valueAt(view['input'], porc));
-  }
-  if (erased.length > 0) record['erased'] = erased;
-  if (masked.length > 0) record['masked'] = masked;
-  return jsonText(record, 'exact');
+  access.write();
+  if (erased.length > 0) parts.set('erased', erased);
+  if (masked.length > 0) parts.set('masked', masked);
+  return parts.text;
 }
+
+/** The members that the roots of paths stand for. */
+function membersOf({ input }: RecordShape): readonly (readonly [root: string, member: string])[] {
+  return input === 'porc' ? PORC_MEMBERS : INPUT_MEMBERS;
+}
+
+const PORC_MEMBERS = [
+  ['input', 'porc'],
+  ['result', 'result'],
+  ['requested_by', 'requested_by'],
+] as const;
+const INPUT_MEMBERS = [
+  ['input', 'input'],
+  ['result', 'result'],
+  ['requested_by', 'requested_by'],
+] as const;
+
+/** Stands for a member that is nested too deep to be read. */
+const UNREADABLE = Symbol('unreadable');
+
+/** A record, of which only what is asked for is read, and only what is set is written anew. */
+class RecordParts {
+  readonly #members: Map<string, string>;
+
+  constructor(members: Map<string, string>) {
+    this.#members = members;
+  }
+
+  get text(): string {
+    return joinMembers(this.#members);
+  }
+
+  get(name: string): unknown {
+    const text = this.#members.get(name);
+    if (text === undefined) return undefined;
+    const parsed = parseJson(text);
+    return parsed.ok ? parsed.value : UNREADABLE;
+  }
+
+  /** Undefined takes it out. */
+  set(name: string, value: unknown): void {
+    if (value === undefined) this.#members.delete(name);
+    else this.#members.set(name, jsonText(value, 'exact'));
+  }
+}
+
+/** The members of an access record that masks may touch besides the PORC, read when they are first wanted. */
+class AccessMembers {
+  readonly #parts: RecordParts;
+  readonly #shape: RecordShape;
+  #read:
+    { readonly tree: Tree | undefined; readonly write: () => void; readonly originals: readonly unknown[] } | undefined;
+  #unreadable = false;
+
+  constructor(parts: RecordParts, shape: RecordShape) {
+    this.#parts = parts;
+    this.#shape = shape;
+  }
+
+  get isReadable(): boolean {
+    this.#load();
+    return !this.#unreadable;
+  }
+
+  /** Undefined where the record is of no PORC. */
+  get tree(): Tree | undefined {
+    return this.#load().tree;
+  }
+
+  /** What a member was before anything was masked. */
+  original(at: readonly string[]): unknown {
+    return this.#load().originals[REPEATED.findIndex(([, other]) => other === at)];
+  }
+
+  /** Writes what was read, if anything was. */
+  write(): void {
+    this.#read?.write();
+  }
+
+  #load() {
+    return (this.#read ??= this.#readNow());
+  }
+
+  #readNow() {
+    const { access } = this.#shape;
+    const names = access === 'top' ? TOUCHED : access === 'custom' ? ['custom'] : [];
+    const read: Tree = {};
+    for (const name of names) {
+      const value = this.#parts.get(name);
+      if (value === UNREADABLE) this.#unreadable = true;
+      else if (value !== undefined) read[name] = value;
+    }
+    const custom = read['custom'] as Tree | undefined;
+    const tree = access === 'top' ? read : (custom?.['access_record'] as Tree | undefined);
+    const originals = REPEATED.map(([, at]) => valueAt(tree, at));
+    return { tree, originals, write: () => names.forEach((name) => this.#parts.set(name, read[name])) };
+  }
+}
+
+/** What {@link REPEATED} and reasons speak of. */
+const TOUCHED = ['principal', 'operation', 'resource', 'references'];
 
 /** A record without anything that could need a mask: for records that could not be masked. */
 export function withoutContent(text: string, shape: RecordShape): string | undefined {
@@ -71,17 +180,6 @@ export function withoutContent(text: string, shape: RecordShape): string | undef
     change: { kind: 'remove' },
   }));
   return maskRecord(text, shape, everything);
-}
-
-function accessOf(record: Tree, { access }: RecordShape): Tree | undefined {
-  if (access !== 'custom') return access === 'top' ? record : undefined;
-  return (record['custom'] as Tree | undefined)?.['access_record'] as Tree | undefined;
-}
-
-function repetitions(porc: unknown, access: Tree) {
-  return REPEATED.map(([path, at]) => ({ porc: path, at, before: valueAt(porc, path) })).filter(
-    ({ before, at }) => typeof before === 'string' && valueAt(access, at) === before,
-  );
 }
 
 /** Gives a repetition the value that its source has now, and references the same where they name it. */

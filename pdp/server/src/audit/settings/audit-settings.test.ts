@@ -84,6 +84,7 @@ test.each([
 
 const VARIABLES: AuditVariables = {
   EDICT_PDP_AUDIT_FILE: '',
+  EDICT_PDP_AUDIT_SETTINGS: '',
   EDICT_PDP_AUDIT_FORMAT: 'AccessRecord',
   EDICT_PDP_AUDIT_BUFFER_BYTES: 16_777_216,
   EDICT_PDP_AUDIT_ON_FULL: 'Drop',
@@ -112,6 +113,12 @@ test('a file counts for all other variables', async () => {
   await writeFile(file, JSON.stringify({ sinks: [{ name: 'f', type: 'File', path: '/var/log/r' }] }));
   expect(auditSettingsOf({ ...VARIABLES, EDICT_PDP_AUDIT_FILE: file }).sinks).toMatchObject([{ name: 'f' }]);
   expect(() => readAuditFile(`${file}x`)).toThrow('the audit file cannot be read: ENOENT');
+});
+
+test('the content of a file counts for all other variables too, and a mistake in it has its place', () => {
+  const read = (text: string) => auditSettingsOf({ ...VARIABLES, EDICT_PDP_AUDIT_SETTINGS: text });
+  expect(read('sinks: [{name: f, type: File, path: /var/log/r}]').sinks).toMatchObject([{ name: 'f', type: 'File' }]);
+  expect(() => read('{"sinks": []}')).toThrow('invalid audit file EDICT_PDP_AUDIT_SETTINGS:\n  sinks: ');
 });
 
 test('workers share neither files nor journals', () => {

@@ -1,9 +1,10 @@
-import { readAuditFile } from './read-audit-file.ts';
+import { parseAuditSettings, readAuditFile } from './read-audit-file.ts';
 import { AuditSettings } from './audit-settings.ts';
 
-/** What the environment says of audit: one sink, standard output, unless a file names others. */
+/** What the environment says of audit: one sink, standard output, unless a file or its content names others. */
 export interface AuditVariables {
   readonly EDICT_PDP_AUDIT_FILE: string;
+  readonly EDICT_PDP_AUDIT_SETTINGS: string;
   readonly EDICT_PDP_AUDIT_FORMAT: 'AccessRecord' | 'DecisionLog';
   readonly EDICT_PDP_AUDIT_BUFFER_BYTES: number;
   readonly EDICT_PDP_AUDIT_ON_FULL: 'Block' | 'Spill' | 'Drop';
@@ -19,6 +20,9 @@ export interface AuditVariables {
  */
 export function auditSettingsOf(variables: AuditVariables): AuditSettings {
   if (variables.EDICT_PDP_AUDIT_FILE !== '') return readAuditFile(variables.EDICT_PDP_AUDIT_FILE);
+  if (variables.EDICT_PDP_AUDIT_SETTINGS !== '') {
+    return parseAuditSettings(variables.EDICT_PDP_AUDIT_SETTINGS, 'EDICT_PDP_AUDIT_SETTINGS');
+  }
   const onFull = variables.EDICT_PDP_AUDIT_ON_FULL;
   const writeAhead = variables.EDICT_PDP_AUDIT_WRITE_AHEAD === 'true';
   const journal = {

@@ -39,7 +39,7 @@ const DOMAIN = {
       { mrn: 'licensed', rego: 'package authz\ndefault allow = false\nallow { input.principal.licence == "crane" }' },
       {
         mrn: 'dry',
-        rego: 'package authz\ndefault allow = false\nallow { input.context.weather == "dry"; input.context.authzen.resource.type == "load" }',
+        rego: 'package authz\ndefault allow = false\nsealed { input.context.authzen.resource.properties.status == "sealed" }\nallow { input.context.weather == "dry"; input.context.authzen.resource.type == "load"; not sealed }',
       },
     ],
     'policy-libraries': [{ mrn: 'lib', rego: LIBRARY }],
@@ -61,10 +61,24 @@ const RULE = {
   candidates: { subject: 'harbour/people' },
 } as const satisfies Serving['authzen'];
 
-function start(authzen: Serving['authzen']) {
+interface Bounds {
+  readonly maxBodyBytes?: number;
+  readonly limits?: NonNullable<Serving['instance']>['limits'];
+}
+
+function start(authzen: Serving['authzen'], { maxBodyBytes, limits }: Bounds = {}) {
   const read = readDomain(JSON.stringify(DOMAIN), 'harbour.json');
   if (!read.ok) throw new Error(JSON.stringify(read.problems));
-  const compiled = compileSourcedSnapshot([read], { serving: { documents: { policies: [] }, authzen } });
+  const instance: Serving['instance'] = {
+    names: ['harbour'],
+    load: 'Ahead',
+    grace: '5m',
+    labels: {},
+    limits: limits ?? {},
+    decisionCache: { entries: 0 },
+  };
+  const serving: Serving = { documents: { policies: [] }, authzen, instance };
+  const compiled = compileSourcedSnapshot([read], { serving });
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems));
   const sets = new ActiveSets();
   const lines: string[] = [];
@@ -74,12 +88,12 @@ function start(authzen: Serving['authzen']) {
   swap(3);
   const audit = lineSink({ hasRoom: true, offer: (line) => lines.push(line) > 0 }, 'Drop');
   const core = createDecisionCore({ sets, audit });
-  const route = createRouter(authZenRoutes({ core, pageTokens: new PageTokens(new Uint8Array(32)) }));
+  const route = createRouter(authZenRoutes({ core, maxBodyBytes, pageTokens: new PageTokens(new Uint8Array(32)) }));
   const ask = async (path: string, body: unknown, over: Partial<RouteRequest> = {}) => {
     const reply = await route(aRequest({ path: `/access/v1/${path}`, ...over, body: over.body ?? body }));
     return { status: reply.status, headers: reply.headers, json: JSON.parse(reply.body) as unknown };
   };
-  return { ask, lines, swap, route };
+  return { ask, lines, swap, route, core };
 }
 
 const ada = { type: 'pilot', id: 'ada', properties: { licence: 'crane' } };
@@ -192,6 +206,11 @@ test('a search goes page by page through those whom the rule lists and the polic
   const token = first.page.next_token;
   const second = (await ask('search/subject', { ...question, page: { token } })).json as Page;
   expect([second.results.map(({ id }) => id), second.page]).toStrictEqual([['p8'], { next_token: '', count: 1 }]);
+  const changed = [{ limit: 2 }, { properties: { sort: 'up' } }];
+  for (const change of changed) {
+    const asked = await ask('search/subject', { ...question, page: { token, ...change } });
+    expect(asked).toMatchObject({ status: 400, json: { message: expect.stringMatching(/with (another|other)/) } });
+  }
   const other = await ask('search/subject', { ...question, resource: { ...load, id: 'x' }, page: { token } });
   expect(other).toMatchObject({ status: 400, json: { message: expect.stringContaining('other members') } });
   swap(4);
@@ -199,6 +218,16 @@ test('a search goes page by page through those whom the rule lists and the polic
     status: 400,
     json: { message: expect.stringContaining('no longer active') },
   });
+});
+
+test('a limit of 0 shows nothing but that there is something; one of 3.0 is a whole number', async () => {
+  const { ask } = start(RULE);
+  const question = { subject: { type: 'pilot' }, action: lift, resource: load };
+  const none = (await ask('search/subject', { ...question, page: { limit: 0 } })).json as Page;
+  expect([none.results, none.page.count, none.page.next_token === '']).toStrictEqual([[], 0, false]);
+  const text = JSON.stringify({ ...question, page: { limit: 3 } }).replace('"limit":3', '"limit":3.0');
+  const three = await ask('search/subject', undefined, { body: Buffer.from(text) });
+  expect((three.json as Page).results).toHaveLength(3);
 });
 
 interface Page {
@@ -257,11 +286,18 @@ test.each<[string, string, unknown, string]>([
     { subject: { type: 'pilot' }, resource: load },
     'action is required',
   ],
-  [
-    'a limit of nothing',
+  ...[-1, 1.5, '3', null].map((limit): [string, string, unknown, string] => [
+    `a limit of ${JSON.stringify(limit)}`,
     'search/subject',
-    { subject: bob, action: lift, resource: load, page: { limit: 0 } },
+    { subject: bob, action: lift, resource: load, page: { limit } },
     'page.limit must be',
+  ]),
+  ['a subject of null', 'evaluation', { subject: null, action: lift, resource: load }, 'subject must be an object'],
+  [
+    'a context of null',
+    'evaluation',
+    { subject: bob, action: lift, resource: load, context: null },
+    'context must be an object',
   ],
   [
     'a token of nobody',
@@ -282,13 +318,92 @@ test('a body that is not said to be JSON, or is none, is refused with its place'
   expect(broken.json).toMatchObject({ message: expect.stringContaining('line 2, column 2') });
 });
 
-test('the id of a request comes back with every answer', async () => {
+test.each<[string, string | Buffer, string]>([
+  ['that is not UTF-8', Buffer.from('{"subject":"\xff"}', 'latin1'), 'the body is not UTF-8'],
+  ['with half a character', String.raw`{"subject":{"id":"\ud800"}}`, 'half a character'],
+  ['with a member twice', '{"subject":{"type":"a","id":"x"},"subject":{"type":"a","id":"y"}}', 'a member twice'],
+  ['with a member twice, once by an escape', String.raw`{"subject":{"id":"x","\u0069d":"y"}}`, 'a member twice'],
+  ['that nests too deeply', `{"x":${'['.repeat(1_000)}${']'.repeat(1_000)}}`, 'the body nests deeper than 1000'],
+])('a body %s is refused: two readers could see two requests', async (_, text, message) => {
+  const { status, json } = await start(RULE).ask('evaluation', undefined, { body: Buffer.from(text) });
+  expect(status).toBe(400);
+  expect((json as { message: string }).message).toContain(message);
+});
+
+test('a body of 4 MB that nests is refused without being parsed', async () => {
   const { ask } = start(RULE);
-  const headers = { 'content-type': 'application/json', 'x-request-id': 'q-1' };
-  expect(
-    (await ask('evaluation', { subject: ada, action: lift, resource: load }, { headers })).headers['x-request-id'],
-  ).toBe('q-1');
-  expect((await ask('evaluation', {}, { headers })).headers['x-request-id']).toBe('q-1');
+  const body = Buffer.from(`{"x":${'['.repeat(4_000_000)}`);
+  expect(await ask('evaluation', undefined, { body })).toMatchObject({
+    status: 400,
+    json: { message: expect.stringContaining('nests deeper') },
+  });
+});
+
+test('a body that is coded is refused, and the answer says what is taken', async () => {
+  const { ask } = start(RULE);
+  const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+  expect(await ask('evaluation', undefined, { headers, body: Buffer.from('\x1f\x8b') })).toMatchObject({
+    status: 415,
+    headers: { 'accept-encoding': 'identity' },
+  });
+  const plain = { ...headers, 'content-encoding': 'identity' };
+  const question = { subject: ada, action: lift, resource: load };
+  expect(await ask('evaluation', question, { headers: plain })).toMatchObject({ status: 200 });
+});
+
+test('a member that is null takes no default: who does not know its subject is not answered as another', async () => {
+  const { ask } = start(RULE);
+  const defaults = { subject: ada, action: lift, resource: load, context: { mfa: true } };
+  const answer = await ask('evaluations', { ...defaults, evaluations: [{ subject: null }, { context: null }, {}] });
+  const error = (message: string) => ({ decision: false, context: { error: { status: 400, message }, revision } });
+  expect(answer.json).toStrictEqual({
+    evaluations: [
+      error('subject must be an object'),
+      error('context must be an object'),
+      { decision: true, context: { berth: 4, revision } },
+    ],
+  });
+});
+
+test('what items share counts as often as it is used', async () => {
+  const context = { text: 'x'.repeat(1_000) };
+  const request = { subject: ada, action: lift, resource: load, context };
+  const own = { ...request, evaluations: Array.from({ length: 50 }, () => ({ context: {} })) };
+  const sharing = { ...request, evaluations: Array.from({ length: 50 }, () => ({})) };
+  const { ask, lines } = start(RULE, { maxBodyBytes: 20_000 });
+  expect((await ask('evaluations', own)).status).toBe(200);
+  const kept = lines.length;
+  expect(await ask('evaluations', sharing)).toMatchObject({
+    status: 413,
+    json: { message: expect.stringMatching(/with all that they share the evaluations have 5\d{4} bytes/) },
+  });
+  const bounded = start(RULE, { limits: { maxBodyBytes: 20_000 } });
+  expect(await bounded.ask('evaluations', sharing)).toMatchObject({
+    status: 413,
+    json: { type: 'urn:edict:problem:body-too-large' },
+  });
+  expect((await bounded.ask('evaluations', own)).status).toBe(200);
+  expect([lines.length, bounded.lines.length]).toStrictEqual([kept, kept]);
+});
+
+test('a body that is larger than the set takes is refused before it is looked at', async () => {
+  const { ask } = start(RULE, { limits: { maxBodyBytes: 10 } });
+  expect(await ask('evaluation', undefined, { body: Buffer.from('no JSON at all') })).toMatchObject({ status: 413 });
+});
+
+test('properties of a resource change what policies see, not where the resource belongs', async () => {
+  const { ask } = start({ evaluation: 'Porc', rule: 'unused', candidates: {} });
+  const crew = { ...ada, properties: { licence: 'crane', mroles: ['crew'] } };
+  const asked = async (properties: object) => {
+    const resource = { ...load, properties };
+    const request = { subject: crew, action: lift, resource, context: { weather: 'dry' } };
+    return ((await ask('evaluation', request)).json as { decision: boolean }).decision;
+  };
+  expect(await asked({})).toBe(true);
+  expect(await asked({ status: 'open' })).toBe(true);
+  expect(await asked({ status: 'sealed' })).toBe(false);
+  expect(await asked({ group: 'loads' })).toBe(true);
+  expect(await asked({ group: 'nowhere' })).toBe(false);
 });
 
 test('a set that does not say how it answers AuthZEN is no decision', async () => {
@@ -299,18 +414,75 @@ test('a set that does not say how it answers AuthZEN is no decision', async () =
   });
 });
 
-test.each<[string, string | undefined, string | undefined]>([
-  ['/.well-known/authzen-configuration', 'pdp.example:8443', 'https://pdp.example:8443'],
-  ['/.well-known/authzen-configuration/tenant/one', 'pdp.example', 'https://pdp.example/tenant/one'],
-  ['/.well-known/authzen-configuration', 'evil.example/path?x', undefined],
-  ['/.well-known/authzen-configuration', undefined, undefined],
-])('%s, asked at %s, is about %s', async (path, host, base) => {
+const CONFIGURATION = '/.well-known/authzen-configuration';
+
+test.each<[string, string | undefined, string | number]>([
+  ['', 'pdp.example:8443', 'https://pdp.example:8443'],
+  ['/', 'pdp.example', 'https://pdp.example'],
+  ['/instances/harbour', 'pdp.example', 'https://pdp.example/instances/harbour'],
+  ['/instances/quay%2Fharbour', 'pdp.example', 'https://pdp.example/instances/quay%2Fharbour'],
+  ['', 'evil.example/path?x', 400],
+  ['', undefined, 400],
+  ['/instances/nowhere', 'pdp.example', 404],
+  ['/instances/harbour/access', 'pdp.example', 404],
+  ['/instances/', 'pdp.example', 404],
+  ['/nope', 'pdp.example', 404],
+  ['/a"b', 'pdp.example', 404],
+])('metadata%s, asked at %s, are those of %s', async (below, host, base) => {
   const { route } = start(RULE);
+  const path = `${CONFIGURATION}${below}`;
   const reply = await route(aRequest({ method: 'GET', path, headers: host === undefined ? {} : { host } }));
-  expect(reply.status).toBe(base === undefined ? 400 : 200);
-  if (base !== undefined)
-    expect(JSON.parse(reply.body)).toMatchObject({
+  expect(reply.status).toBe(typeof base === 'number' ? base : 200);
+  if (typeof base === 'string')
+    expect(JSON.parse(reply.body)).toStrictEqual({
       policy_decision_point: base,
       access_evaluation_endpoint: `${base}/access/v1/evaluation`,
+      access_evaluations_endpoint: `${base}/access/v1/evaluations`,
+      search_subject_endpoint: `${base}/access/v1/search/subject`,
     });
+});
+
+test('metadata name what is served, and tell how long they may be kept', async () => {
+  const asked = aRequest({ method: 'GET', path: CONFIGURATION, headers: { host: 'pdp.example' } });
+  const { route } = start({ ...RULE, candidates: { resource: 'harbour/people', action: 'harbour/people' } });
+  const reply = await route(asked);
+  expect(reply.headers).toMatchObject({ 'cache-control': 'max-age=60' });
+  expect(Object.keys(JSON.parse(reply.body) as object).filter((name) => name.startsWith('search'))).toStrictEqual([
+    'search_resource_endpoint',
+    'search_action_endpoint',
+  ]);
+  expect((await start(undefined).route(asked)).status).toBe(404);
+});
+
+test.each([
+  ['', 'https://pdp.example/zone'],
+  ['/zone', 'https://pdp.example/zone'],
+  ['/instances/harbour', 'https://pdp.example/zone/instances/harbour'],
+  ['/zone/instances/harbour', 'https://pdp.example/zone/instances/harbour'],
+  ['/zoned', 404],
+])('below a proxy with a path metadata%s are those of %s', async (below, base) => {
+  const { core } = start(RULE);
+  const pageTokens = new PageTokens();
+  const route = createRouter(authZenRoutes({ core, pageTokens, publicUrl: 'https://pdp.example/zone/' }));
+  const reply = await route(aRequest({ method: 'GET', path: `${CONFIGURATION}${below}`, headers: {} }));
+  expect(reply.status).toBe(typeof base === 'number' ? base : 200);
+  if (typeof base === 'string') expect(JSON.parse(reply.body)).toMatchObject({ policy_decision_point: base });
+});
+
+test('metadata are signed where there is a key, under the URL that is configured', async () => {
+  const { core } = start(RULE);
+  const route = createRouter(
+    authZenRoutes({
+      core,
+      pageTokens: new PageTokens(new Uint8Array(32)),
+      publicUrl: 'https://pdp.example',
+      signMetadata: ({ policy_decision_point: base }) => Promise.resolve(`signed ${base}`),
+    }),
+  );
+  const asked = { method: 'GET', path: '/.well-known/authzen-configuration', headers: { host: 'other.example' } };
+  const reply = await route(aRequest(asked));
+  expect(JSON.parse(reply.body)).toMatchObject({
+    policy_decision_point: 'https://pdp.example',
+    signed_metadata: 'signed https://pdp.example',
+  });
 });

@@ -41,6 +41,25 @@ export function readEvaluations(body: JsonObject): Read<Evaluations | undefined>
   return { ok: true, value: { semantic: semantic.value, items } };
 }
 
+const SHARED = ['subject', 'action', 'resource', 'context'] as const;
+
+/**
+ * Bytes that items take from the request's own members, each time anew: about as many as the request would have more if every
+ * item said all itself. They are evaluated and recorded as often.
+ */
+export function sharedBytesOf(body: JsonObject): number {
+  const list: unknown = ownMember(body, 'evaluations');
+  const items: readonly unknown[] = Array.isArray(list) ? list : [];
+  let bytes = 0;
+  for (const name of SHARED) {
+    const shared = ownMember(body, name);
+    if (shared === undefined) continue;
+    const takers = items.filter((item) => isObject(item) && !Object.hasOwn(item, name)).length;
+    if (takers > 0) bytes += takers * Buffer.byteLength(JSON.stringify(shared));
+  }
+  return bytes;
+}
+
 /** One answer of several. */
 export interface EvaluationAnswer {
   readonly decision: boolean;
@@ -49,22 +68,23 @@ export interface EvaluationAnswer {
 
 /**
  * Answers the questions in their order by one revision. An item that cannot be decided is `decision: false` and says why in
- * its context; a refusal, which concerns the whole set, ends the request.
+ * its context; a refusal, which concerns the whole set, ends the request. `undefined` where the client's connection
+ * was closed before all was decided.
  */
 export async function answerEvaluations(
   session: Session,
   serving: AuthZenServing,
   { semantic, items }: Evaluations,
-  onGone: RouteRequest['onGone'],
-): Promise<readonly EvaluationAnswer[] | Refusal> {
+  onClosed: RouteRequest['onClosed'],
+): Promise<readonly EvaluationAnswer[] | Refusal | undefined> {
   const answers: EvaluationAnswer[] = [];
   let refusal: Refusal | undefined;
-  await inSlices(items, onGone, (item) => {
+  const end = await inSlices(items, onClosed, (item) => {
     if (!item.ok) return take({ kind: 'invalid', message: item.message });
     const judgement = judge(session, serving, item.value, false);
     return judgement instanceof Promise ? judgement.then(take) : take(judgement);
   });
-  return refusal ?? answers;
+  return refusal ?? (end === 'whole' ? answers : undefined);
 
   function take(judgement: Judgement | { readonly kind: 'invalid'; readonly message: string }): boolean {
     if (judgement.kind === 'refused') {

@@ -1,4 +1,4 @@
-import { mapRequest, toPorc } from '@edict/engine';
+import { toPorc, type MapResult } from '@edict/engine';
 import type { Outcome } from '@edict/rego';
 import { toJson } from '@edict/rego/values';
 import type { Serving } from '@edict/crds';
@@ -27,9 +27,10 @@ export function judge(
     case 'Porc':
       return decide(session, porcOf(question), probe);
     case 'Mapper': {
-      const mapped = mapRequest(session.snapshot, question, { domain: mapper, limits: session.limits });
-      if (!mapped.ok) return { kind: 'failed', message: 'the mapper of the policy set gives no PORC for this request' };
-      return decide(session, mapped.value, probe);
+      const mapped = session.map(question, mapper);
+      return mapped instanceof Promise
+        ? mapped.then((late) => decideMapped(session, late, probe))
+        : decideMapped(session, mapped, probe);
     }
     case 'Rule': {
       const answer = session.query({ path: rule.split('/'), input: inputOf(question), label: rule, verdict, probe });
@@ -42,9 +43,15 @@ export function judge(
 
 type QueryAnswer = Awaited<ReturnType<Session['query']>>;
 
+const UNMAPPED: Judgement = { kind: 'failed', message: 'the mapper of the policy set gives no PORC for this request' };
+
+function decideMapped(session: Session, mapped: MapResult, probe: boolean): Judgement | Promise<Judgement> {
+  return mapped.ok ? decide(session, mapped.value, probe) : UNMAPPED;
+}
+
 function decide(session: Session, value: unknown, probe: boolean): Judgement | Promise<Judgement> {
   const porc = toPorc(value);
-  if (!porc.ok) return { kind: 'failed', message: 'the mapper of the policy set gives no PORC for this request' };
+  if (!porc.ok) return UNMAPPED;
   const answer = session.decide(porc.porc, { probe });
   return answer instanceof Promise ? answer.then(decided) : decided(answer);
 }

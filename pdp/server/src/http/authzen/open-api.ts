@@ -23,6 +23,7 @@ const FAILURES = `        '400': {$ref: '#/components/responses/Invalid'}
           content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
         '412': {$ref: '#/components/responses/NotReached'}
         '413': {$ref: '#/components/responses/TooLarge'}
+        '415': {$ref: '#/components/responses/UnsupportedType'}
         '500':
           description: The policy failed, or gave what is no decision. This is not a deny.
           content: {application/json: {schema: {$ref: '#/components/schemas/Message'}}}
@@ -55,6 +56,10 @@ export const AUTHZEN_OPEN_API: OpenApiPart = {
       responses:
         '200': {description: AuthZEN metadata., content: {application/json: {schema: {type: object}}}}
         '400': {$ref: '#/components/responses/Invalid'}
+        '404':
+          description: No set answers AuthZEN there.
+          content: {application/json: {schema: {$ref: '#/components/schemas/Message'}}}
+        '503': {$ref: '#/components/responses/Unavailable'}
 `,
   schemas: `    Entity:
       type: object
@@ -96,7 +101,7 @@ export const AUTHZEN_OPEN_API: OpenApiPart = {
         action: {type: object}
         resource: {type: object}
         context: {type: object}
-        page: {type: object, properties: {token: {type: string}, limit: {type: integer, minimum: 1}}}
+        page: {type: object, properties: {token: {type: string}, limit: {type: integer, minimum: 0}}}
     SearchAnswer:
       type: object
       required: [results]

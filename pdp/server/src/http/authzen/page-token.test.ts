@@ -2,7 +2,12 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PageTokens, type PageScope } from './page-token.ts';
 
-const scope: PageScope = { search: 'subject', question: { action: { name: 'lift' } }, revision: 'r1' };
+const scope: PageScope = {
+  search: 'subject',
+  question: { action: { name: 'lift' } },
+  revision: 'r1',
+  key: new Uint8Array(32).fill(1),
+};
 const tokens = new PageTokens(new Uint8Array(32).fill(7));
 
 test('a token says where the next page begins', () => {
@@ -29,6 +34,16 @@ test.each<[string, string, Partial<PageScope>, string]>([
   ],
   ['of another key', new PageTokens(new Uint8Array(32)).issue({ offset: 3, limit: 2 }, scope), {}, 'invalid'],
   ['that is no token', 'abc', {}, 'invalid'],
+  ['of JSON that is no token', `${Buffer.from('{"a":1}').toString('base64url')}.x`, {}, 'invalid'],
+  ['that begins before the first result', tokens.issue({ offset: -1, limit: 2 }, scope), {}, 'invalid'],
 ])('a token %s is refused', (_, text, change, reason) => {
   expect(tokens.read(text, { ...scope, ...change })).toStrictEqual({ ok: false, reason });
+});
+
+test('without a key of their own PDPs take the tokens of those that have the same policy', () => {
+  const issued = new PageTokens().issue({ offset: 3, limit: 2 }, scope);
+  expect(new PageTokens().read(issued, scope)).toStrictEqual({ ok: true, position: { offset: 3, limit: 2 } });
+  const other = { ...scope, key: new Uint8Array(32).fill(2) };
+  expect(new PageTokens().read(issued, other)).toStrictEqual({ ok: false, reason: 'invalid' });
+  expect(tokens.read(tokens.issue({ offset: 3, limit: 2 }, scope), other)).toMatchObject({ ok: true });
 });

@@ -1,4 +1,6 @@
+import { isUtf8 } from 'node:buffer';
 import { parseJson } from '@edict/rego/values';
+import { countMembers, shapeOfJson } from '../json-shape.ts';
 import { headerOf, type RouteRequest } from '../route.ts';
 
 /** A JSON object of a request. */
@@ -28,21 +30,35 @@ export interface Evaluation {
 /** A value, or what is wrong with the request. */
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
 
-/** The JSON object that a request carries; the content type has to be JSON's. */
+/** How deeply a request may nest. */
+export const MAX_AUTHZEN_NESTING = 1_000;
+
+/**
+ * The JSON object that a request carries; the content type has to be JSON's. Only I-JSON is taken (RFC 7493, section 2: UTF-8,
+ * whole characters, no member twice), for of anything else two readers may see two requests.
+ */
 export function readBody({ headers, body }: RouteRequest): Read<JsonObject> {
   const contentType = headerOf(headers, 'content-type') ?? '';
-  if (!/^application\/json *(;|$)/i.test(contentType)) return wrong('Content-Type must be application/json');
+  if (!/^application\/json[ \t]*(;|$)/i.test(contentType)) return wrong('Content-Type must be application/json');
   if (body.length === 0) return wrong('the body is empty');
+  if (!isUtf8(body)) return wrong('the body is not UTF-8');
+  const shape = shapeOfJson(body, MAX_AUTHZEN_NESTING);
+  if (shape.depth > MAX_AUTHZEN_NESTING) return wrong(`the body nests deeper than ${MAX_AUTHZEN_NESTING} levels`);
   const text = body.toString('utf8');
   const parsed = parseJson(text);
   if (!parsed.ok)
     return wrong(`the body is not valid JSON: ${parsed.problem.message} at ${placeOf(text, parsed.problem.offset)}`);
+  if (shape.hasHalfCharacter) return wrong('the body has an escape for half a character');
+  if (shape.members !== countMembers(parsed.value)) return wrong('the body has an object with a member twice');
   return isObject(parsed.value) ? { ok: true, value: parsed.value } : wrong('the body must be a JSON object');
 }
 
-/** Reads a whole question; members of `defaults` stand in, whole, for those that `request` lacks. */
+/**
+ * Reads a whole question; members of `defaults` stand in, whole, for those that `request` lacks. One that is null is there, and
+ * wrong: whoever does not know its subject must not be answered as another.
+ */
 export function readEvaluation(request: JsonObject, defaults: JsonObject = {}): Read<Evaluation> {
-  const member = (name: string): unknown => ownMember(request, name) ?? ownMember(defaults, name);
+  const member = (name: string): unknown => ownMember(Object.hasOwn(request, name) ? request : defaults, name);
   const subject = readEntity('subject', member('subject'));
   if (!subject.ok) return subject;
   const action = readAction(member('action'));

@@ -1,7 +1,8 @@
-import { toJson } from '@edict/rego/values';
+import { RegoNumber, toJson } from '@edict/rego/values';
 import type { Refusal, Session } from '../../core/session.ts';
 import type { RouteRequest } from '../route.ts';
 import { judge, type AuthZenServing } from './judge.ts';
+import { pageKeyOf } from './page-key.ts';
 import type { PageScope, PageTokens } from './page-token.ts';
 import {
   ownMember,
@@ -34,7 +35,16 @@ export interface Search {
   readonly question: JsonObject;
   /** Makes a candidate a question; undefined for what is no candidate. */
   readonly ask: (candidate: unknown) => Evaluation | undefined;
-  readonly page: { readonly token: string | undefined; readonly limit: number } | undefined;
+  readonly page: Page | undefined;
+}
+
+/** The page that is asked for. */
+interface Page {
+  readonly token: string | undefined;
+  /** Undefined where the request does not say. */
+  readonly limit: number | undefined;
+  /** Whatever else it says: nothing is understood of it, but it has to stay the same. */
+  readonly properties: JsonObject | undefined;
 }
 
 /** Reads a search (sections 8.4 to 8.6). The id of what is searched for is passed over. */
@@ -88,16 +98,27 @@ function withoutId({ id: _, ...rest }: JsonObject): JsonObject {
   return rest;
 }
 
-function readPage(value: unknown): Read<Search['page']> {
+function readPage(value: unknown): Read<Page | undefined> {
   const page = readObject('page', value);
   if (!page.ok) return page;
   if (page.value === undefined) return { ok: true, value: undefined };
   const token = ownMember(page.value, 'token');
   if (token !== undefined && typeof token !== 'string') return wrong('page.token must be a string');
-  const limit = ownMember(page.value, 'limit') ?? MAX_PAGE;
-  if (typeof limit !== 'number' || !Number.isSafeInteger(limit) || limit < 1)
-    return wrong('page.limit must be a whole number from 1');
-  return { ok: true, value: { token: token === '' ? undefined : token, limit: Math.min(limit, MAX_PAGE) } };
+  const limit = readLimit(ownMember(page.value, 'limit'));
+  if (!limit.ok) return limit;
+  const properties = readObject('page.properties', ownMember(page.value, 'properties'));
+  if (!properties.ok) return properties;
+  const read = { token: token === '' ? undefined : token, limit: limit.value, properties: properties.value };
+  return { ok: true, value: read };
+}
+
+function readLimit(value: unknown): Read<number | undefined> {
+  if (value === undefined) return { ok: true, value };
+  // Numbers such as 10.0 keep their text, and are whole for all that.
+  const limit = value instanceof RegoNumber ? Number(value.text) : value;
+  if (typeof limit !== 'number' || !Number.isSafeInteger(limit) || limit < 0)
+    return wrong('page.limit must be a whole number from 0');
+  return { ok: true, value: Math.min(limit, MAX_PAGE) };
 }
 
 /** What a search found, a page of it. */
@@ -110,6 +131,8 @@ export interface SearchAnswer {
 export type SearchOutcome =
   | { readonly kind: 'found'; readonly answer: SearchAnswer }
   | { readonly kind: 'invalid' | 'failed'; readonly message: string }
+  /** The client's connection was closed before all was decided. */
+  | { readonly kind: 'interrupted' }
   | Refusal;
 
 /**
@@ -121,18 +144,23 @@ export async function search(
   serving: AuthZenServing,
   { name, question, ask, page }: Search,
   tokens: PageTokens,
-  onGone: RouteRequest['onGone'],
+  onClosed: RouteRequest['onClosed'],
 ): Promise<SearchOutcome> {
-  const scope: PageScope = { search: name, question, revision: session.revision.token };
+  const { revision, snapshot } = session;
+  const asked = page?.properties === undefined ? question : [question, page.properties];
+  const scope: PageScope = { search: name, question: asked, revision: revision.token, key: pageKeyOf(snapshot) };
   const position = page?.token === undefined ? undefined : tokens.read(page.token, scope);
   if (position?.ok === false) return { kind: 'invalid', message: TOKEN_PROBLEMS[position.reason] };
   const { offset, limit } = position?.position ?? { offset: 0, limit: page?.limit ?? MAX_PAGE };
+  if (page?.limit !== undefined && page.limit !== limit) {
+    return { kind: 'invalid', message: 'page.token belongs to a search with another page.limit' };
+  }
   const candidates = await candidatesOf(session, serving, name, question);
   if (candidates.kind !== 'candidates') return candidates;
   const results: SearchAnswer['results'][number][] = [];
   let stop: Refusal | { readonly kind: 'failed'; readonly message: string } | undefined;
   let next = candidates.list.length;
-  await inSlices(candidates.list.slice(offset), onGone, async (candidate, index) => {
+  const end = await inSlices(candidates.list.slice(offset), onClosed, async (candidate, index) => {
     const evaluation = ask(candidate);
     if (evaluation === undefined) return true;
     const judgement = await judge(session, serving, evaluation, true);
@@ -149,6 +177,7 @@ export async function search(
     return true;
   });
   if (stop !== undefined) return stop;
+  if (end === 'interrupted') return { kind: 'interrupted' };
   const more = next < candidates.list.length;
   if (page === undefined && !more) return { kind: 'found', answer: { results } };
   const nextToken = more ? tokens.issue({ offset: next, limit }, scope) : '';

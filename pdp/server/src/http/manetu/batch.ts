@@ -1,5 +1,6 @@
 import { parsePorcList } from '@edict/engine';
 import type { PorcAnswer, Session } from '../../core/session.ts';
+import { codedBody } from '../content-coding.ts';
 import { inSlices } from '../in-slices.ts';
 import { messageReply, type Reply } from '../reply.ts';
 import { headerOf, type RouteRequest } from '../route.ts';
@@ -18,6 +19,8 @@ export type BatchItem =
 
 /** The PORCs of a batch: a JSON list of them, or an object whose member `porcs` is one. */
 export function readBatch({ headers, body }: RouteRequest, maxBatch: number): Batch {
+  const coded = codedBody({ headers });
+  if (coded !== undefined) return { ok: false, reply: coded };
   const contentType = headerOf(headers, 'content-type') ?? '';
   if (!contentType.startsWith('application/json')) return wrong(415, 'Unsupported Media Type');
   const parsed = parsePorcList(body);
@@ -28,25 +31,25 @@ export function readBatch({ headers, body }: RouteRequest, maxBatch: number): Ba
 }
 
 /**
- * Decides the items one after the other, all on the snapshot of the session. Other requests get their turn in between, and
- * what is left is not decided when the client has gone.
+ * Decides the items one after the other, all on the snapshot of the session. Other requests get their turn in between.
+ * `undefined` where the client's connection was closed meanwhile: what is left was not decided.
  */
 export async function decideBatch(
   session: Session,
   porcs: readonly unknown[],
   flags: DecisionFlags,
-  onGone: RouteRequest['onGone'],
-): Promise<readonly BatchItem[]> {
+  onClosed: RouteRequest['onClosed'],
+): Promise<readonly BatchItem[] | undefined> {
   const items: BatchItem[] = [];
   const take = (item: BatchItem): boolean => items.push(item) > 0;
-  await inSlices(porcs, onGone, (porc) => {
+  const end = await inSlices(porcs, onClosed, (porc) => {
     if (typeof porc !== 'object' || porc === null || Array.isArray(porc)) {
       return take({ message: 'PORC must be an object' });
     }
     const answer = session.decide(porc, flags);
     return answer instanceof Promise ? answer.then((late) => take(itemOf(late, flags))) : take(itemOf(answer, flags));
   });
-  return items;
+  return end === 'whole' ? items : undefined;
 }
 
 function itemOf(answer: PorcAnswer, { probe }: DecisionFlags): BatchItem {

@@ -313,17 +313,34 @@ test.each([
   expect(await counts('pdp_invalid_requests_total')).toStrictEqual([[1]]);
 });
 
+test.each(['/decision', '/decisions'])('%s takes bodies as they are', async (path) => {
+  const { swap, send } = start();
+  swap(1, 5);
+  const coded = await send(path, path === '/decision' ? liftRequest(5) : [liftRequest(5)], {
+    headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+  });
+  expect([coded.status, coded.headers['accept-encoding']]).toStrictEqual([415, 'identity']);
+});
+
 test('a batch is JSON', async () => {
   const { swap, send } = start();
   swap(1, 5);
   expect((await send('/decisions', [], typed('text/plain'))).status).toBe(415);
 });
 
-test('a batch ends where the client has gone', async () => {
+test('a batch ends where the client can be answered no more, and what was decided is not given as the whole', async () => {
   const { swap, send, records } = start({ maxBatch: 100_000 });
   swap(1, 5);
   const porcs = Array.from({ length: 20_000 }, () => liftRequest(5));
-  await send('/decisions', porcs, { onGone: (listener) => void setImmediate(listener) });
-  expect(records().length).toBeGreaterThan(0);
-  expect(records().length).toBeLessThan(porcs.length);
+  const halfClosed = { onGone: (listener: () => void) => void setImmediate(listener) };
+  const whole = await send('/decisions', porcs.slice(0, 10_000), halfClosed);
+  expect((JSON.parse(whole.body) as { decisions: unknown[] }).decisions).toHaveLength(10_000);
+  const answer = await send('/decisions', porcs, { onClosed: (listener) => void setImmediate(listener) });
+  expect([answer.status, answer.body]).toStrictEqual([
+    400,
+    '{"message":"the connection was closed before all was decided"}\n',
+  ]);
+  const decided = records().length - 10_000;
+  expect(decided).toBeGreaterThan(0);
+  expect(decided).toBeLessThan(porcs.length);
 });

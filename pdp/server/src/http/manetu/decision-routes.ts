@@ -1,9 +1,11 @@
 import type { DecisionCore, PorcAnswer, Session } from '../../core/session.ts';
+import type { FindRules } from '../../explain/rule-explainer.ts';
 import { inSession } from '../../core/in-session.ts';
-import { jsonReply, messageReply, type Reply } from '../reply.ts';
+import { INTERRUPTED, jsonReply, messageReply, type Reply } from '../reply.ts';
 import { entryOf, refusalReply, type Route, type RouteRequest } from '../route.ts';
 import { jsonHeadersOf } from '../session-headers.ts';
 import { decideBatch, readBatch } from './batch.ts';
+import { findExplainedRules } from './explained-rules.ts';
 import { explain } from './explanation.ts';
 import { readFlags, type DecisionFlags } from './flag-parameter.ts';
 import { readPorcBody } from './porc-body.ts';
@@ -12,6 +14,8 @@ export interface ManetuRoutesDeps {
   readonly core: DecisionCore;
   /** PORCs that one batch may hold. */
   readonly maxBatch: number;
+  /** Finds the rules behind a decision that is to be explained; without it explanations name policies alone. */
+  readonly findRules?: FindRules | undefined;
 }
 
 const ALLOW_BODY = '{"allow":true}\n';
@@ -22,7 +26,7 @@ const METHODS: Reply = { status: 204, headers: { allow: 'OPTIONS, POST' }, body:
  * The Manetu API: `POST /decision`, and its form for many, `POST /decisions`. 200 for GRANT and for DENY; 400 for what is no
  * PORC; a problem when no decision is given, which is never an allow and never looks like a deny.
  */
-export function manetuRoutes({ core, maxBatch }: ManetuRoutesDeps): readonly Route[] {
+export function manetuRoutes({ core, maxBatch, findRules }: ManetuRoutesDeps): readonly Route[] {
   const invalid = (reply: Reply): Reply => {
     core.invalid('manetu');
     return reply;
@@ -43,15 +47,15 @@ export function manetuRoutes({ core, maxBatch }: ManetuRoutesDeps): readonly Rou
     if (!body.ok) return invalid(body.reply);
     const answer = session.decide(body.porc, flags);
     return answer instanceof Promise
-      ? answer.then((late) => decisionReply(session, late, flags))
-      : decisionReply(session, answer, flags);
+      ? answer.then((late) => decisionReply(session, late, flags, findRules))
+      : decisionReply(session, answer, flags, findRules);
   });
 
   const many = asked((session, request, flags) => {
     const batch = readBatch(request, maxBatch);
     if (!batch.ok) return invalid(batch.reply);
-    return decideBatch(session, batch.porcs, flags, request.onGone).then((decisions) =>
-      jsonReply(200, { decisions }, session.headers),
+    return decideBatch(session, batch.porcs, flags, request.onClosed).then((decisions) =>
+      decisions === undefined ? INTERRUPTED : jsonReply(200, { decisions }, session.headers),
     );
   });
 
@@ -63,10 +67,19 @@ export function manetuRoutes({ core, maxBatch }: ManetuRoutesDeps): readonly Rou
   ];
 }
 
-function decisionReply(session: Session, answer: PorcAnswer, { probe }: DecisionFlags): Reply {
+function decisionReply(
+  session: Session,
+  answer: PorcAnswer,
+  { probe }: DecisionFlags,
+  findRules: FindRules | undefined,
+): Reply | Promise<Reply> {
   if (answer.kind === 'refused') return refusalReply(answer);
   const { allow, record } = answer;
   if (record === undefined)
     return { status: 200, headers: jsonHeadersOf(session), body: allow ? ALLOW_BODY : DENY_BODY };
-  return jsonReply(200, { allow, explain: explain(record, !probe) }, session.headers);
+  if (findRules === undefined) return jsonReply(200, { allow, explain: explain(record, !probe) }, session.headers);
+  const asked = { digest: session.revision.digest, maxSteps: session.limits.maxSteps };
+  return findExplainedRules(record, asked, findRules).then((rulesOf) =>
+    jsonReply(200, { allow, explain: explain(record, !probe, rulesOf) }, session.headers),
+  );
 }

@@ -1,4 +1,6 @@
 import type { AccessRecord, AccessReference, Phase, PhaseDurations, Verdict } from '@edict/engine';
+import type { RuleExplanation } from '../../explain/rule-explanation.ts';
+import type { RulesOf } from './explained-rules.ts';
 
 /** One entity that a phase consulted, and what its policy said. */
 export interface ExplainedReference {
@@ -10,6 +12,10 @@ export interface ExplainedReference {
   /** Absent where the policy simply said so. */
   readonly reason?: string;
   readonly durationNs: number;
+  /** Which rules made the policy answer so. */
+  readonly rules?: RuleExplanation;
+  /** Why that cannot be told. */
+  readonly rulesUnavailable?: string;
 }
 
 /** One phase of a decision. */
@@ -45,8 +51,10 @@ const PHASES: readonly (readonly [Phase, keyof PhaseDurations])[] = [
   ['SCOPE', 'scope'],
 ];
 
-/** Tells from its record how a decision came about. */
-export function explain(record: AccessRecord, kept: boolean): Explanation {
+const NO_RULES: RulesOf = () => undefined;
+
+/** Tells from its record how a decision came about, with what `rulesOf` tells of its references. */
+export function explain(record: AccessRecord, kept: boolean, rulesOf: RulesOf = NO_RULES): Explanation {
   const phases: ExplainedPhase[] = [];
   for (const [phase, key] of PHASES) {
     const durationNs = record.phaseDurations[key];
@@ -56,7 +64,7 @@ export function explain(record: AccessRecord, kept: boolean): Explanation {
       phase,
       decision: verdictOf(phase, references),
       ...(durationNs === undefined ? {} : { durationNs: Math.trunc(durationNs) }),
-      references: references.map(explainReference),
+      references: references.map((reference) => explainReference(reference, rulesOf)),
     });
   }
   const override = record.grantReason ?? record.denyReason;
@@ -82,14 +90,8 @@ function verdictOf(phase: Phase, references: readonly AccessReference[]): Verdic
   return references.every(grants) ? 'GRANT' : 'DENY';
 }
 
-function explainReference({
-  id,
-  policy,
-  decision,
-  reasonCode,
-  reason,
-  durationNs,
-}: AccessReference): ExplainedReference {
+function explainReference(reference: AccessReference, rulesOf: RulesOf): ExplainedReference {
+  const { id, policy, decision, reasonCode, reason, durationNs } = reference;
   return {
     id,
     ...(policy === undefined ? {} : { policy: { mrn: policy.mrn, fingerprint: policy.fingerprint } }),
@@ -97,5 +99,6 @@ function explainReference({
     reasonCode,
     ...(reason === '' ? {} : { reason }),
     durationNs: Math.trunc(durationNs),
+    ...rulesOf(reference),
   };
 }

@@ -5,7 +5,7 @@ const FALSE = new Set(['0', 'f', 'F', 'FALSE', 'false', 'False']);
 export interface DecisionFlags {
   /** Decide without an access record. */
   readonly probe: boolean;
-  /** Say which policies decided. */
+  /** Say which policies and rules decided. */
   readonly explain: boolean;
 }
 

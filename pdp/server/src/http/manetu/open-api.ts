@@ -6,7 +6,7 @@ const PARAMETERS = `        - name: probe
           schema: {type: boolean, default: false}
         - name: explain
           in: query
-          description: Say phase by phase which policies were asked and what they said.
+          description: Say phase by phase which policies were asked, what they said, and which of their rules made them.
           schema: {type: boolean, default: false}
         - {$ref: '#/components/parameters/PolicySet'}
         - {$ref: '#/components/parameters/PolicyAtLeast'}
@@ -138,5 +138,35 @@ ${FAILURES}${METHODS}`,
                     reasonCode: {type: string}
                     reason: {type: string}
                     durationNs: {type: integer}
+                    rules: {$ref: '#/components/schemas/ExplainedRules'}
+                    rulesUnavailable: {type: string, description: Why rules cannot be told.}
+    ExplainedRules:
+      type: object
+      required: [decided, failed]
+      properties:
+        decided:
+          type: array
+          description: The rules that the answer rests on. The items of a batch have none.
+          items: {$ref: '#/components/schemas/ExplainedRule'}
+        failed:
+          type: array
+          description: Rules that were tried and did not hold.
+          items: {$ref: '#/components/schemas/ExplainedRule'}
+        truncated: {type: boolean, description: There were more.}
+    ExplainedRule:
+      type: object
+      required: [rule, module, line, column]
+      properties:
+        rule: {type: string}
+        module: {type: string, description: The MRN of the policy or library.}
+        line: {type: integer}
+        column: {type: integer}
+        isDefault: {type: boolean}
+        value: {description: What the rule gave.}
+        at:
+          type: object
+          description: The literal that a rule did not get beyond.
+          required: [line, column, text]
+          properties: {line: {type: integer}, column: {type: integer}, text: {type: string}}
 `,
 };

@@ -1,4 +1,5 @@
 import { parsePorc } from '@edict/engine';
+import { codedBody } from '../content-coding.ts';
 import { messageReply, type Reply } from '../reply.ts';
 import { headerOf, type RouteRequest } from '../route.ts';
 import { readMultipart, readUrlEncoded } from './form-body.ts';
@@ -9,6 +10,8 @@ export type PorcBody = { readonly ok: true; readonly porc: unknown } | { readonl
 export function readPorcBody({ headers, body }: RouteRequest): PorcBody {
   // An empty body crashes the reference engine; here it is a client's mistake.
   if (body.length === 0) return wrong(400, 'the body is empty: send a PORC as a JSON object');
+  const coded = codedBody({ headers });
+  if (coded !== undefined) return { ok: false, reply: coded };
   const contentType = headerOf(headers, 'content-type') ?? '';
   if (contentType.startsWith('application/json')) {
     const parsed = parsePorc(body, { trailing: 'ignore' });

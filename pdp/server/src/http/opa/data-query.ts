@@ -67,6 +67,9 @@ export function readQueryInput(query: string): QueryInput {
     : { ok: false, message: `parameter contains malformed input document: ${parsed.problem.message}` };
 }
 
+/** What is wrong with a path that {@link readPath} does not read. */
+export const BAD_ESCAPE = 'malformed percent-escape, or one of what is no UTF-8';
+
 /** The parts of a document's path, percent-decoded one by one; undefined if an escape is malformed. Empty parts do not count. */
 export function readPath(escaped: string): readonly string[] | undefined {
   const parts = escaped.split('/').filter((part) => part !== '');

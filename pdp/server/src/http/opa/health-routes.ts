@@ -3,7 +3,7 @@ import type { DecisionCore, DocumentAnswer, Session } from '../../core/session.t
 import { jsonReply, type Reply } from '../reply.ts';
 import { entryOf, type Route, type RouteRequest } from '../route.ts';
 import type { Readiness } from '../service-routes.ts';
-import { isFlagSet, readPath } from './data-query.ts';
+import { BAD_ESCAPE, isFlagSet, readPath } from './data-query.ts';
 
 export interface HealthRoutesDeps {
   readonly core: DecisionCore;
@@ -25,7 +25,9 @@ export function healthRoutes({ core, readiness }: HealthRoutesDeps): readonly Ro
 
   const byRule = (request: RouteRequest): Reply | Promise<Reply> => {
     const path = readPath(request.path.slice('/health'.length));
-    if (path === undefined) return unhealthy('invalid path: malformed percent-escape');
+    if (path === undefined) return unhealthy(`invalid path: ${BAD_ESCAPE}`);
+    // OPA sends probes of `/health/` to `/health`.
+    if (path.length === 0) return plain(request);
     const whole = ['system', 'health', ...path];
     const isReady = readiness().ready;
     const input = { plugin_state: { bundle: isReady ? 'OK' : 'NOT_READY' }, plugins_ready: isReady };

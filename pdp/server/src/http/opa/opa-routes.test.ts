@@ -8,6 +8,7 @@ import { createMetrics } from '../../observability/metrics.ts';
 import { aRequest } from '../../testing/requests.ts';
 import { craneDomain } from '../../testing/revisions.ts';
 import { snapshotOf } from '../../testing/snapshots.ts';
+import { MAX_NESTING } from '../json-shape.ts';
 import type { Reply } from '../reply.ts';
 import type { RouteRequest } from '../route.ts';
 import { createRouter } from '../router.ts';
@@ -92,6 +93,59 @@ test('a document comes with its decision id and the revision that gave it', () =
   expect(send('GET', '/v1/data/loads/fits').body).toBe('{"decision_id":"record-2"}\n');
   expect(records()).toHaveLength(2);
 });
+
+test('what nests too deeply is refused before anything is made of it; what does not is recorded whole', () => {
+  const { swap, send, records } = start();
+  swap();
+  const nested = (depth: number): Buffer => Buffer.from(`{"input":${'['.repeat(depth)}${']'.repeat(depth)}}`);
+  expect(send('POST', '/v1/data/loads/fits', { body: nested(MAX_NESTING - 1) }).status).toBe(200);
+  expect(JSON.stringify(records()[0]?.['input'])).toHaveLength(2 * (MAX_NESTING - 1));
+  const refused = send('POST', '/v1/data/loads/fits', { body: nested(MAX_NESTING) });
+  expect([refused.status, bodyOf(refused)['message']]).toStrictEqual([
+    400,
+    'body contains malformed input document: exceeded max depth of 2000',
+  ]);
+  expect(send('POST', '/v0/data/loads/fits', { body: nested(4_000_000) }).status).toBe(400);
+});
+
+test('what a set takes is looked at before the body is, and again when it is inflated', () => {
+  const limits = { maxBodyBytes: 200 };
+  const instance = {
+    names: [],
+    load: 'Ahead',
+    grace: '5m',
+    labels: {},
+    decisionCache: { entries: 0 },
+    limits,
+  } as const;
+  const { swap, send } = start({ serving: { ...SERVING, instance: { ...instance, names: [] } } });
+  swap();
+  const path = '/v1/data/loads/fits';
+  expect(send('POST', path, { body: Buffer.from('x'.repeat(201)) }).status).toBe(413);
+  const headers = { 'content-encoding': 'gzip' };
+  const body = gzipSync(JSON.stringify({ input: { tons: 5, text: 'x'.repeat(300) } }));
+  expect(body.length).toBeLessThan(200);
+  expect(send('POST', path, { headers, body }).status).toBe(413);
+  const small = gzipSync(JSON.stringify({ input: { tons: 5, text: 'x'.repeat(100) } }));
+  expect(send('POST', path, { headers, body: small }).status).toBe(200);
+});
+
+test('the folder of health answers probes as health does', () => {
+  const { swap, send } = start();
+  expect(send('GET', '/health/').status).toBe(200);
+  swap();
+  expect(send('GET', '/health/?bundles').status).toBe(200);
+  expect(
+    start({ readiness: { ready: false, problem: 'no-policy', detail: 'none' } }).send('GET', '/health/?bundles').status,
+  ).toBe(500);
+});
+
+test.each(['/v1/policies', '/v1/policies/a', '/v1/config'])(
+  '%s cannot be changed, and nothing is allowed there',
+  (path) => {
+    expect(start().send('PUT', path)).toMatchObject({ status: 405, headers: { allow: '' } });
+  },
+);
 
 test('flags add what they name, in the order in which OPA prints it', () => {
   const { swap, send } = start({ rego: 'package loads\n\nmost = data.limits.most { true }\n' });

@@ -5,7 +5,7 @@ import type { Reply } from '../reply.ts';
 import { entryOf, type Route, type RouteRequest } from '../route.ts';
 import type { Readiness } from '../service-routes.ts';
 import { ENGINE } from '../../version.ts';
-import { NO_FLAGS, readDataFlags, readPath, readQueryInput, type DataFlags } from './data-query.ts';
+import { BAD_ESCAPE, NO_FLAGS, readDataFlags, readPath, readQueryInput, type DataFlags } from './data-query.ts';
 import { healthRoutes } from './health-routes.ts';
 import { dataReply, opaError, opaEvaluationError, opaRefusal, valueReply } from './opa-reply.ts';
 import { readBody } from './request-body.ts';
@@ -31,6 +31,11 @@ interface Asked {
   readonly parsedNs: number;
 }
 
+/** What a request says besides the path, or what is wrong with it. Read once the limits of its set let it in. */
+type ReadInput =
+  | ({ readonly ok: true } & Omit<Asked, 'path'>)
+  | { readonly ok: false; readonly status: 400 | 413; readonly message: string };
+
 type Finish = (session: Session, asked: Asked, answer: DocumentAnswer) => Reply;
 
 const MISSING_INPUT = { code: 'api_usage_warning', message: "'input' key missing from the request" };
@@ -50,16 +55,21 @@ export function opaRoutes(deps: OpaRoutesDeps): readonly Route[] {
   /** Enters, asks, and lets `finish` make the answer. Without a path the default decision of the set is asked. */
   const ask = (
     request: RouteRequest,
-    asked: Omit<Asked, 'path'>,
+    read: () => ReadInput,
     escapedPath: string | undefined,
     finish: Finish,
   ): Reply | Promise<Reply> => {
     const path = escapedPath === undefined ? undefined : readPath(escapedPath);
-    if (escapedPath !== undefined && path === undefined) return invalid(400, 'invalid path: malformed percent-escape');
-    const entry = { ...entryOf('opa', request), bodyBytes: Math.max(request.body.length, asked.bytes) };
+    if (escapedPath !== undefined && path === undefined) return invalid(400, `invalid path: ${BAD_ESCAPE}`);
     const use = (session: Session): Reply | Promise<Reply> => {
       const { opa } = session.serving;
       if (opa === undefined) return notServed(session);
+      const asked = read();
+      if (!asked.ok) return invalid(asked.status, asked.message);
+      // What a body was inflated to counts for it.
+      const more = asked.bytes - request.body.length;
+      const tooMuch = more > 0 ? session.hold(more) : undefined;
+      if (tooMuch !== undefined) return opaRefusal(tooMuch);
       const whole = { ...asked, path: path ?? opa.defaultDecision.split('/') };
       const unexplained = cannotExplain(session, whole.flags);
       if (unexplained !== undefined) return invalid(400, unexplained);
@@ -69,7 +79,7 @@ export function opaRoutes(deps: OpaRoutesDeps): readonly Route[] {
         ? answer.then((late) => finish(session, whole, late))
         : finish(session, whole, answer);
     };
-    return inSession(core, entry, use, opaRefusal);
+    return inSession(core, entryOf('opa', request), use, opaRefusal);
   };
 
   const finishV1 =
@@ -100,36 +110,44 @@ export function opaRoutes(deps: OpaRoutesDeps): readonly Route[] {
   };
 
   const getV1 = (request: RouteRequest): Reply | Promise<Reply> => {
-    const startedNs = monotonicNs();
-    const read = readQueryInput(request.query);
-    if (!read.ok) return invalid(400, read.message);
-    const flags = readDataFlags(request.query);
-    const asked = { input: read.input, flags, bytes: 0, startedNs, parsedNs: monotonicNs() };
-    return ask(request, asked, below(request, '/v1/data'), finishV1(false));
+    const read = (): ReadInput => {
+      const startedNs = monotonicNs();
+      const read = readQueryInput(request.query);
+      if (!read.ok) return { ok: false, status: 400, message: read.message };
+      const flags = readDataFlags(request.query);
+      return { ok: true, input: read.input, flags, bytes: 0, startedNs, parsedNs: monotonicNs() };
+    };
+    return ask(request, read, below(request, '/v1/data'), finishV1(false));
   };
 
   const postV1 = (request: RouteRequest): Reply | Promise<Reply> => {
-    const startedNs = monotonicNs();
-    const body = readBody(request, maxInflatedBytes);
-    if (!body.ok) return invalid(body.status, body.message);
-    const { value, bytes } = body;
-    if (typeof value !== 'object' || Array.isArray(value)) {
-      if (value !== undefined) return invalid(400, 'body contains malformed input document: it is not an object');
-    }
-    // As in OPA null is no input.
-    const input = (value as { readonly input?: Value } | null | undefined)?.input ?? undefined;
-    const asked = { input, flags: readDataFlags(request.query), bytes, startedNs, parsedNs: monotonicNs() };
-    return ask(request, asked, below(request, '/v1/data'), finishV1(true));
+    const read = (): ReadInput => {
+      const startedNs = monotonicNs();
+      const body = readBody(request, maxInflatedBytes);
+      if (!body.ok) return body;
+      const { value, bytes } = body;
+      if (value !== undefined && (typeof value !== 'object' || Array.isArray(value))) {
+        return { ok: false, status: 400, message: 'body contains malformed input document: it is not an object' };
+      }
+      // As in OPA null is no input.
+      const input = (value as { readonly input?: Value } | null | undefined)?.input ?? undefined;
+      const flags = readDataFlags(request.query);
+      return { ok: true, input, flags, bytes, startedNs, parsedNs: monotonicNs() };
+    };
+    return ask(request, read, below(request, '/v1/data'), finishV1(true));
   };
 
   const postV0 = (request: RouteRequest, escapedPath: string | undefined): Reply | Promise<Reply> => {
-    const startedNs = monotonicNs();
-    const body = readBody(request, maxInflatedBytes);
-    if (!body.ok) return invalid(body.status, `unexpected parse error for input: ${body.message}`);
-    const { value = null, bytes } = body;
-    // Of the flags the old API knows one.
-    const flags = { ...NO_FLAGS, pretty: readDataFlags(request.query).pretty };
-    return ask(request, { input: value, flags, bytes, startedNs, parsedNs: startedNs }, escapedPath, finishV0);
+    const read = (): ReadInput => {
+      const startedNs = monotonicNs();
+      const body = readBody(request, maxInflatedBytes);
+      if (!body.ok) return { ...body, message: `unexpected parse error for input: ${body.message}` };
+      const { value = null, bytes } = body;
+      // Of the flags the old API knows one.
+      const flags = { ...NO_FLAGS, pretty: readDataFlags(request.query).pretty };
+      return { ok: true, input: value, flags, bytes, startedNs, parsedNs: startedNs };
+    };
+    return ask(request, read, escapedPath, finishV0);
   };
 
   const v0 = (request: RouteRequest): Reply | Promise<Reply> => postV0(request, below(request, '/v0/data'));

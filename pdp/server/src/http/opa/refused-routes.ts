@@ -19,7 +19,7 @@ export function refusedRoutes(core: DecisionCore): readonly Route[] {
   const missing = (message: string) => refuse(() => opaError(501, 'not_implemented', message));
 
   const data = readOnly('documents', DATA_METHODS);
-  const policies = readOnly('policies', 'GET');
+  const policies = readOnly('policies', '');
   const unlisted = missing('policies are not listed here: read the PolicyDomains of the set');
   const noQueries = missing('ad-hoc queries are not answered: ask a rule of the documents by its path');
   const noPartials = missing('partial evaluation is not offered: ask a rule of the documents by its path');
@@ -37,5 +37,6 @@ export function refusedRoutes(core: DecisionCore): readonly Route[] {
     { method: '*', path: '/v1/compile', handle: noPartials },
     { method: '*', path: '/v1/compile/', prefix: true, handle: noPartials },
     { method: 'GET', path: '/v1/config', handle: noConfig },
+    { method: '*', path: '/v1/config', handle: readOnly('settings', '') },
   ];
 }

@@ -2,12 +2,15 @@ import { gunzipSync } from 'node:zlib';
 import { jsonOfYaml } from '@edict/bundle';
 import { parseJson, parseJsonBytes } from '@edict/rego/values';
 import type { Value } from '@edict/rego';
+import { MAX_NESTING, nestsDeeper } from '../json-shape.ts';
 import { headerOf, type RouteRequest } from '../route.ts';
 
 /** What a body says; `undefined` for an empty one. `bytes` is its size once inflated. */
 export type BodyResult =
   | { readonly ok: true; readonly value: Value | undefined; readonly bytes: number }
   | { readonly ok: false; readonly status: 400 | 413; readonly message: string };
+
+const TOO_DEEP = `exceeded max depth of ${MAX_NESTING}`;
 
 /**
  * Reads a body as OPA does: gzip if `content-encoding` says so, YAML if the content type names it, JSON otherwise whatever
@@ -22,6 +25,9 @@ export function readBody({ headers, body }: RouteRequest, maxBytes: number): Bod
   }
   const bytes = content.length;
   if (bytes === 0) return { ok: true, value: undefined, bytes };
+  if (nestsDeeper(content, MAX_NESTING)) {
+    return { ok: false, status: 400, message: `body contains malformed input document: ${TOO_DEEP}` };
+  }
   const isYaml = headerOf(headers, 'content-type')?.includes('yaml') === true;
   const parsed = isYaml ? parseYaml(content) : parseJsonBytes(content);
   if (parsed.ok) return { ok: true, value: parsed.value, bytes };

@@ -1,7 +1,9 @@
-import type { ProblemName } from '../reply.ts';
+import type { ProblemName, Reply } from '../reply.ts';
+import type { RequestHeaders } from '../route.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import type { DateField } from './response-head.ts';
+import type { WriteBatch } from './write-batch.ts';
 
 /** Bounds on every connection. */
 export interface ConnectionSettings {
@@ -22,12 +24,31 @@ export interface ConnectionSettings {
 export type DropReason =
   'incomplete' | 'malformed' | 'request-timeout' | 'write-timeout' | 'handshake' | 'flood' | 'too-many';
 
+/** What a body that is on its way counts against, besides what all connections share. */
+export interface BodyAccount {
+  /** The refusal if a body of so many bytes is not taken. */
+  readonly announce: (bytes: number) => Reply | undefined;
+  /** Counts bytes that have arrived; the refusal if they do not fit. */
+  readonly take: (bytes: number) => Reply | undefined;
+  readonly giveBack: () => void;
+}
+
+/** What is known of a request before its body. */
+export interface ReceivedHead {
+  readonly path: string;
+  readonly headers: RequestHeaders;
+  readonly serverName: string | undefined;
+}
+
 /** What connections share. */
 export interface ConnectionHost {
   readonly settings: ConnectionSettings;
   readonly dispatcher: Dispatcher;
   readonly held: HeldBytes;
+  /** Called for bodies that have not arrived with their head. Undefined where nothing else bounds them. */
+  readonly accountOf: (head: ReceivedHead) => BodyAccount | undefined;
   readonly date: DateField;
+  readonly writes: WriteBatch;
   /** `connection: keep-alive` with the time that the client may rely on. */
   readonly keepAliveField: string;
   /** From now on every answer ends its connection. */

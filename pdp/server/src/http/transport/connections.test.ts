@@ -146,6 +146,60 @@ test('a handler is told when its client goes, and only if it goes before it has 
   expect(gone).toStrictEqual(['/slow']);
 });
 
+test('a client that only sends no more is not closed: who can still answer goes on', async () => {
+  const told: string[] = [];
+  const { listener } = await start({
+    handle: (request) =>
+      new Promise((resolve) => {
+        request.onClosed(() => told.push('closed'));
+        request.onGone(() => {
+          told.push('gone');
+          setImmediate(() => resolve(echo(request)));
+        });
+      }),
+  });
+  const half = raw(listener);
+  half.socket.end(post('x'));
+  await half.closed;
+  expect([statuses(half.text()), told]).toStrictEqual([['200'], ['gone']]);
+});
+
+test('a handler is told when its client is reset', async () => {
+  const closed = Promise.withResolvers<undefined>();
+  const entered = Promise.withResolvers<undefined>();
+  const { listener } = await start({
+    handle: (request) => {
+      request.onClosed(() => closed.resolve(undefined));
+      entered.resolve(undefined);
+      return new Promise(() => undefined);
+    },
+  });
+  const client = raw(listener);
+  client.socket.write(post('x'));
+  await entered.promise;
+  client.socket.resetAndDestroy();
+  await closed.promise;
+});
+
+test.each([
+  ['at the end of every line', 'GET / HTTP/1.1\nhost: h\n\n'],
+  ['at the end of the last', 'GET / HTTP/1.1\r\nhost: h\r\n\n'],
+])('bare line feeds %s of a head are told at once', async (_, text) => {
+  const { listener, dropped } = await start();
+  const client = raw(listener);
+  client.socket.write(text);
+  await client.ended;
+  expect([statuses(client.text()), dropped]).toStrictEqual([['400'], ['malformed']]);
+});
+
+test('HTTP/2: a header that cannot be sent as it is, is not sent as another', async () => {
+  const { listener, errors } = await start({
+    handle: () => ({ status: 200, headers: { 'x-user': '\u0161dmin' }, body: 'ok' }),
+  });
+  const { status, text } = await ask(http2Client(listener), { ':path': '/' });
+  expect([status, text, errors.length]).toStrictEqual([500, '{"message":"internal error"}\n', 1]);
+});
+
 test('leave to send a body is given once, and the answer follows', async () => {
   const { listener } = await start();
   const client = raw(listener);

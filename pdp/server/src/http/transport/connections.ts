@@ -6,11 +6,13 @@ import { HeldBytes } from './held-bytes.ts';
 import { Http1Connection } from './http1-connection.ts';
 import { Http2Connection } from './http2-connection.ts';
 import { DateField } from './response-head.ts';
+import { WriteBatch } from './write-batch.ts';
 
 export interface ConnectionsOptions extends ConnectionSettings, DispatcherOptions {
   readonly maxHeldBytes: number;
   readonly onDropped: (reason: DropReason) => void;
   readonly onConnection?: ((protocol: 'http1' | 'http2') => void) | undefined;
+  readonly accountOf?: ConnectionHost['accountOf'] | undefined;
 }
 
 /** How often connections are looked at whose time may be up. */
@@ -22,11 +24,13 @@ export class Connections implements ConnectionHost {
   readonly dispatcher: Dispatcher;
   readonly held: HeldBytes;
   readonly date = new DateField(Date.now);
+  readonly writes = new WriteBatch(() => performance.now(), setImmediate);
   readonly keepAliveField: string;
   readonly nowMs = (): number => performance.now();
   readonly onRefused: ConnectionHost['onRefused'];
   readonly onDropped: ConnectionHost['onDropped'];
   readonly onError: ConnectionHost['onError'];
+  readonly accountOf: ConnectionHost['accountOf'];
   readonly #onConnection: (protocol: 'http1' | 'http2') => void;
   readonly #open = new Set<OpenConnection>();
   /** The sockets below, TLS handshakes that are under way included. */
@@ -42,6 +46,7 @@ export class Connections implements ConnectionHost {
     this.onRefused = options.onRefused;
     this.onDropped = options.onDropped;
     this.onError = options.onError;
+    this.accountOf = options.accountOf ?? (() => undefined);
     this.#onConnection = options.onConnection ?? (() => undefined);
     const everyMs = Math.max(10, Math.min(CHECK_MS, options.requestTimeoutMs / 4, options.writeTimeoutMs / 4));
     this.#checking = setInterval(() => this.#check(), everyMs);

@@ -1,6 +1,8 @@
 import type { Authenticator, Peer, RefusalReason, Verdict } from '../../authentication/authenticator.ts';
+import { instanceOfHeader } from '../instance-path.ts';
 import { messageReply, problemReply, type ProblemName, type Reply } from '../reply.ts';
-import { headerOf, type Handle, type RequestHeaders, type RouteRequest } from '../route.ts';
+import { withRequestId } from '../request-id.ts';
+import type { Handle, RequestHeaders, RouteRequest } from '../route.ts';
 
 /** A whole request as a connection hands it on. */
 export interface ReceivedRequest {
@@ -10,10 +12,14 @@ export interface ReceivedRequest {
   readonly headers: RequestHeaders;
   readonly body: Buffer;
   readonly peer: Peer;
+  /** Address and port of the peer, see {@link clientOf}. */
+  readonly client?: string | undefined;
   /** The name by which the client asked for the server when the connection was secured (SNI). */
   readonly serverName?: string | undefined;
-  /** Calls `listener` if the client goes before it has its answer. */
+  /** Calls `listener` if the client sends no more, and so may have gone before it has its answer. */
   readonly onGone: (listener: () => void) => void;
+  /** Calls `listener` if the client can no longer be answered. */
+  readonly onClosed: (listener: () => void) => void;
 }
 
 export interface DispatcherOptions {
@@ -50,6 +56,14 @@ export class Dispatcher {
 
   /** Answers a request. Never throws or rejects. A promise only where something is waited for. */
   dispatch(request: ReceivedRequest): Reply | Promise<Reply> {
+    const reply = this.#answer(request);
+    if (request.headers['x-request-id'] === undefined) return reply;
+    return reply instanceof Promise
+      ? reply.then((late) => withRequestId(late, request))
+      : withRequestId(reply, request);
+  }
+
+  #answer(request: ReceivedRequest): Reply | Promise<Reply> {
     const { authenticator, maxRequests, onRefused } = this.#options;
     if (this.#underWay >= maxRequests) {
       onRefused('overloaded');
@@ -96,9 +110,9 @@ export class Dispatcher {
 }
 
 function routeRequest(
-  { method, path, query, headers, body, onGone, serverName }: ReceivedRequest,
+  { method, path, query, headers, body, client, onGone, onClosed, serverName }: ReceivedRequest,
   caller: string | undefined,
 ): RouteRequest {
-  const instance = headerOf(headers, 'policy-set');
-  return { method, path, query, headers, body, instance, serverName, caller, onGone };
+  const instance = instanceOfHeader(headers);
+  return { method, path, query, headers, body, instance, serverName, caller, client, onGone, onClosed };
 }

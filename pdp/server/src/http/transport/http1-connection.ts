@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
 import type { Peer } from '../../authentication/authenticator.ts';
 import { messageReply, problemReply, type Reply } from '../reply.ts';
+import { withRequestId } from '../request-id.ts';
 import { ChunkedBody } from './chunked-body.ts';
-import type { ConnectionHost, OpenConnection } from './connection-host.ts';
+import type { BodyAccount, ConnectionHost, OpenConnection } from './connection-host.ts';
 import { HEAD_LIMITS, parseRequestHead, type RequestHead } from './request-head.ts';
 import { renderResponseHead } from './response-head.ts';
+import { clientOf } from './client-address.ts';
 import { serverNameOf } from './server-name.ts';
+import type { Writer } from './write-batch.ts';
 
 const EMPTY = Buffer.alloc(0);
 const HEAD_END = '\r\n\r\n';
@@ -39,10 +42,11 @@ interface Incoming {
  * One connection that speaks HTTP/1. One request at a time is handled, in the order in which they were sent; a request that
  * arrives whole is answered within the turn of the event loop that brought it.
  */
-export class Http1Connection implements OpenConnection {
+export class Http1Connection implements OpenConnection, Writer {
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
   readonly #peer: Peer;
+  readonly #client: string | undefined;
   readonly #serverName: string | undefined;
   readonly #onHttp2: ((bytes: Buffer) => void) | undefined;
   #phase: Phase = 'idle';
@@ -55,12 +59,17 @@ export class Http1Connection implements OpenConnection {
   #incoming: Incoming | undefined;
   /** Bytes of {@link #incoming} that are taken from the common memory. */
   #heldBytes = 0;
+  /** What {@link #incoming} is counted against besides. */
+  #account: BodyAccount | undefined;
   /** Answers that are not written yet: those of pipelined requests go out together. */
   #out = '';
+  /** It is among those who write at the end of the turn. */
+  #isToWrite = false;
   #requests = 0;
   /** The client has said that it sends no more. */
   #ended = false;
   #goneListeners: (() => void)[] | undefined;
+  #closedListeners: (() => void)[] | undefined;
   // Most clients send the same head again and again and get the same one: neither is worked out twice in a row.
   #lastHeadBytes: Buffer = EMPTY;
   #lastHead: RequestHead | undefined;
@@ -73,6 +82,7 @@ export class Http1Connection implements OpenConnection {
     this.#host = host;
     this.#socket = socket;
     this.#peer = peer;
+    this.#client = clientOf(socket);
     this.#serverName = serverNameOf(socket);
     this.#onHttp2 = onHttp2;
     this.#deadline = host.nowMs() + host.settings.keepAliveMs;
@@ -145,7 +155,7 @@ export class Http1Connection implements OpenConnection {
       this.#flush();
       if (this.#isBlocked) return;
     }
-    this.#flush();
+    this.#flushLater();
   }
 
   /** Reads one head and begins its body; says whether there is more to be done now. */
@@ -171,6 +181,10 @@ export class Http1Connection implements OpenConnection {
       if (!canBegin(bytes[start])) {
         this.#host.onDropped('malformed');
         return this.#refuse(messageReply(400, 'this is not HTTP'));
+      }
+      if (hasBareLineFeed(bytes, start)) {
+        this.#host.onDropped('malformed');
+        return this.#refuse(messageReply(400, 'a line of the head ends with a bare line feed'));
       }
       this.#rest = start === 0 ? bytes : bytes.subarray(start);
       this.#begin('head');
@@ -221,7 +235,7 @@ export class Http1Connection implements OpenConnection {
       };
       return this.#expectBody(incoming, bytes, next);
     }
-    if (head.body > maxBodyBytes) return this.#refuse(tooLarge(maxBodyBytes));
+    if (head.body > maxBodyBytes) return this.#refuse(tooLarge(maxBodyBytes), head);
     const end = next + head.body;
     if (end > bytes.length) return this.#expectBody({ head, parts: [], size: 0, chunks: undefined }, bytes, next);
     const body = head.body === 0 ? EMPTY : bytes.subarray(next, end);
@@ -230,6 +244,11 @@ export class Http1Connection implements OpenConnection {
   }
 
   #expectBody(incoming: Incoming, bytes: Buffer, next: number): boolean {
+    const { path, headers, body } = incoming.head;
+    const account = this.#host.accountOf({ path, headers, serverName: this.#serverName });
+    const refusal = body === 'chunked' ? undefined : account?.announce(body);
+    if (refusal !== undefined) return this.#refuse(refusal, incoming.head);
+    this.#account = account;
     this.#incoming = incoming;
     this.#rest = next === bytes.length ? EMPTY : bytes.subarray(next);
     this.#begin('body');
@@ -247,7 +266,7 @@ export class Http1Connection implements OpenConnection {
     if (used === undefined) return false;
     if (incoming.size > maxBodyBytes) return this.#refuse(tooLarge(maxBodyBytes));
     this.#rest = used.bytes === bytes.length ? EMPTY : bytes.subarray(used.bytes);
-    if (!used.whole) return this.#hold(incoming.size - before + PART_BYTES);
+    if (!used.whole) return this.#hold(incoming.size - before);
     this.#release();
     const [first = EMPTY, ...others] = incoming.parts;
     this.#incoming = undefined;
@@ -265,8 +284,10 @@ export class Http1Connection implements OpenConnection {
   /** Takes memory for a part of a body; always says that there is nothing more to be done now. */
   #hold(bytes: number): false {
     const { held, onRefused } = this.#host;
-    if (held.take(bytes)) {
-      this.#heldBytes += bytes;
+    const refusal = this.#account?.take(bytes);
+    if (refusal !== undefined) return this.#refuse(refusal);
+    if (held.take(bytes + PART_BYTES)) {
+      this.#heldBytes += bytes + PART_BYTES;
       return false;
     }
     onRefused('overloaded');
@@ -278,13 +299,15 @@ export class Http1Connection implements OpenConnection {
   #release(): void {
     this.#host.held.giveBack(this.#heldBytes);
     this.#heldBytes = 0;
+    this.#account?.giveBack();
+    this.#account = undefined;
   }
 
   /** Has a request answered; says whether the next one can be read now. */
   #handle(head: RequestHead, body: Buffer): boolean {
     const { method, path, query, headers } = head;
     this.#requests++;
-    this.#goneListeners = undefined;
+    this.#goneListeners = this.#closedListeners = undefined;
     this.#phase = 'answering';
     const request = this.#requests;
     const reply = this.#host.dispatcher.dispatch({
@@ -294,9 +317,13 @@ export class Http1Connection implements OpenConnection {
       headers,
       body,
       peer: this.#peer,
+      client: this.#client,
       serverName: this.#serverName,
       onGone: (listener) => {
         if (request === this.#requests && this.#phase === 'answering') (this.#goneListeners ??= []).push(listener);
+      },
+      onClosed: (listener) => {
+        if (request === this.#requests && this.#phase === 'answering') (this.#closedListeners ??= []).push(listener);
       },
     });
     if (!(reply instanceof Promise)) return this.#answer(head, reply);
@@ -328,10 +355,10 @@ export class Http1Connection implements OpenConnection {
   }
 
   /** Answers what is wrong with a request and ends the connection: where its next request begins is not known. */
-  #refuse(reply: Reply): false {
+  #refuse(reply: Reply, head = this.#incoming?.head): false {
     this.#release();
     this.#incoming = undefined;
-    this.#append(reply, false, true);
+    this.#append(head === undefined ? reply : withRequestId(reply, head), false, true);
     this.#close();
     return false;
   }
@@ -375,8 +402,20 @@ export class Http1Connection implements OpenConnection {
     this.#socket.write(text, 'latin1');
   }
 
+  /** Writes what is to be written together with the answers to others. */
+  #flushLater(): void {
+    if (this.#isToWrite || (this.#out === '' && this.#phase !== 'closing')) return;
+    this.#isToWrite = true;
+    this.#host.writes.add(this);
+  }
+
+  writeNow(): void {
+    if (this.#isToWrite && this.#phase !== 'closed') this.#flush();
+  }
+
   /** Writes what is to be written, and stops reading while the client does not take it. */
   #flush(): void {
+    this.#isToWrite = false;
     if (this.#out !== '') {
       this.#write(this.#out);
       this.#out = '';
@@ -456,8 +495,11 @@ export class Http1Connection implements OpenConnection {
     this.#incoming = undefined;
     this.#rest = EMPTY;
     this.#host.forget(this);
-    if (wasAnswering) this.#tellGone();
-    this.#goneListeners = undefined;
+    const listeners = this.#closedListeners ?? [];
+    this.#closedListeners = undefined;
+    if (!wasAnswering) return;
+    this.#tellGone();
+    for (const listener of listeners) listener();
   };
 
   #tellGone(): void {
@@ -483,6 +525,14 @@ function takeLength(incoming: Incoming, bytes: Buffer): Taken {
 
 function tooLarge(maxBodyBytes: number): Reply {
   return messageReply(413, `the body is larger than ${maxBodyBytes} bytes`);
+}
+
+/** A client that ends its lines so would wait in vain for its head to be taken as whole. */
+function hasBareLineFeed(bytes: Buffer, start: number): boolean {
+  for (let at = bytes.indexOf(LF, start); at !== -1; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at - 1] !== CR) return true;
+  }
+  return false;
 }
 
 /** Methods begin with a letter; what does not is another protocol, such as TLS, and would wait for an answer in vain. */

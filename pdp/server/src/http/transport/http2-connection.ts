@@ -1,15 +1,18 @@
-import { constants, performServerHandshake, type IncomingHttpHeaders, type ServerHttp2Session } from 'node:http2';
-import type { ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Peer } from '../../authentication/authenticator.ts';
 import { messageReply, problemReply, type Reply } from '../reply.ts';
+import { withRequestId } from '../request-id.ts';
 import type { RequestHeaders } from '../route.ts';
 import type { ConnectionHost, OpenConnection } from './connection-host.ts';
 import { HEAD_LIMITS } from './request-head.ts';
+import { findUnsendable, unsendable } from './response-head.ts';
+import { clientOf } from './client-address.ts';
 import { serverNameOf } from './server-name.ts';
 
 const EMPTY = Buffer.alloc(0);
-const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
+/** RFC 9113, section 7. */
+const [NO_ERROR, INTERNAL_ERROR, CANCEL] = [0, 2, 8];
 
 /** Of the last stream that a first GOAWAY names: streams that are on their way are still taken (RFC 9113 section 6.8). */
 const ANY_STREAM = 2 ** 31 - 1;
@@ -25,6 +28,9 @@ const RESETS_PER_SECOND = 33;
 /** One request of the session. */
 interface Exchange {
   readonly stream: ServerHttp2Stream;
+  /** The target as it was sent. */
+  readonly path: string;
+  readonly headers: RequestHeaders;
   /** When it is given up. Infinite while the answer is being made. */
   deadline: number;
   answering: boolean;
@@ -37,6 +43,7 @@ export class Http2Connection implements OpenConnection {
   readonly #socket: Socket;
   readonly #session: ServerHttp2Session;
   readonly #peer: Peer;
+  readonly #client: string | undefined;
   readonly #serverName: string | undefined;
   readonly #exchanges = new Set<Exchange>();
   /** When it is closed unless a request comes. */
@@ -47,8 +54,11 @@ export class Http2Connection implements OpenConnection {
     this.#host = host;
     this.#socket = socket;
     this.#peer = peer;
+    this.#client = clientOf(socket);
     this.#serverName = serverNameOf(socket);
     this.#idleDeadline = host.nowMs() + host.settings.requestTimeoutMs;
+    // Not imported above: it is large, and most PDPs are never asked over HTTP/2.
+    const { performServerHandshake } = process.getBuiltinModule('node:http2');
     const session = performServerHandshake(socket, {
       settings: { maxConcurrentStreams: host.settings.maxStreams, maxHeaderListSize: HEAD_LIMITS.maxBytes },
       maxHeaderListPairs: HEAD_LIMITS.maxHeaders,
@@ -64,7 +74,7 @@ export class Http2Connection implements OpenConnection {
     session.on('error', () => host.onDropped('malformed'));
     session.on('close', () => host.forget(this));
     session.on('goaway', (code: number) => {
-      if (code === NGHTTP2_NO_ERROR) session.close();
+      if (code === NO_ERROR) session.close();
     });
   }
 
@@ -73,10 +83,10 @@ export class Http2Connection implements OpenConnection {
       if (nowMs < exchange.deadline) continue;
       if (exchange.stream.headersSent) {
         this.#host.onDropped('write-timeout');
-        exchange.stream.close(NGHTTP2_CANCEL);
+        exchange.stream.close(CANCEL);
       } else {
         this.#host.onDropped('request-timeout');
-        this.#answer(exchange, messageReply(408, 'the request took too long to arrive'), false);
+        this.#refuse(exchange, messageReply(408, 'the request took too long to arrive'));
       }
       exchange.deadline = nowMs + this.#host.settings.writeTimeoutMs;
     }
@@ -106,13 +116,15 @@ export class Http2Connection implements OpenConnection {
   #dismiss(): void {
     if (this.#dismissed || this.#session.destroyed || this.#session.closed) return;
     this.#dismissed = true;
-    this.#session.goaway(NGHTTP2_NO_ERROR, ANY_STREAM);
+    this.#session.goaway(NO_ERROR, ANY_STREAM);
   }
 
   #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     const { settings, held } = this.#host;
     const exchange: Exchange = {
       stream,
+      path: headers[':path'] ?? '',
+      headers: fieldsOf(headers),
       deadline: this.#host.nowMs() + settings.requestTimeoutMs,
       answering: false,
       goneListeners: undefined,
@@ -122,14 +134,19 @@ export class Http2Connection implements OpenConnection {
     let parts: Buffer[] = [];
     let size = 0;
     let heldBytes = 0;
+    // What ends with its head has no body to count.
+    const account = stream.endAfterHeaders
+      ? undefined
+      : this.#host.accountOf({ path: exchange.path, headers: exchange.headers, serverName: this.#serverName });
     const release = (): void => {
       held.giveBack(heldBytes);
+      account?.giveBack();
       heldBytes = 0;
       parts = [];
     };
     const refuse = (reply: Reply): void => {
       release();
-      this.#answer(exchange, reply, false);
+      this.#refuse(exchange, reply);
     };
     // Resets and protocol errors of one stream; `close` follows.
     stream.on('error', () => undefined);
@@ -140,7 +157,10 @@ export class Http2Connection implements OpenConnection {
     stream.on('data', (chunk: Buffer) => {
       if (stream.headersSent) return;
       size += chunk.length;
-      if (size > settings.maxBodyBytes) {
+      const refusal = account?.take(chunk.length);
+      if (refusal !== undefined) {
+        refuse(refusal);
+      } else if (size > settings.maxBodyBytes) {
         refuse(messageReply(413, `the body is larger than ${settings.maxBodyBytes} bytes`));
       } else if (held.take(chunk.length)) {
         heldBytes += chunk.length;
@@ -157,6 +177,8 @@ export class Http2Connection implements OpenConnection {
       release();
       this.#handle(exchange, headers, body);
     });
+    const announced = account?.announce(Number(headers['content-length'] ?? 0));
+    if (announced !== undefined) refuse(announced);
   }
 
   #handle(exchange: Exchange, received: IncomingHttpHeaders, body: Buffer): void {
@@ -170,24 +192,29 @@ export class Http2Connection implements OpenConnection {
     const mark = target.indexOf('?');
     exchange.answering = true;
     exchange.deadline = Infinity;
+    // A stream that is closed is closed in both directions.
+    const onGone = (listener: () => void): void => {
+      if (exchange.answering) (exchange.goneListeners ??= []).push(listener);
+    };
     const reply = this.#host.dispatcher.dispatch({
       method,
       path: mark === -1 ? target : target.slice(0, mark),
       query: mark === -1 ? '' : target.slice(mark + 1),
-      headers: fieldsOf(received),
+      headers: exchange.headers,
       body,
       peer: this.#peer,
+      client: this.#client,
       serverName: this.#serverName,
-      onGone: (listener) => {
-        if (exchange.answering) (exchange.goneListeners ??= []).push(listener);
-      },
+      onGone,
+      onClosed: onGone,
     });
     if (reply instanceof Promise) void reply.then((late) => this.#answer(exchange, late, isHead));
     else this.#answer(exchange, reply, isHead);
   }
 
-  #answer(exchange: Exchange, { status, headers, body }: Reply, isHead: boolean): void {
+  #answer(exchange: Exchange, reply: Reply, isHead: boolean): void {
     const { stream } = exchange;
+    const { status, headers, body } = this.#sendable(reply);
     exchange.answering = false;
     exchange.goneListeners = undefined;
     exchange.deadline = this.#host.nowMs() + this.#host.settings.writeTimeoutMs;
@@ -198,12 +225,25 @@ export class Http2Connection implements OpenConnection {
       stream.respond({ ...headers, ...fields, ':status': status }, { endStream: !hasContent || isHead });
     } catch (error) {
       this.#host.onError(error);
-      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      stream.close(INTERNAL_ERROR);
       return;
     }
     if (hasContent && !isHead) stream.end(body);
     // What the client still sends of a request that is answered already is not wanted.
-    if (!stream.readableEnded) stream.close(NGHTTP2_NO_ERROR);
+    if (!stream.readableEnded) stream.close(NO_ERROR);
+  }
+
+  /** Answers a request that nobody handles. */
+  #refuse(exchange: Exchange, reply: Reply): void {
+    this.#answer(exchange, withRequestId(reply, exchange), false);
+  }
+
+  /** The answer, or that it was none: characters beyond latin-1 would be cut to others, and what remains is a protocol error. */
+  #sendable(reply: Reply): Reply {
+    const name = findUnsendable(reply.headers);
+    if (name === undefined) return reply;
+    this.#host.onError(unsendable(name));
+    return messageReply(500, 'internal error');
   }
 
   #forget(exchange: Exchange): void {

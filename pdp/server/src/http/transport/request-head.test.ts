@@ -43,6 +43,14 @@ test.each([
   expect(parsed(line, 'host: h')).toMatchObject({ path, query });
 });
 
+test('the authority of a URL counts, whatever the host field says', () => {
+  expect(parsed('GET http://a:1/x HTTP/1.1', 'host: b', 'x-y: z').headers).toMatchObject({ host: 'a:1', 'x-y': 'z' });
+});
+
+test.each(['h', 'h:8181', 'a_b.c-d', '127.0.0.1:80', '[::1]:80', '', 'h:', '%41'])('"%s" is a host', (host) => {
+  expect(parsed('GET / HTTP/1.1', `host: ${host}`).headers['host']).toBe(host);
+});
+
 test.each([
   ['HTTP/1.1 goes on', ['GET / HTTP/1.1', 'host: h'], true],
   ['HTTP/1.1 ends where the client says so', ['GET / HTTP/1.1', 'host: h', 'Connection: foo, CLOSE'], false],
@@ -70,6 +78,10 @@ test.each<[string, string[], number]>([
   ['an asterisk for another method than OPTIONS', ['GET * HTTP/1.1', 'host: h'], 400],
   ['a target beyond ASCII', ['GET /\xe4 HTTP/1.1', 'host: h'], 400],
   ['no host', ['GET / HTTP/1.1'], 400],
+  ['a host of two words', ['GET / HTTP/1.1', 'host: a b'], 400],
+  ['a host with a path', ['GET / HTTP/1.1', 'host: a/b'], 400],
+  ['a host with a user', ['GET / HTTP/1.1', 'host: u@a'], 400],
+  ['a URL whose authority is no host', ['GET http://u@a/ HTTP/1.1', 'host: a'], 400],
   ['two hosts', ['GET / HTTP/1.1', 'host: a', 'host: b'], 400],
   ['two tokens', ['GET / HTTP/1.1', 'host: a', 'authorization: Bearer a', 'Authorization: Bearer b'], 400],
   ['a folded line', ['GET / HTTP/1.1', 'host: h', 'x: a', ' b'], 400],

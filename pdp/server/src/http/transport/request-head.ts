@@ -32,7 +32,9 @@ const TARGET = /^[\x21-\x7e]+$/;
 /** What a field value may not hold: control characters but the tab. */
 const BAD_VALUE = /[\x00-\x08\x0a-\x1f\x7f]/;
 const DIGITS = /^[0-9]{1,15}$/;
-const ABSOLUTE = /^https?:\/\/[^/?#]*/i;
+const ABSOLUTE = /^https?:\/\/([^/?#]*)/i;
+/** uri-host and port of RFC 9110 section 7.2; both may be empty. */
+const HOST = /^(?:\[[0-9A-Za-z:._~%-]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::[0-9]*)?$/;
 
 /** Fields that have one value: a second one is how requests are smuggled past whoever reads only the other. */
 const SINGLE: ReadonlySet<string> = new Set([
@@ -62,11 +64,17 @@ export function parseRequestHead(text: string): RequestHead | HeadProblem {
       ? { status: 505, problem: 'only HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here' }
       : bad('the request line has no HTTP version at its end');
   }
-  const target = pathOf(line.slice(methodEnd + 1, targetEnd), method);
+  const target = targetOf(line.slice(methodEnd + 1, targetEnd), method);
   if (target === undefined) return bad('the request target is neither a path nor an http URL');
-  const headers = parseFields(text, lineEnd === -1 ? text.length : lineEnd + 2);
-  if ('problem' in headers) return headers;
-  return withFraming(method, target, version === 'HTTP/1.1', headers.fields);
+  const parsed = parseFields(text, lineEnd === -1 ? text.length : lineEnd + 2);
+  if ('problem' in parsed) return parsed;
+  // The authority of an absolute target counts, whatever the field says (RFC 9112 section 3.2.2).
+  const headers = target.host === undefined ? parsed.fields : withHost(parsed.fields, target.host);
+  return withFraming(method, target.path, version === 'HTTP/1.1', headers);
+}
+
+function withHost(fields: Readonly<Record<string, string>>, host: string): Readonly<Record<string, string>> {
+  return Object.assign(Object.create(null) as Record<string, string>, fields, { host });
 }
 
 function withFraming(
@@ -77,6 +85,7 @@ function withFraming(
 ): RequestHead | HeadProblem {
   const { host, connection, expect } = headers;
   if (host === undefined && isCurrent) return bad('an HTTP/1.1 request needs a host');
+  if (host !== undefined && !HOST.test(host)) return bad('the host is none');
   const body = bodyOf(headers, isCurrent);
   if (typeof body === 'object') return body;
   // HTTP/1.0 knows no expectations (RFC 9110 section 10.1.1).
@@ -96,15 +105,21 @@ function withFraming(
   };
 }
 
-/** The origin form of a target; of an absolute one what follows the authority. */
-function pathOf(target: string, method: string): string | undefined {
+interface Target {
+  /** Path and query. */
+  readonly path: string;
+  /** The authority of an absolute target. */
+  readonly host: string | undefined;
+}
+
+/** The origin form of a target; of an absolute one what follows the authority, and that. */
+function targetOf(target: string, method: string): Target | undefined {
   if (!TARGET.test(target)) return undefined;
-  if (target.startsWith('/')) return target;
-  if (target === '*' && method === 'OPTIONS') return target;
-  const authority = ABSOLUTE.exec(target)?.[0];
+  if (target.startsWith('/') || (target === '*' && method === 'OPTIONS')) return { path: target, host: undefined };
+  const [authority, host] = ABSOLUTE.exec(target) ?? [];
   if (authority === undefined) return undefined;
   const rest = target.slice(authority.length);
-  return rest.startsWith('/') ? rest : `/${rest}`;
+  return { path: rest.startsWith('/') ? rest : `/${rest}`, host };
 }
 
 type Fields = { readonly fields: Readonly<Record<string, string>> } | HeadProblem;

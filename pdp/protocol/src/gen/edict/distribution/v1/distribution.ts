@@ -8,7 +8,14 @@
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { handleBidiStreamingCall, UntypedServiceImplementation } from '@grpc/grpc-js';
 
-export const RevisionReason = { UNSPECIFIED: 0, SPEC: 1, ROLLBACK: 2, WITHDRAW: 3, UNRECOGNIZED: -1 } as const;
+export const RevisionReason = {
+  UNSPECIFIED: 0,
+  SPEC: 1,
+  ROLLBACK: 2,
+  WITHDRAW: 3,
+  EMERGENCY: 4,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type RevisionReason = (typeof RevisionReason)[keyof typeof RevisionReason];
 
@@ -17,6 +24,7 @@ export namespace RevisionReason {
   export type SPEC = typeof RevisionReason.SPEC;
   export type ROLLBACK = typeof RevisionReason.ROLLBACK;
   export type WITHDRAW = typeof RevisionReason.WITHDRAW;
+  export type EMERGENCY = typeof RevisionReason.EMERGENCY;
   export type UNRECOGNIZED = typeof RevisionReason.UNRECOGNIZED;
 }
 
@@ -65,6 +73,27 @@ export namespace NackPhase {
   export type UNRECOGNIZED = typeof NackPhase.UNRECOGNIZED;
 }
 
+/** How the moment was kept that a Commit named. */
+export const CommitTiming = {
+  UNSPECIFIED: 0,
+  ON_TIME: 1,
+  /** LATE - The moment had passed. */
+  LATE: 2,
+  /** CLOCK_UNSURE - The PDP did not know the operator's clock well enough. */
+  CLOCK_UNSURE: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type CommitTiming = (typeof CommitTiming)[keyof typeof CommitTiming];
+
+export namespace CommitTiming {
+  export type UNSPECIFIED = typeof CommitTiming.UNSPECIFIED;
+  export type ON_TIME = typeof CommitTiming.ON_TIME;
+  export type LATE = typeof CommitTiming.LATE;
+  export type CLOCK_UNSURE = typeof CommitTiming.CLOCK_UNSURE;
+  export type UNRECOGNIZED = typeof CommitTiming.UNRECOGNIZED;
+}
+
 export const SetState = {
   UNSPECIFIED: 0,
   EMPTY: 1,
@@ -89,7 +118,36 @@ export namespace SetState {
   export type UNRECOGNIZED = typeof SetState.UNRECOGNIZED;
 }
 
-export const AbortReason = { UNSPECIFIED: 0, NACK: 1, TIMEOUT: 2, SUPERSEDED: 3, USER: 4, UNRECOGNIZED: -1 } as const;
+export const ShadowDifference = {
+  UNSPECIFIED: 0,
+  GRANT_TO_DENY: 1,
+  DENY_TO_GRANT: 2,
+  ERROR: 3,
+  OTHER: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ShadowDifference = (typeof ShadowDifference)[keyof typeof ShadowDifference];
+
+export namespace ShadowDifference {
+  export type UNSPECIFIED = typeof ShadowDifference.UNSPECIFIED;
+  export type GRANT_TO_DENY = typeof ShadowDifference.GRANT_TO_DENY;
+  export type DENY_TO_GRANT = typeof ShadowDifference.DENY_TO_GRANT;
+  export type ERROR = typeof ShadowDifference.ERROR;
+  export type OTHER = typeof ShadowDifference.OTHER;
+  export type UNRECOGNIZED = typeof ShadowDifference.UNRECOGNIZED;
+}
+
+export const AbortReason = {
+  UNSPECIFIED: 0,
+  NACK: 1,
+  TIMEOUT: 2,
+  SUPERSEDED: 3,
+  USER: 4,
+  GATE: 5,
+  ANALYSIS: 6,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type AbortReason = (typeof AbortReason)[keyof typeof AbortReason];
 
@@ -99,6 +157,8 @@ export namespace AbortReason {
   export type TIMEOUT = typeof AbortReason.TIMEOUT;
   export type SUPERSEDED = typeof AbortReason.SUPERSEDED;
   export type USER = typeof AbortReason.USER;
+  export type GATE = typeof AbortReason.GATE;
+  export type ANALYSIS = typeof AbortReason.ANALYSIS;
   export type UNRECOGNIZED = typeof AbortReason.UNRECOGNIZED;
 }
 
@@ -110,6 +170,7 @@ export interface ConnectRequest {
     | { $case: 'nack'; value: Nack }
     | { $case: 'active'; value: Active }
     | { $case: 'beat'; value: Beat }
+    | { $case: 'shadowReport'; value: ShadowReport }
     | undefined;
 }
 
@@ -154,6 +215,18 @@ export interface Engine {
   features: string[];
 }
 
+/** Which principals: those whose share number, 0 to 9999, is below up_to. */
+export interface Share {
+  salt: string;
+  /** 1 to 9999. */
+  upTo: number;
+}
+
+export interface CanaryReport {
+  revision: RevisionId | undefined;
+  share: Share | undefined;
+}
+
 export interface HelloSet {
   /** namespace/name of the PolicySet. */
   set: string;
@@ -162,6 +235,8 @@ export interface HelloSet {
   staged?: RevisionId | undefined;
   /** Last known good. */
   lkg?: RevisionId | undefined;
+  /** Served to a share of the principals. */
+  canary?: CanaryReport | undefined;
 }
 
 /** First message on every stream. Who the PDP is comes from authentication and is not in it. */
@@ -214,6 +289,23 @@ export interface Active {
   swapMicros: number;
   /** False: a restart would find the revision before. */
   persisted: boolean;
+  /** Absent: for everyone. */
+  share?: Share | undefined;
+  /** Unspecified for a Commit that named no moment. */
+  timing: CommitTiming;
+}
+
+/** What was measured of one set since the last Beat. */
+export interface SetLoad {
+  decisions: number;
+  errors: number;
+  denied: number;
+  p99Micros: number;
+}
+
+export interface CanaryBeat {
+  n: number;
+  upTo: number;
 }
 
 export interface BeatSet {
@@ -224,6 +316,10 @@ export interface BeatSet {
   active: number;
   /** 0 for none; counts only what could be committed at once. */
   staged: number;
+  canary?: CanaryBeat | undefined;
+  load?: SetLoad | undefined;
+  /** The part of load that the canary answered. */
+  canaryLoad?: SetLoad | undefined;
 }
 
 export interface Load {
@@ -243,6 +339,34 @@ export interface Beat {
   load: Load | undefined;
 }
 
+/** How a candidate's answers to live requests compare. Cumulative. */
+export interface ShadowCounts {
+  total: number;
+  changed: number;
+  grantToDeny: number;
+  denyToGrant: number;
+  errors: number;
+  dropped: number;
+}
+
+/** One request that the candidate answers otherwise, without what is personal. Each text at most 256 bytes. */
+export interface ShadowSample {
+  difference: ShadowDifference;
+  principal: string;
+  operation: string;
+  resource: string;
+}
+
+export interface ShadowReport {
+  set: string;
+  revision: RevisionId | undefined;
+  /** The last one of a window. */
+  done: boolean;
+  counts: ShadowCounts | undefined;
+  /** At most 20. */
+  samples: ShadowSample[];
+}
+
 export interface Welcome {
   replica: string;
   /** Sets that this PDP is to serve. */
@@ -250,6 +374,13 @@ export interface Welcome {
   heartbeatMs: number;
   /** Base URL of manifests and bundles; empty means as configured. */
   artifactsUrl: string;
+}
+
+/** Evaluate a part of the live requests with the candidate too. */
+export interface ShadowRequest {
+  /** 1 to 1,000,000. */
+  samplePpm: number;
+  windowMs: number;
 }
 
 /** Get the revision ready beside what is active. */
@@ -260,6 +391,7 @@ export interface Prepare {
   ticket: string;
   deadlineMs: number;
   spreadMs: number;
+  shadow?: ShadowRequest | undefined;
 }
 
 /** The revision is decided: swap to it, preparing it first if need be. */
@@ -269,6 +401,10 @@ export interface Commit {
   ticket: string;
   deadlineMs: number;
   spreadMs: number;
+  /** Absent: for everyone. */
+  share?: Share | undefined;
+  /** The operator's wall clock, milliseconds since 1970. Absent: at once. */
+  activateAtMs?: number | undefined;
 }
 
 /** The revision will never be committed: forget it. */
@@ -278,12 +414,25 @@ export interface Abort {
   reason: AbortReason;
 }
 
+/** What of one set a BeatAck vouches for. */
+export interface Vouch {
+  set: string;
+  setUid: string;
+  /** Oldest revision that this PDP may serve; 0 for any. */
+  minRev: number;
+  /** Newest revision that is decided for everyone; 0 for none. */
+  stableRev: number;
+  /** Principals below up_to are to be answered by this revision or a newer one. */
+  canary?: CanaryBeat | undefined;
+}
+
 export interface BeatAck {
   seq: number;
   /** Age of the replica's last consistent read of the decisions. */
   asOfAgeMs: number;
   /** The operator's wall clock, milliseconds since 1970. */
   clockMs: number;
+  sets: Vouch[];
 }
 
 /** The stream will be closed: dial again after this. */
@@ -319,6 +468,9 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
         break;
       case 'beat':
         Beat.encode(message.message.value, writer.uint32(42).fork()).join();
+        break;
+      case 'shadowReport':
+        ShadowReport.encode(message.message.value, writer.uint32(50).fork()).join();
         break;
     }
     return writer;
@@ -375,6 +527,14 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
             }
 
             message.message = { $case: 'beat', value: Beat.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: 'shadowReport', value: ShadowReport.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -774,8 +934,122 @@ export const Engine: MessageFns<Engine> = {
   },
 };
 
+function createBaseShare(): Share {
+  return { salt: '', upTo: 0 };
+}
+
+export const Share: MessageFns<Share> = {
+  encode(message: Share, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.salt !== '') {
+      writer.uint32(10).string(message.salt);
+    }
+    if (message.upTo !== 0) {
+      writer.uint32(16).uint32(message.upTo);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Share {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShare();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.salt = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.upTo = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCanaryReport(): CanaryReport {
+  return { revision: undefined, share: undefined };
+}
+
+export const CanaryReport: MessageFns<CanaryReport> = {
+  encode(message: CanaryReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== undefined) {
+      RevisionId.encode(message.revision, writer.uint32(10).fork()).join();
+    }
+    if (message.share !== undefined) {
+      Share.encode(message.share, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CanaryReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCanaryReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.revision = RevisionId.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.share = Share.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseHelloSet(): HelloSet {
-  return { set: '', active: undefined, staged: undefined, lkg: undefined };
+  return { set: '', active: undefined, staged: undefined, lkg: undefined, canary: undefined };
 }
 
 export const HelloSet: MessageFns<HelloSet> = {
@@ -791,6 +1065,9 @@ export const HelloSet: MessageFns<HelloSet> = {
     }
     if (message.lkg !== undefined) {
       RevisionId.encode(message.lkg, writer.uint32(34).fork()).join();
+    }
+    if (message.canary !== undefined) {
+      CanaryReport.encode(message.canary, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -838,6 +1115,14 @@ export const HelloSet: MessageFns<HelloSet> = {
             }
 
             message.lkg = RevisionId.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.canary = CanaryReport.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1236,7 +1521,15 @@ export const Nack: MessageFns<Nack> = {
 };
 
 function createBaseActive(): Active {
-  return { set: '', revision: undefined, activatedAtMs: 0, swapMicros: 0, persisted: false };
+  return {
+    set: '',
+    revision: undefined,
+    activatedAtMs: 0,
+    swapMicros: 0,
+    persisted: false,
+    share: undefined,
+    timing: 0,
+  };
 }
 
 export const Active: MessageFns<Active> = {
@@ -1255,6 +1548,12 @@ export const Active: MessageFns<Active> = {
     }
     if (message.persisted !== false) {
       writer.uint32(40).bool(message.persisted);
+    }
+    if (message.share !== undefined) {
+      Share.encode(message.share, writer.uint32(50).fork()).join();
+    }
+    if (message.timing !== 0) {
+      writer.uint32(56).int32(message.timing);
     }
     return writer;
   },
@@ -1312,6 +1611,158 @@ export const Active: MessageFns<Active> = {
             message.persisted = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.share = Share.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.timing = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSetLoad(): SetLoad {
+  return { decisions: 0, errors: 0, denied: 0, p99Micros: 0 };
+}
+
+export const SetLoad: MessageFns<SetLoad> = {
+  encode(message: SetLoad, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.decisions !== 0) {
+      writer.uint32(8).uint64(message.decisions);
+    }
+    if (message.errors !== 0) {
+      writer.uint32(16).uint64(message.errors);
+    }
+    if (message.denied !== 0) {
+      writer.uint32(24).uint64(message.denied);
+    }
+    if (message.p99Micros !== 0) {
+      writer.uint32(33).double(message.p99Micros);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetLoad {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetLoad();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.decisions = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.errors = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.denied = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.p99Micros = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCanaryBeat(): CanaryBeat {
+  return { n: 0, upTo: 0 };
+}
+
+export const CanaryBeat: MessageFns<CanaryBeat> = {
+  encode(message: CanaryBeat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.n !== 0) {
+      writer.uint32(8).uint64(message.n);
+    }
+    if (message.upTo !== 0) {
+      writer.uint32(16).uint32(message.upTo);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CanaryBeat {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCanaryBeat();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.n = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.upTo = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1326,7 +1777,16 @@ export const Active: MessageFns<Active> = {
 };
 
 function createBaseBeatSet(): BeatSet {
-  return { set: '', setUid: '', state: 0, active: 0, staged: 0 };
+  return {
+    set: '',
+    setUid: '',
+    state: 0,
+    active: 0,
+    staged: 0,
+    canary: undefined,
+    load: undefined,
+    canaryLoad: undefined,
+  };
 }
 
 export const BeatSet: MessageFns<BeatSet> = {
@@ -1345,6 +1805,15 @@ export const BeatSet: MessageFns<BeatSet> = {
     }
     if (message.staged !== 0) {
       writer.uint32(40).uint64(message.staged);
+    }
+    if (message.canary !== undefined) {
+      CanaryBeat.encode(message.canary, writer.uint32(50).fork()).join();
+    }
+    if (message.load !== undefined) {
+      SetLoad.encode(message.load, writer.uint32(58).fork()).join();
+    }
+    if (message.canaryLoad !== undefined) {
+      SetLoad.encode(message.canaryLoad, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1400,6 +1869,30 @@ export const BeatSet: MessageFns<BeatSet> = {
             }
 
             message.staged = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.canary = CanaryBeat.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.load = SetLoad.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.canaryLoad = SetLoad.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1595,6 +2088,276 @@ export const Beat: MessageFns<Beat> = {
   },
 };
 
+function createBaseShadowCounts(): ShadowCounts {
+  return { total: 0, changed: 0, grantToDeny: 0, denyToGrant: 0, errors: 0, dropped: 0 };
+}
+
+export const ShadowCounts: MessageFns<ShadowCounts> = {
+  encode(message: ShadowCounts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.total !== 0) {
+      writer.uint32(8).uint64(message.total);
+    }
+    if (message.changed !== 0) {
+      writer.uint32(16).uint64(message.changed);
+    }
+    if (message.grantToDeny !== 0) {
+      writer.uint32(24).uint64(message.grantToDeny);
+    }
+    if (message.denyToGrant !== 0) {
+      writer.uint32(32).uint64(message.denyToGrant);
+    }
+    if (message.errors !== 0) {
+      writer.uint32(40).uint64(message.errors);
+    }
+    if (message.dropped !== 0) {
+      writer.uint32(48).uint64(message.dropped);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShadowCounts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShadowCounts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.total = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changed = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.grantToDeny = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.denyToGrant = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.errors = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.dropped = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseShadowSample(): ShadowSample {
+  return { difference: 0, principal: '', operation: '', resource: '' };
+}
+
+export const ShadowSample: MessageFns<ShadowSample> = {
+  encode(message: ShadowSample, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.difference !== 0) {
+      writer.uint32(8).int32(message.difference);
+    }
+    if (message.principal !== '') {
+      writer.uint32(18).string(message.principal);
+    }
+    if (message.operation !== '') {
+      writer.uint32(26).string(message.operation);
+    }
+    if (message.resource !== '') {
+      writer.uint32(34).string(message.resource);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShadowSample {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShadowSample();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.difference = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.principal = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.operation = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resource = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseShadowReport(): ShadowReport {
+  return { set: '', revision: undefined, done: false, counts: undefined, samples: [] };
+}
+
+export const ShadowReport: MessageFns<ShadowReport> = {
+  encode(message: ShadowReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.set !== '') {
+      writer.uint32(10).string(message.set);
+    }
+    if (message.revision !== undefined) {
+      RevisionId.encode(message.revision, writer.uint32(18).fork()).join();
+    }
+    if (message.done !== false) {
+      writer.uint32(24).bool(message.done);
+    }
+    if (message.counts !== undefined) {
+      ShadowCounts.encode(message.counts, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.samples) {
+      ShadowSample.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShadowReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShadowReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.set = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.revision = RevisionId.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.done = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.counts = ShadowCounts.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.samples.push(ShadowSample.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseWelcome(): Welcome {
   return { replica: '', sets: [], heartbeatMs: 0, artifactsUrl: '' };
 }
@@ -1674,8 +2437,65 @@ export const Welcome: MessageFns<Welcome> = {
   },
 };
 
+function createBaseShadowRequest(): ShadowRequest {
+  return { samplePpm: 0, windowMs: 0 };
+}
+
+export const ShadowRequest: MessageFns<ShadowRequest> = {
+  encode(message: ShadowRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.samplePpm !== 0) {
+      writer.uint32(8).uint32(message.samplePpm);
+    }
+    if (message.windowMs !== 0) {
+      writer.uint32(16).uint32(message.windowMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShadowRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShadowRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.samplePpm = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.windowMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBasePrepare(): Prepare {
-  return { set: '', revision: undefined, ticket: '', deadlineMs: 0, spreadMs: 0 };
+  return { set: '', revision: undefined, ticket: '', deadlineMs: 0, spreadMs: 0, shadow: undefined };
 }
 
 export const Prepare: MessageFns<Prepare> = {
@@ -1694,6 +2514,9 @@ export const Prepare: MessageFns<Prepare> = {
     }
     if (message.spreadMs !== 0) {
       writer.uint32(40).uint32(message.spreadMs);
+    }
+    if (message.shadow !== undefined) {
+      ShadowRequest.encode(message.shadow, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -1751,6 +2574,14 @@ export const Prepare: MessageFns<Prepare> = {
             message.spreadMs = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.shadow = ShadowRequest.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1765,7 +2596,15 @@ export const Prepare: MessageFns<Prepare> = {
 };
 
 function createBaseCommit(): Commit {
-  return { set: '', revision: undefined, ticket: '', deadlineMs: 0, spreadMs: 0 };
+  return {
+    set: '',
+    revision: undefined,
+    ticket: '',
+    deadlineMs: 0,
+    spreadMs: 0,
+    share: undefined,
+    activateAtMs: undefined,
+  };
 }
 
 export const Commit: MessageFns<Commit> = {
@@ -1784,6 +2623,12 @@ export const Commit: MessageFns<Commit> = {
     }
     if (message.spreadMs !== 0) {
       writer.uint32(40).uint32(message.spreadMs);
+    }
+    if (message.share !== undefined) {
+      Share.encode(message.share, writer.uint32(50).fork()).join();
+    }
+    if (message.activateAtMs !== undefined) {
+      writer.uint32(57).double(message.activateAtMs);
     }
     return writer;
   },
@@ -1839,6 +2684,22 @@ export const Commit: MessageFns<Commit> = {
             }
 
             message.spreadMs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.share = Share.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.activateAtMs = reader.double();
             continue;
           }
         }
@@ -1922,8 +2783,98 @@ export const Abort: MessageFns<Abort> = {
   },
 };
 
+function createBaseVouch(): Vouch {
+  return { set: '', setUid: '', minRev: 0, stableRev: 0, canary: undefined };
+}
+
+export const Vouch: MessageFns<Vouch> = {
+  encode(message: Vouch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.set !== '') {
+      writer.uint32(10).string(message.set);
+    }
+    if (message.setUid !== '') {
+      writer.uint32(18).string(message.setUid);
+    }
+    if (message.minRev !== 0) {
+      writer.uint32(24).uint64(message.minRev);
+    }
+    if (message.stableRev !== 0) {
+      writer.uint32(32).uint64(message.stableRev);
+    }
+    if (message.canary !== undefined) {
+      CanaryBeat.encode(message.canary, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Vouch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVouch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.set = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.setUid = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.minRev = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.stableRev = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.canary = CanaryBeat.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseBeatAck(): BeatAck {
-  return { seq: 0, asOfAgeMs: 0, clockMs: 0 };
+  return { seq: 0, asOfAgeMs: 0, clockMs: 0, sets: [] };
 }
 
 export const BeatAck: MessageFns<BeatAck> = {
@@ -1936,6 +2887,9 @@ export const BeatAck: MessageFns<BeatAck> = {
     }
     if (message.clockMs !== 0) {
       writer.uint32(25).double(message.clockMs);
+    }
+    for (const v of message.sets) {
+      Vouch.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1975,6 +2929,14 @@ export const BeatAck: MessageFns<BeatAck> = {
             }
 
             message.clockMs = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sets.push(Vouch.decode(reader, reader.uint32()));
             continue;
           }
         }

@@ -1,10 +1,10 @@
 import { Waiters, type Waiting } from './waiters.ts';
 
 /**
- * The requests that wait for the policies of their sets to be brought into memory: of each set a bounded number, so that one
- * that takes its time keeps nobody else from waiting.
+ * The requests that wait for the policies or the revisions of their sets: of each set a bounded number, so that one that takes
+ * its time, or whose callers want what never comes, keeps nobody else from waiting.
  */
-export class LoadingWaiters {
+export class SetWaiters {
   readonly #maxEach: number;
   readonly #schedule: (delayMs: number, task: () => void) => () => void;
   readonly #bySet = new Map<string, Waiters>();

@@ -1,0 +1,52 @@
+import type { IncomingHttpHeaders } from 'node:http2';
+import { RETRY_AFTER_TRAILER } from './grpc-service.ts';
+import type { CloseCode, StreamClose } from './stream.ts';
+
+const RETRY_AFTER_MAX_MS = 86_400_000;
+
+/** Codes of gRPC that mean something else than to dial again soon. */
+const CLOSE_CODES = new Map<string, CloseCode>([
+  ['0', 'Closed'],
+  ['3', 'Protocol'], // INVALID_ARGUMENT
+  ['7', 'Unauthenticated'], // PERMISSION_DENIED
+  ['8', 'Protocol'], // RESOURCE_EXHAUSTED
+  ['16', 'Unauthenticated'],
+]);
+
+/** Of servers between us and the operator, which know nothing of gRPC. */
+const HTTP_CLOSE_CODES = new Map<number, CloseCode>([
+  [401, 'Unauthenticated'],
+  [403, 'Unauthenticated'],
+]);
+
+/** Whether these headers end the stream: a response that is nothing but its trailers. */
+export function hasStatus(headers: IncomingHttpHeaders): boolean {
+  return headers['grpc-status'] !== undefined;
+}
+
+/** The end that trailers, or the headers of a response that is no stream, tell of. */
+export function closeOfHeaders(headers: IncomingHttpHeaders): StreamClose {
+  const httpStatus = Number(headers[':status'] ?? 200);
+  const status = headers['grpc-status'];
+  if (typeof status !== 'string') {
+    return httpStatus === 200
+      ? { code: 'Unavailable', reason: 'the operator ended the stream without a status' }
+      : { code: HTTP_CLOSE_CODES.get(httpStatus) ?? 'Unavailable', reason: `the answer is HTTP ${httpStatus}` };
+  }
+  const text = headers['grpc-message'];
+  const after = Number(headers[RETRY_AFTER_TRAILER] ?? NaN);
+  return {
+    code: CLOSE_CODES.get(status) ?? 'Unavailable',
+    reason: typeof text === 'string' && text !== '' ? unescaped(text) : `gRPC status ${status}`,
+    ...(Number.isFinite(after) && after >= 0 ? { retryAfterMs: Math.min(after, RETRY_AFTER_MAX_MS) } : {}),
+  };
+}
+
+/** Messages are UTF-8 in percent-encoding; what is not is shown as it came. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
