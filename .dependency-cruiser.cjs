@@ -6,7 +6,7 @@ const packages = {
   'pdp/protocol': ['pdp/bundle'],
   'pdp/engine': ['pdp/bundle', 'pdp/rego'],
   'pdp/server': ['crds', 'pdp/rego', 'pdp/bundle', 'pdp/engine', 'pdp/protocol'],
-  operator: ['crds', 'pdp/bundle', 'pdp/protocol'],
+  operator: ['crds', 'pdp/bundle', 'pdp/engine', 'pdp/protocol'],
   cli: ['crds', 'pdp/rego', 'pdp/bundle', 'pdp/engine', 'pdp/protocol', 'pdp/server', 'operator'],
 };
 const all = Object.keys(packages);

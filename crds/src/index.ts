@@ -1,4 +1,5 @@
 export * from './conditions.ts';
+export * from './consistency.ts';
 export type { FileSource } from './file-source.ts';
 export * from './fleet-access.ts';
 export * from './fleet-audit.ts';
@@ -11,6 +12,8 @@ export * from './policy-decision-point.ts';
 export * from './policy-domain.ts';
 export * from './policy-revision.ts';
 export * from './policy-set.ts';
+export * from './policy-test-suite.ts';
+export * from './rollout.ts';
 export * from './serving.ts';
 export * from './to-crd.ts';
 export * from './validate.ts';

@@ -4,6 +4,7 @@ import { policyDecisionPointKind } from './policy-decision-point.ts';
 import { policyDomainKind } from './policy-domain.ts';
 import { policyRevisionKind } from './policy-revision.ts';
 import { policySetKind } from './policy-set.ts';
+import { policyTestSuiteKind } from './policy-test-suite.ts';
 
 /** Every kind of the API. */
 export const KINDS: readonly KindDefinition[] = [
@@ -12,6 +13,7 @@ export const KINDS: readonly KindDefinition[] = [
   policyDecisionPointKind,
   policyBundleKind,
   policyRevisionKind,
+  policyTestSuiteKind,
 ];
 
 /** The definition of a kind by its name, if it is ours. */

@@ -9,8 +9,8 @@ export const PolicyBundleSpec = z
       .string()
       .regex(/^sha256:[0-9a-f]{64}$/)
       .meta({ description: 'sha256 of the canonical tar, uncompressed.' }),
-    domain: z.string().min(1).max(253).meta({ description: 'Name of the PolicyDomain.' }),
-    domainUid: z.string().max(253).meta({ description: 'UID of the PolicyDomain.' }),
+    domain: z.string().min(1).max(253).meta({ description: 'Name of the PolicyDomain, or of the PolicyTestSuite.' }),
+    domainUid: z.string().max(253).meta({ description: 'Its UID.' }),
     generation: z.int().meta({ description: 'Generation of the PolicyDomain that first rendered to this.' }),
     rendererVersion: z.int().min(1).meta({ description: 'Renderer that made it.' }),
     size: z.int().min(0).meta({ description: 'Bytes, uncompressed.' }),
@@ -19,7 +19,7 @@ export const PolicyBundleSpec = z
     data: z.string().max(1_400_000).meta({ description: 'The gzip bytes.', format: 'byte' }),
   })
   .meta({
-    description: 'The immutable rendering of one PolicyDomain, an OPA-compatible bundle.',
+    description: 'The immutable rendering of one PolicyDomain, an OPA-compatible bundle, or of one PolicyTestSuite.',
     'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'a PolicyBundle is immutable' }],
   });
 export type PolicyBundleSpec = z.output<typeof PolicyBundleSpec>;

@@ -37,7 +37,18 @@ export const PolicyRevisionSpec = z
 export type PolicyRevisionSpec = z.output<typeof PolicyRevisionSpec>;
 
 /** Phases of a rollout. */
-export const ROLLOUT_PHASES = ['Pending', 'Preparing', 'Committing', 'Completed', 'Aborted'] as const;
+export const ROLLOUT_PHASES = [
+  'Pending',
+  'Preparing',
+  'Gating',
+  'Committing',
+  'Soaking',
+  'Paused',
+  'AwaitingApproval',
+  'Completed',
+  'Aborted',
+  'RolledBack',
+] as const;
 export type RolloutPhase = (typeof ROLLOUT_PHASES)[number];
 
 const WaveTarget = z
@@ -88,6 +99,47 @@ const Wave = z
     ],
   });
 
+const Hold = z.object({
+  reason: z
+    .string()
+    .max(64)
+    .meta({ description: 'PauseRequested, ApprovalRequired, ShadowWindow, LeaseGap, Soak, ...' }),
+  message: z.string().max(2048).meta({ description: 'For people.' }),
+});
+
+const ShadowDiff = z.object({
+  verdict: z.enum(['Waiting', 'Pass', 'Fail']).meta({ description: 'Whether the differences are small enough.' }),
+  message: z.string().max(2048).meta({ description: 'For people.' }),
+  total: z.int().min(0).meta({ description: 'Requests that both answered.' }),
+  changed: z.int().min(0).meta({ description: 'Answers that differ.' }),
+  grantToDeny: z.int().min(0).meta({ description: 'Grants that would become denials.' }),
+  denyToGrant: z.int().min(0).meta({ description: 'Denials that would become grants.' }),
+  errors: z.int().min(0).meta({ description: 'Answers that would become errors.' }),
+  dropped: z.int().min(0).meta({ description: 'Requests of the sample that were not compared.' }),
+  samples: z
+    .array(
+      z.object({
+        difference: z.string().max(64).meta({ description: 'What would change.' }),
+        principal: z.string().max(1024).meta({ description: 'Who asked, redacted.' }),
+        operation: z.string().max(1024).meta({ description: 'The operation.' }),
+        resource: z.string().max(1024).meta({ description: 'The resource, redacted.' }),
+      }),
+    )
+    .max(20)
+    .meta({ description: 'Some of the answers that differ.', 'x-kubernetes-list-type': 'atomic' }),
+});
+
+const Analysis = z.object({
+  wave: z.int().min(0).meta({ description: 'The wave.' }),
+  verdict: z.enum(['Pass', 'Fail', 'Unknown']).meta({ description: 'What the soak showed.' }),
+  message: z.string().max(2048).meta({ description: 'For people.' }),
+});
+
+const Approval = z.object({
+  wave: z.int().min(0).meta({ description: 'The wave.' }),
+  by: z.string().max(253).optional().meta({ description: 'Who approved it, where that is known.' }),
+});
+
 export const PolicyRevisionStatus = z
   .object({
     observedGeneration: z.int().optional().meta({ description: 'Generation that this status describes.' }),
@@ -105,6 +157,19 @@ export const PolicyRevisionStatus = z
           { rule: 'oldSelf.all(w, self.exists(x, x.index == w.index))', message: 'a wave is never taken back' },
         ],
       }),
+    wave: z.string().optional().meta({ description: 'Wave under way, as number/count, counted from 1.' }),
+    hold: Hold.optional().meta({ description: 'Why the rollout does not go on although it could.' }),
+    approvals: z
+      .array(Approval)
+      .max(64)
+      .optional()
+      .meta({
+        description: 'Waves that were approved.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['wave'],
+      }),
+    shadow: ShadowDiff.optional().meta({ description: 'What would change, by live requests.' }),
+    analysis: Analysis.optional().meta({ description: 'The last analysis of a wave.' }),
     preparedCount: z.string().optional().meta({ description: 'prepared/required, for kubectl get.' }),
     activeCount: z.string().optional().meta({ description: 'active/required, for kubectl get.' }),
     nackedCount: z.int().min(0).optional().meta({ description: 'PDPs that refused it.' }),
@@ -149,6 +214,7 @@ export const policyRevisionKind: KindDefinition = {
     { name: 'Set', type: 'string', jsonPath: '.spec.set', description: 'The set.' },
     { name: 'Rev', type: 'integer', jsonPath: '.spec.n', description: 'Revision n.' },
     { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Where the rollout stands.' },
+    { name: 'Wave', type: 'string', jsonPath: '.status.wave', description: 'Wave under way.' },
     { name: 'Prepared', type: 'string', jsonPath: '.status.preparedCount', description: 'PDPs that have prepared it.' },
     { name: 'Active', type: 'string', jsonPath: '.status.activeCount', description: 'PDPs that serve it.' },
     { name: 'Nacked', type: 'integer', jsonPath: '.status.nackedCount', description: 'PDPs that refused it.' },

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { Conditions } from './conditions.ts';
 import { AGE, conditionColumn, UNOBSERVED, type KindDefinition } from './kind-definition.ts';
-import { Duration, LabelSelector, Percentage, type ApiObject } from './object.ts';
+import { ConsistencySpec } from './consistency.ts';
+import { Duration, LabelSelector, type ApiObject } from './object.ts';
+import { RolloutSpec } from './rollout.ts';
 import { Serving } from './serving.ts';
 
 /** `spec` of a PolicySet: which domains reach which PDPs, and how. */
@@ -21,36 +23,17 @@ export const PolicySetSpec = z
       })
       .default({ selector: { matchLabels: { 'app.kubernetes.io/component': 'pdp' } } })
       .meta({ description: 'Which PDPs serve the set.' }),
-    consistency: z
-      .object({
-        mode: z
-          .enum(['Standard'])
-          .default('Standard')
-          .meta({ description: 'Standard: prepared by all, then swapped by all.' }),
-      })
-      .default({ mode: 'Standard' })
-      .meta({ description: 'What the set promises about agreement between PDPs.' }),
-    rollout: z
-      .object({
-        requirePrepared: Percentage.default('100%').meta({
-          description: 'Share of the required PDPs that must have prepared before the commit.',
-        }),
-        maxLaggards: Percentage.default('0%').meta({
-          description: 'Share of the required PDPs that may be left behind at the progress deadline.',
-        }),
-        progressDeadline: Duration.default('60s').meta({
-          description: 'How long PDPs may take to prepare before the rollout is aborted.',
-        }),
-      })
-      .default({ requirePrepared: '100%', maxLaggards: '0%', progressDeadline: '60s' })
-      .meta({ description: 'How a new revision reaches the PDPs.' }),
+    consistency: ConsistencySpec,
+    rollout: RolloutSpec,
     minReady: z
       .int()
       .min(0)
       .max(20_000)
       .default(1)
       .meta({ description: 'PDPs that must serve for Ready=True. 0: a set without PDPs is Ready too.' }),
-    paused: z.boolean().default(false).meta({ description: 'Open no new rollout.' }),
+    paused: z.boolean().default(false).meta({
+      description: 'Open no new rollout, and decide nothing of the one under way.',
+    }),
     rollbackTo: z.int().min(1).optional().meta({
       description: 'Serve the content of this earlier revision, as a new revision, until removed or changed.',
     }),
@@ -102,7 +85,9 @@ export const PolicySetStatus = z.object({
   rollout: z
     .object({
       revision: z.int().meta({ description: 'Revision n.' }),
-      phase: z.string().meta({ description: 'Preparing, Committing, Completed or Aborted.' }),
+      phase: z.string().meta({ description: 'Where it stands; see PolicyRevision.' }),
+      wave: z.string().optional().meta({ description: 'Wave under way, as number/count, counted from 1.' }),
+      hold: z.string().max(2048).optional().meta({ description: 'Why it does not go on although it could.' }),
     })
     .optional()
     .meta({ description: 'The newest rollout.' }),
@@ -135,6 +120,9 @@ export const PolicySetStatus = z.object({
     })
     .optional()
     .meta({ description: 'The last completed rollout.' }),
+  revocationBound: z.string().optional().meta({
+    description: 'Strict: so long after a decision nobody serves what was before it.',
+  }),
   conditions: Conditions,
 });
 export type PolicySetStatus = z.output<typeof PolicySetStatus>;
@@ -155,6 +143,7 @@ export const policySetKind: KindDefinition = {
     { name: 'Desired', type: 'integer', jsonPath: '.status.desiredRevision', description: 'Newest revision.' },
     { name: 'Committed', type: 'integer', jsonPath: '.status.committedRevision', description: 'Committed revision.' },
     { name: 'PDPs', type: 'string', jsonPath: '.status.pdpsActive', description: 'Serving PDPs of those required.' },
+    { name: 'Wave', type: 'string', jsonPath: '.status.rollout.wave', description: 'Wave under way.', priority: 1 },
     { name: 'Rollout', type: 'string', jsonPath: '.status.rollout.phase', description: 'Phase of the newest rollout.' },
     conditionColumn('Ready', 'Ready', 'status'),
     conditionColumn('Reason', 'Ready', 'reason', 1),

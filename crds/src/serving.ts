@@ -128,6 +128,13 @@ const RULES_NEED_DOCUMENTS = [
   },
 ] as const;
 
+/** Member names from the input on, as Rego refers to them. */
+const InputPath = z
+  .string()
+  .min(1)
+  .max(1024)
+  .regex(/^[^.\s]+(\.[^.\s]+)*$/);
+
 const ServingBlocks = z.object({
   documents: Documents.optional().meta({
     description:
@@ -136,6 +143,10 @@ const ServingBlocks = z.object({
   opa: Opa.optional().meta({ description: 'The OPA data API. Needs documents.' }),
   authzen: AuthZen.optional().meta({ description: 'The AuthZEN API.' }),
   envoy: Envoy.optional().meta({ description: 'Envoy external authorization.' }),
+  principal: InputPath.optional().meta({
+    description:
+      "Where the input of a document names who asks, such as claims.sub: it decides who is in a canary's share. Unset: principal.sub, else subject, else user.",
+  }),
   instance: Instance.optional().meta({ description: 'The set as a virtual instance: one tenant of many in a PDP.' }),
 });
 type Blocks = z.output<typeof ServingBlocks>;

@@ -77,6 +77,8 @@ async function run(config: Config): Promise<void> {
   });
   let current = await certificates.start();
   const domains = store.watch('PolicyDomain', {}, () => undefined);
+  const sets = store.watch('PolicySet', {}, () => undefined);
+  const suites = store.watch('PolicyTestSuite', {}, () => undefined);
   const webhook = await startWebhookServer({
     host,
     port: config.EDICT_OPERATOR_WEBHOOK_PORT,
@@ -88,6 +90,8 @@ async function run(config: Config): Promise<void> {
       await judge(request, {
         checker,
         domainsOf: (of) => domains.list(of),
+        setsOf: (of) => sets.list(of),
+        suitesOf: (of) => suites.list(of),
         operatorUser: `system:serviceaccount:${namespace}:${config.EDICT_OPERATOR_SERVICE_ACCOUNT}`,
         maxDomainBytes: OPERATOR_LIMITS.maxDomainBytes,
       }),
@@ -128,7 +132,7 @@ async function run(config: Config): Promise<void> {
     host,
     port: config.EDICT_OPERATOR_HTTP_PORT,
     registry,
-    isReady: () => domains.hasSynced(),
+    isReady: () => [domains, sets, suites].every((watcher) => watcher.hasSynced()),
     pdps: () => leadership?.operator.distributor().pdps(),
   });
 

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { createAnalyst, type Analyst } from './analysis/analyst.ts';
+import { queryPrometheus } from './analysis/query-prometheus.ts';
 import { BundleBytes } from './backend/bundle-bytes.ts';
 import { createStoreBackend, type StoreBackend } from './backend/store-backend.ts';
 import { systemClock } from './clock.ts';
@@ -19,6 +21,7 @@ import { createMetrics } from './observability/metrics.ts';
 import { OPERATOR_LIMITS, type Operator, type OperatorOptions } from './operator-types.ts';
 import { createQueue, type ReconcileResult, type WorkQueue } from './queue.ts';
 import { isStoreError } from './store/errors.ts';
+import type { KindName, Watcher } from './store/store.ts';
 
 /** Makes an operator; nothing happens before it is started. */
 export function createOperator(options: OperatorOptions): Operator {
@@ -31,6 +34,7 @@ interface Running {
   readonly queues: Queues;
   readonly distributor: Distributor;
   readonly router: Router;
+  readonly analyst: Analyst;
 }
 
 class ComposedOperator {
@@ -83,10 +87,11 @@ class ComposedOperator {
       sets: store.watch('PolicySet', {}, (event) => router.setChanged(event.object)),
       revisions: store.watch('PolicyRevision', {}, (event) => router.revisionChanged(event.object)),
       bundles: store.watch('PolicyBundle', {}, (event) => router.bundleChanged(event.object)),
+      suites: store.watch('PolicyTestSuite', {}, (event) => router.suiteChanged(event.object)),
     };
     this.#watches = world;
     // Rejects if it is stopped meanwhile.
-    await Promise.all([world.domains.synced, world.sets.synced, world.revisions.synced, world.bundles.synced]);
+    await Promise.all(Object.values(world).map((watcher: Watcher<KindName>) => watcher.synced));
     this.#running = this.#run(world, router);
   }
 
@@ -101,13 +106,20 @@ class ComposedOperator {
       bytes,
       events,
       identity,
-      now: this.#clock.now,
+      clock: this.#clock,
       ...(members === undefined ? {} : { members }),
     });
     const queues = this.#createQueues(world, board, bytes);
     const distributor = this.#createDistributor(backend);
+    const analyst = createAnalyst({
+      sets: () => world.sets.list(),
+      progress: distributor.progress,
+      query: queryPrometheus,
+      tell: distributor.analysed,
+      clock: this.#clock,
+    });
     router.connect(world, queues, backend.changed);
-    return { world, backend, queues, distributor, router };
+    return { world, backend, queues, distributor, router, analyst };
   }
 
   #createQueues(world: World, board: RolloutBoard, bytes: BundleBytes): Queues {
@@ -177,6 +189,7 @@ class ComposedOperator {
     this.#isStopped = true;
     const running = this.#running;
     if (running !== undefined) {
+      running.analyst.close();
       running.router.disconnect();
       running.distributor.close();
       await Promise.all(Object.values(running.queues).map((queue: WorkQueue) => queue.stop()));
@@ -187,5 +200,5 @@ class ComposedOperator {
 }
 
 async function stopWatches(world: World): Promise<void> {
-  await Promise.all([world.domains.stop(), world.sets.stop(), world.revisions.stop(), world.bundles.stop()]);
+  await Promise.all(Object.values(world).map((watcher: Watcher<KindName>) => watcher.stop()));
 }

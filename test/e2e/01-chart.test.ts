@@ -99,6 +99,7 @@ test('the CRDs are established, structural, and the ones that crds/ generated', 
     'policydomains.edict.dev',
     'policyrevisions.edict.dev',
     'policysets.edict.dev',
+    'policytestsuites.edict.dev',
   ]);
   for (const { status } of ours) {
     const conditions = new Map(status.conditions.map(({ type, status: value }) => [type, value]));

@@ -16,6 +16,8 @@ const aDomain = (name: string, spec: object, metadata: object = {}): PolicyDomai
 const deps = (domains: readonly PolicyDomain[] = []): JudgeDeps => ({
   checker: createInlineChecker(),
   domainsOf: () => domains,
+  setsOf: () => [],
+  suitesOf: () => [],
   operatorUser: OPERATOR,
   maxDomainBytes: 1_048_576,
 });

@@ -1,16 +1,28 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatProblem } from '@edict/bundle';
-import { findCondition, validateObject, type PolicyDomain, type PolicyDomainSpec } from '@edict/crds';
+import {
+  findCondition,
+  selectorMatches,
+  validateObject,
+  type PolicyDomain,
+  type PolicyDomainSpec,
+  type PolicySet,
+  type PolicyTestSuite,
+} from '@edict/crds';
 import { CheckError, type DomainChecker, type DomainContext, type DomainSource } from '../compile/domain-checker.ts';
 import { domainsReferredTo, reachable, reversed } from '../compile/domain-references.ts';
+import { renderSuite, suiteOf } from '../compile/test-suites.ts';
 import { FORCE_DELETE_ANNOTATION } from '../controllers/names.ts';
-import { isDeleting } from '../controllers/world.ts';
+import { carries, isDeleting, suitesOf } from '../controllers/world.ts';
+import { judgeSet, judgeUserRequest } from './judge-requests.ts';
 import type { AdmissionRequest, Verdict } from './admission-review.ts';
 
 export interface JudgeDeps {
   readonly checker: DomainChecker;
   /** Domains of a namespace, from the cache. */
   readonly domainsOf: (namespace: string) => readonly PolicyDomain[];
+  readonly setsOf: (namespace: string) => readonly PolicySet[];
+  readonly suitesOf: (namespace: string) => readonly PolicyTestSuite[];
   /** Who may write bundles and revisions: the operator's own service account. */
   readonly operatorUser: string;
   /** Largest domain, bytes of JSON. */
@@ -32,9 +44,14 @@ export async function judge(request: AdmissionRequest, deps: JudgeDeps): Promise
   switch (request.kind.kind) {
     case 'PolicyDomain':
       return request.operation === 'DELETE' ? judgeDeletion(request, deps) : await judgeDomain(request, deps);
-    case 'PolicyBundle':
     case 'PolicyRevision':
+      return judgeUserRequest(request) ?? judgeOperatorOnly(request, deps);
+    case 'PolicyBundle':
       return judgeOperatorOnly(request, deps);
+    case 'PolicySet':
+      return judgeSet(request);
+    case 'PolicyTestSuite':
+      return await judgeSuite(request, deps);
     default:
       return { allowed: true };
   }
@@ -77,6 +94,8 @@ async function judgeDomain(request: AdmissionRequest, deps: JudgeDeps): Promise<
     if (verdict.tooLarge !== undefined) return { allowed: false, code: 413, message: verdict.tooLarge };
     const broken = await brokenBy(subject, others, deps.checker);
     if (broken !== undefined) return { allowed: false, code: 409, message: broken };
+    const failure = await failureOf(subject, others, request.object, deps);
+    if (failure !== undefined) return { allowed: false, code: 422, message: `a test fails: ${failure}` };
     const size =
       bytes > CLIENT_APPLY_BYTES ? [`the domain is ${bytes} bytes: apply it with kubectl apply --server-side`] : [];
     return { allowed: true, warnings: [...size, ...verdict.warnings] };
@@ -84,6 +103,59 @@ async function judgeDomain(request: AdmissionRequest, deps: JudgeDeps): Promise<
     if (!(error instanceof CheckError)) throw error;
     return { allowed: false, code: 503, message: `the domain was not checked (${error.code}): ${error.message}` };
   }
+}
+
+/** The first case that would fail in a set of the domain, with the subject as it is to be. */
+async function failureOf(
+  subject: DomainSource,
+  others: readonly PolicyDomain[],
+  object: unknown,
+  { checker, setsOf, suitesOf: allSuites }: JudgeDeps,
+): Promise<string | undefined> {
+  const suites = allSuites(subject.namespace);
+  if (suites.length === 0) return undefined;
+  const labels = (object as Partial<PolicyDomain>).metadata?.labels ?? {};
+  for (const set of setsOf(subject.namespace)) {
+    if (isDeleting(set) || !selectorMatches(set.spec.domains.selector, labels)) continue;
+    const beside = others.filter((other) => carries(set, other) && isAccepted(other));
+    const touched = suitesOf(set, [subject.name, ...beside.map(({ metadata }) => metadata.name)], suites);
+    if (touched.length === 0) continue;
+    const domains: DomainContext[] = [...beside.map(sourceOf), { type: 'source', source: subject }];
+    const { failure } = await checker.runTests(domains, touched.map(suiteOf));
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}
+
+/** A suite may come before the domains that pass it; what fails now is said. */
+async function judgeSuite(request: AdmissionRequest, deps: JudgeDeps): Promise<Verdict> {
+  if (request.operation === 'DELETE') return { allowed: true };
+  const valid = validateObject(request.object);
+  if (!valid.ok) return { allowed: false, code: 422, message: valid.problems.join('\n') };
+  const suite = valid.object as PolicyTestSuite;
+  const rendered = renderSuite(suite);
+  if (typeof rendered === 'string') return { allowed: false, code: 422, message: rendered };
+  const { namespace } = request;
+  const warnings: string[] = [];
+  for (const set of deps.setsOf(namespace)) {
+    const domains = deps.domainsOf(namespace).filter((domain) => carries(set, domain) && isAccepted(domain));
+    if (
+      suitesOf(
+        set,
+        domains.map(({ metadata }) => metadata.name),
+        [suite],
+      ).length === 0
+    )
+      continue;
+    try {
+      const { failure } = await deps.checker.runTests(domains.map(sourceOf), [suiteOf(suite)]);
+      if (failure !== undefined) warnings.push(`set ${set.metadata.name} would get no new revision: ${failure}`);
+    } catch (error) {
+      if (!(error instanceof CheckError)) throw error;
+      return { allowed: false, code: 503, message: `the suite was not run (${error.code}): ${error.message}` };
+    }
+  }
+  return { allowed: true, warnings };
 }
 
 /** Domains that are checked with the one that they refer to; beyond, the controllers' own check must do. */

@@ -1,21 +1,10 @@
 import { isDigest, type SignedRevision } from '@edict/bundle';
-import {
-  durationMs,
-  percentageFraction,
-  type PolicyRevision,
-  type PolicyRevisionStatus,
-  type PolicySet,
-} from '@edict/crds';
-import type {
-  NodeId,
-  NodeTraits,
-  RolloutOptions,
-  RolloutRecord,
-  SetObservation,
-  StoppedRevision,
-  WaveTarget,
-} from '@edict/protocol';
-import { parseCause } from '../controllers/abort-cause.ts';
+import type { PolicyRevision, PolicyRevisionStatus, PolicySet } from '@edict/crds';
+import type { NodeId, NodeTraits, RolloutRecord, SetObservation, StoppedRevision, WaveTarget } from '@edict/protocol';
+import { isContentFailure, parseCause } from '../controllers/abort-cause.ts';
+import { abortReason, approvedWaves } from '../controllers/user-requests.ts';
+import { stateOf } from '../controllers/world.ts';
+import { optionsOf, strictLeaseMs } from './rollout-options.ts';
 
 type StoredTarget = NonNullable<NonNullable<PolicyRevisionStatus['waves']>[number]['target']>;
 
@@ -26,11 +15,15 @@ export function observationOf(
   members: ReadonlyMap<NodeId, string> | undefined,
   traits?: ReadonlyMap<NodeId, NodeTraits>,
 ): SetObservation {
-  const committed = revisions.findLast((revision) => rolloutEnd(revision) === 'Committed');
+  const committed = revisions.findLast((revision) => stateOf(revision) === 'Committed');
   const later = revisions.filter(({ spec }) => spec.n > (committed?.spec.n ?? 0));
-  const open = later.filter((revision) => rolloutEnd(revision) === 'Open');
-  const stopped = later.filter((revision) => rolloutEnd(revision) === 'Stopped');
-  const partial = open.filter(({ status }) => (status?.waves ?? []).some(({ decision }) => decision !== undefined));
+  const open = later.filter((revision) => stateOf(revision) === 'Open');
+  const stopped = later.filter((revision) => stateOf(revision) === 'Stopped');
+  const rollouts = open
+    .map((revision) => [revision.spec.n, recordOf(revision, set)] as const)
+    .filter(([, record]) => isWorthTelling(record));
+  const failedAt = failuresOf(set, revisions);
+  const leaseMs = strictLeaseMs(set, revisions);
   const newest = revisions.at(-1);
   const isSameSpec = set.status?.observedGeneration === set.metadata.generation;
   return {
@@ -39,30 +32,40 @@ export function observationOf(
     ...(committed === undefined ? {} : { committed: signedOf(committed) }),
     completed: committed?.status?.phase === 'Completed',
     undecided: open.map(signedOf),
-    ...(partial.length === 0
-      ? {}
-      : { rollouts: new Map(partial.map((revision) => [revision.spec.n, recordOf(revision)])) }),
-    ...(stopped.length === 0 ? {} : { stopped: stopped.map(stoppedOf) }),
-    ...(newest !== undefined && rolloutEnd(newest) === 'Aborted'
+    ...(rollouts.length === 0 ? {} : { rollouts: new Map(rollouts) }),
+    ...(stopped.length === 0 ? {} : { stopped: stopped.map((revision) => stoppedOf(revision, set)) }),
+    ...(failedAt.length === 0 ? {} : { failedAt }),
+    ...(newest !== undefined && stateOf(newest) === 'Aborted'
       ? { aborted: { revision: signedOf(newest), cause: parseCause(newest.status?.cause) } }
       : {}),
     // An edit of the set asks for another try: what failed under the spec before counts no more.
     failedDigests: isSameSpec ? (set.status?.failedDigests ?? []).map(({ digest }) => digest).filter(isDigest) : [],
     ...(members === undefined ? {} : { members }),
     ...(traits === undefined ? {} : { traits }),
-    options: optionsOf(set),
+    options: { ...optionsOf(set), ...(leaseMs === 0 ? {} : { strictLeaseMs: leaseMs }) },
   };
 }
 
-/** How the rollout of a revision ended. `Stopped`: after some of its waves, which go on being served. */
-function rolloutEnd({ status }: PolicyRevision): 'Open' | 'Committed' | 'Stopped' | 'Aborted' {
-  const waves = status?.waves ?? [];
-  if (waves.some(({ index, decision }) => index === 0 && decision === 'Abort')) return 'Aborted';
-  if (waves.some(({ decision, final }) => decision === 'Commit' && final !== false)) return 'Committed';
-  return waves.some(({ decision }) => decision === 'Abort') ? 'Stopped' : 'Open';
+/** When rollouts of the set's present spec failed by their own fault. */
+function failuresOf(set: PolicySet, revisions: readonly PolicyRevision[]): readonly number[] {
+  return revisions.flatMap((revision) => {
+    const { spec, status } = revision;
+    const ended = status?.waves?.find(({ decision }) => decision === 'Abort');
+    if (ended === undefined || spec.setGeneration !== set.metadata.generation) return [];
+    return isContentFailure(parseCause(status?.cause).reason) ? [Date.parse(ended.decidedAt ?? spec.createdAt)] : [];
+  });
 }
 
-function recordOf({ status }: PolicyRevision): RolloutRecord {
+function isWorthTelling({ decided, approvals, abortRequested, pauseRequested }: RolloutRecord): boolean {
+  return decided.length > 0 || approvals !== undefined || abortRequested !== undefined || pauseRequested !== undefined;
+}
+
+function recordOf(revision: PolicyRevision, set: PolicySet): RolloutRecord {
+  const { status, spec } = revision;
+  const approvals = approvedWaves(revision);
+  const abortRequested = abortReason(revision);
+  // Going back, taking away and emergencies do not wait for whoever paused the set.
+  const pauseRequested = set.spec.paused && spec.reason === 'Spec';
   const decided = (status?.waves ?? [])
     .filter(({ decision }) => decision === 'Commit')
     .map(({ index, decidedAt, target }) => ({
@@ -71,7 +74,12 @@ function recordOf({ status }: PolicyRevision): RolloutRecord {
       ...targetOf(target),
     }))
     .sort((a, b) => a.index - b.index);
-  return { decided };
+  return {
+    decided,
+    ...(approvals.length === 0 ? {} : { approvals }),
+    ...(abortRequested === undefined ? {} : { abortRequested }),
+    ...(pauseRequested ? { pauseRequested } : {}),
+  };
 }
 
 function targetOf({ principals, nodes }: StoredTarget = {}): WaveTarget {
@@ -84,8 +92,8 @@ function targetOf({ principals, nodes }: StoredTarget = {}): WaveTarget {
   return { ...(principals === undefined ? {} : { principals }), ...(nodes === undefined ? {} : { nodes: chosen }) };
 }
 
-function stoppedOf(revision: PolicyRevision): StoppedRevision {
-  return { ...recordOf(revision), revision: signedOf(revision), cause: parseCause(revision.status?.cause) };
+function stoppedOf(revision: PolicyRevision, set: PolicySet): StoppedRevision {
+  return { ...recordOf(revision, set), revision: signedOf(revision), cause: parseCause(revision.status?.cause) };
 }
 
 /** The signed header of a revision, as it travels. */
@@ -101,14 +109,5 @@ export function signedOf({ metadata, spec }: PolicyRevision): SignedRevision {
     createdAt,
     keyId,
     signature,
-  };
-}
-
-function optionsOf({ spec }: PolicySet): RolloutOptions {
-  return {
-    requirePreparedPercent: Math.round(percentageFraction(spec.rollout.requirePrepared) * 100),
-    maxLaggardsPercent: Math.round(percentageFraction(spec.rollout.maxLaggards) * 100),
-    progressDeadlineMs: durationMs(spec.rollout.progressDeadline),
-    minReady: spec.minReady,
   };
 }

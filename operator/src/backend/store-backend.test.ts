@@ -28,6 +28,7 @@ beforeEach(async () => {
     sets: store.watch('PolicySet', {}, () => undefined),
     revisions: store.watch('PolicyRevision', {}, () => undefined),
     bundles: store.watch('PolicyBundle', {}, () => undefined),
+    suites: store.watch('PolicyTestSuite', {}, () => undefined),
   };
   events = [];
 });
@@ -44,7 +45,7 @@ function backendOver(over: Store = store, identity = 'operator-0'): StoreBackend
     bytes: new BundleBytes(over),
     events: { emit: (event) => events.push(event) },
     identity,
-    now: () => 1_700_000_000_000,
+    clock: { ...systemClock, now: () => 1_700_000_000_000 },
   });
 }
 
@@ -158,6 +159,7 @@ test('a set is what its revisions and their decisions say, and stays the same ob
   expect(observation).toMatchObject({ set: 'ns/s', setUid: uid, committed: { n: 1 }, completed: false });
   expect(observation?.undecided.map(({ n }) => n)).toStrictEqual([2, 3]);
   expect(observation?.options).toStrictEqual({
+    autoRollback: true,
     requirePreparedPercent: 100,
     maxLaggardsPercent: 0,
     progressDeadlineMs: 60_000,

@@ -10,7 +10,7 @@ import {
   type WaveRef,
   type WaveTarget,
 } from '@edict/protocol';
-import { rfc3339Millis } from '../clock.ts';
+import { rfc3339Millis, type Clock } from '../clock.ts';
 import { formatCause } from '../controllers/abort-cause.ts';
 import { subjectOf } from '../controllers/event-subject.ts';
 import type { RolloutBoard } from '../controllers/rollout-board.ts';
@@ -21,6 +21,7 @@ import { isStoreError } from '../store/errors.ts';
 import { keyOf, parseKey } from '../store/object-key.ts';
 import type { Store } from '../store/store.ts';
 import type { BundleBytes } from './bundle-bytes.ts';
+import { confirmRevisions } from './confirm.ts';
 import type { MemberSource } from './members.ts';
 import { observationOf } from './observation.ts';
 
@@ -32,11 +33,9 @@ export interface StoreBackendOptions {
   readonly events: EventSink;
   /** Absent where nobody keeps a list of PDPs: then whoever connects counts. */
   readonly members?: MemberSource;
-  /** Resolves when {@link world} shows all that was written before; see {@link DistributionBackend.confirm}. */
-  readonly confirm?: (signal: AbortSignal) => Promise<void>;
   /** Who decides, for the record. */
   readonly identity: string;
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
 type StoredTarget = NonNullable<NonNullable<PolicyRevisionStatus['waves']>[number]['target']>;
@@ -52,7 +51,7 @@ const DECISION_TRIES = 4;
 
 /** What the distribution needs, over a store. */
 export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
-  const { world, store, board, bytes, events, members, confirm, identity, now } = options;
+  const { world, store, board, bytes, events, members, identity, clock } = options;
   const listeners = new Set<() => void>();
   const known = new Map<SetKey, SetObservation>();
   const tell = (): void => {
@@ -63,12 +62,9 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
   const observe = (): readonly SetObservation[] => {
     if (!hasSynced(world)) return [];
     const observations = world.sets.list().map((set) => {
-      const observation = observationOf(
-        set,
-        revisionsOf(world, set),
-        members?.membersOf(set),
-        members?.traitsOf?.(set),
-      );
+      const choosesNodes = set.spec.rollout.waves?.some(({ nodes }) => nodes !== undefined) === true;
+      const traits = choosesNodes ? members?.traitsOf?.(set) : undefined;
+      const observation = observationOf(set, revisionsOf(world, set), members?.membersOf(set), traits);
       const before = known.get(observation.set);
       return before !== undefined && isDeepStrictEqual(before, observation) ? before : observation;
     });
@@ -84,16 +80,18 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
       .find(({ spec }) => spec.set === name && spec.setUid === setUid && spec.n === n);
   };
 
+  const onChange = (listener: () => void): (() => void) => {
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+    };
+  };
+
   return {
     changed: tell,
-    ...(confirm === undefined ? {} : { confirm }),
     listSets: observe,
-    onChange: (listener) => {
-      listeners.add(listener);
-      return () => {
-        listeners.delete(listener);
-      };
-    },
+    onChange,
+    confirm: (signal) => confirmRevisions({ store, world, clock, onChange }, signal),
     getManifest: (digest) => {
       const revision = world.revisions.list().find(({ spec }) => spec.digest === digest);
       return Promise.resolve(revision === undefined ? undefined : Buffer.from(revision.spec.manifest, 'utf8'));
@@ -110,9 +108,9 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
         try {
           const after = await store.updateStatus<'PolicyRevision'>({
             ...stored,
-            status: decidedStatus(stored.status ?? {}, decision, wave, identity, now()),
+            status: decidedStatus(stored.status ?? {}, decision, wave, identity, clock.now()),
           });
-          emitDecision(events, after, set, decision);
+          emitDecision(events, after, set, decision, wave);
           return 'written';
         } catch (error) {
           if (isStoreError(error, 'NotFound')) return 'conflict';
@@ -181,15 +179,36 @@ export function waveStanding(
   return isOpen && (index === 0 || decisions.get(index - 1) === 'Commit') ? 'Open' : 'Closed';
 }
 
-function emitDecision(events: EventSink, revision: PolicyRevision, set: SetKey, decision: Decision): void {
+function emitDecision(
+  events: EventSink,
+  revision: PolicyRevision,
+  set: SetKey,
+  decision: Decision,
+  wave: WaveRef,
+): void {
   const { n, setUid } = revision.spec;
   const { namespace, name } = parseKey(set);
   const regarding = { ...subjectOf(revision), kind: 'PolicySet', namespace, name, uid: setUid };
   const isFailure = decision.type === 'Abort' && decision.cause.reason !== 'Superseded';
   events.emit({
     type: isFailure ? 'Warning' : 'Normal',
-    reason: decision.type === 'Commit' ? 'Committed' : 'Aborted',
-    message: decision.type === 'Commit' ? `revision ${n} is decided` : `revision ${n}: ${formatCause(decision.cause)}`,
+    reason: decision.type === 'Abort' ? 'Aborted' : wave.final ? 'Committed' : 'WaveCommitted',
+    message: decision.type === 'Commit' ? committedText(n, wave) : `revision ${n}: ${formatCause(decision.cause)}`,
     regarding,
   });
+}
+
+function committedText(n: number, { index, final, principals, nodes }: WaveRef): string {
+  if (final) return `revision ${n} is decided`;
+  const whom = principals === undefined ? nodesText(nodes) : `${principals / 100} % of the principals`;
+  return `revision ${n}, wave ${index + 1} is decided: ${whom}`;
+}
+
+function nodesText({ labels = {}, zones = [], sharePercent }: NonNullable<WaveTarget['nodes']> = {}): string {
+  const parts = [
+    ...Object.entries(labels).map(([key, value]) => `${key}=${value}`),
+    ...(zones.length === 0 ? [] : [`in ${zones.join(', ')}`]),
+    ...(sharePercent === undefined ? [] : [`${sharePercent} % of them`]),
+  ];
+  return `the PDPs ${parts.join(', ')}`.trimEnd();
 }

@@ -20,6 +20,8 @@ function answer(request: WorkerRequest): WorkerReply {
         const { bundles, changed, documents } = request;
         return { id, type: 'combination', problems: workbench.checkCombination(bundles, changed, documents) };
       }
+      case 'tests':
+        return { id, type: 'tests', outcome: workbench.runTests(request.domains, request.suites) };
     }
   } catch (error) {
     return { id, type: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };

@@ -1,4 +1,5 @@
 import type { Digest, Problem, Serving } from '@edict/bundle';
+import type { TestOutcome, TestSuite } from '@edict/engine';
 import type { PolicyDomainSpec, PolicyDomainStatus } from '@edict/crds';
 
 /** A domain as a user wrote it. */
@@ -56,6 +57,8 @@ export interface DomainChecker {
     changed: readonly string[],
     documents?: ServedDocuments,
   ) => Promise<readonly Problem[]>;
+  /** Runs the cases of suites against these domains together. What does not compile fails with what is wrong with it. */
+  readonly runTests: (domains: readonly DomainContext[], suites: readonly TestSuite[]) => Promise<TestOutcome>;
   readonly close: () => Promise<void>;
 }
 

@@ -18,6 +18,7 @@ import {
   type SourcedDomain,
 } from '@edict/bundle';
 import { API_VERSION } from '@edict/crds';
+import { compileSourcedSnapshot, loadSnapshot, runTestSuites, type TestOutcome, type TestSuite } from '@edict/engine';
 import type {
   DomainContext,
   DomainSource,
@@ -92,6 +93,15 @@ export class Workbench {
     ).filter(isError);
     if (problems.length > 0 || documents === undefined) return problems;
     return checkDocuments(sourced, documents.policies, this.#options()).filter(isError);
+  }
+
+  /** Runs the cases of suites against these domains together, as a PDP does before it acknowledges. */
+  runTests(domains: readonly DomainContext[], suites: readonly TestSuite[]): TestOutcome {
+    const sourced = domains.flatMap((item) => this.#contextDomain(item));
+    const compiled = compileSourcedSnapshot(sourced, { unsafeBuiltins: this.#unsafeBuiltins });
+    if (compiled.ok) return runTestSuites(loadSnapshot(compiled.compiled), suites);
+    const total = suites.reduce((sum, { cases }) => sum + cases.length, 0);
+    return { passed: 0, failed: total, failure: compiled.problems.map(formatProblem).join('\n') };
   }
 
   #options(): CheckOptions {

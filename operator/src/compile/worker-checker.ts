@@ -46,6 +46,11 @@ export function createWorkerChecker(options: WorkerCheckerOptions): DomainChecke
       if (reply.type === 'combination') return reply.problems;
       throw unexpected(reply);
     },
+    runTests: async (domains, suites) => {
+      const reply = await thread.ask({ type: 'tests', domains, suites });
+      if (reply.type === 'tests') return reply.outcome;
+      throw unexpected(reply);
+    },
     close: () => thread.close(),
   };
 }

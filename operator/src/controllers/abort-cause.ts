@@ -14,5 +14,10 @@ export function parseCause(text: string | undefined): AbortCause {
 
 /** Causes after which the same content is not tried again by itself. */
 export function isFailure(reason: AbortReason): boolean {
-  return reason === 'Nack' || reason === 'Timeout';
+  return reason !== 'Superseded';
+}
+
+/** Causes that are the content's own fault: three in ten minutes stop a set. */
+export function isContentFailure(reason: AbortReason): boolean {
+  return isFailure(reason) && reason !== 'User';
 }

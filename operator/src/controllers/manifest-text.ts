@@ -21,7 +21,12 @@ export function entryOf(revision: PolicyRevision, domainUid: string): ManifestDo
  * What a manifest serves and how, apart from which generation it was rendered from: equal texts need no new revision.
  * `[]` for a manifest that serves nothing.
  */
-export function contentKey({ domains, serving }: Pick<Manifest, 'domains' | 'serving'>): string {
+export function contentKey({
+  domains,
+  serving,
+  consistency,
+}: Pick<Manifest, 'domains' | 'serving' | 'consistency'>): string {
   const served = JSON.stringify(domains.map(({ namespace, name, uid, digest }) => [namespace, name, uid, digest]));
-  return serving === undefined ? served : `${served} ${canonicalJson(serving)}`;
+  const parts = [serving, consistency && { consistency }].filter((part) => part !== undefined);
+  return [served, ...parts.map((part) => canonicalJson(part))].join(' ');
 }

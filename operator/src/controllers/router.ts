@@ -1,4 +1,4 @@
-import type { PolicyBundle, PolicyDomain, PolicyRevision, PolicySet } from '@edict/crds';
+import type { PolicyBundle, PolicyDomain, PolicyRevision, PolicySet, PolicyTestSuite } from '@edict/crds';
 import type { WorkQueue } from '../queue.ts';
 import { keyOf, keyText } from '../store/object-key.ts';
 import { isDeleting, type World } from './world.ts';
@@ -81,6 +81,10 @@ export class Router {
     this.#domainsOf(namespace);
     this.#setsOf(namespace);
     queues.bundles.add(namespace);
+  }
+
+  suiteChanged(suite: PolicyTestSuite): void {
+    this.#setsOf(keyOf(suite).namespace);
   }
 
   /** The distribution has news of a set, `namespace/name`. */

@@ -4,6 +4,7 @@ import {
   type PolicyDomain,
   type PolicyRevision,
   type PolicySet,
+  type PolicyTestSuite,
 } from '@edict/crds';
 import type { Watcher } from '../store/store.ts';
 
@@ -13,11 +14,14 @@ export interface World {
   readonly sets: Watcher<'PolicySet'>;
   readonly revisions: Watcher<'PolicyRevision'>;
   readonly bundles: Watcher<'PolicyBundle'>;
+  readonly suites: Watcher<'PolicyTestSuite'>;
 }
 
 /** True once every kind has been listed: before that nothing may be decided. */
 export function hasSynced(world: World): boolean {
-  return [world.domains, world.sets, world.revisions, world.bundles].every((watcher) => watcher.hasSynced());
+  return [world.domains, world.sets, world.revisions, world.bundles, world.suites].every((watcher) =>
+    watcher.hasSynced(),
+  );
 }
 
 /** Whether a set carries a domain. */
@@ -28,6 +32,19 @@ export function carries(set: PolicySet, domain: PolicyDomain): boolean {
   );
 }
 
+/** The suites that a set of these domains has to pass, by name. */
+export function suitesOf<T extends Pick<PolicyTestSuite, 'metadata' | 'spec'>>(
+  set: Pick<PolicySet, 'metadata'>,
+  domains: Iterable<string>,
+  suites: readonly T[],
+): readonly T[] {
+  const names = new Set(domains);
+  return suites
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .filter(({ spec }) => spec.set === set.metadata.name || (spec.domain !== undefined && names.has(spec.domain)))
+    .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+}
+
 /** The revisions of a set, ascending by n. Those of an earlier set of the same name are not among them. */
 export function revisionsOf(world: World, set: PolicySet): readonly PolicyRevision[] {
   return world.revisions
@@ -36,14 +53,23 @@ export function revisionsOf(world: World, set: PolicySet): readonly PolicyRevisi
     .sort((a, b) => a.spec.n - b.spec.n);
 }
 
-/** The decision about a revision's one wave, if it has been made. */
-export function decisionOf(revision: PolicyRevision): 'Commit' | 'Abort' | undefined {
-  return revision.status?.waves?.find(({ index }) => index === 0)?.decision;
+/**
+ * What has been decided of a revision as a whole. `Open`: its last wave is undecided, and nobody has ended it. `Stopped`: ended
+ * after some of its waves, which go on being served until a newer revision replaces them. `Aborted`: ended before the first.
+ */
+export type RevisionState = 'Open' | 'Committed' | 'Stopped' | 'Aborted';
+
+/** Where a revision stands, by its durable decisions alone. */
+export function stateOf({ status }: Pick<PolicyRevision, 'status'>): RevisionState {
+  const waves = status?.waves ?? [];
+  if (waves.some(({ index, decision }) => index === 0 && decision === 'Abort')) return 'Aborted';
+  if (waves.some(({ decision, final }) => decision === 'Commit' && final !== false)) return 'Committed';
+  return waves.some(({ decision }) => decision === 'Abort') ? 'Stopped' : 'Open';
 }
 
 /** The newest revision that is decided to be served. */
 export function committedOf(revisions: readonly PolicyRevision[]): PolicyRevision | undefined {
-  return revisions.findLast((revision) => decisionOf(revision) === 'Commit');
+  return revisions.findLast((revision) => stateOf(revision) === 'Committed');
 }
 
 /** The bundle of that digest in a namespace, from the cache: without its bytes. */

@@ -6,6 +6,7 @@ import {
   OPERATOR_TUNING,
   type AcceptStream,
   type Clock,
+  type ExternalVerdict,
   type Instant,
   type Log,
   type MessageStream,
@@ -14,6 +15,7 @@ import {
   type OperatorMessage,
   type OperatorTuning,
   type PdpListing,
+  type RevisionId,
   type RolloutProgress,
   type SetKey,
   type SetObservation,
@@ -55,6 +57,13 @@ export interface Distributor {
   readonly progress: (set: SetKey) => RolloutProgress | undefined;
   /** Every PDP that this replica knows of. */
   readonly pdps: () => readonly PdpListing[];
+  /** What somebody outside says about a wave that soaks; one about another wave is dropped. */
+  readonly analysed: (
+    set: SetKey,
+    revision: RevisionId,
+    wave: number,
+    verdict: { readonly verdict: ExternalVerdict; readonly message: string },
+  ) => void;
   /** Sends the PDPs elsewhere, 10 % a second; resolves when all have gone or `maxMs` passed. */
   readonly drain: (reason: string, maxMs: number) => Promise<void>;
   /** Ends every stream. Decisions under way are not awaited: the store has them or the next leader makes them. */
@@ -290,6 +299,9 @@ export function createDistributor(options: DistributorOptions): Distributor {
     accept,
     progress: (set) => machine.progress(set, now()),
     pdps: () => machine.pdps(),
+    analysed: (set, revision, wave, { verdict, message }) => {
+      step({ type: 'analysed', set, revision, wave, verdict, message });
+    },
     drain,
     close,
   };

@@ -1,5 +1,5 @@
 import { selectorMatches, type PolicySet } from '@edict/crds';
-import { PeerError, type NodeId } from '@edict/protocol';
+import { PeerError, type NodeId, type NodeTraits } from '@edict/protocol';
 import type { MemberSource } from '../backend/members.ts';
 import type { Clock } from '../clock.ts';
 import { startInformer, type Informer } from '../store/kube/informer.ts';
@@ -17,6 +17,9 @@ export interface PodFacts {
   /** Its containers have been started: before that nobody waits for it. */
   readonly isRunning: boolean;
 }
+
+/** Where Kubernetes writes a pod's zone, since 1.35 by itself. */
+const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
 interface Pod extends KubeObject {
   readonly spec?: { readonly serviceAccountName?: string };
@@ -68,17 +71,15 @@ export function startPodDirectory(options: PodDirectoryOptions): PodDirectory {
       },
     },
   });
+  const membersOf = ({ metadata, spec }: PolicySet): readonly PodFacts[] =>
+    [...pods.values()].filter(
+      ({ namespace, labels, isRunning }) =>
+        isRunning && namespace === metadata.namespace && selectorMatches(spec.pdps.selector, labels),
+    );
   return {
-    membersOf: ({ metadata, spec }: PolicySet) => {
-      if (!synced) return undefined;
-      const members = new Map<NodeId, string>();
-      for (const { uid, namespace, name, labels, isRunning } of pods.values()) {
-        if (isRunning && namespace === metadata.namespace && selectorMatches(spec.pdps.selector, labels)) {
-          members.set(uid, `${namespace}/${name}`);
-        }
-      }
-      return members;
-    },
+    membersOf: (set) =>
+      synced ? new Map(membersOf(set).map(({ uid, namespace, name }) => [uid, `${namespace}/${name}`])) : undefined,
+    traitsOf: (set) => (synced ? new Map(membersOf(set).map(({ uid, labels }) => [uid, traitsOf(labels)])) : undefined),
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -90,6 +91,11 @@ export function startPodDirectory(options: PodDirectoryOptions): PodDirectory {
     },
     stop: () => informer.stop(),
   };
+}
+
+function traitsOf(labels: PodFacts['labels']): NodeTraits {
+  const zone = labels[ZONE_LABEL];
+  return { labels, ...(zone === undefined ? {} : { zone }) };
 }
 
 function isLive({ metadata, status }: Pod): boolean {

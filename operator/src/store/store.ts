@@ -6,6 +6,7 @@ import type {
   PolicyDomain,
   PolicyRevision,
   PolicySet,
+  PolicyTestSuite,
 } from '@edict/crds';
 
 /** Every kind that a store holds, with the type of its objects. */
@@ -15,6 +16,7 @@ export interface KindMap {
   readonly PolicyRevision: PolicyRevision;
   readonly PolicyBundle: PolicyBundle;
   readonly PolicyDecisionPoint: PolicyDecisionPoint;
+  readonly PolicyTestSuite: PolicyTestSuite;
 }
 export type KindName = keyof KindMap;
 
@@ -56,6 +58,12 @@ export interface ApplyOptions {
   readonly fieldManager: string;
   /** Take over fields of other managers instead of failing with `Conflict`. Default false. */
   readonly force?: boolean;
+}
+
+/** At which version one object is. */
+export interface ObjectVersion {
+  readonly key: ObjectKey;
+  readonly resourceVersion: string;
 }
 
 export interface DeleteOptions {
@@ -112,6 +120,11 @@ export interface Store {
   readonly apply: <K extends KindName>(object: AppliedObject<K>, options: ApplyOptions) => Promise<KindMap[K]>;
   /** Deletes, or marks for deletion while finalizers are there. Throws `NotFound`, `Conflict`. */
   readonly delete: (kind: KindName, key: ObjectKey, options?: DeleteOptions) => Promise<void>;
+  /**
+   * At which versions all objects of a kind are now, by a consistent read that leaves out what they hold. Absent where this
+   * process alone writes, so that its watches show everything at once. Throws `Unavailable`.
+   */
+  readonly listVersions?: (kind: KindName, signal: AbortSignal) => Promise<readonly ObjectVersion[]>;
   /** Stops every watch and releases what the store holds. */
   readonly close: () => Promise<void>;
 }

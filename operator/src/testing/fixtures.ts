@@ -84,6 +84,8 @@ export interface ConnectedPdp {
   readonly client: PdpClient;
   /** The revision that it serves; 0 for none. */
   readonly served: () => number;
+  /** The revision that answers for a share of the principals, and how many ten thousandths of them. */
+  readonly canary: () => { readonly n: number; readonly upTo: number } | undefined;
   /** Names of the domains that it serves. */
   readonly domains: () => readonly string[];
 }
@@ -102,6 +104,7 @@ export function connectPdp(
 ): ConnectedPdp {
   let served = 0;
   let domains: readonly string[] = [];
+  let canary: { readonly n: number; readonly upTo: number } | undefined;
   const prepared = new Map<string, readonly string[]>();
   const records = new Map<string, DurableRecord>();
   const backend = operator.backend();
@@ -161,14 +164,18 @@ export function connectPdp(
       },
       swap: (_set, revision) => {
         served = revision.n;
+        if (canary !== undefined && canary.n <= revision.n) canary = undefined;
         domains = prepared.get(revision.digest) ?? [];
+      },
+      split: (_set, revision, { upTo }) => {
+        canary = { n: revision.n, upTo };
       },
       retain: () => undefined,
       assigned: () => undefined,
     },
   });
   client.start();
-  return { client, served: () => served, domains: () => domains };
+  return { client, served: () => served, canary: () => canary, domains: () => domains };
 }
 
 /** Waits until a claim holds. Fails with what was seen last. */

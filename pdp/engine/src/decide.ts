@@ -59,6 +59,12 @@ export function decideWithNetwork(
   }
 }
 
+/** Denies without asking any policy, for `reason`, which the record gives. Never throws. */
+export function denyAll(porc: unknown, context: DecideContext, reason: string): Decision {
+  const header = isPlainObject(porc) ? headerOf(porc) : noHeader;
+  return refuse(context, context.clock.monotonicNs(), header, failure('UNKNOWN_ERROR', reason));
+}
+
 /** Denies on what nothing foresaw, such as a value nested beyond the stack. */
 function failClosed(context: DecideContext, startNs: number, error: unknown): Decision {
   const reason = error instanceof Error ? `${error.name}: ${error.message}` : 'unexpected failure';

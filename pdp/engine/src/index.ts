@@ -18,7 +18,7 @@ export type { CompiledSnapshot } from './compiled-snapshot.ts';
 export type { Documents } from './documents.ts';
 export { systemClock } from './decide-context.ts';
 export type { Clock, DecideContext, Decision } from './decide-context.ts';
-export { decide, decideWithNetwork } from './decide.ts';
+export { decide, decideWithNetwork, denyAll } from './decide.ts';
 export { PolicyEngineError } from './errors.ts';
 export type { PolicyEngineErrorCode } from './errors.ts';
 export { jsonText } from './json-text.ts';
@@ -46,6 +46,17 @@ export type {
 } from '@edict/rego/network';
 export { parsePorc, parsePorcList, toPorc } from './porc.ts';
 export type { ParsePorcOptions, PorcListResult, PorcResult } from './porc.ts';
+export { runTestSuites, TESTS_TIMEOUT_MS } from './run-test-suites.ts';
+export type { TestOutcome } from './run-test-suites.ts';
 export { recordTimestamp, renderAccessRecord } from './render-access-record.ts';
 export { loadSnapshot } from './snapshot.ts';
 export type { Snapshot } from './snapshot.ts';
+export {
+  parseTestSuite,
+  renderTestSuite,
+  TEST_CASES_MAX,
+  TEST_SUITE_MAX_BYTES,
+  TEST_SUITE_MAX_GZIP_BYTES,
+  TestSuiteError,
+} from './test-suite.ts';
+export type { RenderedTestSuite, TestCase, TestSuite, TestSuiteErrorCode } from './test-suite.ts';

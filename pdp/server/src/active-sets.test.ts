@@ -131,3 +131,45 @@ test('the only set answers requests that name none also while it sleeps', () => 
   sets.swap(active('b/b', 1));
   expect(sets.select(undefined)).toStrictEqual({ kind: 'set-required', sets: ['a/a', 'b/b'] });
 });
+
+const revisionOf = (n: number, setUid = 'uid') => ({
+  ...{ set: 'a/a', setUid, n, digest: `sha256:${n}`, activatedAtMs: 0 },
+  snapshot: craneSnapshot(n),
+});
+const HALF = { salt: 'salt', upTo: 5_000 };
+
+test.each([
+  ['an older revision of the same set leaves the canary', revisionOf(2), 3],
+  ['the canary itself ends it', revisionOf(3), undefined],
+  ['a newer revision ends it', revisionOf(4), undefined],
+  ['a set that was made anew ends it', revisionOf(2, 'other'), undefined],
+])('a swap to %s', (_name, next, canary) => {
+  const sets = new ActiveSets();
+  sets.swap(revisionOf(1));
+  sets.split(revisionOf(3), HALF);
+  sets.swap(next);
+  expect(sets.all.get('a/a')?.canary?.revision.n).toBe(canary);
+});
+
+test('a canary that comes first answers from the moment at which the set does', () => {
+  const sets = new ActiveSets();
+  const changes: string[] = [];
+  sets.onChange((set) => changes.push(set));
+  sets.split(revisionOf(3), HALF);
+  expect([sets.all.size, changes]).toStrictEqual([0, []]);
+  sets.swap(revisionOf(1));
+  expect([sets.all.get('a/a')?.canary?.share, changes]).toStrictEqual([HALF, ['a/a']]);
+});
+
+test('a canary survives that the policy leaves memory, and goes with its set', () => {
+  const sets = new ActiveSets();
+  sets.swap(revisionOf(1));
+  sets.split(revisionOf(3), HALF);
+  const { snapshot: _snapshot, ...held } = revisionOf(1);
+  sets.sleep({ ...held, serving: {}, failure: undefined, wake: () => undefined });
+  sets.swap(revisionOf(1));
+  expect(sets.all.get('a/a')?.canary?.revision.n).toBe(3);
+  sets.remove('a/a');
+  sets.swap(revisionOf(1));
+  expect([sets.all.get('a/a')?.canary, sets.canaries.size]).toStrictEqual([undefined, 0]);
+});

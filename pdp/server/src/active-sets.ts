@@ -1,6 +1,9 @@
 import type { Serving } from '@edict/crds';
 import type { Snapshot } from '@edict/engine';
+import type { Share } from '@edict/protocol';
 import { SetUsages } from './core/set-usage.ts';
+import { Leases } from './lease/leases.ts';
+import { ShadowTaps } from './shadow/shadow-tap.ts';
 
 /** Which revision of a set this PDP serves, whether or not its policy is in memory. */
 export interface HeldRevision {
@@ -18,6 +21,14 @@ export interface HeldRevision {
 /** What one PDP serves for one set: the snapshot and the revision that it came from. Immutable. */
 export interface ActiveRevision extends HeldRevision {
   readonly snapshot: Snapshot;
+  /** What answers for some principals in its place. */
+  readonly canary?: Canary;
+}
+
+/** A newer revision of the same set that answers for the principals of a share. */
+export interface Canary {
+  readonly revision: ActiveRevision;
+  readonly share: Share;
 }
 
 /** A revision that is served, and whose policy is not in memory. */
@@ -47,6 +58,8 @@ export class ActiveSets {
   readonly #sleeping = new Map<string, SleepingRevision>();
   readonly #held = new Map<string, HeldRevision>();
   readonly #broken = new Map<string, string>();
+  /** What answers for a share of the principals, whether or not the revision for all others is here yet. */
+  readonly #canaries = new Map<string, Canary>();
   /** The sets that claim each further name. */
   readonly #claims = new Map<string, readonly string[]>();
   readonly #namesOf = new Map<string, readonly string[]>();
@@ -54,6 +67,10 @@ export class ActiveSets {
   readonly #listeners = new Set<(set: string) => void>();
   /** What the requests of each set use. */
   readonly usages = new SetUsages();
+  /** Until when each set may answer. */
+  readonly leases = new Leases();
+  /** Who compares the answers of each set with a candidate's. */
+  readonly shadows = new ShadowTaps();
 
   /** The revisions that are in memory, by set key; a swap leaves what was read before as it was. */
   get all(): ReadonlyMap<string, ActiveRevision> {
@@ -70,9 +87,19 @@ export class ActiveSets {
     return this.#broken;
   }
 
-  /** Serves a revision that is in memory, in place of what the set had. */
-  swap(active: ActiveRevision): void {
-    const { set } = active;
+  /** The canaries that are to answer, by set key; as it is now. */
+  get canaries(): ReadonlyMap<string, Canary> {
+    return this.#canaries;
+  }
+
+  /**
+   * Serves a revision that is in memory, in place of what the set had. A canary goes on beside it if it is a newer revision of
+   * the same set, and ends otherwise.
+   */
+  swap(revision: ActiveRevision): void {
+    const { set } = revision;
+    this.#endOlderCanary(revision);
+    const active = beside(revision, this.#canaries.get(set));
     this.#sleeping.delete(set);
     this.#broken.delete(set);
     this.#held.set(set, active);
@@ -80,9 +107,32 @@ export class ActiveSets {
     this.#replace(new Map(this.#active).set(set, active), set);
   }
 
+  /**
+   * Has a newer revision answer for the principals of a share, in place of the canary before. While the set serves nothing, or
+   * its policy is not in memory, it waits for that.
+   */
+  split(revision: ActiveRevision, share: Share): void {
+    const { set } = revision;
+    const canary: Canary = { revision, share };
+    this.#canaries.set(set, canary);
+    const active = this.#active.get(set);
+    if (active === undefined) return;
+    const both = beside(active, canary);
+    this.#held.set(set, both);
+    this.#replace(new Map(this.#active).set(set, both), set);
+  }
+
+  /** Serves a revision that is in memory and its canary, in place of what the set had. */
+  replace(active: ActiveRevision): void {
+    if (active.canary === undefined) this.#canaries.delete(active.set);
+    else this.#canaries.set(active.set, active.canary);
+    this.swap(active);
+  }
+
   /** Serves a revision that is not in memory, in place of what the set had. */
   sleep(sleeping: SleepingRevision): void {
     const { set } = sleeping;
+    this.#endOlderCanary(sleeping);
     this.#sleeping.set(set, sleeping);
     this.#broken.delete(set);
     this.#held.set(set, sleeping);
@@ -101,9 +151,17 @@ export class ActiveSets {
     this.#drop(set);
     this.#replace(without(this.#active, set), set);
     this.usages.retain(this.#held);
+    this.leases.forget(set);
+    this.shadows.forget(set);
+  }
+
+  #endOlderCanary({ set, setUid, n }: HeldRevision): void {
+    const canary = this.#canaries.get(set)?.revision;
+    if (canary !== undefined && (canary.setUid !== setUid || canary.n <= n)) this.#canaries.delete(set);
   }
 
   #drop(set: string): void {
+    this.#canaries.delete(set);
     this.#sleeping.delete(set);
     this.#held.delete(set);
     this.#broken.delete(set);
@@ -178,6 +236,13 @@ export class ActiveSets {
 }
 
 const NO_NAMES: readonly string[] = [];
+
+function beside(revision: ActiveRevision, canary: Canary | undefined): ActiveRevision {
+  if (canary !== undefined) return { ...revision, canary };
+  if (revision.canary === undefined) return revision;
+  const { canary: _ended, ...alone } = revision;
+  return alone;
+}
 
 function without<T>(map: ReadonlyMap<string, T>, key: string): ReadonlyMap<string, T> {
   if (!map.has(key)) return map;

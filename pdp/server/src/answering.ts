@@ -29,6 +29,7 @@ import type { NetworkSettings, OpenNetwork } from './network/open-network.ts';
 import type { LoadMeter } from './observability/load-meter.ts';
 import type { PdpMetrics } from './observability/metrics.ts';
 import { SetLabels } from './observability/set-labels.ts';
+import type { SetLoadMeters } from './observability/set-load-meters.ts';
 import { openTracing, type TracingSettings } from './observability/tracing.ts';
 import { ENGINE } from './version.ts';
 
@@ -78,6 +79,8 @@ export interface AnsweringDeps {
   readonly sets: ActiveSets;
   readonly metrics: PdpMetrics;
   readonly meter: LoadMeter;
+  /** What Beats tell of each set. */
+  readonly setLoads: SetLoadMeters;
   /** The network as policies may use it. The caller closes it. */
   readonly network: OpenNetwork;
   /** Whether requests should be sent here. */
@@ -151,6 +154,7 @@ export async function startAnswering(options: AnsweringOptions, deps: AnsweringD
     setLabels: deps.setLabels ?? new SetLabels(options.maxSetLabels),
     metrics,
     meter,
+    setLoads: deps.setLoads,
     network: deps.network.access,
     setLimits: { ...options.setLimits, maxSteps: options.maxSteps },
     audit: audit.sink,

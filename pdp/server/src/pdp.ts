@@ -22,9 +22,13 @@ import type { Readiness } from './http/service-routes.ts';
 import { openNetwork } from './network/open-network.ts';
 import { BeatLoad } from './observability/beat-load.ts';
 import { LoadMeter } from './observability/load-meter.ts';
+import { SetLoadMeters } from './observability/set-load-meters.ts';
 import { MAX_SET_LABELS, SetLabels } from './observability/set-labels.ts';
 import { createMetrics, type PdpMetrics } from './observability/metrics.ts';
+import { remainingLeases } from './lease/remaining-leases.ts';
 import { ReadinessGate } from './readiness.ts';
+import { checkComparable, localComparing } from './shadow/local-comparing.ts';
+import { createShadow } from './shadow/shadow-run.ts';
 import { stalenessOf, statusOf, type PdpStatus } from './status.ts';
 import { createPdpPorts, WITHDRAW_GRACE_MS } from './sync/pdp-ports.ts';
 import { CompiledForms } from './sync/compiled-forms.ts';
@@ -89,9 +93,11 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const { logger } = options;
   const metrics = createMetrics({
     stalenessSeconds: () => (stalenessOf(client.state(), systemClock).stalenessMs ?? performance.now()) / 1000,
+    leases: () => remainingLeases(sets.leases.told, (set) => labels.of(set), performance.now()),
   });
   const sets = new ActiveSets();
   const meter = new LoadMeter(() => process.memoryUsage.rss());
+  const setLoads = new SetLoadMeters();
   const files = await RevisionFiles.open(options.dataDir, (path, reason) =>
     logger.warn('stored record ignored', { path, reason }),
   );
@@ -113,6 +119,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       idleMemory?.note();
       return answer;
     },
+    test: compiler.test,
     forms: new CompiledForms(files, [ENGINE.name, ENGINE.version, network.unsafeBuiltins]),
     onFormFailure: (digest, error) => logger.warn('compiled policy not kept', { digest, error: messageOf(error) }),
   });
@@ -152,6 +159,21 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
         });
   const replicated = (ports: PdpPorts): PdpPorts => pool?.ports(ports) ?? ports;
   const load = new BeatLoad(pool ?? meter);
+  const shadow = createShadow({
+    startComparing: (set, digest, samplePpm) => {
+      const snapshot = loader.snapshot(digest);
+      if (snapshot === undefined) throw new Error(`the policy of the candidate for ${set} is not in memory`);
+      checkComparable(set, snapshot);
+      if (pool !== undefined) return pool.startComparing(set, digest, samplePpm);
+      return localComparing({ ...options, sets, set, snapshot, samplePpm });
+    },
+    clock: systemClock,
+    labels,
+    metrics,
+  });
+  const measured = (): void => {
+    client.reportLoad(load.measure(), pool?.takeSetLoads() ?? setLoads.take());
+  };
   const client: PdpClient = createPdpClient({
     config: { ...PDP_DEFAULTS, engine: ENGINE },
     records,
@@ -161,6 +183,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
         loader,
         sets,
         instances,
+        shadow,
         labels,
         metrics,
         logger,
@@ -179,7 +202,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       if (state.seq === beats) return;
       beats = state.seq;
       load.sent();
-      client.reportLoad(load.measure());
+      measured();
     },
   });
   const gate = new ReadinessGate(systemClock.monotonic);
@@ -201,6 +224,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       sets,
       metrics,
       meter,
+      setLoads,
       network,
       readiness,
       status,
@@ -211,7 +235,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     }));
   const healthListener =
     options.health && (await listenForHealth({ ...options.health, readiness, status, exposition, metrics, logger }));
-  const measuring = setInterval(() => client.reportLoad(load.measure()), LOAD_INTERVAL_MS);
+  const measuring = setInterval(measured, LOAD_INTERVAL_MS);
   measuring.unref();
   client.start();
   idleMemory?.note();

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { CONSISTENCY_DEFAULTS } from '@edict/bundle';
 import { createPdp, PDP_DEFAULTS, type PdpState, type SetMachine } from '@edict/protocol';
 import { ActiveSets } from './active-sets.ts';
 import { FIRST_SETS_WAIT_MS, ReadinessGate } from './readiness.ts';
@@ -68,4 +69,29 @@ test('once ready, sets that are assigned later change nothing, but no set at all
   expect(look({ 'a/a': 'active' }).ready).toBe(true);
   expect(look({ 'a/a': 'active', 'b/b': 'booting' })).toStrictEqual({ ready: true, loading: ['b/b'] });
   expect(look({ 'a/a': 'withdrawn', 'b/b': 'preparing' })).toStrictEqual({ ready: false, loading: ['b/b'] });
+});
+
+test('it is not ready while no set may answer for want of a lease, and is again when one may', () => {
+  const sets = new ActiveSets();
+  let nowMs = 0;
+  const gate = new ReadinessGate(() => nowMs);
+  const state = createPdp({ ...PDP_DEFAULTS, engine: ENGINE }, new Map(), 1);
+  const consistency = { ...CONSISTENCY_DEFAULTS, mode: 'Strict', onStale: 'NotReady' } as const;
+  const told = { consistency, minRev: 0, stableRev: 0 };
+  for (const set of ['a/a', 'b/b']) {
+    sets.swap({ set, setUid: set, n: 1, digest: 'd', snapshot, activatedAtMs: 0 });
+    sets.leases.of(set).tell({ ...told, until: 1_000 });
+  }
+  const looks: boolean[] = [];
+  const look = (atMs: number): void => {
+    nowMs = atMs;
+    looks.push(gate.look(sets, state).ready);
+  };
+  look(999);
+  look(1_000);
+  expect(gate.look(sets, state)).toMatchObject({ problem: 'stale' });
+  sets.leases.of('b/b').tell({ ...told, until: 3_000 });
+  look(2_000);
+  look(3_000);
+  expect(looks).toStrictEqual([true, false, true, false]);
 });

@@ -1,5 +1,16 @@
 import { encodeToken } from '@edict/bundle';
-import { setStateOf, type Clock, type PdpState, type SetMachine, type SetState } from '@edict/protocol';
+import {
+  judgeLease,
+  setStateOf,
+  type CanarySlot,
+  type Clock,
+  type LeaseVerdict,
+  type LeaseView,
+  type PdpState,
+  type SetMachine,
+  type SetState,
+  type ShadowCounts,
+} from '@edict/protocol';
 import type { ActiveSets, HeldRevision } from './active-sets.ts';
 import type { Readiness } from './http/service-routes.ts';
 import type { InstanceStatus } from './instances/instances.ts';
@@ -38,8 +49,36 @@ export interface SetStatus {
     readonly persisted: boolean;
   };
   readonly staged?: { readonly revision: number; readonly digest: string };
+  /** What answers for a share of the principals in the place of `active`. */
+  readonly canary?: {
+    readonly revision: number;
+    readonly digest: string;
+    /** Of 10,000 parts of the principals. */
+    readonly share: number;
+    readonly activatedAt: string;
+    readonly persisted: boolean;
+  };
+  /** Until when what is served is vouched for. */
+  readonly lease?: LeaseStatus;
+  /** The comparison of live answers with those of the staged revision. */
+  readonly shadow?: { readonly revision: number; readonly done: boolean; readonly counts: ShadowCounts };
   /** Where its policy is, as one virtual instance of many. */
   readonly instance?: InstanceStatus;
+}
+
+/** Where the lease of a set stands. */
+export interface LeaseStatus {
+  readonly mode: LeaseView['consistency']['mode'];
+  readonly leaseMs: number;
+  /** Milliseconds that it lasts; below 0 since it ended. Absent: it was never given. */
+  readonly remainingMs?: number;
+  /** What becomes of requests now. */
+  readonly action: LeaseVerdict['act'];
+  readonly stale: boolean;
+  /** Oldest revision that the operator wants served; 0 for any. */
+  readonly minRevision: number;
+  /** Newest revision that is decided for everyone; 0 for none. */
+  readonly stableRevision: number;
 }
 
 /** The status of a PDP as its state machine and its sets are now. */
@@ -58,7 +97,10 @@ export function statusOf(
     engine: `${ENGINE.name}/${ENGINE.version}`,
     sets: [...state.sets.values()].map((machine) => {
       const { set } = machine;
-      return setStatusOf(machine, active.held.get(set), instances?.statusOf(set), clock.now());
+      const lease = active.held.has(set) ? active.leases.of(set).view : undefined;
+      const held = active.held.get(set);
+      const status = setStatusOf(machine, held, instances?.statusOf(set), clock.now());
+      return lease === undefined ? status : { ...status, lease: leaseStatusOf(lease, clock.monotonic()) };
     }),
   };
 }
@@ -81,7 +123,7 @@ function setStatusOf(
   instance: InstanceStatus | undefined,
   nowMs: number,
 ): SetStatus {
-  const { set, staged, bootFault } = machine;
+  const { set, staged, bootFault, canary, shadow } = machine;
   return {
     set,
     state: stateOf(machine, serving),
@@ -99,7 +141,30 @@ function setStatusOf(
           },
         }),
     ...(staged === undefined ? {} : { staged: { revision: staged.revision.n, digest: staged.revision.digest } }),
+    ...(canary === undefined || serving === undefined ? {} : { canary: canaryStatusOf(canary) }),
+    ...(shadow === undefined
+      ? {}
+      : { shadow: { revision: shadow.revision.n, done: shadow.done, counts: shadow.counts } }),
     ...(instance === undefined ? {} : { instance }),
+  };
+}
+
+function canaryStatusOf({ revision, share, activatedAt, persisted }: CanarySlot): NonNullable<SetStatus['canary']> {
+  const { n, digest } = revision;
+  return { revision: n, digest, share: share.upTo, activatedAt: new Date(activatedAt).toISOString(), persisted };
+}
+
+function leaseStatusOf(lease: LeaseView, nowMs: number): LeaseStatus {
+  const { consistency, until, minRev, stableRev } = lease;
+  const { act, stale } = judgeLease(lease, nowMs);
+  return {
+    mode: consistency.mode,
+    leaseMs: consistency.leaseMs,
+    ...(until === undefined ? {} : { remainingMs: Math.round(until - nowMs) }),
+    action: act,
+    stale,
+    minRevision: minRev,
+    stableRevision: stableRev,
   };
 }
 

@@ -37,7 +37,9 @@ export async function sweepBundles(namespace: string, { world, store, now }: Swe
   if (!hasSynced(world)) return { requeueAfterMs: 1000 };
   const named = new Set<string>();
   for (const revision of world.revisions.list(namespace)) {
-    for (const { digest } of manifestOf(revision).domains) named.add(digest);
+    const { domains, tests } = manifestOf(revision);
+    for (const { digest } of domains) named.add(digest);
+    for (const digest of tests) named.add(digest);
   }
   for (const { status } of world.domains.list(namespace)) if (status?.digest !== undefined) named.add(status.digest);
   const { due, nextInMs } = unnamedBundles(world.bundles.list(namespace), named, now());

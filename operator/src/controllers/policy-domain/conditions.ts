@@ -69,7 +69,12 @@ function verdictOf(set: SetView, digest: string | undefined): SetVerdict {
     if (reason === 'Nack') return stalled('Nacked', text);
     if (reason === 'Timeout') return stalled('DeadlineExceeded', text);
     if (reason === 'User') return stalled('Aborted', text);
+    if (reason === 'Gate') return stalled('ShadowDiffers', text);
+    if (reason === 'Analysis') return stalled('AnalysisFailed', text);
   }
+  const isOnItsWay = newest?.digest === digest && newest?.state === 'Open';
+  const back = isOnItsWay ? undefined : set.takenBack.findLast((taken) => taken.digest === digest);
+  if (back !== undefined) return stalled('RolledBack', `revision ${back.n} was taken back: ${back.message}`);
   if (set.rolledBack) return stalled('RolledBack', `${set.name} is rolled back to an earlier content`);
   if (set.paused) return stalled('Paused', `${set.name} is paused`);
   if (newest?.digest === digest && newest?.state === 'Open') {

@@ -3,7 +3,7 @@ import { keyOf, keyText, parseKey } from '../../store/object-key.ts';
 import { parseCause } from '../abort-cause.ts';
 import { entryOf } from '../manifest-text.ts';
 import { describeProgress, type RolloutBoard } from '../rollout-board.ts';
-import { bundleOf, carries, committedOf, decisionOf, isDeleting, revisionsOf, type World } from '../world.ts';
+import { bundleOf, carries, committedOf, isDeleting, revisionsOf, stateOf, type World } from '../world.ts';
 import type { DomainJudge } from './judge.ts';
 import type { ObservedDomain, SetView } from './observed.ts';
 
@@ -56,6 +56,7 @@ function setView(set: PolicySet, domain: PolicyDomain, world: World, board: Roll
     deleting: isDeleting(set),
     paused: set.spec.paused,
     rolledBack: set.spec.rollbackTo !== undefined,
+    takenBack: takenBack(revisions, uid),
     minReady: set.spec.minReady,
     withdrawTimeoutMs: durationMs(set.spec.withdrawTimeout),
     refusal: refusalOf(set),
@@ -67,7 +68,7 @@ function setView(set: PolicySet, domain: PolicyDomain, world: World, board: Roll
             n: newest.spec.n,
             digest: entryOf(newest, uid)?.digest,
             state: stateOf(newest),
-            cause: decisionOf(newest) === 'Abort' ? parseCause(newest.status?.cause) : undefined,
+            cause: isEnded(newest) ? parseCause(newest.status?.cause) : undefined,
             progress: describeProgress(progress),
           },
     convergedRevision: set.status?.lastConvergence?.revision ?? 0,
@@ -75,10 +76,19 @@ function setView(set: PolicySet, domain: PolicyDomain, world: World, board: Roll
   };
 }
 
-function stateOf(revision: PolicyRevision): 'Open' | 'Committed' | 'Aborted' {
-  const decision = decisionOf(revision);
-  if (decision === undefined) return 'Open';
-  return decision === 'Commit' ? 'Committed' : 'Aborted';
+/** What of the domain some PDPs or principals were served and are no longer, for the set's present spec. */
+function takenBack(revisions: readonly PolicyRevision[], uid: string): SetView['takenBack'] {
+  return revisions
+    .filter((revision) => stateOf(revision) === 'Stopped' && parseCause(revision.status?.cause).reason !== 'Superseded')
+    .map((revision) => ({
+      n: revision.spec.n,
+      digest: entryOf(revision, uid)?.digest,
+      message: parseCause(revision.status?.cause).message,
+    }));
+}
+
+function isEnded(revision: PolicyRevision): boolean {
+  return ['Aborted', 'Stopped'].includes(stateOf(revision));
 }
 
 /** The domain's digest in the committed revision, and the first revision of the unbroken row of committed ones with it. */
@@ -90,7 +100,7 @@ function committedView(
   const digest = entryOf(committed, uid)?.digest;
   let since = committed.spec.n;
   for (const revision of revisions.toReversed()) {
-    if (revision.spec.n >= since || decisionOf(revision) !== 'Commit') continue;
+    if (revision.spec.n >= since || stateOf(revision) !== 'Committed') continue;
     if (entryOf(revision, uid)?.digest !== digest) break;
     since = revision.spec.n;
   }
@@ -99,7 +109,9 @@ function committedView(
 
 function refusalOf(set: PolicySet): SetView['refusal'] {
   const accepted = findCondition(set.status?.conditions, 'Accepted');
-  if (accepted?.status === 'False') return { reason: 'Invalid', message: accepted.message };
+  if (accepted?.status === 'False') {
+    return { reason: accepted.reason === 'TestsFailed' ? 'TestsFailed' : 'Invalid', message: accepted.message };
+  }
   const stalled = findCondition(set.status?.conditions, 'Stalled');
   if (stalled?.reason === 'RepeatedFailure') return { reason: 'RepeatedFailure', message: stalled.message };
   return undefined;

@@ -1,6 +1,7 @@
 import type { PolicyDomain, PolicyDomainStatus } from '@edict/crds';
 import type { DomainVerdict } from '../../compile/domain-checker.ts';
 import type { AbortCause } from '@edict/protocol';
+import type { RevisionState } from '../world.ts';
 
 /** What a check of the domain said, in the words that its status uses. */
 export type Judgement =
@@ -25,10 +26,13 @@ export interface SetView {
   readonly deleting: boolean;
   readonly paused: boolean;
   readonly rolledBack: boolean;
+  /** Revisions that were ended after some of their waves, with the domain's digest in them. */
+  readonly takenBack: readonly { readonly n: number; readonly digest: string | undefined; readonly message: string }[];
   readonly minReady: number;
   readonly withdrawTimeoutMs: number;
   /** Why the set takes no new content at all, if it does not. */
-  readonly refusal: { readonly reason: 'Invalid' | 'RepeatedFailure'; readonly message: string } | undefined;
+  readonly refusal:
+    { readonly reason: 'Invalid' | 'TestsFailed' | 'RepeatedFailure'; readonly message: string } | undefined;
   /** The newest committed revision; `digest` is the domain's in it, `since` the first n of the unbroken row with it. */
   readonly committed: { readonly n: number; readonly digest: string | undefined; readonly since: number } | undefined;
   /** The newest revision of all. */
@@ -36,7 +40,7 @@ export interface SetView {
     | {
         readonly n: number;
         readonly digest: string | undefined;
-        readonly state: 'Open' | 'Committed' | 'Aborted';
+        readonly state: RevisionState;
         readonly cause: AbortCause | undefined;
         readonly progress: string;
       }

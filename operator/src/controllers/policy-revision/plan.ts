@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { mergeConditions, type DesiredCondition, type PolicyRevision, type PolicyRevisionStatus } from '@edict/crds';
-import type { RolloutProgress } from '@edict/protocol';
+import type { AbortCause, RolloutProgress } from '@edict/protocol';
 import { rfc3339, rfc3339Millis } from '../../clock.ts';
-import { exceptionsOf, phaseOf } from '../policy-set/status.ts';
-import { decisionOf } from '../world.ts';
+import { parseCause } from '../abort-cause.ts';
+import { exceptionsOf, FAILURES, HOLDS, phaseOf, waveText } from '../policy-set/status.ts';
+import { approvedWaves, approver } from '../user-requests.ts';
+import { stateOf } from '../world.ts';
 
 /** All that deciding about one revision's status takes. */
 export interface ObservedRevision {
@@ -40,25 +42,69 @@ export function planRevision(observed: ObservedRevision): RevisionPlan {
 function statusOf({ revision, progress, committedN, now }: ObservedRevision): PolicyRevisionStatus {
   const { n } = revision.spec;
   const before = revision.status ?? {};
-  const decision = decisionOf(revision);
-  const state = decision === undefined ? 'Open' : decision === 'Commit' ? 'Committed' : 'Aborted';
+  const state = stateOf(revision);
   // One that was decided while nobody was there has not converged: its counts follow those who come.
   const isCompleted = before.phase === 'Completed' && before.convergenceMilliseconds !== undefined;
-  const isClosed = isCompleted || (before.phase === 'Aborted' && before.conditions !== undefined);
-  if (isClosed) return before;
+  const isEnded = state === 'Aborted' && before.phase === 'Aborted' && before.conditions !== undefined;
+  // One that was stopped after some of its waves goes on being served until a newer one is committed.
+  const isReplaced = state === 'Stopped' && committedN > n && before.conditions !== undefined;
+  if (isCompleted || isEnded || isReplaced) return before;
   const isOvertaken = state === 'Committed' && committedN > n;
-  const phase = isOvertaken ? 'Completed' : phaseOf({ n, state }, progress);
+  const phase = isOvertaken ? 'Completed' : phaseOf({ n, state, cause: causeOf(before) }, progress);
   const told = progress?.revision === n ? progress : undefined;
   const generation = revision.metadata.generation ?? 1;
   const desired = conditionsOf(phase, told, before, isOvertaken);
+  const approvals = approvalsOf(revision, before);
   const absent = (['Reconciling', 'Stalled'] as const).filter((type) => !desired.some((entry) => entry.type === type));
   return {
-    ...before,
+    ...(told === undefined && state === 'Open' ? before : withoutHold(before)),
     ...(told === undefined ? {} : figuresOf(told)),
+    ...(approvals.length === 0 ? {} : { approvals }),
     observedGeneration: generation,
     phase,
     conditions: mergeConditions(before.conditions, desired, absent, generation, rfc3339(now)),
   };
+}
+
+function causeOf({ cause }: PolicyRevisionStatus): AbortCause | undefined {
+  return cause === undefined ? undefined : parseCause(cause);
+}
+
+/** What holds a rollout is there only while it is told. */
+function withoutHold({ hold: _hold, ...rest }: PolicyRevisionStatus): PolicyRevisionStatus {
+  return rest;
+}
+
+/** Approvals that were seen once stay on record. */
+function approvalsOf(
+  revision: PolicyRevision,
+  { approvals = [] }: PolicyRevisionStatus,
+): NonNullable<PolicyRevisionStatus['approvals']> {
+  const by = approver(revision);
+  const known = new Set(approvals.map(({ wave }) => wave));
+  const added = approvedWaves(revision)
+    .filter((wave) => !known.has(wave))
+    .map((wave) => ({ wave, ...(by === undefined ? {} : { by }) }));
+  return [...approvals, ...added].sort((a, b) => a.wave - b.wave).slice(0, 64);
+}
+
+function wavesOf({ wave, hold, shadow, analysis }: RolloutProgress): PolicyRevisionStatus {
+  return {
+    ...(wave === undefined ? {} : { wave: waveText(wave) }),
+    ...(hold === undefined ? {} : { hold: { reason: hold.reason, message: hold.message.slice(0, 2048) } }),
+    ...(shadow === undefined ? {} : { shadow: diffOf(shadow) }),
+    ...(analysis === undefined ? {} : { analysis: { ...analysis, message: analysis.message.slice(0, 2048) } }),
+  };
+}
+
+function diffOf({
+  counts,
+  samples,
+  verdict,
+  message,
+}: NonNullable<RolloutProgress['shadow']>): NonNullable<PolicyRevisionStatus['shadow']> {
+  const shown = samples.slice(0, 20).map((sample) => ({ ...sample }));
+  return { ...counts, verdict, message: message.slice(0, 2048), samples: shown };
 }
 
 function figuresOf(progress: RolloutProgress): PolicyRevisionStatus {
@@ -67,14 +113,21 @@ function figuresOf(progress: RolloutProgress): PolicyRevisionStatus {
   return {
     preparedCount: `${counts.prepared}/${counts.required}`,
     // After an abort the counts are about the revision that serves instead: nobody serves this one.
-    activeCount: `${progress.phase === 'Aborted' ? 0 : counts.active}/${counts.required}`,
+    activeCount: `${activeOf(progress)}/${counts.required}`,
     nackedCount: counts.nacked,
     exceptions,
+    ...wavesOf(progress),
     ...(preparingSince === undefined ? {} : { preparingSince: rfc3339Millis(preparingSince) }),
     ...(completedAt === undefined ? {} : { completedAt: rfc3339Millis(completedAt) }),
     ...(convergenceMs === undefined ? {} : { convergenceMilliseconds: Math.round(convergenceMs) }),
     ...(skewMs === undefined ? {} : { skewMilliseconds: Math.round(skewMs) }),
   };
+}
+
+/** PDPs that serve this revision to anyone. */
+function activeOf({ phase, wave, counts }: RolloutProgress): number {
+  if (phase === 'Aborted' || phase === 'RolledBack') return 0;
+  return wave === undefined ? counts.active : wave.active;
 }
 
 function conditionsOf(
@@ -93,11 +146,25 @@ function conditionsOf(
   };
   switch (phase) {
     case 'Pending':
-    case 'Preparing': {
+    case 'Preparing':
+    case 'Gating': {
       const message = `${prepared === '' ? 'no' : prepared} PDPs have prepared it`;
       return ['Prepared', 'Converged', 'Ready']
         .map((type) => waiting(type as 'Ready', message))
         .concat(working(message));
+    }
+    case 'Soaking':
+    case 'Paused':
+    case 'AwaitingApproval': {
+      const hold = told?.hold;
+      const known = hold && HOLDS[hold.reason];
+      const message = hold?.message ?? `${active === '' ? 'no' : active} PDPs serve it`;
+      const reason = known?.reason ?? 'Soaking';
+      return [
+        { type: 'Converged', status: 'False', reason, message },
+        { type: 'Ready', status: 'False', reason, message },
+        { type: known?.isStalled === true ? 'Stalled' : 'Reconciling', status: 'True', reason, message },
+      ];
     }
     case 'Committing': {
       const message = `${active === '' ? 'no' : active} PDPs serve it`;
@@ -119,8 +186,9 @@ function conditionsOf(
         { type: 'Ready', status: 'True', reason: 'Converged', message },
       ];
     }
+    case 'RolledBack':
     case 'Aborted': {
-      const reason = abortReason(cause);
+      const reason = phase === 'RolledBack' ? 'RolledBack' : FAILURES[parseCause(cause).reason];
       return [
         { type: 'Prepared', status: 'False', reason, message: cause },
         { type: 'Converged', status: 'False', reason, message: cause },
@@ -129,12 +197,6 @@ function conditionsOf(
       ];
     }
   }
-}
-
-function abortReason(cause: string): DesiredCondition['reason'] {
-  if (cause.startsWith('Nack:')) return 'Nacked';
-  if (cause.startsWith('Timeout:')) return 'DeadlineExceeded';
-  return cause.startsWith('Superseded:') ? 'Superseded' : 'Aborted';
 }
 
 function waiting(type: DesiredCondition['type'], message: string): DesiredCondition {

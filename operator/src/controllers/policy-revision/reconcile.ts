@@ -5,8 +5,9 @@ import type { ReconcileResult } from '../../queue.ts';
 import { parseKey } from '../../store/object-key.ts';
 import type { Store } from '../../store/store.ts';
 import type { RolloutBoard } from '../rollout-board.ts';
-import { decisionOf, type World } from '../world.ts';
+import { stateOf, type World } from '../world.ts';
 import { planRevision } from './plan.ts';
+import { turnsOf } from './turns.ts';
 
 export interface RevisionDeps {
   readonly world: World;
@@ -32,7 +33,7 @@ export async function reconcileRevision(key: string, deps: RevisionDeps): Promis
   const namespace = revision.metadata.namespace ?? '';
   const committed = world.revisions
     .list(namespace)
-    .filter((other) => other.spec.set === set && other.spec.setUid === setUid && decisionOf(other) === 'Commit');
+    .filter((other) => other.spec.set === set && other.spec.setUid === setUid && stateOf(other) === 'Committed');
   const { status, requeueAfterMs } = planRevision({
     revision,
     progress: board.get(`${namespace}/${set}`, setUid),
@@ -45,12 +46,13 @@ export async function reconcileRevision(key: string, deps: RevisionDeps): Promis
     await store.updateStatus<'PolicyRevision'>({ ...revision, status });
     metrics.statusWrites.inc({ kind: 'PolicyRevision' });
     deps.noteStatusWritten(key, now());
+    const regarding = { apiVersion: API_VERSION, kind: 'PolicySet', namespace, name: set, uid: setUid };
+    for (const turn of turnsOf(revision.spec.n, revision.status, status)) events.emit({ ...turn, regarding });
     // A revision that nobody is there to serve is decided, but has converged nowhere.
     const { activeCount = NOBODY } = status;
     const isNew = revision.status?.phase !== 'Completed' || (revision.status.activeCount ?? NOBODY) === NOBODY;
     if (status.phase === 'Completed' && isNew && activeCount !== NOBODY) {
       const message = `revision ${revision.spec.n}: ${activeCount} PDPs serve it`;
-      const regarding = { apiVersion: API_VERSION, kind: 'PolicySet', namespace, name: set, uid: setUid };
       events.emit({ type: 'Normal', reason: 'Converged', message, regarding });
     }
   }

@@ -1,4 +1,5 @@
 import { formatProblem, isDigest, type Manifest } from '@edict/bundle';
+import type { TestSuite } from '@edict/engine';
 import { CheckError, type DomainChecker, type StoredBundle } from '../../compile/domain-checker.ts';
 import { StoreError } from '../../store/errors.ts';
 import type { Refusal } from './observed.ts';
@@ -31,10 +32,11 @@ export class CombinationJudge {
     content: string,
     manifest: Manifest,
     good: Manifest | undefined,
+    suites: readonly TestSuite[] = [],
   ): Promise<Refusal | undefined> {
-    const key = `${namespace} ${content}`;
+    const key = `${namespace} ${content} ${manifest.tests.join(' ')}`;
     if (this.#known.has(key)) return this.#known.get(key);
-    const verdict = await this.#judge(namespace, manifest, good);
+    const verdict = await this.#judge(namespace, manifest, good, suites);
     this.#known.set(key, verdict);
     if (this.#known.size > KNOWN_MAX) {
       const [oldest] = this.#known.keys();
@@ -43,7 +45,12 @@ export class CombinationJudge {
     return verdict;
   }
 
-  async #judge(namespace: string, manifest: Manifest, good: Manifest | undefined): Promise<Refusal | undefined> {
+  async #judge(
+    namespace: string,
+    manifest: Manifest,
+    good: Manifest | undefined,
+    suites: readonly TestSuite[],
+  ): Promise<Refusal | undefined> {
     const before = new Map(good?.domains.map(({ name, digest }) => [name, digest]));
     const present = new Set(manifest.domains.map(({ name }) => name));
     const isRemoval = [...before.keys()].some((name) => !present.has(name));
@@ -60,12 +67,23 @@ export class CombinationJudge {
     }
     try {
       const problems = await this.#deps.checker.checkCombination(bundles, changed, manifest.serving?.documents);
-      if (problems.length === 0) return undefined;
+      if (problems.length === 0) return await this.#test(namespace, bundles, suites);
       const lines = problems.slice(0, PROBLEMS_SHOWN).map(formatProblem);
       return { reason: 'Invalid', message: `the domains do not work together:\n${lines.join('\n')}`.slice(0, 30_000) };
     } catch (error) {
       if (!(error instanceof CheckError) || error.code === 'Busy' || error.code === 'Closed') throw error;
       return { reason: 'Invalid', message: error.message };
     }
+  }
+  /** Why the cases that the set has to pass keep the bundles from being served. */
+  async #test(
+    namespace: string,
+    bundles: readonly StoredBundle[],
+    suites: readonly TestSuite[],
+  ): Promise<Refusal | undefined> {
+    if (suites.length === 0) return undefined;
+    const domains = bundles.map((bundle) => ({ type: 'bundle', namespace, bundle }) as const);
+    const { failed, failure = '' } = await this.#deps.checker.runTests(domains, suites);
+    return failed === 0 ? undefined : { reason: 'TestsFailed', message: failure.slice(0, 30_000) };
   }
 }

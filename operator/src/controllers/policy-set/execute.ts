@@ -1,5 +1,5 @@
 import { RENDERER_VERSION, signRevision, type SigningKey } from '@edict/bundle';
-import { API_VERSION, revisionName, type PolicySet } from '@edict/crds';
+import { API_VERSION, bundleName, findCondition, revisionName, type PolicySet } from '@edict/crds';
 import { rfc3339Millis } from '../../clock.ts';
 import type { EventSink } from '../../events.ts';
 import type { OperatorMetrics } from '../../observability/metrics.ts';
@@ -8,7 +8,7 @@ import { keyOf, keyText } from '../../store/object-key.ts';
 import type { Store } from '../../store/store.ts';
 import { subjectOf } from '../event-subject.ts';
 import { WITHDRAW_FINALIZER } from '../names.ts';
-import type { SetAction } from './observed.ts';
+import type { SetAction, WantedSuite } from './observed.ts';
 
 export interface ExecuteSetDeps {
   readonly store: Store;
@@ -59,8 +59,44 @@ export async function executeSet(set: PolicySet, action: SetAction, deps: Execut
       const after = await store.updateStatus<'PolicySet'>({ ...set, status: action.status });
       metrics.statusWrites.inc({ kind: 'PolicySet' });
       deps.noteStatusWritten(keyText(keyOf(set)), deps.now());
+      const failure = testFailure(action.status);
+      if (failure !== undefined && failure !== testFailure(set.status)) {
+        events.emit({ type: 'Warning', reason: 'TestsFailed', message: failure, regarding: subjectOf(set) });
+      }
       return after;
     }
+  }
+}
+
+/** The case that keeps the set from a new revision. */
+function testFailure(status: PolicySet['status']): string | undefined {
+  const condition = findCondition(status?.conditions, 'TestsPassed');
+  return condition?.status === 'False' ? condition.message : undefined;
+}
+
+/** A suite is stored as bundles are, before the manifest that names it. */
+async function storeSuite(namespace: string, { object, rendered }: WantedSuite, store: Store): Promise<void> {
+  const { digest, gzip, size, gzSize } = rendered;
+  const { name, uid = '', generation = 0 } = object.metadata;
+  try {
+    await store.create({
+      apiVersion: API_VERSION,
+      kind: 'PolicyBundle',
+      metadata: { namespace, name: bundleName(digest) },
+      spec: {
+        digest,
+        domain: name,
+        domainUid: uid,
+        generation,
+        rendererVersion: RENDERER_VERSION,
+        size,
+        policies: 0,
+        gzSize,
+        data: Buffer.from(gzip).toString('base64'),
+      },
+    });
+  } catch (error) {
+    if (!isStoreError(error, 'AlreadyExists')) throw error;
   }
 }
 
@@ -73,6 +109,7 @@ async function createRevision(
   const { name, namespace = '', uid = '', generation = 0 } = set.metadata;
   const createdAt = rfc3339Millis(now());
   const { reason, rollbackOf, text } = wanted;
+  for (const suite of wanted.suites ?? []) await storeSuite(namespace, suite, store);
   const digest = wanted.digest as `sha256:${string}`;
   const header = { set: `${namespace}/${name}`, setUid: uid, n, digest, parent, reason, createdAt };
   const { keyId, signature } = signRevision(header, signingKey.privateKey);
@@ -109,9 +146,9 @@ async function createRevision(
   const what =
     rollbackOf === undefined ? `${wanted.manifest.domains.length} domains` : `the content of revision ${rollbackOf}`;
   events.emit({
-    type: 'Normal',
-    reason: rollbackOf === undefined ? 'RevisionCreated' : 'RolledBack',
-    message: `revision ${n} with ${what}`,
+    type: wanted.isAutomatic === true ? 'Warning' : 'Normal',
+    reason: rollbackOf === undefined ? (reason === 'Emergency' ? 'Emergency' : 'RevisionCreated') : 'RolledBack',
+    message: `revision ${n} with ${what}${reason === 'Emergency' ? ', in an emergency: without waves' : ''}`,
     regarding: subjectOf(set),
   });
 }

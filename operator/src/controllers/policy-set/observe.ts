@@ -1,12 +1,14 @@
 import type { PolicyRevision } from '@edict/crds';
+import { suiteOf } from '../../compile/test-suites.ts';
 import { keyOf, keyText, parseKey } from '../../store/object-key.ts';
 import { parseCause } from '../abort-cause.ts';
 import { contentKey, manifestOf } from '../manifest-text.ts';
 import type { RolloutBoard } from '../rollout-board.ts';
-import { committedOf, decisionOf, isDeleting, revisionsOf, type World } from '../world.ts';
+import { committedOf, isDeleting, revisionsOf, stateOf, type World } from '../world.ts';
 import type { CombinationJudge } from './combination.ts';
 import type { Debounce } from './debounce.ts';
 import { isRefusal, type ObservedSet, type Refusal, type RevisionView, type Wanted } from './observed.ts';
+import { headOf } from './head.ts';
 import { membersOf, wantedOf } from './wanted.ts';
 
 export interface ObserveSetDeps {
@@ -32,20 +34,21 @@ export async function observeSet(key: string, deps: ObserveSetDeps): Promise<Obs
   const own = revisionsOf(world, set);
   const members = membersOf(world, set);
   const revisions = own.map(viewOf);
-  const head = revisions.findLast(({ state }) => state !== 'Aborted');
+  const head = headOf(revisions);
   const unsettled = set.spec.rollbackTo === undefined && members.some((member) => !member.settled);
-  let wanted: Wanted | Refusal = wantedOf(set, members, own);
+  let wanted: Wanted | Refusal = wantedOf(set, members, own, world.suites.list(namespace));
   let debounceMs = 0;
   if (!isRefusal(wanted)) {
     if (wanted.content === (head?.content ?? '[]')) debounce.settle(key);
     else if (!isDeleting(set)) debounceMs = debounce.remainingMs(key, wanted.content, unsettled, now());
     const isNew =
-      wanted.content !== head?.content && wanted.reason !== 'Rollback' && wanted.manifest.domains.length > 0;
+      wanted.content !== head?.content && wanted.rollbackOf === undefined && wanted.manifest.domains.length > 0;
     // Checked when it is about to be made, and beside the event loop: the caches may be newer afterwards.
     if (isNew && debounceMs === 0 && !set.spec.paused) {
       const committed = committedOf(own);
       const good = committed === undefined ? undefined : manifestOf(committed);
-      wanted = (await combinations.judge(namespace, wanted.content, wanted.manifest, good)) ?? wanted;
+      const suites = wanted.suites?.map(({ object }) => suiteOf(object)) ?? [];
+      wanted = (await combinations.judge(namespace, wanted.content, wanted.manifest, good, suites)) ?? wanted;
     }
   }
   const highestN = Math.max(
@@ -68,15 +71,19 @@ export async function observeSet(key: string, deps: ObserveSetDeps): Promise<Obs
 }
 
 function viewOf(object: PolicyRevision): RevisionView {
-  const decision = decisionOf(object);
-  const decidedAt = object.status?.waves?.find(({ index }) => index === 0)?.decidedAt;
+  const state = stateOf(object);
+  const isEnded = state === 'Aborted' || state === 'Stopped';
+  const decidedAt = object.status?.waves?.find(
+    ({ decision }) => decision === (isEnded ? 'Abort' : 'Commit'),
+  )?.decidedAt;
   return {
     object,
     n: object.spec.n,
     digest: object.spec.digest,
     content: contentKey(manifestOf(object)),
-    state: decision === undefined ? 'Open' : decision === 'Commit' ? 'Committed' : 'Aborted',
-    cause: decision === 'Abort' ? parseCause(object.status?.cause) : undefined,
+    suites: manifestOf(object).tests.length,
+    state,
+    cause: isEnded ? parseCause(object.status?.cause) : undefined,
     at: Date.parse(decidedAt ?? object.spec.createdAt),
   };
 }

@@ -1,6 +1,8 @@
 import type { Manifest, RevisionReason } from '@edict/bundle';
-import type { PolicyRevision, PolicySet, PolicySetStatus } from '@edict/crds';
+import type { PolicyRevision, PolicySet, PolicySetStatus, PolicyTestSuite } from '@edict/crds';
+import type { RenderedTestSuite } from '@edict/engine';
 import type { AbortCause, RolloutProgress } from '@edict/protocol';
+import type { RevisionState } from '../world.ts';
 
 /** A domain that the set is to carry, with what it was last rendered to. */
 export interface MemberView {
@@ -21,7 +23,9 @@ export interface RevisionView {
   readonly digest: string;
   /** What it serves, apart from generations; see `contentKey`. */
   readonly content: string;
-  readonly state: 'Open' | 'Committed' | 'Aborted';
+  /** Test suites that it passed. */
+  readonly suites: number;
+  readonly state: RevisionState;
   readonly cause: AbortCause | undefined;
   /** Milliseconds since the epoch; of the decision, or of the creation while there is none. */
   readonly at: number;
@@ -36,11 +40,21 @@ export interface Wanted {
   readonly digest: string;
   readonly reason: RevisionReason;
   readonly rollbackOf?: number;
+  /** A wave failed or was ended: what served before comes back, without the set having been changed. */
+  readonly isAutomatic?: boolean;
+  /** The suites that it has to pass; none for what was served before. */
+  readonly suites?: readonly WantedSuite[];
+}
+
+/** A test suite of a set. */
+export interface WantedSuite {
+  readonly object: PolicyTestSuite;
+  readonly rendered: RenderedTestSuite;
 }
 
 /** Why the set cannot serve what it should. */
 export interface Refusal {
-  readonly reason: 'Invalid' | 'TooLarge';
+  readonly reason: 'Invalid' | 'TooLarge' | 'TestsFailed';
   readonly message: string;
 }
 

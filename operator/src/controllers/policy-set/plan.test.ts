@@ -59,6 +59,7 @@ function aRevision(
     n,
     digest: digestOf(names),
     content: names === '' ? '[]' : names,
+    suites: 0,
     state,
     cause: over.cause,
     at: over.at ?? NOW - 3000,

@@ -1,8 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import { durationMs, type PolicySetStatus } from '@edict/crds';
+import { manifestOf } from '../manifest-text.ts';
 import { FORCE_DELETE_ANNOTATION, WITHDRAW_FINALIZER } from '../names.ts';
 import { failedDigests, restMs } from './failures.ts';
-import { isRefusal, type ObservedSet, type RevisionView, type SetAction, type SetPlan } from './observed.ts';
+import { comingBack, headOf, strandedOf } from './head.ts';
+import {
+  isRefusal,
+  type ObservedSet,
+  type Refusal,
+  type RevisionView,
+  type SetAction,
+  type SetPlan,
+  type Wanted,
+} from './observed.ts';
 import { statusOf } from './status.ts';
 import type { Standing } from './standing.ts';
 
@@ -18,7 +28,7 @@ export function planSet(observed: ObservedSet): SetPlan {
   const status = planStatus(observed, standing);
   const isNewSpec = set.status?.observedGeneration !== set.metadata.generation;
   if (standing.type === 'Due') {
-    const create = creation(observed);
+    const create = creation(observed, standing.wanted);
     // With a new spec the failures of the old one are forgotten first: else the revision would be refused unseen.
     return { actions: isNewSpec ? [...status.actions, ...create] : create };
   }
@@ -27,31 +37,45 @@ export function planSet(observed: ObservedSet): SetPlan {
   return withRequeue(actions, waits);
 }
 
-/** The newest revision that was not given up: what the set serves or is about to serve. */
-export function headOf(revisions: readonly RevisionView[]): RevisionView | undefined {
-  return revisions.findLast(({ state }) => state !== 'Aborted');
-}
-
 /** Whether the set has what it should, and if not, what is in the way. */
 function standingOf(observed: ObservedSet): Standing {
   const { set, wanted, revisions, unsettled, debounceMs } = observed;
+  const back = comingBack(observed);
+  if (back !== undefined) return { type: 'Due', wanted: backTo(back) };
   if (isRefusal(wanted)) return { type: 'Refused', refusal: wanted };
   const head = headOf(revisions);
+  if (wanted.reason === 'Emergency' && !isUnderWay(head, wanted)) return { type: 'Due', wanted };
+  const isStranded = strandedOf(revisions).length > 0;
   const isServed = head === undefined ? wanted.manifest.domains.length === 0 : head.content === wanted.content;
-  if (isServed) return head === undefined ? { type: 'Empty' } : { type: 'Settled', head };
+  if (isServed && !isStranded) return head === undefined ? { type: 'Empty' } : { type: 'Settled', head };
   if (set.spec.paused) return { type: 'Paused' };
   const failed = failedDigests(observed).find(({ digest }) => digest === wanted.digest);
   if (failed !== undefined) {
-    const revision = revisions.findLast(({ digest, state }) => digest === failed.digest && state === 'Aborted');
-    return { type: 'Failed', message: failed.reason, n: revision?.n, cause: revision?.cause?.reason ?? 'Nack' };
+    const revision = revisions.findLast(({ digest, cause }) => digest === failed.digest && cause !== undefined);
+    const isRolledBack = revision?.state === 'Stopped' && !isStranded;
+    const cause = revision?.cause?.reason ?? 'Nack';
+    return { type: 'Failed', message: failed.reason, n: revision?.n, cause, isRolledBack };
   }
   const rest = restMs(observed);
   if (rest > 0) return { type: 'Resting', remainingMs: rest };
   if (debounceMs > 0) return { type: 'Waiting', remainingMs: debounceMs, unsettled };
-  return { type: 'Due' };
+  // The content of what serves already is on its way to nobody new: whoever has the other goes back to it at once.
+  return { type: 'Due', wanted: isServed ? { ...wanted, reason: 'Rollback' } : wanted };
 }
 
-function creation({ wanted, highestN }: ObservedSet): readonly SetAction[] {
+/** Whether an emergency's revision is there already. */
+function isUnderWay(head: RevisionView | undefined, { content }: Wanted): boolean {
+  return head?.content === content && (head.state === 'Committed' || head.object.spec.reason === 'Emergency');
+}
+
+/** The content of a revision, as a new one. */
+function backTo({ n, content, digest, object }: RevisionView): Wanted {
+  const { manifest: text } = object.spec;
+  const manifest = manifestOf(object);
+  return { content, manifest, text, digest, reason: 'Rollback', rollbackOf: n, isAutomatic: true };
+}
+
+function creation({ highestN }: ObservedSet, wanted: Wanted | Refusal): readonly SetAction[] {
   if (isRefusal(wanted)) return [];
   return [{ type: 'create-revision', n: highestN + 1, parent: highestN, wanted }];
 }
@@ -72,10 +96,16 @@ function essence({
   pdps: _pdps,
   pdpsActive: _active,
   exceptions: _exceptions,
+  rollout,
   conditions,
   ...rest
 }: PolicySetStatus): unknown {
-  return { ...rest, conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })) };
+  const { hold: _hold, ...standing } = rollout ?? {};
+  return {
+    ...rest,
+    rollout: standing,
+    conditions: conditions?.map(({ type, status, reason }) => ({ type, status, reason })),
+  };
 }
 
 /** Closed revisions beyond the history limit. What serves, what is newest and what is rolled back to stays. */
@@ -115,7 +145,7 @@ function planDeletion(observed: ObservedSet, deletionTimestamp: string): SetPlan
   if (remainingMs <= 0) return finish('WithdrawTimeout');
   const needsRevision = !isNothing(head);
   const status = planStatus(observed, { type: 'Withdrawing' });
-  const actions = needsRevision ? [...status.actions, ...creation(observed)] : status.actions;
+  const actions = needsRevision ? [...status.actions, ...creation(observed, observed.wanted)] : status.actions;
   return withRequeue(actions, [remainingMs, status.requeueAfterMs]);
 }
 

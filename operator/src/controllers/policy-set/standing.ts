@@ -1,5 +1,5 @@
 import type { AbortReason } from '@edict/protocol';
-import type { Refusal, RevisionView } from './observed.ts';
+import type { Refusal, RevisionView, Wanted } from './observed.ts';
 
 /** Whether a set has what it should and, if not, what is in the way. */
 export type Standing =
@@ -10,9 +10,15 @@ export type Standing =
   /** `head` has what is wanted; it may still be on its way. */
   | { readonly type: 'Settled'; readonly head: RevisionView }
   | { readonly type: 'Paused' }
-  /** PDPs refused this very content. */
-  | { readonly type: 'Failed'; readonly message: string; readonly n: number | undefined; readonly cause: AbortReason }
+  /** This very content was given up before; `isRolledBack`: some PDPs or principals were served it. */
+  | {
+      readonly type: 'Failed';
+      readonly message: string;
+      readonly n: number | undefined;
+      readonly cause: AbortReason;
+      readonly isRolledBack: boolean;
+    }
   | { readonly type: 'Resting'; readonly remainingMs: number }
   /** It will get a revision once edits have settled. */
   | { readonly type: 'Waiting'; readonly remainingMs: number; readonly unsettled: boolean }
-  | { readonly type: 'Due' };
+  | { readonly type: 'Due'; readonly wanted: Wanted };

@@ -4,13 +4,15 @@ import {
   type ConditionReason,
   type DesiredCondition,
   type PolicySetStatus,
+  type RolloutPhase,
 } from '@edict/crds';
 import { encodeToken } from '@edict/bundle';
-import type { RolloutProgress } from '@edict/protocol';
+import type { AbortReason, RolloutProgress } from '@edict/protocol';
 import { rfc3339 } from '../../clock.ts';
 import { describeProgress } from '../rollout-board.ts';
 import { failedDigests } from './failures.ts';
-import type { ObservedSet, RevisionView } from './observed.ts';
+import { headOf } from './head.ts';
+import type { ObservedSet, Refusal, RevisionView } from './observed.ts';
 import type { Standing } from './standing.ts';
 
 /** The status of a set: exact by construction, as it is made from the PDPs' own words and from durable decisions only. */
@@ -24,7 +26,9 @@ export function statusOf(observed: ObservedSet, standing: Standing): PolicySetSt
   const desired = conditionsOf(observed, standing);
   const isReady = desired.some(({ type, status }) => type === 'Ready' && status === 'True');
   const token = tokenOf(observed, isReady ? committed : undefined);
-  const absent = (['Reconciling', 'Stalled'] as const).filter((type) => !desired.some((entry) => entry.type === type));
+  const absent = (['Reconciling', 'Stalled', 'TestsPassed'] as const).filter(
+    (type) => !desired.some((entry) => entry.type === type),
+  );
   const counts = progress?.counts ?? set.status?.pdps;
   const exceptions = progress === undefined ? (set.status?.exceptions ?? []) : exceptionsOf(progress);
   return {
@@ -32,13 +36,35 @@ export function statusOf(observed: ObservedSet, standing: Standing): PolicySetSt
     ...(newest === undefined ? {} : { desiredRevision: newest.n, desiredDigest: newest.digest }),
     ...(committed === undefined ? {} : { committedRevision: committed.n, committedDigest: committed.digest }),
     ...(token === undefined ? {} : { token }),
-    ...(newest === undefined ? {} : { rollout: { revision: newest.n, phase: phaseOf(newest, progress) } }),
+    ...(newest === undefined ? {} : { rollout: rolloutOf(newest, progress) }),
     ...(counts === undefined ? {} : { pdps: { ...counts }, pdpsActive: `${counts.active}/${counts.required}` }),
     ...(exceptions.length === 0 ? {} : { exceptions }),
     ...(failed.length === 0 ? {} : { failedDigests: failed }),
     ...(lastConvergence === undefined ? {} : { lastConvergence }),
+    ...boundOf(progress),
     conditions: mergeConditions(set.status?.conditions, desired, absent, generation, rfc3339(now)),
   };
+}
+
+function rolloutOf(newest: RevisionView, progress: RolloutProgress | undefined): PolicySetStatus['rollout'] {
+  const told = progress?.revision === newest.n ? progress : undefined;
+  const { wave, hold } = told ?? {};
+  return {
+    revision: newest.n,
+    phase: phaseOf(newest, progress),
+    ...(wave === undefined ? {} : { wave: waveText(wave) }),
+    ...(hold === undefined ? {} : { hold: hold.message.slice(0, 2048) }),
+  };
+}
+
+/** A wave for people, who count from 1. */
+export function waveText({ index, count }: { readonly index: number; readonly count: number }): string {
+  return `${index + 1}/${count}`;
+}
+
+function boundOf(progress: RolloutProgress | undefined): Pick<PolicySetStatus, 'revocationBound'> {
+  const ms = progress?.revocationBoundMs;
+  return ms === undefined ? {} : { revocationBound: ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms` };
 }
 
 /** What every required PDP has served stays true of the set, whatever comes after: PDPs never go back. */
@@ -47,17 +73,24 @@ function tokenOf({ set }: ObservedSet, served: RevisionView | undefined): string
   return served === undefined || setUid === undefined ? set.status?.token : encodeToken({ setUid, n: served.n });
 }
 
+const ENDS: ReadonlySet<RolloutPhase> = new Set(['Completed', 'Aborted', 'RolledBack']);
+
 /** The phase of a revision in the API's words. */
 export function phaseOf(
-  { n, state }: Pick<RevisionView, 'n' | 'state'>,
+  { n, state, cause }: Pick<RevisionView, 'n' | 'state' | 'cause'>,
   progress: RolloutProgress | undefined,
-): 'Pending' | 'Preparing' | 'Committing' | 'Completed' | 'Aborted' {
+): RolloutPhase {
   const told = progress?.revision === n ? progress.phase : undefined;
   switch (state) {
     case 'Aborted':
       return 'Aborted';
+    case 'Stopped':
+      // What is told of another revision by now is on its way in place of this one.
+      return cause?.reason !== 'Superseded' && (told ?? 'RolledBack') === 'RolledBack' ? 'RolledBack' : 'Aborted';
     case 'Open':
-      return told === 'Preparing' || told === 'Gating' ? 'Preparing' : 'Pending';
+      // What the distribution has done may be ahead of what is seen here: an end is believed only once it is durable.
+      if (told === undefined || ENDS.has(told)) return 'Pending';
+      return told === 'Gating' && progress?.hold === undefined ? 'Preparing' : told;
     case 'Committed':
       return told === 'Completed' ? 'Completed' : 'Committing';
   }
@@ -115,8 +148,20 @@ function conditionsOf(observed: ObservedSet, standing: Standing): readonly Desir
       : { type: 'Prepared', status: ready === 'Unknown' ? 'Unknown' : 'False', reason, message },
     { type: 'Converged', status: ready, reason: ready === 'True' ? 'Converged' : reason, message },
     { type: 'Ready', status: ready, reason, message },
+    ...testsOf(observed, refusal),
     ...(work === undefined ? [] : [{ type: work, status: 'True', reason, message } as const]),
   ];
+}
+
+/** Only what passed gets a revision. */
+function testsOf({ revisions }: ObservedSet, refusal: Refusal | undefined): readonly DesiredCondition[] {
+  if (refusal?.reason === 'TestsFailed') {
+    return [{ type: 'TestsPassed', status: 'False', reason: 'TestsFailed', message: refusal.message }];
+  }
+  const head = headOf(revisions);
+  const count = head?.suites ?? 0;
+  const message = `revision ${head?.n ?? 0} passes ${count} test suites`;
+  return count === 0 ? [] : [{ type: 'TestsPassed', status: 'True', reason: 'TestsPassed', message }];
 }
 
 function verdictOf(observed: ObservedSet, standing: Standing): Verdict {
@@ -131,8 +176,9 @@ function verdictOf(observed: ObservedSet, standing: Standing): Verdict {
       return no('Paused', 'the set is paused; what is wanted is not what serves', 'Stalled');
     case 'Failed': {
       const name = standing.n === undefined ? 'this content' : `revision ${standing.n}`;
-      const message = `${name} was given up, and the same content is not tried again by itself: ${standing.message}`;
-      return no(standing.cause === 'Timeout' ? 'DeadlineExceeded' : 'Nacked', message, 'Stalled');
+      const end = standing.isRolledBack ? 'was taken back' : 'was given up';
+      const message = `${name} ${end}, and the same content is not tried again by itself: ${standing.message}`;
+      return no(standing.isRolledBack ? 'RolledBack' : FAILURES[standing.cause], message, 'Stalled');
     }
     case 'Resting': {
       const until = rfc3339(observed.now + standing.remainingMs);
@@ -150,12 +196,39 @@ function verdictOf(observed: ObservedSet, standing: Standing): Verdict {
   }
 }
 
+/** What the end of a rollout is called in a condition. */
+export const FAILURES: Readonly<Record<AbortReason, ConditionReason>> = {
+  Nack: 'Nacked',
+  Timeout: 'DeadlineExceeded',
+  Superseded: 'Superseded',
+  User: 'Aborted',
+  Gate: 'ShadowDiffers',
+  Analysis: 'AnalysisFailed',
+};
+
+/** What a rollout is waiting for, where that is more than the PDPs. */
+export const HOLDS: Readonly<
+  Partial<Record<NonNullable<RolloutProgress['hold']>['reason'], { reason: ConditionReason; isStalled: boolean }>>
+> = {
+  PauseRequested: { reason: 'Paused', isStalled: true },
+  ApprovalRequired: { reason: 'AwaitingApproval', isStalled: true },
+  Soak: { reason: 'Soaking', isStalled: false },
+  AnalysisFailed: { reason: 'AnalysisFailed', isStalled: true },
+  AnalysisUnknown: { reason: 'AnalysisUnknown', isStalled: true },
+  DeadlineExceeded: { reason: 'DeadlineExceeded', isStalled: true },
+  RepeatedFailure: { reason: 'RepeatedFailure', isStalled: true },
+};
+
 function servedVerdict({ set, progress }: ObservedSet, head: RevisionView): Verdict {
   const told = describeProgress(progress);
   if (head.state === 'Open') {
     const isPrepared = progress !== undefined && progress.revision === head.n && progress.counts.required > 0;
     const prepared = isPrepared && progress.counts.prepared >= progress.counts.required;
-    return { ...no('Progressing', `revision ${head.n}: ${told}`, 'Reconciling'), prepared };
+    const hold = progress?.revision === head.n ? progress.hold : undefined;
+    const known = hold && HOLDS[hold.reason];
+    const message = `revision ${head.n}: ${told}${hold === undefined ? '' : `; ${hold.message}`}`;
+    const work = known?.isStalled === true ? 'Stalled' : 'Reconciling';
+    return { ...no(known?.reason ?? 'Progressing', message, work), prepared };
   }
   const isCounted = progress !== undefined && progress.committed === head.n;
   const isSettling = progress?.ready.status === 'Unknown' && progress.ready.reason === 'Progressing';

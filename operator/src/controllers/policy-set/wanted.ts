@@ -7,11 +7,21 @@ import {
   type Manifest,
   type ManifestDomain,
 } from '@edict/bundle';
-import { selectorMatches, Serving, servingFeatures, type PolicyRevision, type PolicySet } from '@edict/crds';
+import {
+  selectorMatches,
+  Serving,
+  servingFeatures,
+  type PolicyRevision,
+  type PolicySet,
+  type PolicyTestSuite,
+} from '@edict/crds';
 import { SET_DOMAINS_MAX, SET_MAX_BYTES } from '@edict/protocol';
 import { contentKey, manifestOf } from '../manifest-text.ts';
-import { bundleOf, decisionOf, isDeleting, type World } from '../world.ts';
-import type { MemberView, Refusal, Wanted } from './observed.ts';
+import { emergencyRevision } from '../user-requests.ts';
+import { renderSuite } from '../../compile/test-suites.ts';
+import { bundleOf, isDeleting, stateOf, suitesOf, type World } from '../world.ts';
+import { consistencyOf } from './consistency.ts';
+import { isRefusal, type MemberView, type Refusal, type Wanted, type WantedSuite } from './observed.ts';
 
 /** Oldest engine that can serve what this operator renders. */
 const ENGINE_MIN = '0.1.0';
@@ -45,17 +55,26 @@ export function wantedOf(
   set: PolicySet,
   members: readonly MemberView[],
   revisions: readonly PolicyRevision[],
+  suites: readonly PolicyTestSuite[] = [],
 ): Wanted | Refusal {
-  if (isDeleting(set)) return wantedFrom(set, [], revisions);
-  if (set.spec.rollbackTo !== undefined) return rolledBack(set.spec.rollbackTo, revisions);
-  return wantedFrom(set, members, revisions);
+  if (isDeleting(set)) return wantedFrom(set, [], revisions, []);
+  const emergency = emergencyRevision(set);
+  const { rollbackTo } = set.spec;
+  const wanted =
+    rollbackTo === undefined ? wantedFrom(set, members, revisions, suites) : rolledBack(rollbackTo, revisions);
+  if (emergency === undefined || isRefusal(wanted)) return wanted;
+  if (rollbackTo === emergency) return { ...wanted, reason: 'Emergency' };
+  // The open revision, at once: only if it is still what the set wants.
+  const open = revisions.find(({ spec }) => spec.n === emergency);
+  const isOpen = open !== undefined && stateOf(open) === 'Open' && contentKey(manifestOf(open)) === wanted.content;
+  return isOpen ? { ...wanted, reason: 'Emergency' } : wanted;
 }
 
 function rolledBack(n: number, revisions: readonly PolicyRevision[]): Wanted | Refusal {
   const target = revisions.find(({ spec }) => spec.n === n);
   const place = `spec.rollbackTo: revision ${n}`;
   if (target === undefined) return { reason: 'Invalid', message: `${place} is not in the history` };
-  if (decisionOf(target) !== 'Commit') return { reason: 'Invalid', message: `${place} was never committed` };
+  if (stateOf(target) !== 'Committed') return { reason: 'Invalid', message: `${place} was never committed` };
   const manifest = manifestOf(target);
   return {
     content: contentKey(manifest),
@@ -71,6 +90,7 @@ function wantedFrom(
   set: PolicySet,
   members: readonly MemberView[],
   revisions: readonly PolicyRevision[],
+  suites: readonly PolicyTestSuite[],
 ): Wanted | Refusal {
   const domains: ManifestDomain[] = [];
   let policies = 0;
@@ -89,13 +109,18 @@ function wantedFrom(
       message: `spec.serving: ${serving.error.issues.map(({ message }) => message).join('; ')}`,
     };
   }
+  const tests = domains.length === 0 ? [] : renderSuites(set, domains, suites);
+  if (!Array.isArray(tests)) return tests;
+  const consistency = domains.length === 0 ? undefined : consistencyOf(set.spec.consistency);
   const manifest: Manifest = createManifest({
     setUid: set.metadata.uid ?? '',
     engineMin: ENGINE_MIN,
     features: servingFeatures(serving?.data),
     domains,
+    tests: tests.map(({ rendered }) => rendered.digest),
     policies,
     ...(serving === undefined ? {} : { serving: serving.data }),
+    ...(consistency === undefined ? {} : { consistency }),
   });
   const tooLarge = sizeProblem(manifest);
   if (tooLarge !== undefined) return { reason: 'TooLarge', message: tooLarge };
@@ -112,7 +137,23 @@ function wantedFrom(
     text,
     digest: manifestDigest(manifest),
     reason: isDeleting(set) || isOnlyLess(manifest, revisions) ? 'Withdraw' : 'Spec',
+    ...(tests.length === 0 ? {} : { suites: tests }),
   };
+}
+
+function renderSuites(
+  set: PolicySet,
+  domains: readonly ManifestDomain[],
+  suites: readonly PolicyTestSuite[],
+): WantedSuite[] | Refusal {
+  const found: WantedSuite[] = [];
+  const names = domains.map(({ name }) => name);
+  for (const object of suitesOf(set, names, suites)) {
+    const rendered = renderSuite(object);
+    if (typeof rendered === 'string') return { reason: 'TestsFailed', message: rendered };
+    found.push({ object, rendered });
+  }
+  return found;
 }
 
 function sizeProblem({ domains, totals }: Manifest): string | undefined {
@@ -121,12 +162,16 @@ function sizeProblem({ domains, totals }: Manifest): string | undefined {
   return undefined;
 }
 
+function isServedAlike(a: Manifest, b: Manifest): boolean {
+  return isDeepStrictEqual([a.serving, a.consistency], [b.serving, b.consistency]);
+}
+
 /** Whether nothing is new against the newest revision that was not given up, and something is gone. */
 function isOnlyLess(manifest: Manifest, revisions: readonly PolicyRevision[]): boolean {
-  const head = revisions.findLast((revision) => decisionOf(revision) !== 'Abort');
+  const head = revisions.findLast((revision) => ['Open', 'Committed'].includes(stateOf(revision)));
   if (head === undefined) return false;
   const earlier = manifestOf(head);
-  if (manifest.domains.length > 0 && !isDeepStrictEqual(manifest.serving, earlier.serving)) return false;
+  if (manifest.domains.length > 0 && !isServedAlike(manifest, earlier)) return false;
   const before = new Set(earlier.domains.map(({ uid, digest }) => `${uid} ${digest}`));
   const isSubset = manifest.domains.every(({ uid, digest }) => before.has(`${uid} ${digest}`));
   return isSubset && manifest.domains.length < before.size;

@@ -13,6 +13,8 @@ export interface KubeRequest {
   readonly body?: unknown;
   /** Default `application/json`. */
   readonly contentType?: string;
+  /** What is asked for. Default `application/json`. */
+  readonly accept?: string;
   /** Ends the request with `Unavailable`. Default 15 s. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -70,7 +72,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
           path: `${base.pathname.replace(/\/$/, '')}${request.path}${queryText(request.query)}`,
           headers: {
             ...(credentials as Record<string, string> | undefined),
-            Accept: 'application/json',
+            Accept: request.accept ?? 'application/json',
             'User-Agent': 'edict-operator',
             ...(body === undefined
               ? {}

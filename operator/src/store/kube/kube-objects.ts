@@ -22,6 +22,8 @@ export interface AppliedKubeObject {
 export interface KubeObjects {
   readonly get: <T extends KubeObject>(resource: Resource, key: KeyOf) => Promise<T | undefined>;
   readonly list: <T extends KubeObject>(resource: Resource, selection?: ListSelection) => Promise<readonly T[]>;
+  /** The metadata of every object, by a consistent read of its own: the apiserver leaves out what they hold. */
+  readonly listMetadata: (resource: Resource, signal: AbortSignal) => Promise<readonly ObjectMeta[]>;
   readonly create: <T extends KubeObject>(resource: Resource, object: object) => Promise<T>;
   readonly replace: <T extends KubeObject>(resource: Resource, object: T, subresource?: 'status') => Promise<T>;
   /** Server-side apply. `force` takes over fields that another manager set. */
@@ -50,6 +52,7 @@ export interface Preconditions {
 }
 
 const APPLY = 'application/apply-patch+yaml'; // JSON is YAML
+const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 const MERGE = 'application/merge-patch+json';
 
 export function createKubeObjects(client: KubeClient): KubeObjects {
@@ -79,6 +82,25 @@ export function createKubeObjects(client: KubeClient): KubeObjects {
         page = answer.metadata.continue === '' ? undefined : answer.metadata.continue;
       } while (page !== undefined);
       return objects;
+    },
+    listMetadata: async (resource, signal) => {
+      const found: ObjectMeta[] = [];
+      let page: string | undefined;
+      do {
+        const answer = (await client.request({
+          method: 'GET',
+          path: collectionPath(resource),
+          accept: METADATA_LIST,
+          query: { limit: '500', continue: page },
+          signal,
+        })) as {
+          readonly metadata: { readonly continue?: string };
+          readonly items: readonly { metadata: ObjectMeta }[];
+        };
+        found.push(...answer.items.map(({ metadata }) => metadata));
+        page = answer.metadata.continue === '' ? undefined : answer.metadata.continue;
+      } while (page !== undefined);
+      return found;
     },
     create: async <T extends KubeObject>(resource: Resource, object: object) => {
       const { namespace } = (object as { metadata?: { namespace?: string } }).metadata ?? {};

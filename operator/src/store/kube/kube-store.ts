@@ -104,6 +104,13 @@ export function createKubeStore(options: KubeStoreOptions): Store {
       const isFound = await objects.delete(resourceOf(kind), key, preconditions);
       if (!isFound) throw new StoreError('NotFound', `${kind} ${key.namespace}/${key.name} does not exist`);
     },
+    listVersions: async (kind, signal) => {
+      const found = await objects.listMetadata(resourceOf(kind), signal);
+      return found.map(({ name, namespace = '', resourceVersion = '' }) => ({
+        key: { namespace, name },
+        resourceVersion,
+      }));
+    },
     close: async () => {
       await Promise.all([...subscriptions].map((subscription) => subscription.stop()));
       subscriptions.clear();

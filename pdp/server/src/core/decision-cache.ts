@@ -155,7 +155,7 @@ function lengthOf(outcome: Outcome): number | undefined {
 }
 
 /** Whether anything was not decided by a policy's own outcome: it may have run out of time. */
-function hasFailed({ references }: AccessRecord): boolean {
+export function hasFailed({ references }: AccessRecord): boolean {
   return references.some(({ reasonCode }) => reasonCode === 'EVALUATION_ERROR' || reasonCode === 'UNKNOWN_ERROR');
 }
 

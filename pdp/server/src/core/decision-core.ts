@@ -10,10 +10,13 @@ import type { AuditSink } from './audit-sink.ts';
 import { BodyClaim, bodiesFull, bodyTooLarge } from './body-claim.ts';
 import type { DecisionTracer } from './decision-tracer.ts';
 import { LiveSession, type SessionDeps } from './live-session.ts';
+import { SplitSession } from './split-session.ts';
+import { SetLoadMeters } from '../observability/set-load-meters.ts';
 import { fulfilmentOf, parseRequirement, parseWait, type Requirement } from './requirement.ts';
 import {
   serveRevision,
   setLimitsOf,
+  staleRevision,
   type DecisionSurroundings,
   type ServedRevision,
   type SetLimits,
@@ -41,6 +44,8 @@ export interface DecisionCoreOptions {
   readonly audit: AuditSink;
   readonly metrics?: PdpMetrics;
   readonly meter?: Pick<LoadMeter, 'decided' | 'refused'>;
+  /** What Beats tell of each set. */
+  readonly setLoads?: SetLoadMeters | undefined;
   /** What a set may use unless it says otherwise. */
   readonly setLimits?: Partial<SetLimits>;
   /** The longest that `Policy-Wait` counts for. */
@@ -91,6 +96,10 @@ class Core implements RunningCore {
   readonly #maxLoadWaitMs: number;
   readonly #loading: SetWaiters;
   readonly #served = new WeakMap<ActiveRevision, ServedRevision>();
+  /** The same while nobody vouches for them, and while every decision is a deny for that. */
+  readonly #stale = new WeakMap<ServedRevision, { readonly served: ServedRevision; readonly denied: ServedRevision }>();
+  readonly #countStale: (set: string) => () => void;
+  readonly #setLoads: SetLoadMeters;
   readonly #waiters: SetWaiters;
   readonly close: () => void;
 
@@ -114,7 +123,13 @@ class Core implements RunningCore {
     this.#loading = new SetWaiters(options.maxLoadWaiters ?? CORE_DEFAULTS.maxLoadWaiters, schedule);
     const labels = options.setLabels ?? new SetLabels();
     this.#countersOf = (set) => countersOf(set, labels, metrics);
+    this.#countStale = (set) => {
+      const counter = metrics.staleDecisions.labels(labels.of(set));
+      return () => counter.inc();
+    };
+    this.#setLoads = options.setLoads ?? new SetLoadMeters();
     this.close = sets.onChange((set) => {
+      if (!sets.held.has(set)) this.#setLoads.forget(set);
       this.#loading.wake(set);
       this.#waiters.wake(set);
       this.#waiters.wake(NO_SET);
@@ -291,20 +306,61 @@ class Core implements RunningCore {
   }
 
   #open(active: ActiveRevision, request: EntryRequest): Entry {
-    const served = this.#serve(active);
+    const known = this.#serve(active);
+    const nowNs = this.#session.clock.monotonicNs();
+    const served = nowNs < known.lease.freshUntilNs ? known : this.#whileStale(known, nowNs);
+    if (served === undefined) {
+      known.counters.refused();
+      known.load.refused();
+      return leaseEnded(active);
+    }
     const refusal = take({ usage: served.usage, setLimits: served.setLimits, held: active }, request);
     if (refusal !== undefined) {
       served.counters.refused();
+      served.load.refused();
       return refusal;
     }
-    return { kind: 'entered', session: new LiveSession(this.#session, served, this.#tallies[request.api], request) };
+    const tally = this.#tallies[request.api];
+    const session = new LiveSession(this.#session, served, tally, request, nowNs);
+    const { canary } = served;
+    if (canary === undefined) return { kind: 'entered', session };
+    const other = (sinceNs: number): LiveSession =>
+      new LiveSession(this.#session, canary.served, tally, request, sinceNs);
+    return { kind: 'entered', session: new SplitSession(session, () => other(nowNs), canary.share) };
+  }
+
+  /** What may answer although the lease has ended; undefined: nothing. */
+  #whileStale(served: ServedRevision, nowNs: number): ServedRevision | undefined {
+    const { act, stale } = served.lease.judge(nowNs);
+    if (!stale) return served;
+    if (act === 'NotReady') return undefined;
+    let both = this.#stale.get(served);
+    if (both === undefined) {
+      const { set } = served.active;
+      const count = this.#countStale(set);
+      const denial = `Nobody has vouched for what this PDP holds of ${set} since its lease ended.`;
+      both = {
+        served: staleRevision(served, { denial: undefined, count }),
+        denied: staleRevision(served, { denial, count }),
+      };
+      this.#stale.set(served, both);
+    }
+    return act === 'Deny' ? both.denied : both.served;
   }
 
   #serve(active: ActiveRevision): ServedRevision {
     let served = this.#served.get(active);
     if (served === undefined) {
       const { set } = active;
-      served = serveRevision(active, this.#sets.usages.of(set), this.#countersOf(set), this.#surroundings);
+      const { usages, leases, shadows } = this.#sets;
+      const parts = {
+        usage: usages.of(set),
+        counters: this.#countersOf(set),
+        lease: leases.of(set),
+        shadow: shadows.of(set),
+        loads: this.#setLoads.of(set),
+      };
+      served = serveRevision(active, parts, this.#surroundings);
       this.#served.set(active, served);
     }
     return served;
@@ -362,6 +418,12 @@ const LOADERS_FULL: Refusal = {
 
 function stillLoading(set: string): Refusal {
   return { kind: 'refused', problem: 'loading', detail: `The policy of ${set} is still being brought into memory.` };
+}
+
+/** The set serves only while the operator vouches for it. */
+function leaseEnded({ set, n }: ActiveRevision): Refusal {
+  const detail = `Nobody vouches at present for revision ${n} of ${set}, which this PDP holds: ask another PDP, or later.`;
+  return { kind: 'refused', problem: 'stale', detail, members: { active: n } };
 }
 
 /** What a request is counted against. */

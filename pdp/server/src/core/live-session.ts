@@ -1,6 +1,7 @@
 import {
   decide,
   decideWithNetwork,
+  denyAll,
   mapRequest,
   NetworkSession,
   withNetwork,
@@ -74,12 +75,13 @@ export class LiveSession implements Session, AuditContext {
   /** What was held besides the body. */
   #moreBytes = 0;
 
-  constructor(deps: SessionDeps, served: ServedRevision, tally: Tally, request: SessionRequest) {
+  /** `nowNs`: when the request is let in, by the clock of `deps`. */
+  constructor(deps: SessionDeps, served: ServedRevision, tally: Tally, request: SessionRequest, nowNs: number) {
     this.#deps = deps;
     this.#served = served;
     this.#tally = tally;
     this.#request = request;
-    this.#sinceNs = deps.clock.monotonicNs();
+    this.#sinceNs = nowNs;
   }
 
   get api(): ApiName {
@@ -98,6 +100,9 @@ export class LiveSession implements Session, AuditContext {
     return this.#served.labels;
   }
   get revision(): SessionRevision {
+    return this.#served.revision;
+  }
+  get overall(): SessionRevision {
     return this.#served.revision;
   }
   get headers(): Readonly<Record<string, string>> {
@@ -152,6 +157,11 @@ export class LiveSession implements Session, AuditContext {
     return undefined;
   }
 
+  /** What is asked next is asked now: meanwhile another session answered. */
+  resume(): void {
+    this.#sinceNs = this.#deps.clock.monotonicNs();
+  }
+
   end(): void {
     if (this.#ended) throw new Error('a session was ended twice');
     this.#ended = true;
@@ -163,15 +173,17 @@ export class LiveSession implements Session, AuditContext {
 
   #decide(porc: unknown, options: DecideOptions): PorcAnswer | Promise<PorcAnswer> {
     const { network } = this.#deps;
-    const { snapshot } = this.#served.active;
+    const { active, stale } = this.#served;
+    const { snapshot } = active;
     const context = options.probe && options.explain !== true ? this.#served.probe : this.#served.recorded;
+    if (stale?.denial !== undefined) return this.#told(porc, denyAll(porc, context, stale.denial), options);
     if (network === undefined || !snapshot.usesNetwork) {
-      return this.#told(this.#decideHere(porc, context, options), options);
+      return this.#told(porc, this.#decideHere(porc, context, options), options);
     }
     const decision = decideWithNetwork(snapshot, porc, context, network);
     return decision instanceof Promise
-      ? decision.then((late) => this.#told(late, options))
-      : this.#told(decision, options);
+      ? decision.then((late) => this.#told(porc, late, options))
+      : this.#told(porc, decision, options);
   }
 
   /** Decides at once: what is remembered is not decided again, unless it is to be explained. */
@@ -189,7 +201,12 @@ export class LiveSession implements Session, AuditContext {
   }
 
   /** Records and counts a decision. */
-  #told({ allow, record }: Decision, { probe, explain }: DecideOptions): PorcAnswer | Promise<PorcAnswer> {
+  #told(
+    porc: unknown,
+    { allow, record }: Decision,
+    { probe, explain }: DecideOptions,
+  ): PorcAnswer | Promise<PorcAnswer> {
+    if (record !== undefined && !probe) this.#served.shadow.tap?.decided({ porc, allow, record });
     const kept = record === undefined || probe ? undefined : this.#deps.audit.record(record, this);
     const answer: PorcAnswer = explain === true ? { kind: 'decided', allow, record } : allow ? ALLOWED : DENIED;
     if (kept === undefined) return this.#counted(allow, answer, record);
@@ -205,6 +222,8 @@ export class LiveSession implements Session, AuditContext {
         detail: `The set ${this.revision.set} serves no documents: its PolicySet has no spec.serving.documents.`,
       });
     }
+    const { stale } = this.#served;
+    if (stale?.denial !== undefined) return this.#refused({ kind: 'refused', problem: 'stale', detail: stale.denial });
     const { clock, network } = this.#deps;
     const startedNs = clock.monotonicNs();
     const nowMs = clock.nowMs();
@@ -239,6 +258,7 @@ export class LiveSession implements Session, AuditContext {
     const asked = label ?? path.join('/');
     const traced = { id, path: asked };
     if (probe === true) return this.#counted(allow, answer, traced);
+    this.#served.shadow.tap?.queried({ path, input, outcome, verdict });
     const durationNs = clock.monotonicNs() - startedNs;
     const kept = audit.record(
       { kind: 'document', id, timestampMs, path: asked, input, outcome, allow, durationNs },
@@ -261,7 +281,10 @@ export class LiveSession implements Session, AuditContext {
     const nowNs = this.#deps.clock.monotonicNs();
     const durationNs = nowNs - this.#sinceNs;
     this.#tally.decided(allow, durationNs);
-    this.#served.counters.decided(allow);
+    const { counters, load, stale } = this.#served;
+    counters.decided(allow);
+    load.decided(allow !== false, durationNs);
+    stale?.count();
     this.#deps.tracer?.decided(this, allow, durationNs, traced);
     this.#sinceNs = nowNs;
     return answer;
@@ -274,6 +297,7 @@ export class LiveSession implements Session, AuditContext {
   #refused(refusal: Refusal): Refusal {
     this.#tally.refused(refusal.problem);
     this.#served.counters.refused();
+    this.#served.load.refused();
     this.#deps.tracer?.refused(this, refusal.problem);
     return refusal;
   }

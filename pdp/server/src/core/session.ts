@@ -71,19 +71,23 @@ export interface SessionRevision {
   readonly set: string;
   readonly n: number;
   readonly digest: string;
-  /** The consistency token of this revision. */
+  /** The consistency token of this revision; of a canary, that of the revision that answers for all others. */
   readonly token: string;
 }
 
 /**
- * One request's hold on one snapshot: all that is decided in it, a batch included, is decided by the same revision. Every
- * decision is counted, and recorded unless it is a probe. `end` must be called once, whatever happened. `revision`,
- * `headers`, `serving` and `limits` are the same objects in every session of one revision, so that what is made of them can
- * be kept in a `WeakMap`.
+ * One request's hold on one snapshot: all that is decided in it, a batch included, is decided by the same revision. While a
+ * set has a canary it is a hold on both: each question is answered by the revision that is for its principal. What is asked
+ * of a session is asked one thing after the other. Every decision is counted, and recorded unless it is a probe. `end` must
+ * be called once, whatever happened. `revision`, `headers`, `serving` and `limits` are the same objects in every session of
+ * one revision, so that what is made of them can be kept in a `WeakMap`.
  */
 export interface Session {
+  /** What answered last; before that, what answers for those who are not in a canary's share. */
   readonly revision: SessionRevision;
-  /** `policy-set`, `policy-revision`, `policy-digest` and `policy-token`, for answers. */
+  /** What answered all that was asked; where more than one did, the revision for those who are not in a canary's share. */
+  readonly overall: SessionRevision;
+  /** `policy-set`, `policy-revision`, `policy-digest` and `policy-token` of {@link overall}, for answers. */
   readonly headers: Readonly<Record<string, string>>;
   readonly serving: Serving;
   readonly snapshot: Snapshot;

@@ -154,7 +154,7 @@ async function decideAll(
     return answer instanceof Promise ? answer.then(take) : take(answer);
   });
   if (end === 'interrupted') return failure('CANCELLED', 'the call was cancelled before all was decided');
-  return response.bytes(2, revisionBytes(session.revision)).finish();
+  return response.bytes(2, revisionBytes(session.overall)).finish();
 }
 
 function writeItem(item: ProtobufWriter, answer: PorcAnswer): void {

@@ -35,6 +35,7 @@ export const PROBLEMS = {
   'authentication-unavailable': { status: 503, title: 'Callers cannot be authenticated' },
   'broken-set': { status: 503, title: 'Policy set cannot be loaded' },
   loading: { status: 503, title: 'Policy is still loading' },
+  stale: { status: 503, title: 'Policy may be out of date' },
   draining: { status: 503, title: 'Shutting down' },
   overloaded: { status: 503, title: 'Too many requests at once' },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;

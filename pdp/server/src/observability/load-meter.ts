@@ -36,6 +36,11 @@ export class LoadMeter {
     this.#unlogged++;
   }
 
+  /** Whether {@link take} would tell of no decision and no problem. */
+  get isIdle(): boolean {
+    return this.#decisions === 0 && this.#errors === 0;
+  }
+
   /** The load since the last call. */
   take(): Load {
     const load = {

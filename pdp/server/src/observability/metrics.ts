@@ -27,6 +27,13 @@ export interface PdpMetrics extends InstanceMetrics {
   readonly bootFailures: Counter<'phase'>;
   readonly activeRevision: Gauge<'set'>;
   readonly activeSince: Gauge<'set'>;
+  readonly canaryRevision: Gauge<'set'>;
+  readonly canaryShare: Gauge<'set'>;
+  readonly staleDecisions: Counter<'set'>;
+  readonly leaseRemaining: Gauge<'set'>;
+  readonly shadowEvaluations: Counter<'set'>;
+  readonly shadowDiffs: Counter<'set' | 'kind'>;
+  readonly shadowDropped: Counter<'set'>;
   readonly staleness: Gauge;
   readonly connected: Gauge;
   readonly reconnects: Counter;
@@ -38,6 +45,8 @@ export interface PdpMetrics extends InstanceMetrics {
 export interface MetricSources {
   /** Seconds since the operator was last heard. */
   readonly stalenessSeconds: () => number;
+  /** Seconds that leases have left, by label of the set. */
+  readonly leases: () => ReadonlyMap<string, number>;
 }
 
 /**
@@ -165,6 +174,53 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
     activeSince: new Gauge({
       name: 'pdp_active_revision_timestamp_seconds',
       help: 'When this PDP began to serve that revision, in seconds since the epoch.',
+      labelNames: ['set'],
+      registers,
+    }),
+    canaryRevision: new Gauge({
+      name: 'pdp_canary_revision',
+      help: 'Revision n that this PDP serves to a share of the principals, while there is one.',
+      labelNames: ['set'],
+      registers,
+    }),
+    canaryShare: new Gauge({
+      name: 'pdp_canary_share_ratio',
+      help: 'The share of the principals that the canary answers for.',
+      labelNames: ['set'],
+      registers,
+    }),
+    staleDecisions: new Counter({
+      name: 'pdp_stale_decisions_total',
+      help: 'Decisions given although the lease of the set had ended.',
+      labelNames: ['set'],
+      registers,
+    }),
+    leaseRemaining: new Gauge({
+      name: 'pdp_lease_remaining_seconds',
+      help: 'Time until nobody vouches for what this PDP serves; below 0 since that is so.',
+      labelNames: ['set'],
+      registers,
+      collect() {
+        if (sources === undefined) return;
+        this.reset();
+        for (const [set, seconds] of sources.leases()) this.set({ set }, seconds);
+      },
+    }),
+    shadowEvaluations: new Counter({
+      name: 'pdp_shadow_evaluations_total',
+      help: 'Live requests that a candidate was asked too.',
+      labelNames: ['set'],
+      registers,
+    }),
+    shadowDiffs: new Counter({
+      name: 'pdp_shadow_diff_total',
+      help: 'Answers of candidates that differ from those given, by kind.',
+      labelNames: ['set', 'kind'],
+      registers,
+    }),
+    shadowDropped: new Counter({
+      name: 'pdp_shadow_dropped_total',
+      help: 'Sampled requests that no candidate was asked: the queue was full.',
       labelNames: ['set'],
       registers,
     }),

@@ -12,6 +12,8 @@ import type { NackDetail, NackPhase } from '@edict/protocol';
 
 /** The gzip bundles of one revision, in the manifest's order, each with the digest that the manifest names. */
 export interface CompileRequest {
+  /** Digest of the manifest, by which tests refer to what was compiled. */
+  readonly name?: Digest | undefined;
   readonly bundles: readonly { readonly digest: Digest; readonly gzip: Uint8Array }[];
   /** What the manifest says of how the set is served. */
   readonly serving?: Serving | undefined;

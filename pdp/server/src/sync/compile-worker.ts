@@ -1,7 +1,8 @@
 import { getPriority, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import type { CompiledSnapshot } from '@edict/engine';
-import { compileBundles, type CompileRequest } from './compile-bundles.ts';
+import { compileBundles, type CompileAnswer, type CompileRequest } from './compile-bundles.ts';
+import { runTests, type TestAnswer, type TestRequest } from './run-tests.ts';
 
 /**
  * Where cores are short, decisions go before compiling: about three times as much of a core, so that a revision is still
@@ -14,10 +15,24 @@ if (process.platform === 'linux' && getPriority() < NICENESS) setPriority(NICENE
 
 /** The last good content: what the next one has in common with it need not be compiled again. */
 let earlier: CompiledSnapshot | undefined;
+/** The name of that. */
+let earlierName: string | undefined;
 
 /** Thread entry: one answer for each request, so that a large policy never stalls a decision. */
-parentPort?.on('message', (request: CompileRequest) => {
-  const answer = compileBundles(request, earlier);
-  if (answer.ok) earlier = answer.compiled;
-  parentPort?.postMessage(answer);
+parentPort?.on('message', (request: CompileRequest | TestRequest) => {
+  parentPort?.postMessage('suites' in request ? test(request) : compile(request));
 });
+
+function compile(request: CompileRequest): CompileAnswer {
+  const answer = compileBundles(request, earlier);
+  if (answer.ok) {
+    earlier = answer.compiled;
+    earlierName = request.name;
+  }
+  return answer;
+}
+
+function test(request: TestRequest): TestAnswer {
+  const compiled = request.compiled ?? (request.name === earlierName ? earlier : undefined);
+  return compiled === undefined ? { ok: 'unknown' } : runTests(request, compiled);
+}

@@ -63,6 +63,7 @@ async function start(published: Published) {
     loader,
     sets,
     instances,
+    shadow: () => Promise.resolve(),
     labels: new SetLabels(),
     metrics,
     logger,

@@ -1,4 +1,4 @@
-import type { Digest, Serving } from '@edict/bundle';
+import { CONSISTENCY_DEFAULTS, type Digest, type Serving, type SignedRevision } from '@edict/bundle';
 import {
   messageOf,
   RefusalError,
@@ -8,7 +8,9 @@ import {
   type PdpState,
   type RevisionId,
   type SetKey,
+  type Share,
 } from '@edict/protocol';
+import type { Snapshot } from '@edict/engine';
 import type { Logger } from 'winston';
 import type { ActiveSets } from '../active-sets.ts';
 import type { Instances } from '../instances/instances.ts';
@@ -16,12 +18,15 @@ import type { PdpMetrics } from '../observability/metrics.ts';
 import type { SetLabels } from '../observability/set-labels.ts';
 import type { RevisionFiles } from './revision-files.ts';
 import type { RevisionLoader } from './revision-loader.ts';
+import type { StartShadow } from '../shadow/shadow-run.ts';
 
 export interface PdpPortsDeps {
   readonly files: RevisionFiles;
   readonly loader: RevisionLoader;
   readonly sets: ActiveSets;
   readonly instances: Instances;
+  /** Compares the answers of a set with those of a candidate. */
+  readonly shadow: StartShadow;
   /** Which sets metrics name. */
   readonly labels: SetLabels;
   readonly metrics: PdpMetrics;
@@ -87,10 +92,36 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     const proved = loader.proved(digest);
     if (proved === undefined) throw new Error(`the compiled content of ${digest} is gone`);
     const activatedAtMs = clock.now();
+    sets.leases.begin(set, proved.manifest.consistency ?? CONSISTENCY_DEFAULTS);
     instances.serve({ set, setUid, n, digest, activatedAtMs }, proved.serving, loader.snapshot(digest));
     const label = { set: labels.of(set) };
     metrics.activeRevision.set(label, n);
     metrics.activeSince.set(label, activatedAtMs / 1000);
+    if (!sets.canaries.has(set)) forgetCanary(label.set);
+  };
+
+  const forgetCanary = (label: string): void => {
+    metrics.canaryRevision.remove({ set: label });
+    metrics.canaryShare.remove({ set: label });
+  };
+
+  const splitWith = (snapshot: Snapshot, set: SetKey, { setUid, n, digest }: RevisionId, share: Share): void => {
+    sets.split({ set, setUid, n, digest, activatedAtMs: clock.now(), snapshot }, share);
+    const label = { set: labels.of(set) };
+    metrics.canaryRevision.set(label, n);
+    metrics.canaryShare.set(label, share.upTo / PARTS);
+  };
+
+  /** Two revisions at once are both in memory, also of a set whose policy is brought there by its first request. */
+  const split = (set: SetKey, revision: SignedRevision, share: Share): void | Promise<void> => {
+    const snapshot = loader.snapshot(revision.digest);
+    if (snapshot !== undefined) {
+      splitWith(snapshot, set, revision, share);
+      return;
+    }
+    return loader.load(revision.digest, new AbortController().signal).then((loaded) => {
+      splitWith(loaded, set, revision, share);
+    });
   };
 
   const withdraw = (set: SetKey): void => {
@@ -102,6 +133,7 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     if (sets.broken.has(set)) sets.remove(set);
     const label = labels.forget(set);
     if (label !== undefined) {
+      forgetCanary(label);
       metrics.activeRevision.remove({ set: label });
       metrics.activeSince.remove({ set: label });
     }
@@ -129,6 +161,15 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     });
   };
 
+  const splitAgain = (set: SetKey, revision: SignedRevision, share: Share): void => {
+    const done = split(set, revision, share);
+    if (done instanceof Promise) {
+      done.catch((error: unknown) => {
+        logger.error('the canary of a set that was given back is not served', { set, error: messageOf(error) });
+      });
+    }
+  };
+
   return {
     fetchManifest: async ({ set, revision, ticket, artifactsUrl }, signal) => {
       begun.set(set, { n: revision.n, atMs: clock.monotonic() });
@@ -143,8 +184,7 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
       const isBooting = deps.state().sets.get(set)?.job?.kind === 'Boot';
       return await (isBooting ? bootCounted(set, revision, signal, compiled) : counted('Compile', signal, compiled));
     },
-    // No set carries tests yet: a manifest that names some was refused before.
-    runTests: () => Promise.resolve({ passed: 0, failed: 0 }),
+    runTests: async (_set, revision, signal) => await counted('Test', signal, loader.test(revision.digest, signal)),
     persist: async (set, record) => {
       try {
         await files.writeRecord(set, record);
@@ -164,6 +204,14 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
       serve(set, revision);
       metrics.swapSeconds.observe((clock.monotonic() - startedMs) / 1000);
     },
+    split: (set, revision, share) => {
+      const startedMs = clock.monotonic();
+      const observe = (): void => metrics.swapSeconds.observe((clock.monotonic() - startedMs) / 1000);
+      const done = split(set, revision, share);
+      return done instanceof Promise ? done.then(observe) : observe();
+    },
+    lease: (set, lease) => sets.leases.of(set).tell(lease),
+    shadow: deps.shadow,
     retain: (set, _compiled, bundles) => {
       told.set(set, bundles);
       const { active, bootFault, job } = deps.state().sets.get(set) ?? {};
@@ -176,8 +224,10 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
         withdrawals.get(set)?.();
         withdrawals.delete(set);
         // Taken away and given back: the protocol still knows it as active and will not say so again.
-        const active = sets.held.has(set) ? undefined : deps.state().sets.get(set)?.active;
-        if (active !== undefined) serve(set, active.revision);
+        const { active, canary } = (sets.held.has(set) ? undefined : deps.state().sets.get(set)) ?? {};
+        if (active === undefined) continue;
+        if (canary !== undefined) splitAgain(set, canary.revision, canary.share);
+        serve(set, active.revision);
       }
       for (const set of [...sets.held.keys(), ...sets.broken.keys()]) {
         if (assigned.includes(set) || withdrawals.has(set)) continue;
@@ -189,6 +239,9 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     },
   };
 }
+
+/** Of so many parts of the principals a share is told. */
+const PARTS = 10_000;
 
 /** Every manifest that sets have in a slot or work on, and every manifest and bundle that has to stay on disk for them. */
 function neededBy({ sets }: PdpState): { readonly compiled: Set<Digest>; readonly stored: Set<Digest> } {

@@ -10,11 +10,11 @@ import {
   type SignedRevision,
 } from '@edict/bundle';
 import { loadSnapshot, type CompiledSnapshot, type Snapshot } from '@edict/engine';
-import { RefusalError, summarizeManifest, type ManifestSummary } from '@edict/protocol';
-import type { CompileRequest } from './compile-bundles.ts';
+import { RefusalError, summarizeManifest, type ManifestSummary, type TestCounts } from '@edict/protocol';
+import type { CompileFailure, CompileRequest } from './compile-bundles.ts';
 import type { CompiledForms } from './compiled-forms.ts';
 import type { RevisionFiles } from './revision-files.ts';
-import type { CompileSnapshot } from './snapshot-compiler.ts';
+import type { CompileSnapshot, TestSnapshot } from './snapshot-compiler.ts';
 
 /** Gets one manifest or bundle by content address. Rejects when it can't be had; the bytes are checked by the caller. */
 export type FetchArtifact = (source: ArtifactSource, digest: Digest, signal: AbortSignal) => Promise<Uint8Array>;
@@ -32,6 +32,8 @@ export interface RevisionLoaderDeps {
   /** PEM by key id. Read anew for every revision, so that rotated keys count at once. */
   readonly trustedKeys: () => Promise<ReadonlyMap<string, string>>;
   readonly compile: CompileSnapshot;
+  /** Runs the tests that revisions carry; without it those are refused that carry some. */
+  readonly test?: TestSnapshot | undefined;
   /** Where compiled revisions are kept, for those that leave memory and for the next start; nowhere by default. */
   readonly forms?: CompiledForms | undefined;
   /** Told that a compiled revision could not be kept or read: it is compiled anew when it is needed. */
@@ -126,6 +128,26 @@ export class RevisionLoader {
     return this.#load(digest, compiled);
   }
 
+  /**
+   * Runs the tests of a revision that is {@link proved}, on what was compiled of it. Throws `RefusalError` where one does not
+   * pass, or what is on disk is not sound.
+   */
+  async test(digest: Digest, signal: AbortSignal): Promise<TestCounts> {
+    const { test } = this.#deps;
+    const tests = this.#proved.get(digest)?.manifest.tests;
+    if (tests === undefined) throw new Error(`the revision of ${digest} is gone`);
+    if (tests.length === 0 || test === undefined) return NO_TESTS;
+    const suites = await this.#readArtifacts(tests, 'a stored test suite');
+    let answer = await test({ suites, name: digest }, signal);
+    if (answer.ok === 'unknown') {
+      const { compiled } = await this.load(digest, signal);
+      answer = await test({ suites, name: digest, compiled }, signal);
+    }
+    if (answer.ok === 'unknown') throw new Error(`nothing was compiled of ${digest}`);
+    if (!answer.ok) throw await this.#refusalOf(answer);
+    return answer.tests;
+  }
+
   /** What a digest was proved to be, whether or not it is in memory. */
   proved(digest: Digest): ProvedRevision | undefined {
     return this.#proved.get(digest);
@@ -167,12 +189,8 @@ export class RevisionLoader {
     signal: AbortSignal,
   ): Promise<{ readonly compiled: CompiledSnapshot; readonly compileMs: number; readonly heapDeltaBytes: number }> {
     const bundles = await this.#readBundles(manifest);
-    const answer = await this.#deps.compile({ bundles, serving: manifest.serving }, signal);
-    if (!answer.ok) {
-      // Bytes that do not verify must not be found again by the next try.
-      if (answer.badArtifact !== undefined) await this.#deps.files.removeArtifact(answer.badArtifact);
-      throw new RefusalError(answer.phase, answer.code, answer.deterministic, answer.detail);
-    }
+    const answer = await this.#deps.compile({ name: digest, bundles, serving: manifest.serving }, signal);
+    if (!answer.ok) throw await this.#refusalOf(answer);
     const { compiled, compileMs, heapDeltaBytes } = answer;
     try {
       await this.#deps.forms?.write(digest, compiled);
@@ -180,6 +198,12 @@ export class RevisionLoader {
       this.#deps.onFormFailure?.(digest, error);
     }
     return { compiled, compileMs, heapDeltaBytes };
+  }
+
+  async #refusalOf({ badArtifact, phase, code, deterministic, detail }: CompileFailure): Promise<RefusalError> {
+    // Bytes that do not verify must not be found again by the next try.
+    if (badArtifact !== undefined) await this.#deps.files.removeArtifact(badArtifact);
+    return new RefusalError(phase, code, deterministic, detail);
   }
 
   /** The compiled content of a manifest digest. */
@@ -205,10 +229,15 @@ export class RevisionLoader {
   }
 
   async #readBundles({ domains }: Manifest): Promise<CompileRequest['bundles']> {
+    const digests = domains.map(({ digest }) => digest);
+    return await this.#readArtifacts(digests, 'a stored bundle');
+  }
+
+  async #readArtifacts(digests: readonly Digest[], what: string): Promise<CompileRequest['bundles']> {
     return await Promise.all(
-      domains.map(async ({ digest }) => {
+      digests.map(async (digest) => {
         const gzip = await this.#deps.files.readArtifact(digest);
-        if (gzip === undefined) throw mismatch('a stored bundle', digest);
+        if (gzip === undefined) throw mismatch(what, digest);
         return { digest, gzip };
       }),
     );
@@ -238,7 +267,7 @@ export class RevisionLoader {
       const message = `the manifest is of set ${manifest.setUid}, the revision of ${revision.setUid}`;
       throw new RefusalError('Verify', 'altered-set', true, { message });
     }
-    if (manifest.tests.length > 0) {
+    if (manifest.tests.length > 0 && this.#deps.test === undefined) {
       // Acknowledging it would say that they passed.
       const message = `the revision carries ${manifest.tests.length} test suites, which this engine cannot run`;
       throw new RefusalError('Test', 'TestsUnsupported', true, { message });
@@ -246,6 +275,8 @@ export class RevisionLoader {
     return manifest;
   }
 }
+
+const NO_TESTS: TestCounts = { passed: 0, failed: 0 };
 
 const NOTHING_SPENT = { compileMs: 0, heapDeltaBytes: 0 } as const;
 

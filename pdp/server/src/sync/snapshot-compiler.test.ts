@@ -1,6 +1,9 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from '@jest/globals';
+import { digestOf } from '@edict/bundle';
+import { renderTestSuite } from '@edict/engine';
 import type { CompileRequest } from './compile-bundles.ts';
-import { craneDomain, craneDomainWithRego, publish, type Published } from '../testing/revisions.ts';
+import { craneDomain, craneDomainWithRego, liftRequest, publish, type Published } from '../testing/revisions.ts';
 import { COMPILE_LIMITS, SnapshotCompiler, type CompileLimits } from './snapshot-compiler.ts';
 
 const compilers: SnapshotCompiler[] = [];
@@ -109,3 +112,56 @@ test('closing answers what is under way, ends the thread and takes no more', asy
   ]);
   expect(compiler.hasThread).toBe(false);
 }, 30_000);
+
+const NAME = `sha256:${'ab'.repeat(32)}` as const;
+
+function suiteOf(tons: number, allow: boolean) {
+  return renderTestSuite({ name: 'cranes', cases: [{ name: `lifts ${tons}`, porc: liftRequest(tons), allow }] });
+}
+
+test('tests run on what was compiled last under their name, and on what comes with them else', async () => {
+  const compiler = aCompiler();
+  const suites = [suiteOf(5, true), suiteOf(6, false)];
+  expect(await compiler.test({ suites, name: NAME }, never)).toStrictEqual({ ok: 'unknown' });
+  const answer = await compiler.compile({ ...good, name: NAME }, never);
+  const passed = { ok: true, tests: { passed: 2, failed: 0 } };
+  expect(await compiler.test({ suites, name: NAME }, never)).toStrictEqual(passed);
+  await compiler.compile({ ...requestOf(publish(1, [craneDomain(1)])), name: `sha256:${'cd'.repeat(32)}` }, never);
+  const compiled = answer.ok ? answer.compiled : undefined;
+  expect(await compiler.test({ suites, name: NAME, compiled }, never)).toStrictEqual(passed);
+}, 30_000);
+
+test('a suite whose bytes are not those of its digest is fetched anew, one that is none never passes', async () => {
+  const compiler = aCompiler();
+  await compiler.compile({ ...good, name: NAME }, never);
+  const { gzip } = suiteOf(5, true);
+  const { digest } = suiteOf(6, true);
+  expect(await compiler.test({ suites: [{ digest, gzip }], name: NAME }, never)).toMatchObject({
+    ...{ ok: false, phase: 'Verify', code: 'digest-mismatch', deterministic: false, badArtifact: digest },
+  });
+  const text = Buffer.from('{}');
+  const none = { digest: digestOf(text), gzip: gzipSync(text) };
+  expect(await compiler.test({ suites: [none], name: NAME }, never)).toMatchObject({
+    code: 'bad-suite',
+    deterministic: true,
+  });
+}, 30_000);
+
+test('tests that do not end are refused for good, and do not keep the next revision waiting', async () => {
+  const rego = `package authz
+allow { some i, j, k; numbers.range(1, 2000)[i] + numbers.range(1, 2000)[j] + numbers.range(1, 2000)[k] < 0 }
+`;
+  const compiler = aCompiler({ testsTimeoutMs: 50 });
+  await compiler.compile({ ...requestOf(publish(1, [craneDomainWithRego(rego)])), name: NAME }, never);
+  const cases = Array.from({ length: 1_000 }, (_, index) => ({
+    name: `case ${index}`,
+    porc: liftRequest(1),
+    allow: false,
+  }));
+  const endless = renderTestSuite({ name: 'endless', cases });
+  expect(await compiler.test({ suites: [endless], name: NAME }, never)).toMatchObject({
+    ...{ ok: false, phase: 'Test', deterministic: true },
+    detail: { message: expect.stringContaining('took longer than 50 ms') },
+  });
+  expect(await compiler.compile(good, never)).toMatchObject({ ok: true });
+}, 60_000);

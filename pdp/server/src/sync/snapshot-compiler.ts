@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { codeOf, messageOf } from '@edict/protocol';
+import { TESTS_TIMEOUT_MS } from '@edict/engine';
 import type { CompileAnswer, CompileFailure, CompileRequest } from './compile-bundles.ts';
+import type { TestAnswer, TestRequest } from './run-tests.ts';
 
 /** Compile bounds: beyond them the revision is refused and the process lives on. */
 export interface CompileLimits {
@@ -8,15 +10,28 @@ export interface CompileLimits {
   readonly timeoutMs: number;
   /** Heap of the compiling thread; its memory comes on top of the process's own. */
   readonly maxHeapMb: number;
+  /** Time for the tests of one revision. */
+  readonly testsTimeoutMs: number;
   /** A thread without work is ended, and its memory given back, after this long. */
   readonly idleMs: number;
 }
 
 /** Bounds that hold unless others are given. */
-export const COMPILE_LIMITS: CompileLimits = { timeoutMs: 30_000, maxHeapMb: 512, idleMs: 10_000 };
+export const COMPILE_LIMITS: CompileLimits = {
+  timeoutMs: 30_000,
+  maxHeapMb: 512,
+  testsTimeoutMs: TESTS_TIMEOUT_MS,
+  idleMs: 10_000,
+};
+
+/** What the thread may take longer than its tests may: to read them, and to notice that time is up. */
+const TESTS_GRACE_MS = 5_000;
 
 /** Compiles the bundles of one revision away from the serving thread. Never rejects: failures are answers. */
 export type CompileSnapshot = (request: CompileRequest, signal: AbortSignal) => Promise<CompileAnswer>;
+
+/** Runs the tests of one revision away from the serving thread. Never rejects: failures are answers. */
+export type TestSnapshot = (request: Omit<TestRequest, 'timeoutMs'>, signal: AbortSignal) => Promise<TestAnswer>;
 
 /** The worker beside this module: TypeScript when run from source, JavaScript when bundled. */
 const workerUrl = new URL(
@@ -38,7 +53,7 @@ export class SnapshotCompiler {
   readonly #limits: CompileLimits;
   readonly #onThreadEnd: () => void;
   #worker: Worker | undefined;
-  #settle: ((answer: CompileAnswer) => void) | undefined;
+  #settle: ((answer: CompileFailure) => void) | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
@@ -56,9 +71,20 @@ export class SnapshotCompiler {
 
   /** See {@link CompileSnapshot}. The time limit counts from when the revision's turn has come. */
   readonly compile: CompileSnapshot = (request, signal) => {
-    const answer = this.#turn.then(() => this.#compile(request, signal));
-    this.#turn = answer;
-    return answer;
+    const { timeoutMs } = this.#limits;
+    const late = failure('Compile', 'CompileTimeout', `not compiled within ${timeoutMs} ms`);
+    return this.#inTurn<CompileAnswer>(request, timeoutMs, late, signal);
+  };
+
+  /** See {@link TestSnapshot}. Tests that take too long here would do so anywhere. */
+  readonly test: TestSnapshot = (request, signal) => {
+    const { testsTimeoutMs: timeoutMs } = this.#limits;
+    const late = {
+      ...failure('Test', 'TestsTimeout', `the tests took longer than ${timeoutMs} ms`),
+      deterministic: true,
+    };
+    OWN_FAILURES.add(late);
+    return this.#inTurn<TestAnswer>({ ...request, timeoutMs }, timeoutMs + TESTS_GRACE_MS, late, signal);
   };
 
   /** Ends the thread; work under way is answered as cancelled. */
@@ -69,7 +95,23 @@ export class SnapshotCompiler {
     await this.#endThread();
   }
 
-  async #compile(request: CompileRequest, signal: AbortSignal): Promise<CompileAnswer> {
+  #inTurn<A>(
+    request: CompileRequest | TestRequest,
+    timeoutMs: number,
+    late: CompileFailure,
+    signal: AbortSignal,
+  ): Promise<A | CompileFailure> {
+    const answer = this.#turn.then(() => this.#ask<A>(request, timeoutMs, late, signal));
+    this.#turn = answer;
+    return answer;
+  }
+
+  async #ask<A>(
+    request: CompileRequest | TestRequest,
+    timeoutMs: number,
+    late: CompileFailure,
+    signal: AbortSignal,
+  ): Promise<A | CompileFailure> {
     if (signal.aborted || this.#closed) return CANCELLED;
     clearTimeout(this.#idle);
     let worker: Worker;
@@ -79,14 +121,11 @@ export class SnapshotCompiler {
     } catch (error) {
       return crash(error);
     }
-    const { promise, resolve } = Promise.withResolvers<CompileAnswer>();
+    const { promise, resolve } = Promise.withResolvers<A | CompileFailure>();
     this.#settle = resolve;
     const onAbort = (): void => resolve(CANCELLED);
     signal.addEventListener('abort', onAbort);
-    const { timeoutMs } = this.#limits;
-    const timer = setTimeout(() => {
-      resolve(failure('Compile', 'CompileTimeout', `not compiled within ${timeoutMs} ms`));
-    }, timeoutMs);
+    const timer = setTimeout(() => resolve(late), timeoutMs);
     worker.once('message', resolve);
     worker.postMessage(request);
     const answer = await promise;
@@ -130,8 +169,8 @@ export class SnapshotCompiler {
 }
 
 /** Whether the thread itself answered, and so is ready for more. */
-function isFromThread(answer: CompileAnswer): boolean {
-  return answer.ok || !OWN_FAILURES.has(answer);
+function isFromThread(answer: unknown): boolean {
+  return !OWN_FAILURES.has(answer as CompileFailure);
 }
 
 const OWN_FAILURES = new WeakSet<CompileFailure>();

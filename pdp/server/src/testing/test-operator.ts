@@ -6,6 +6,7 @@ import {
   ROLLOUT_DEFAULTS,
   systemClock,
   type AcceptStream,
+  type DecidedWave,
   type Decision,
   type Dial,
   type Instant,
@@ -14,14 +15,25 @@ import {
   type OperatorEvent,
   type OperatorMessage,
   type PdpMessage,
+  type RolloutOptions,
   type SetKey,
+  type WaveRef,
 } from '@edict/protocol';
 import type { FetchArtifact } from '../sync/revision-loader.ts';
 import { SET, type Published } from './revisions.ts';
 
+interface RevisionRecord {
+  readonly revision: SignedRevision;
+  /** Waves that are decided Commit, but for the last. */
+  readonly decided: DecidedWave[];
+  readonly approvals: number[];
+  /** That about the last wave, or an Abort. */
+  decision?: Decision;
+}
+
 interface SetRecord {
   readonly setUid: string;
-  readonly revisions: { readonly revision: SignedRevision; decision?: Decision }[];
+  readonly revisions: RevisionRecord[];
 }
 
 const TICK_MS = 20;
@@ -35,6 +47,8 @@ export class TestOperator {
   readonly #ticks: NodeJS.Timeout;
   #sessions = 0;
   #holding = false;
+  #options: RolloutOptions = ROLLOUT_DEFAULTS;
+  #vouching = true;
   #closed = false;
   /** Everything that PDPs said, in order. */
   readonly heard: PdpMessage[] = [];
@@ -47,7 +61,10 @@ export class TestOperator {
       { replica: 'operator-0', tuning, artifactsUrl: '', random: () => 0.5, issueTicket: () => 'ticket' },
       now(),
     );
-    this.#ticks = setInterval(() => this.#step({ type: 'tick' }), TICK_MS);
+    this.#ticks = setInterval(() => {
+      if (this.#vouching) this.#step({ type: 'confirmed', asOf: now().mono });
+      this.#step({ type: 'tick' });
+    }, TICK_MS);
   }
 
   /** How a PDP of that name reaches this operator. */
@@ -67,9 +84,29 @@ export class TestOperator {
   publish({ revision, artifacts }: Published): void {
     for (const [digest, bytes] of artifacts) this.#artifacts.set(digest, bytes);
     const record = this.#sets.get(revision.set) ?? { setUid: revision.setUid, revisions: [] };
-    record.revisions.push({ revision });
+    record.revisions.push({ revision, decided: [], approvals: [] });
     this.#sets.set(revision.set, record);
     this.#observe(revision.set);
+  }
+
+  /** How sets are rolled out from now on; as `ROLLOUT_DEFAULTS` where nothing is said. */
+  configure(options: Partial<RolloutOptions>): void {
+    this.#options = { ...ROLLOUT_DEFAULTS, ...options };
+    for (const set of this.#sets.keys()) this.#observe(set);
+  }
+
+  /** Somebody approves a wave. */
+  approve(set: SetKey, n: number, wave: number): void {
+    this.#sets
+      .get(set)
+      ?.revisions.find(({ revision }) => revision.n === n)
+      ?.approvals.push(wave);
+    this.#observe(set);
+  }
+
+  /** Whether this operator can read the store, and so vouches for what PDPs serve. */
+  vouch(vouching: boolean): void {
+    this.#vouching = vouching;
   }
 
   /** While held, decisions are not taken: everyone stays prepared. */
@@ -125,18 +162,23 @@ export class TestOperator {
     if (effect.type === 'send') this.#streams.get(effect.sessionId)?.send(effect.message);
     if (effect.type === 'close') this.#streams.get(effect.sessionId)?.close({ code: 'Closed', reason: effect.reason });
     if (effect.type === 'writeDecision') {
-      const { set, revision, decision } = effect;
+      const { set, revision, decision, wave } = effect;
       queueMicrotask(() => {
-        const outcome = this.#holding ? ('failed' as const) : this.#decide(set, revision.n, decision);
+        const outcome = this.#holding ? ('failed' as const) : this.#decide(set, revision.n, wave, decision);
         this.#step({ type: 'decisionAnswered', set, revision, outcome });
         if (outcome === 'written') this.#observe(set);
       });
     }
   }
 
-  #decide(set: SetKey, n: number, decision: Decision): 'written' | 'conflict' {
+  #decide(set: SetKey, n: number, { final, ...wave }: WaveRef, decision: Decision): 'written' | 'conflict' {
     const stored = this.#sets.get(set)?.revisions.find(({ revision }) => revision.n === n);
-    if (stored === undefined || stored.decision !== undefined) return 'conflict';
+    if (stored === undefined || stored.decision !== undefined || wave.index !== stored.decided.length)
+      return 'conflict';
+    if (!final && decision.type === 'Commit') {
+      stored.decided.push({ ...wave, decidedAt: now().wall });
+      return 'written';
+    }
     stored.decision = decision;
     if (decision.type === 'Commit') this.decidedAt.set(n, performance.timeOrigin + performance.now());
     return 'written';
@@ -160,8 +202,11 @@ export class TestOperator {
         undecided: record.revisions
           .filter(({ revision, decision }) => decision === undefined && revision.n > (committed?.n ?? 0))
           .map(({ revision }) => revision),
+        rollouts: new Map(
+          record.revisions.map(({ revision, decided, approvals }) => [revision.n, { decided, approvals }]),
+        ),
         failedDigests: [],
-        options: ROLLOUT_DEFAULTS,
+        options: this.#options,
       },
     });
   }

@@ -1,12 +1,13 @@
 import type { AddressInfo } from 'node:net';
 import type { Serving } from '@edict/crds';
 import type { CompiledSnapshot } from '@edict/engine';
-import type { Load } from '@edict/protocol';
+import type { LeaseView, Load, SetLoads, Share } from '@edict/protocol';
 import type { HeldRevision } from '../active-sets.ts';
 import type { Exposition } from '../answering.ts';
 import type { RulesQuestion } from '../explain/explain-policies.ts';
 import type { RulesAnswer } from '../explain/rule-explainer.ts';
 import type { Readiness } from '../http/service-routes.ts';
+import type { ShadowFindings } from '../shadow/comparing.ts';
 
 /** What a primary knows that each worker has to tell its clients. */
 export interface Facts {
@@ -17,8 +18,12 @@ export interface Facts {
 
 /** What a set is to be at a worker. */
 export type SetChange =
-  /** Decide with a revision that was loaded before. */
-  | { readonly kind: 'active'; readonly held: HeldRevision }
+  /** Decide with a revision that was loaded before, and for the principals of a share with another. */
+  | {
+      readonly kind: 'active';
+      readonly held: HeldRevision;
+      readonly canary?: { readonly held: HeldRevision; readonly share: Share };
+    }
   /** The policy is in no worker's memory. */
   | {
       readonly kind: 'asleep';
@@ -36,6 +41,17 @@ export type ToWorker =
   /** Bring this into memory, and answer `done`. */
   | { readonly type: 'load'; readonly id: number; readonly digest: string; readonly compiled: CompiledSnapshot }
   | { readonly type: 'change'; readonly id: number; readonly change: SetChange }
+  /** Until when a set may answer; its times are {@link sharedNowMs}. */
+  | { readonly type: 'lease'; readonly set: string; readonly lease: LeaseView }
+  /** Show a part of the requests of a set to a candidate that was loaded before, until `endShadow`. */
+  | {
+      readonly type: 'startShadow';
+      readonly id: number;
+      readonly set: string;
+      readonly digest: string;
+      readonly samplePpm: number;
+    }
+  | { readonly type: 'endShadow'; readonly id: number }
   /** These are needed no more. */
   | { readonly type: 'forget'; readonly digests: readonly string[] }
   /** Everything that is to be known has been said: take connections. */
@@ -59,7 +75,14 @@ export type FromWorker =
   /** A load or a change is done, at a time of {@link sharedNowMs}; or why it could not be. */
   | { readonly type: 'done'; readonly id: number; readonly atMs: number; readonly problem: string | undefined }
   /** What was decided since the last time, and which sets were used; said twice a second, so that silence tells. */
-  | { readonly type: 'load'; readonly load: Load; readonly used: readonly SetUse[] }
+  | {
+      readonly type: 'load';
+      readonly load: Load;
+      readonly used: readonly SetUse[];
+      readonly sets: ReadonlyMap<string, SetLoads>;
+    }
+  /** What a comparison has found so far. */
+  | { readonly type: 'shadowed'; readonly id: number; readonly findings: ShadowFindings }
   | { readonly type: 'measured'; readonly id: number; readonly metrics: readonly object[] }
   | { readonly type: 'ask'; readonly id: number; readonly what: 'exposition' | 'status' }
   /** A decision is to be explained: answer with the rules behind it. */
@@ -76,6 +99,15 @@ export interface SetUse {
 
 /** How often a worker tells its load. */
 export const LOAD_INTERVAL_MS = 500;
+
+/** A lease by another clock, which is `aheadMs` ahead of the one that it was told by. */
+export function shiftLease({ until, cutOffUntil, ...lease }: LeaseView, aheadMs: number): LeaseView {
+  return {
+    ...lease,
+    ...(until === undefined ? {} : { until: until + aheadMs }),
+    ...(cutOffUntil === undefined ? {} : { cutOffUntil: cutOffUntil + aheadMs }),
+  };
+}
 
 /** Milliseconds of a clock that never goes back and that all processes of a machine share. */
 export function sharedNowMs(): number {

@@ -7,11 +7,15 @@ import type { RulesAnswer } from '../explain/rule-explainer.ts';
 import { IdleMemory, loopShare } from '../idle-memory.ts';
 import { openNetwork } from '../network/open-network.ts';
 import { LoadMeter } from '../observability/load-meter.ts';
+import { SetLoadMeters } from '../observability/set-load-meters.ts';
+import type { LocalComparing } from '../shadow/comparing.ts';
+import { localComparing } from '../shadow/local-comparing.ts';
 import { createMetrics, type PdpMetrics } from '../observability/metrics.ts';
 import { ENGINE } from '../version.ts';
 import {
   LOAD_INTERVAL_MS,
   sharedNowMs,
+  shiftLease,
   type Facts,
   type FromWorker,
   type SetChange,
@@ -61,7 +65,9 @@ class PoolWorker {
   readonly #logger: Pick<Logger, 'error'>;
   readonly #metrics: PdpMetrics = createMetrics();
   readonly #meter = new LoadMeter(() => process.memoryUsage.rss());
+  readonly #setLoads = new SetLoadMeters();
   readonly #sets = new ActiveSets();
+  readonly #comparisons = new Map<number, LocalComparing>();
   readonly #loaded = new Map<string, Snapshot>();
   readonly #asked = new Map<number, (answer: unknown) => void>();
   readonly #telling: NodeJS.Timeout;
@@ -94,6 +100,16 @@ class PoolWorker {
         return;
       case 'change':
         this.#do(message.id, () => this.#change(message.change));
+        return;
+      case 'lease':
+        this.#sets.leases.of(message.set).tell(shiftLease(message.lease, performance.now() - sharedNowMs()));
+        return;
+      case 'startShadow':
+        this.#startShadow(message);
+        return;
+      case 'endShadow':
+        this.#comparisons.get(message.id)?.close();
+        this.#comparisons.delete(message.id);
         return;
       case 'forget':
         for (const digest of message.digests) this.#loaded.delete(digest);
@@ -147,11 +163,28 @@ class PoolWorker {
     this.#primary.send({ type: 'done', id, atMs: sharedNowMs(), problem });
   }
 
+  #startShadow({ id, set, digest, samplePpm }: Extract<ToWorker, { type: 'startShadow' }>): void {
+    const snapshot = this.#loaded.get(digest);
+    if (snapshot === undefined) {
+      this.#logger.error('a candidate is not loaded, and not compared', { set, digest });
+      return;
+    }
+    this.#comparisons.set(id, localComparing({ ...this.#options, sets: this.#sets, set, snapshot, samplePpm }));
+  }
+
   #change(change: SetChange): void {
     switch (change.kind) {
-      case 'active':
-        this.#sets.swap({ ...change.held, snapshot: this.#snapshotOf(change.held) });
+      case 'active': {
+        const { held, canary } = change;
+        const active = { ...held, snapshot: this.#snapshotOf(held) };
+        if (canary === undefined) {
+          this.#sets.replace(active);
+          return;
+        }
+        const revision = { ...canary.held, snapshot: this.#snapshotOf(canary.held) };
+        this.#sets.replace({ ...active, canary: { revision, share: canary.share } });
         return;
+      }
       case 'asleep': {
         const { held, serving, failure } = change;
         const wake = (): void => this.#primary.send({ type: 'wanted', set: held.set });
@@ -179,6 +212,7 @@ class PoolWorker {
         sets: this.#sets,
         metrics,
         meter: this.#meter,
+        setLoads: this.#setLoads,
         network: openNetwork(this.#options.network ?? {}, `Edict/${ENGINE.version}`, metrics),
         readiness: () => this.#facts.readiness,
         isStale: () => this.#facts.isStale,
@@ -228,6 +262,12 @@ class PoolWorker {
       // What was told before need not be told again; what is under way has to be.
       if (requests > 0 || agoMs < 2 * LOAD_INTERVAL_MS) used.push({ set, requests, agoMs });
     }
-    this.#primary.send({ type: 'load', load: this.#meter.take(), used });
+    this.#primary.send({ type: 'load', load: this.#meter.take(), used, sets: this.#setLoads.take() });
+    for (const [id, comparing] of this.#comparisons) {
+      this.#primary.send({ type: 'shadowed', id, findings: comparing.findings });
+      if (comparing.failure === undefined) continue;
+      this.#logger.error('a comparison ended', { error: messageOf(comparing.failure) });
+      this.#comparisons.delete(id);
+    }
   }
 }

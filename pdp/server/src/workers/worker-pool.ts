@@ -1,14 +1,26 @@
 import type { AddressInfo } from 'node:net';
 import type { CompiledSnapshot } from '@edict/engine';
-import type { Load, PdpPorts } from '@edict/protocol';
+import type { LeaseView, Load, PdpPorts, SetLoads } from '@edict/protocol';
 import type { Logger } from 'winston';
-import type { ActiveSets } from '../active-sets.ts';
+import type { ActiveSets, HeldRevision } from '../active-sets.ts';
 import type { Answering, Exposition } from '../answering.ts';
 import type { WriteBytes } from '../audit/line-writer.ts';
 import type { FindRules } from '../explain/rule-explainer.ts';
 import type { PdpMetrics } from '../observability/metrics.ts';
+import { addSetLoads } from '../observability/set-load-meters.ts';
+import type { Comparing } from '../shadow/comparing.ts';
+import type { StartComparing } from '../shadow/shadow-run.ts';
 import { forwardLines } from './line-forwarder.ts';
-import { type Facts, type FromWorker, type SetChange, type SetUse, type ToWorker } from './messages.ts';
+import {
+  sharedNowMs,
+  shiftLease,
+  type Facts,
+  type FromWorker,
+  type SetChange,
+  type SetUse,
+  type ToWorker,
+} from './messages.ts';
+import { PooledComparing } from './pooled-comparing.ts';
 import { SummedLoad } from './summed-load.ts';
 import { aggregateMetrics, createWorkerMetrics, type WorkerMetrics } from './worker-metrics.ts';
 import type { StartWorker, WorkerProcess } from './worker-process.ts';
@@ -93,10 +105,12 @@ export class WorkerPool implements Answering {
   readonly #metrics: WorkerMetrics;
   readonly #slots: readonly Slot[];
   readonly #tasks = new Map<number, Task>();
+  readonly #comparisons = new Map<number, PooledComparing>();
   readonly #measures = new Map<number, (metrics: readonly object[]) => void>();
   /** The last change of each set that is not done everywhere. */
   readonly #changes = new Map<string, Promise<void>>();
   readonly #load: SummedLoad;
+  #setLoads: ReadonlyMap<string, SetLoads> = new Map();
   readonly #watching: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
   #nextId = 1;
@@ -155,6 +169,36 @@ export class WorkerPool implements Answering {
     return this.#load.take();
   }
 
+  /** What the workers measured of each set since the last call. */
+  takeSetLoads(): ReadonlyMap<string, SetLoads> {
+    const taken = this.#setLoads;
+    this.#setLoads = new Map();
+    return taken;
+  }
+
+  /** Has every worker show a part of the requests of a set to a candidate. */
+  readonly startComparing: StartComparing = (set, digest, samplePpm): Comparing => {
+    const { compiledOf } = this.#options;
+    const compiled = compiledOf(digest);
+    if (compiled === undefined) throw new Error(`the compiled content of ${digest} is not in memory`);
+    const id = this.#nextId++;
+    const comparing = new PooledComparing(
+      (slot) => {
+        const joined = this.#slots.find(({ number }) => number === slot);
+        if (joined === undefined) return;
+        this.#sendLoad(joined, this.#nextId++, digest, compiled);
+        this.#send(joined, { type: 'startShadow', id, set, digest, samplePpm });
+      },
+      () => {
+        this.#comparisons.delete(id);
+        this.#tell({ type: 'endShadow', id });
+      },
+    );
+    this.#comparisons.set(id, comparing);
+    for (const { number, joined } of this.#slots) if (joined) comparing.join(number);
+    return comparing;
+  };
+
   /** Ports that count a revision as prepared, and as active, only when it is so at every worker. */
   ports(ports: PdpPorts): PdpPorts {
     return {
@@ -168,6 +212,15 @@ export class WorkerPool implements Answering {
         const done = ports.swap(set, revision);
         const everywhere = this.#changes.get(set);
         return done instanceof Promise ? done.then(() => everywhere) : everywhere;
+      },
+      split: (set, revision, share) => {
+        const done = ports.split?.(set, revision, share);
+        // One that was not at hand is in place only after it was read.
+        return done instanceof Promise ? done.then(() => this.#changes.get(set)) : this.#changes.get(set);
+      },
+      lease: (set, lease) => {
+        ports.lease?.(set, lease);
+        this.#tellLease(set, lease);
       },
     };
   }
@@ -258,7 +311,11 @@ export class WorkerPool implements Answering {
         return;
       case 'load':
         this.#load.add(slot.number, message.load);
+        this.#setLoads = addSetLoads(this.#setLoads, message.sets);
         this.#noteUse(slot, message.used);
+        return;
+      case 'shadowed':
+        this.#comparisons.get(message.id)?.take(slot.number, message.findings);
         return;
       case 'measured':
         this.#measures.get(message.id)?.(message.metrics);
@@ -283,9 +340,16 @@ export class WorkerPool implements Answering {
   #join(slot: Slot): void {
     slot.joined = true;
     this.#send(slot, { type: 'facts', facts: this.#options.facts() });
-    const { held, broken } = this.#options.sets;
+    const { held, broken, leases } = this.#options.sets;
+    const told = leases.told.map(([set, lease]) => ({ type: 'lease', set, lease: toShared(lease) }) as const);
+    for (const message of told) this.#send(slot, message);
     for (const set of [...held.keys(), ...broken.keys()]) this.#sendChange(slot, this.#nextId++, this.#changeOf(set));
     this.#send(slot, { type: 'listen' });
+    for (const comparing of this.#comparisons.values()) comparing.join(slot.number);
+  }
+
+  #tellLease(set: string, lease: LeaseView): void {
+    this.#tell({ type: 'lease', set, lease: toShared(lease) });
   }
 
   #onExit(slot: Slot, cause: string): void {
@@ -331,8 +395,10 @@ export class WorkerPool implements Answering {
     const { sets } = this.#options;
     const selection = sets.select(set);
     if (selection.kind === 'active') {
-      const { setUid, n, digest, activatedAtMs } = selection.active;
-      return { kind: 'active', held: { set, setUid, n, digest, activatedAtMs } };
+      const { canary } = selection.active;
+      const held = heldOf(selection.active);
+      if (canary === undefined) return { kind: 'active', held };
+      return { kind: 'active', held, canary: { held: heldOf(canary.revision), share: canary.share } };
     }
     if (selection.kind === 'broken') return selection;
     if (selection.kind !== 'asleep') return { kind: 'gone', set };
@@ -343,7 +409,14 @@ export class WorkerPool implements Answering {
   #sendChange(slot: Slot, id: number, change: SetChange): void {
     if (change.kind === 'active') {
       const active = this.#options.sets.all.get(change.held.set);
-      if (active !== undefined) this.#sendLoad(slot, this.#nextId++, active.digest, active.snapshot.compiled);
+      for (const revision of [active, active?.canary?.revision]) {
+        if (revision !== undefined) this.#sendLoad(slot, this.#nextId++, revision.digest, revision.snapshot.compiled);
+      }
+      // A set of which nothing was told yet answers as its manifest promises.
+      const lease = this.#options.sets.leases.of(change.held.set).view;
+      if (lease !== undefined) {
+        this.#send(slot, { type: 'lease', set: change.held.set, lease: toShared(lease) });
+      }
     }
     this.#send(slot, { type: 'change', id, change });
   }
@@ -420,7 +493,9 @@ export class WorkerPool implements Answering {
   /** What no set needs any more is given back by the workers too. */
   #forgetUnneeded(): void {
     const { sets, compiledOf } = this.#options;
-    const active = new Set([...sets.all.values()].map(({ digest }) => digest));
+    const active = new Set(
+      [...sets.all.values()].flatMap(({ digest, canary }) => [digest, canary?.revision.digest ?? digest]),
+    );
     for (const slot of this.#slots) {
       const digests = [...slot.loaded].filter((digest) => !active.has(digest) && compiledOf(digest) === undefined);
       if (digests.length === 0) continue;
@@ -460,4 +535,13 @@ export class WorkerPool implements Answering {
   #send(slot: Slot, message: ToWorker): void {
     slot.process?.send(message);
   }
+}
+
+function heldOf({ set, setUid, n, digest, activatedAtMs }: HeldRevision): HeldRevision {
+  return { set, setUid, n, digest, activatedAtMs };
+}
+
+/** By the clock that all processes share. */
+function toShared(lease: LeaseView): LeaseView {
+  return shiftLease(lease, sharedNowMs() - performance.now());
 }
