@@ -91,6 +91,30 @@ test('the decision is carried along as it was written', () => {
   expect(status).toMatchObject({ ...commit, activeCount: '3/3', convergenceMilliseconds: 120, skewMilliseconds: 7 });
 });
 
+test.each<[string, PolicyRevisionStatus, string]>([
+  ['given up', abort('Timeout: late'), 'Aborted'],
+  [
+    'taken back after a wave',
+    {
+      ...abort('Analysis: bad'),
+      waves: [
+        { index: 0, decision: 'Commit', final: false },
+        { index: 1, decision: 'Abort' },
+      ],
+    },
+    'RolledBack',
+  ],
+])('one that was %s says so although a newer one serves before anybody looked', (_, ended, phase) => {
+  const { status: working } = planRevision(observe({ progress: told(1, 'Preparing') }));
+  const revision = aRevision(1, { ...working, ...ended });
+  const { status } = planRevision(observe({ revision, committedN: 2, progress: told(2, 'Completed') }));
+  expect(status?.phase).toBe(phase);
+  expect(findCondition(status?.conditions, 'Ready')?.message).toBe(ended.cause);
+  expect(findCondition(status?.conditions, 'Reconciling')).toBeUndefined();
+  const after = observe({ revision: aRevision(1, status), committedN: 2, progress: told(2, 'Completed') });
+  expect(planRevision(after)).toStrictEqual({});
+});
+
 test('a closed rollout is history: later figures do not change it', () => {
   const { status } = planRevision(observe({ revision: aRevision(1, commit), progress: told(1, 'Completed', 3) }));
   expect(planRevision(observe({ revision: aRevision(1, status), progress: told(1, 'Completed', 1) }))).toStrictEqual(

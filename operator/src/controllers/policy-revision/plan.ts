@@ -45,12 +45,11 @@ function statusOf({ revision, progress, committedN, now }: ObservedRevision): Po
   const state = stateOf(revision);
   // One that was decided while nobody was there has not converged: its counts follow those who come.
   const isCompleted = before.phase === 'Completed' && before.convergenceMilliseconds !== undefined;
-  const isEnded = state === 'Aborted' && before.phase === 'Aborted' && before.conditions !== undefined;
-  // One that was stopped after some of its waves goes on being served until a newer one is committed.
-  const isReplaced = state === 'Stopped' && committedN > n && before.conditions !== undefined;
-  if (isCompleted || isEnded || isReplaced) return before;
   const isOvertaken = state === 'Committed' && committedN > n;
   const phase = isOvertaken ? 'Completed' : phaseOf({ n, state, cause: causeOf(before) }, progress);
+  // One that was stopped after some of its waves goes on being served until a newer one is committed.
+  const isOver = state === 'Aborted' || (state === 'Stopped' && committedN > n);
+  if (isCompleted || (isOver && tellsEnd(before, phase))) return before;
   const told = progress?.revision === n ? progress : undefined;
   const generation = revision.metadata.generation ?? 1;
   const desired = conditionsOf(phase, told, before, isOvertaken);
@@ -64,6 +63,11 @@ function statusOf({ revision, progress, committedN, now }: ObservedRevision): Po
     phase,
     conditions: mergeConditions(before.conditions, desired, absent, generation, rfc3339(now)),
   };
+}
+
+/** True once the conditions say how it ended: the decision alone, which others write, sets the phase and the cause. */
+function tellsEnd({ conditions, phase, cause = '' }: PolicyRevisionStatus, end: PolicyRevisionStatus['phase']): boolean {
+  return phase === end && conditions?.some(({ type, message }) => type === 'Ready' && message === cause) === true;
 }
 
 function causeOf({ cause }: PolicyRevisionStatus): AbortCause | undefined {
