@@ -66,7 +66,10 @@ function statusOf({ revision, progress, committedN, now }: ObservedRevision): Po
 }
 
 /** True once the conditions say how it ended: the decision alone, which others write, sets the phase and the cause. */
-function tellsEnd({ conditions, phase, cause = '' }: PolicyRevisionStatus, end: PolicyRevisionStatus['phase']): boolean {
+function tellsEnd(
+  { conditions, phase, cause = '' }: PolicyRevisionStatus,
+  end: PolicyRevisionStatus['phase'],
+): boolean {
   return phase === end && conditions?.some(({ type, message }) => type === 'Ready' && message === cause) === true;
 }
 
