@@ -1,5 +1,7 @@
 import { placeName, type PlacePart } from './documents.ts';
-import type { Block, Group, Operand, Override, Plan, RuleBody, Step } from './ir.ts';
+import type { Block, Group, Operand, Override, Plan, RuleBody } from './ir.ts';
+import { blocksOf, operandsOf, partsOf } from './parts.ts';
+import { overlapsAny, Users } from './spread.ts';
 
 /** What a block reads that is not its own. */
 interface Reads {
@@ -28,7 +30,7 @@ export const findDependence = (plan: Plan, replacedData: readonly (readonly stri
   for (const { block } of plan.entrypoints) visitBlock(block, newReads(), overrides);
   const replacesInput = overrides.some(({ kind }) => kind === 'input');
   const replaceable = new Set(plan.replaceable);
-  const changesBase = (path: readonly PlacePart[]): boolean => replacedData.some((target) => overlaps(target, path));
+  const changesBase = (path: readonly PlacePart[]): boolean => overlapsAny(path, replacedData);
   const changeable = new Set<number>();
   plan.groups.forEach((group, id) => {
     const own = reads[id];
@@ -58,33 +60,18 @@ export const findDependence = (plan: Plan, replacedData: readonly (readonly stri
     partsOfTree.set(id, parts);
     return parts;
   };
-  const users = new Map<number, number[]>();
-  const use = (used: number, by: number): void => {
-    const list = users.get(used);
-    if (list === undefined) users.set(used, [by]);
-    else list.push(by);
-  };
+  const users = new Users();
   reads.forEach((own, id) => {
-    for (const used of own.groups) use(used, id);
+    for (const used of own.groups) users.add(used, id);
     for (const tree of own.trees) {
       const part = below(tree);
       if (part === undefined || part.changes) changeable.add(id);
-      for (const used of part?.groups ?? []) use(used, id);
+      for (const used of part?.groups ?? []) users.add(used, id);
     }
   });
-  const pending = [...changeable];
-  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-    for (const user of users.get(id) ?? []) {
-      if (changeable.has(user)) continue;
-      changeable.add(user);
-      pending.push(user);
-    }
-  }
+  users.spread(changeable);
   return { hasWith: overrides.length > 0, changeable };
 };
-
-const overlaps = (a: readonly string[], b: readonly PlacePart[]): boolean =>
-  a.every((part, index) => index >= b.length || part === b[index]);
 
 const newReads = (): Reads => ({
   input: false,
@@ -104,115 +91,41 @@ const readsOf = (group: Group, overrides: Override[]): Reads => {
 };
 
 const visitBlock = (block: Block, reads: Reads, overrides: Override[]): void => {
-  for (const step of block) visitStep(step, reads, overrides);
-};
-
-const visitStep = (step: Step, reads: Reads, overrides: Override[]): void => {
-  switch (step.kind) {
-    case 'bind':
-    case 'test':
-    case 'run':
-    case 'is-array':
-    case 'is-object':
-    case 'admit':
-    case 'result':
-      visitOperand(step.value, reads);
-      return;
-    case 'admit-key':
-      visitOperand(step.collection, reads);
-      visitOperand(step.key, reads);
-      return;
-    case 'equal':
-      visitOperand(step.left, reads);
-      visitOperand(step.right, reads);
-      return;
-    case 'scan':
-    case 'every':
-      visitOperand(step.over, reads);
-      visitBlock(step.body, reads, overrides);
-      return;
-    case 'not':
-    case 'collect':
-      visitBlock(step.body, reads, overrides);
-      return;
-    case 'either':
-      for (const block of step.blocks) visitBlock(block, reads, overrides);
-      return;
-    case 'with':
-      for (const override of step.overrides) visitOverride(override, reads, overrides);
-      visitBlock(step.body, reads, overrides);
-      visitBlock(step.rest, reads, overrides);
-      return;
-    case 'yield':
-      if (step.key !== undefined) visitOperand(step.key, reads);
-      visitOperand(step.value, reads);
-      return;
-    case 'part':
-      for (const part of step.path) visitOperand(part, reads);
-      visitOperand(step.value, reads);
-      return;
-    case 'fail':
-    case 'succeed':
-    case 'trace':
-      return;
-    default:
-      step satisfies never;
+  for (const step of block) {
+    if (step.kind === 'with') for (const override of step.overrides) visitOverride(override, reads, overrides);
+    for (const operand of operandsOf(step)) visitOperand(operand, reads);
+    for (const inner of blocksOf(step)) visitBlock(inner, reads, overrides);
   }
 };
 
 const visitOverride = (override: Override, reads: Reads, overrides: Override[]): void => {
   overrides.push(override);
-  if (override.kind !== 'function') visitOperand(override.value, reads);
-  else if (override.by.kind === 'value' || override.by.kind === 'document') visitOperand(override.by.value, reads);
-  else if (override.by.kind === 'function') reads.groups.add(override.by.group);
-  else reads.builtins.add(override.by.name);
+  if (override.kind !== 'function') return;
+  if (override.by.kind === 'function') reads.groups.add(override.by.group);
+  else if (override.by.kind === 'builtin') reads.builtins.add(override.by.name);
 };
 
 const visitOperand = (operand: Operand, reads: Reads): void => {
   switch (operand.kind) {
-    case 'local':
-    case 'constant':
-      return;
     case 'input':
       reads.input = true;
-      return;
+      break;
     case 'base':
       reads.base.push(operand.path);
-      return;
+      break;
     case 'group':
-      reads.groups.add(operand.group);
-      return;
     case 'restricted':
+    case 'call':
       reads.groups.add(operand.group);
-      for (const key of operand.keys) visitOperand(key, reads);
-      return;
+      break;
     case 'tree':
     case 'lazy':
       reads.trees.add(operand.tree);
-      return;
-    case 'force':
-      visitOperand(operand.of, reads);
-      return;
-    case 'member':
-      visitOperand(operand.of, reads);
-      visitOperand(operand.key, reads);
-      return;
-    case 'array':
-    case 'set':
-      for (const item of operand.items) visitOperand(item, reads);
-      return;
-    case 'object':
-      for (const entry of operand.entries) for (const part of entry) visitOperand(part, reads);
-      return;
+      break;
     case 'builtin':
       reads.builtins.add(operand.name);
-      for (const arg of operand.args) visitOperand(arg, reads);
-      return;
-    case 'call':
-      reads.groups.add(operand.group);
-      for (const arg of operand.args) visitOperand(arg, reads);
-      return;
+      break;
     default:
-      operand satisfies never;
   }
+  for (const part of partsOf(operand)) visitOperand(part, reads);
 };

@@ -4,6 +4,7 @@ import { chainOf, headTerms } from '../passes/walk.ts';
 import { declaration } from '../types/builtins.ts';
 import { functionGroup } from './context.ts';
 import { childAt, isGroup, placeName, type Documents, type GroupOutline, type Replacements } from './documents.ts';
+import { overlapsAny, Users } from './spread.ts';
 
 /** Built-ins whose calls are seen from outside, or whose answers change with the time of the machine. */
 const OBSERVED: ReadonlySet<string> = new Set([
@@ -22,27 +23,18 @@ const OBSERVED: ReadonlySet<string> = new Set([
  */
 export const findFixed = (documents: Documents, replacements: Replacements): ReadonlySet<number> => {
   const { data, functions } = replacements;
-  const users = new Map<number, number[]>();
+  const users = new Users();
   const changing = new Set<number>();
   for (const group of documents.groups) {
     const { id, path } = group;
     const search = new ChangeSearch(documents, replacements, (used) => {
-      const known = users.get(used);
-      if (known === undefined) users.set(used, [id]);
-      else known.push(id);
+      users.add(used, id);
     });
     if (overlapsAny(path, data) || functions.includes(placeName(['data', ...path])) || search.finds(group)) {
       changing.add(id);
     }
   }
-  const pending = [...changing];
-  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-    for (const user of users.get(id) ?? []) {
-      if (changing.has(user)) continue;
-      changing.add(user);
-      pending.push(user);
-    }
-  }
+  users.spread(changing);
   return new Set(documents.groups.flatMap(({ id }) => (changing.has(id) ? [] : [id])));
 };
 
@@ -118,6 +110,3 @@ class ChangeSearch implements Visitor {
     return false;
   }
 }
-
-const overlapsAny = (path: GroupOutline['path'], targets: readonly (readonly string[])[]): boolean =>
-  targets.some((target) => target.every((part, index) => index >= path.length || part === path[index]));

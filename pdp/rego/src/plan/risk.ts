@@ -1,5 +1,6 @@
 import { SAFE_BUILTINS } from './costless.ts';
 import type { Block, Group, Operand, Plan, RuleBody, Step } from './ir.ts';
+import { blocksOf, operandsOf, partsOf } from './parts.ts';
 
 /**
  * What can go wrong in a block: nothing, what only counts where the first failure of a built-in does, or conflicts, which
@@ -8,6 +9,10 @@ import type { Block, Group, Operand, Plan, RuleBody, Step } from './ir.ts';
 export type Risk = 'none' | 'strict' | 'conflict';
 
 const worse = (a: Risk, b: Risk): Risk => (a === 'none' || b === 'conflict' ? b : a);
+
+/** The worst of some risks; looks no further once it is a conflict. */
+const worst = <T>(items: readonly T[], riskOf: (item: T) => Risk): Risk =>
+  items.reduce<Risk>((risk, item) => (risk === 'conflict' ? risk : worse(risk, riskOf(item))), 'none');
 
 /** Finds what can go wrong in the blocks of a plan. */
 export class Risks {
@@ -24,85 +29,40 @@ export class Risks {
   }
 
   #block(block: Block): Risk {
-    return block.reduce<Risk>((risk, step) => (risk === 'conflict' ? risk : worse(risk, this.#step(step))), 'none');
+    return worst(block, (step) => this.#step(step));
   }
 
   #step(step: Step): Risk {
-    switch (step.kind) {
-      case 'bind':
-      case 'test':
-      case 'run':
-      case 'is-array':
-      case 'is-object':
-      case 'admit':
-      case 'result':
-        return this.#operand(step.value);
-      case 'equal':
-        return this.#operands([step.left, step.right]);
-      case 'admit-key':
-        return this.#operands([step.collection, step.key]);
-      case 'scan':
-      case 'every':
-        return worse(this.#operand(step.over), this.#block(step.body));
-      case 'not':
-        return this.#block(step.body);
-      case 'collect':
-        return step.into === 'object' ? 'conflict' : this.#block(step.body);
-      case 'either':
-        return step.blocks.map((block) => this.#block(block)).reduce(worse, 'none');
-      case 'with':
-        return worse(this.#block(step.body), this.#block(step.rest));
-      case 'yield':
-        return this.#operands(step.key === undefined ? [step.value] : [step.key, step.value]);
-      case 'part':
-        return this.#operands([...step.path, step.value]);
-      case 'fail':
-      case 'succeed':
-      case 'trace':
-        return 'none';
-      default:
-        return step satisfies never;
-    }
-  }
-
-  #operands(operands: readonly Operand[]): Risk {
-    return operands.map((operand) => this.#operand(operand)).reduce(worse, 'none');
+    if (step.kind === 'collect' && step.into === 'object') return 'conflict';
+    return worse(
+      worst(operandsOf(step), (operand) => this.#operand(operand)),
+      worst(blocksOf(step), (block) => this.#block(block)),
+    );
   }
 
   #operand(operand: Operand): Risk {
+    return worse(
+      this.#ownRisk(operand),
+      worst(partsOf(operand), (part) => this.#operand(part)),
+    );
+  }
+
+  #ownRisk(operand: Operand): Risk {
     switch (operand.kind) {
-      case 'local':
-      case 'constant':
-      case 'input':
-      case 'base':
-        return 'none';
       case 'group':
-        return this.#group(operand.group);
       case 'restricted':
-        return worse(this.#group(operand.group), this.#operands(operand.keys));
+        return this.#group(operand.group);
       case 'call':
         // A replacement may be any other function.
-        return this.#plan.replaceable.length > 0
-          ? 'conflict'
-          : worse(this.#group(operand.group), this.#operands(operand.args));
+        return this.#plan.replaceable.length > 0 ? 'conflict' : this.#group(operand.group);
       case 'tree':
       case 'lazy':
         return 'conflict';
-      case 'force':
-        return this.#operand(operand.of);
-      case 'member':
-        return this.#operands([operand.of, operand.key]);
-      case 'array':
-      case 'set':
-        return this.#operands(operand.items);
-      case 'object':
-        return this.#operands(operand.entries.flat());
-      case 'builtin': {
-        const own = SAFE_BUILTINS.has(operand.name) ? 'none' : 'strict';
-        return worse(this.#plan.replaceable.includes(operand.name) ? 'conflict' : own, this.#operands(operand.args));
-      }
+      case 'builtin':
+        if (this.#plan.replaceable.includes(operand.name)) return 'conflict';
+        return SAFE_BUILTINS.has(operand.name) ? 'none' : 'strict';
       default:
-        return operand satisfies never;
+        return 'none';
     }
   }
 
@@ -120,7 +80,7 @@ export class Risks {
   #ofGroup(group: Group): Risk {
     const bodies = group.rules.flat();
     if (group.kind === 'object' || (group.kind !== 'set' && mayDisagree(bodies))) return 'conflict';
-    return bodies.map(({ block }) => this.#block(block)).reduce(worse, 'none');
+    return worst(bodies, ({ block }) => this.#block(block));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Body, CallTerm, Every, Expr, Head, Module, Rule, Term, With } from '../../ast.ts';
 import type { Comment } from '../../parser/index.ts';
+import { isConstant } from '../../types/constant.ts';
 import { numberFromText } from '../number.ts';
 import type { Value } from '../value.ts';
 
@@ -193,21 +194,9 @@ function namesOf({ head, body, ...rule }: Rule): { readonly name: string | undef
   }
   if (path.length > 1 || head.args !== undefined || rule.default) return { name: undefined, key: undefined };
   if (body[0]?.generated === true) return { name: variable, key };
-  return { name: isValueWritten(head) ? variable : undefined, key: isGround(key) ? undefined : key };
+  return { name: isValueWritten(head) ? variable : undefined, key: isConstant(key) ? undefined : key };
 }
 
 function isValueWritten({ value, location }: Head): boolean {
   return value !== undefined && !(value.kind === 'boolean' && value.value && value.location.start === location.start);
-}
-
-function isGround(term: Term): boolean {
-  switch (term.kind) {
-    case 'array':
-    case 'set':
-      return term.items.every(isGround);
-    case 'object':
-      return term.entries.every((entry) => entry.every(isGround));
-    default:
-      return isScalar(term);
-  }
 }
