@@ -22,10 +22,10 @@ import { measureHttp } from '../support/http-load.ts';
 import { domainOf, libraryDomain, startPdpFromDisk } from '../support/pdp-from-disk.ts';
 import { measureUnary } from '../support/unary-load.ts';
 import { startPlugin } from './server/envoy-plugin.ts';
-import { loadGatewayWithWrk, type GatewayFigures } from './server/gateway-load.ts';
+import { loadGatewayWithWrk } from './server/gateway-load.ts';
 import { pdpProgram } from './server/pdp-program.ts';
 import { cpuSecondsOf } from './server/process-figures.ts';
-import { hasWrk } from './server/wrk.ts';
+import { hasWrk, type WrkFigures } from './server/wrk.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -141,10 +141,13 @@ const REQUEST = {
   },
 };
 
+/** What came of a load. */
+type LoadedFigures = Pick<WrkFigures, 'requests' | 'p50Ms' | 'p99Ms'>;
+
 interface Target {
   readonly name: string;
   /** Keeps the server busy for so long. */
-  readonly load: (seconds: number) => Promise<GatewayFigures>;
+  readonly load: (seconds: number) => Promise<LoadedFigures>;
   readonly cpuSeconds: () => number;
   /** Of the Envoy in front of it. */
   readonly envoyCpuSeconds: (() => number) | undefined;
@@ -235,12 +238,12 @@ async function requestsThrough(port: number): Promise<{ readonly envoy: Envoy; r
   }
   const lines = sent.map(([name, value]) => `${name}: ${value}`);
   const request = Buffer.from([`${method} ${path} HTTP/1.1`, 'host: shop.example', ...lines, '', ''].join('\r\n'));
-  const load = async (seconds: number): Promise<GatewayFigures> =>
+  const load = async (seconds: number): Promise<LoadedFigures> =>
     figuresOf(await measureHttp({ port: listener, request, connections, seconds, answer: 'HTTP/1.1 200 ' }));
   return { envoy, load };
 }
 
-function figuresOf(latencies: readonly number[]): GatewayFigures {
+function figuresOf(latencies: readonly number[]): LoadedFigures {
   return { requests: latencies.length, p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99) };
 }
 

@@ -5,29 +5,11 @@
  * everything, as preparing does; what is measured is the second, which finds it compiled, as every later one does.
  * `--ahead`: the sets are loaded before they are asked for.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { openSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  canonicalJson,
-  createManifest,
-  formatTrustedKeys,
-  generateSigningKey,
-  manifestDigest,
-  readDomain,
-  renderBundle,
-  signRevision,
-} from '@edict/bundle';
-import { Serving } from '@edict/crds';
-import { summarizeManifest } from '@edict/protocol';
 import { quantile } from '../support/figures.ts';
-import { freePorts } from '../support/free-port.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { domainOf, startPdpFromDisk, type StoredSet } from '../support/pdp-from-disk.ts';
+import { residentMbOf } from './server/process-figures.ts';
 
 const LIMITS = { rssMb: 500, lastFirstDecisionMs: 50, warmSeconds: 1 } as const;
 const POLICY_BYTES = 10_000;
@@ -44,23 +26,19 @@ const { values: options } = parseArgs({
 const tenants = Number(options.tenants);
 const warm = Math.min(Number(options.warm), tenants);
 
-const folder = await mkdtemp(join(tmpdir(), 'edict-tenants-'));
-const [port = 0] = await freePorts(1);
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 const rows: { what: string; measured: string; allowed: string; ok: boolean }[] = [];
-let pdp: ChildProcess | undefined;
+const pdp = await startPdpFromDisk(Array.from({ length: tenants }, tenantSet), {
+  isSecondStart: true,
+  outputFile: '/dev/null',
+  readyTimeoutMs: FIRST_START_MS,
+  env: { EDICT_PDP_LOG_LEVEL: 'error' },
+});
+const { port } = new URL(pdp.url);
+const rssMb = (): number => Math.round(residentMbOf(pdp.process.pid ?? 0));
 try {
-  const env = await seed();
-  const compileStarted = performance.now();
-  pdp = startPdp(env);
-  await ready(FIRST_START_MS);
-  row('first start: prove and keep every policy', `${seconds(compileStarted)} s`, '', true);
-  await stop();
-
-  const bootStarted = performance.now();
-  pdp = startPdp(env);
-  await ready(FIRST_START_MS);
-  row(`start with ${tenants} sets on disk, until ready`, `${seconds(bootStarted)} s`, '', true);
+  row('first start: prove and keep every policy', `${inSeconds(pdp.firstReadyMs ?? 0)} s`, '', true);
+  row(`start with ${tenants} sets on disk, until ready`, `${inSeconds(pdp.readyMs)} s`, '', true);
   row('resident before the first request', `${rssMb()} MB`, '', true);
 
   const warmStarted = performance.now();
@@ -103,8 +81,7 @@ try {
   row('tenants in memory', String(inMemory), String(tenants), inMemory === tenants);
 } finally {
   agent.destroy();
-  await stop();
-  await rm(folder, { recursive: true });
+  await pdp.stop();
 }
 const width = Math.max(...rows.map(({ what }) => what.length));
 for (const { what, measured, allowed, ok } of rows) {
@@ -118,8 +95,8 @@ function row(what: string, measured: string, allowed: string, ok: boolean): void
   rows.push({ what, measured, allowed, ok });
 }
 
-function seconds(since: number): string {
-  return ((performance.now() - since) / 1000).toFixed(2);
+function inSeconds(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(2);
 }
 
 /** The policy of one tenant: no rule is another tenant's, so that nothing can be shared. */
@@ -145,7 +122,16 @@ function policyOf(index: number): string {
   return [...head, '', ...rules, `allow if input.principal.sub == "ada-${index}"`, ''].join('\n');
 }
 
-function domainOf(index: number): string {
+function tenantSet(_: unknown, index: number): StoredSet {
+  const name = `tenant-${index}`;
+  return {
+    set: `bench/${name}`,
+    domains: [domainOf(domainText(index))],
+    serving: { instance: { names: [name], load: options.ahead ? 'Ahead' : 'OnFirstUse', grace: '1h' } },
+  };
+}
+
+function domainText(index: number): string {
   const rego = policyOf(index)
     .split('\n')
     .map((line) => `        ${line}`.trimEnd())
@@ -168,80 +154,6 @@ ${rego}
   operations:
     - {name: all, selector: ['book:.*'], policy: door}
 `;
-}
-
-/** Lays committed revisions down as a PDP would have left them, and tells how to start on them. */
-async function seed(): Promise<Readonly<Record<string, string>>> {
-  const key = generateSigningKey();
-  await mkdir(join(folder, 'artifacts'));
-  await mkdir(join(folder, 'sets'));
-  for (let index = 0; index < tenants; index++) {
-    const name = `tenant-${index}`;
-    const set = `bench/${name}`;
-    const read = readDomain(domainOf(index), `${name}.yaml`);
-    if (!read.ok) throw new Error(read.problems.map(({ message }) => message).join('\n'));
-    const { digest, size, gzSize, gzip } = renderBundle(read.domain);
-    const setUid = `uid-${index}`;
-    const manifest = {
-      ...createManifest({
-        setUid,
-        engineMin: '0.1.0',
-        policies: 3,
-        domains: [{ namespace: 'bench', name, uid: setUid, generation: 1, digest, size, gzSize }],
-      }),
-      serving: Serving.parse({
-        instance: { names: [name], load: options.ahead ? 'Ahead' : 'OnFirstUse', grace: '1h' },
-      }),
-    };
-    const createdAt = new Date().toISOString();
-    const revision = signRevision(
-      { set, setUid, n: 1, digest: manifestDigest(manifest), parent: 0, reason: 'Spec', createdAt },
-      key.privateKey,
-    );
-    await writeFile(join(folder, 'artifacts', digest.replace(':', '-')), gzip);
-    await writeFile(join(folder, 'artifacts', revision.digest.replace(':', '-')), canonicalJson(manifest));
-    const record = { active: { revision, manifest: summarizeManifest(manifest) } };
-    await writeFile(join(folder, 'sets', `${encodeURIComponent(set)}.json`), JSON.stringify(record));
-  }
-  await writeFile(join(folder, 'keys.json'), formatTrustedKeys([key.publicKey]));
-  return {
-    EDICT_PDP_LISTEN_HOST: '127.0.0.1',
-    EDICT_PDP_LISTEN_PORT: String(port),
-    EDICT_PDP_OPERATOR_ADDRESS: '127.0.0.1:1',
-    EDICT_PDP_BUNDLES_URL: 'https://127.0.0.1:1',
-    EDICT_PDP_CA_FILE: join(folder, 'ca.crt'),
-    EDICT_PDP_KEYS_FILE: join(folder, 'keys.json'),
-    EDICT_PDP_DATA_DIR: folder,
-    EDICT_PDP_DRAIN_DELAY_MS: '0',
-    EDICT_PDP_LOG_LEVEL: 'error',
-  };
-}
-
-function startPdp(env: Readonly<Record<string, string>>): ChildProcess {
-  const main = join(import.meta.dirname, '../../pdp/server/src/main.ts');
-  return spawn(process.execPath, [main], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', openSync('/dev/null', 'w'), 'inherit'],
-  });
-}
-
-async function stop(): Promise<void> {
-  const ending = pdp;
-  pdp = undefined;
-  if (ending?.exitCode !== null) return;
-  const ended = once(ending, 'exit');
-  ending.kill('SIGTERM');
-  await ended;
-}
-
-async function ready(timeoutMs: number): Promise<void> {
-  const started = pdp;
-  const isReady = async (): Promise<boolean> => {
-    if (started?.exitCode !== null) return true;
-    return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
-  };
-  await waitFor('the PDP to serve every tenant', isReady, { timeoutMs, intervalMs: 20 });
-  if (started?.exitCode !== null) throw new Error('the PDP has ended: what it printed says why');
 }
 
 /** Milliseconds that the decision on a request of one tenant took. */
@@ -268,12 +180,6 @@ function decide(index: number): Promise<number> {
 }
 
 async function instancesWarm(): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const text = await (await fetch(`${pdp.url}/metrics`)).text();
   return Number(/^pdp_instances\{state="warm"\} (\d+)$/m.exec(text)?.[1] ?? 0);
-}
-
-/** Resident memory of the PDP, in MB of a million bytes. */
-function rssMb(): number {
-  const status = readFileSync(`/proc/${String(pdp?.pid)}/status`, 'utf8');
-  return Math.round((Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024) / 1e6);
 }

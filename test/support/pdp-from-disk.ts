@@ -36,10 +36,10 @@ export interface DiskPdp {
   readonly process: ChildProcess;
   /** How long it took from the start of the process until it was ready. */
   readonly readyMs: number;
+  /** The same of the start before, with `isSecondStart`. */
+  readonly firstReadyMs: number | undefined;
   /** What it has written so far: its log and its records. */
   readonly output: () => string;
-  /** User and system time of the process, in seconds. */
-  readonly cpuSeconds: () => number;
   readonly stop: () => Promise<void>;
 }
 
@@ -53,6 +53,8 @@ export interface DiskPdpOptions {
   readonly isSecondStart?: boolean;
   /** Where its log and records go, for runs that would fill the disk; a file that is deleted with the PDP by default. */
   readonly outputFile?: string;
+  /** Give up on a start after this long; 30,000 by default. */
+  readonly readyTimeoutMs?: number;
 }
 
 /** How often it is looked whether the PDP is ready; what a start takes is told no more exactly than this. */
@@ -116,7 +118,7 @@ export async function startPdpFromDisk(sets: readonly StoredSet[], options: Disk
     const startedAt = performance.now();
     const child = spawnPdp(options, env, log);
     running.child = child;
-    await untilReady(child, url, output);
+    await untilReady(child, url, output, options.readyTimeoutMs);
     return { child, readyMs: performance.now() - startedAt };
   };
   const stop = async (): Promise<void> => {
@@ -124,15 +126,17 @@ export async function startPdpFromDisk(sets: readonly StoredSet[], options: Disk
     await rm(folder, { recursive: true, force: true });
   };
   try {
+    let firstReadyMs: number | undefined;
     if (options.isSecondStart === true) {
-      const { child } = await start();
+      const { child, readyMs } = await start();
+      firstReadyMs = readyMs;
       await waitFor('the compiled policies to be on disk', async () => {
         return (await readdir(join(folder, 'compiled'))).length === sets.length;
       });
       await ended(child);
     }
     const { child, readyMs } = await start();
-    return { url, grpcPort, process: child, readyMs, output, cpuSeconds: () => cpuSecondsOf(child), stop };
+    return { url, grpcPort, process: child, readyMs, firstReadyMs, output, stop };
   } catch (error) {
     const text = output();
     await stop();
@@ -153,7 +157,7 @@ function spawnPdp(options: DiskPdpOptions, env: Readonly<Record<string, string>>
   }
 }
 
-async function untilReady(child: ChildProcess, url: string, output: () => string): Promise<void> {
+async function untilReady(child: ChildProcess, url: string, output: () => string, timeoutMs = 30_000): Promise<void> {
   await waitFor(
     'the PDP to be ready',
     async () => {
@@ -161,7 +165,7 @@ async function untilReady(child: ChildProcess, url: string, output: () => string
       const answer = await fetch(`${url}/readyz`);
       return answer.ok;
     },
-    { intervalMs: POLL_MS },
+    { intervalMs: POLL_MS, timeoutMs },
   );
 }
 
@@ -198,16 +202,4 @@ async function store(folder: string, { set, domains, serving }: StoredSet, priva
   await writeFile(artifact(digest), canonicalJson(manifest));
   const record = { active: { revision, manifest: summarizeManifest(manifest) } };
   await writeFile(join(folder, 'sets', `${encodeURIComponent(set)}.json`), JSON.stringify(record));
-}
-
-/** `NaN` where there is no /proc. */
-function cpuSecondsOf({ pid }: ChildProcess): number {
-  try {
-    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const ticksPerSecond = 100; // USER_HZ, the same on every Linux that Node runs on
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-  } catch {
-    return NaN;
-  }
 }

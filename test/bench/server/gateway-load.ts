@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { runWrk, type WrkFigures } from './wrk.ts';
 
 /** A request that is sent again and again through a gateway. */
 export interface GatewayLoad {
@@ -13,44 +10,12 @@ export interface GatewayLoad {
   readonly seconds: number;
 }
 
-/** What came of it. */
-export interface GatewayFigures {
-  readonly requests: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-}
-
 /** Sends requests with wrk, which costs a fraction of what a client in Node costs. @throws Error if one is not answered with 200 */
-export async function loadGatewayWithWrk(load: GatewayLoad): Promise<GatewayFigures> {
-  const folder = await mkdtemp(join(tmpdir(), 'edict-gateway-'));
-  try {
-    const script = join(folder, 'gateway.lua');
-    await writeFile(script, scriptOf(load));
-    const { connections, seconds, port } = load;
-    const args = [
-      '-t1',
-      `-c${connections}`,
-      `-d${seconds}s`,
-      '--timeout=10s',
-      '-s',
-      script,
-      `http://127.0.0.1:${port}`,
-    ];
-    const child = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', resolve);
-    });
-    const line = /^figures (.*)$/m.exec(text)?.[1];
-    if (code !== 0 || line === undefined) throw new Error(`wrk failed: ${text}`);
-    const [requests = 0, p50 = 0, p99 = 0, wrong = 0] = line.split(' ').map(Number);
-    if (wrong > 0) throw new Error(`${wrong} requests were not answered with 200`);
-    return { requests, p50Ms: p50 / 1000, p99Ms: p99 / 1000 };
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+export async function loadGatewayWithWrk(load: GatewayLoad): Promise<WrkFigures> {
+  const { port, connections, seconds } = load;
+  const figures = await runWrk({ url: `http://127.0.0.1:${port}`, connections, seconds, script: scriptOf(load) });
+  if (figures.wrongAnswers > 0) throw new Error(`${figures.wrongAnswers} requests were not answered with 200`);
+  return figures;
 }
 
 /** Names and values of benchmarks have nothing that JSON escapes otherwise than Lua. */
@@ -63,11 +28,6 @@ function init()
 end
 function request()
   return one
-end
-function done(summary, latency)
-  local e = summary.errors
-  print(string.format("figures %d %d %d %d", summary.requests, latency:percentile(50), latency:percentile(99),
-    e.connect + e.read + e.write + e.status + e.timeout))
 end
 `;
 }

@@ -19,21 +19,19 @@ export function hasWrk(): boolean {
   return spawnSync('wrk', ['-v']).error === undefined;
 }
 
-/** Asks questions in turn with wrk, one thread. It counts answers that are no 200; their bodies are to be checked apart. */
-export async function loadWithWrk(questions: readonly Question[], options: LoadOptions): Promise<WrkFigures> {
+/** A script of wrk and how long, over how many connections, and at what it is to run. */
+export interface WrkRun extends Pick<LoadOptions, 'url' | 'connections' | 'seconds'> {
+  /** Lua that says what is sent; it must not define `done`, which tells the figures. */
+  readonly script: string;
+}
+
+/** Runs wrk with one thread. It counts answers that are no 200; their bodies are to be checked apart. @throws Error if wrk fails */
+export async function runWrk({ script, url, connections, seconds }: WrkRun): Promise<WrkFigures> {
   const folder = await mkdtemp(join(tmpdir(), 'edict-wrk-'));
-  const script = join(folder, 'questions.lua');
-  await writeFile(script, scriptOf(questions));
+  const file = join(folder, 'requests.lua');
+  await writeFile(file, script + TELL_FIGURES);
   try {
-    const args = [
-      '-t1',
-      `-c${options.connections}`,
-      `-d${options.seconds}s`,
-      '--timeout=10s',
-      '-s',
-      script,
-      options.url,
-    ];
+    const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout=10s', '-s', file, url];
     const child = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
@@ -48,6 +46,19 @@ export async function loadWithWrk(questions: readonly Question[], options: LoadO
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+const TELL_FIGURES = `
+function done(summary, latency)
+  local e = summary.errors
+  print(string.format("figures %d %d %d %d %d", summary.requests, summary.duration, latency:percentile(50),
+    latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
+end
+`;
+
+/** Asks questions in turn with wrk, as {@link runWrk} does. */
+export async function loadWithWrk(questions: readonly Question[], options: LoadOptions): Promise<WrkFigures> {
+  return await runWrk({ ...options, script: scriptOf(questions) });
 }
 
 function scriptOf(questions: readonly Question[]): string {
@@ -66,11 +77,6 @@ end
 function request()
   next = next % #requests + 1
   return requests[next]
-end
-function done(summary, latency)
-  local e = summary.errors
-  print(string.format("figures %d %d %d %d %d", summary.requests, summary.duration, latency:percentile(50),
-    latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
 end
 `;
 }
