@@ -34,14 +34,8 @@ if (argument === '--help') {
 }
 
 async function run(config: Config): Promise<void> {
-  // One writer for logs and records: lines of both stay whole, and a stalled reader stops neither decisions nor us.
   const stdout = writeDescriptor(1);
-  const lines = new LineWriter({
-    write: stdout,
-    maxBufferedBytes: LOG_BUFFER_BYTES,
-    onDropped: () => undefined,
-    onError: () => undefined,
-  });
+  const lines = logLines(stdout);
   const logger = createLogger(config.EDICT_PDP_LOG_LEVEL, (line) => lines.offer(line));
   const artifacts = createArtifactClient({
     url: config.EDICT_PDP_BUNDLES_URL,
@@ -100,12 +94,7 @@ async function runAsWorker(config: Config, worker: number): Promise<void> {
   const { runWorker } = await import('./workers/run-worker.ts');
   const { primaryChannel } = await import('./workers/primary-channel.ts');
   const stdout = writeDescriptor(1);
-  const lines = new LineWriter({
-    write: stdout,
-    maxBufferedBytes: LOG_BUFFER_BYTES,
-    onDropped: () => undefined,
-    onError: () => undefined,
-  });
+  const lines = logLines(stdout);
   const logger = createLogger(config.EDICT_PDP_LOG_LEVEL, (line) => lines.offer(line)).child({ worker });
   // A terminal, or a container that stops, sends them to every process; the primary says when it is time.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
@@ -116,6 +105,16 @@ async function runAsWorker(config: Config, worker: number): Promise<void> {
   );
   await lines.drained(LOG_DRAIN_MS);
   process.exit();
+}
+
+/** One writer for logs and records: lines of both stay whole, and a stalled reader stops neither decisions nor us. */
+function logLines(write: ReturnType<typeof writeDescriptor>): LineWriter {
+  return new LineWriter({
+    write,
+    maxBufferedBytes: LOG_BUFFER_BYTES,
+    onDropped: () => undefined,
+    onError: () => undefined,
+  });
 }
 
 /** Node has a way to collect garbage only if a flag asks for it. */
