@@ -2,7 +2,7 @@
  * Measures a whole PDP process beside its peers, over HTTP on this machine:
  *
  *   node test/bench/server-peers.ts [--work opa,manetu] [--policies DIR] [--porc DIR] [--opa FILE] [--rounds N] [--seconds N]
- *     [--connections N] [--client wrk|node] [--workers N] [--source] [--reference FILE]
+ *     [--connections N] [--client wrk|node] [--client-cores LIST] [--workers N] [--source] [--reference FILE]
  *     [--reference-rps N] [--reference-cpu-us N]
  *
  * opa: the policy `a_rbac` of DIR (see test/bench/engine.ts), asked of OPA's own server and of a PDP through OPA's API, in turns,
@@ -11,7 +11,8 @@
  * --reference, in turns; both write their records to files. Without --reference it is not run: its figures are options, and the
  * table says so. wrk is used where it is installed, since a client in Node needs as much CPU as the server;
  * then every answer's body is checked before and after each round, and during it by the client in Node. Prints tables; exits
- * with 1 on a wrong answer, and only then: machines differ.
+ * with 1 on a wrong answer, and only then: machines differ. `taskset --cpu-list 0 node ... --client-cores 1` gives the servers one
+ * core and the client another.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,6 +39,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '5' },
     connections: { type: 'string' },
     client: { type: 'string', default: hasWrk() ? 'wrk' : 'node' },
+    'client-cores': { type: 'string' },
     workers: { type: 'string' },
     source: { type: 'boolean', default: false },
     reference: { type: 'string' },
@@ -217,7 +219,7 @@ async function measureRound({ server, questions }: Contender, connections: numbe
   const before = cpuSecondsOf(server.pid);
   const spent = (requests: number): number => ((cpuSecondsOf(server.pid) - before) / requests) * 1e6;
   if (options.client === 'wrk') {
-    const figures = await loadWithWrk(questions, load);
+    const figures = await loadWithWrk(questions, { ...load, cores: options['client-cores'] });
     return { ...figures, cpuMicros: spent(figures.requests) };
   }
   const { requests, seconds, latencies, wrongAnswers: wrong } = await loadWith(questions, load);

@@ -23,16 +23,19 @@ export function hasWrk(): boolean {
 export interface WrkRun extends Pick<LoadOptions, 'url' | 'connections' | 'seconds'> {
   /** Lua that says what is sent; it must not define `done`, which tells the figures. */
   readonly script: string;
+  /** Cores that wrk keeps to, as `taskset` takes them; those of this process by default. */
+  readonly cores?: string | undefined;
 }
 
 /** Runs wrk with one thread. It counts answers that are no 200; their bodies are to be checked apart. @throws Error if wrk fails */
-export async function runWrk({ script, url, connections, seconds }: WrkRun): Promise<WrkFigures> {
+export async function runWrk({ script, url, connections, seconds, cores }: WrkRun): Promise<WrkFigures> {
   const folder = await mkdtemp(join(tmpdir(), 'edict-wrk-'));
   const file = join(folder, 'requests.lua');
   await writeFile(file, script + TELL_FIGURES);
   try {
     const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout=10s', '-s', file, url];
-    const child = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [program = '', ...rest] = cores === undefined ? ['wrk'] : ['taskset', '--cpu-list', cores, 'wrk'];
+    const child = spawn(program, [...rest, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     const code = await new Promise<number | null>((resolve, reject) => {
@@ -57,7 +60,10 @@ end
 `;
 
 /** Asks questions in turn with wrk, as {@link runWrk} does. */
-export async function loadWithWrk(questions: readonly Question[], options: LoadOptions): Promise<WrkFigures> {
+export async function loadWithWrk(
+  questions: readonly Question[],
+  options: Omit<WrkRun, 'script'>,
+): Promise<WrkFigures> {
   return await runWrk({ ...options, script: scriptOf(questions) });
 }
 
