@@ -3,6 +3,8 @@ import { encodeToken } from '@edict/bundle';
 import { ActiveSets } from '../../active-sets.ts';
 import { lineSink, type LineTarget } from '../../audit/line-sink.ts';
 import { createDecisionCore } from '../../core/decision-core.ts';
+import type { RulesQuestion } from '../../explain/explain-policies.ts';
+import type { FindRules } from '../../explain/rule-explainer.ts';
 import { LoadMeter } from '../../observability/load-meter.ts';
 import { createMetrics } from '../../observability/metrics.ts';
 import { aRequest } from '../../testing/requests.ts';
@@ -11,9 +13,12 @@ import { craneSnapshot, snapshotOf } from '../../testing/snapshots.ts';
 import type { Reply } from '../reply.ts';
 import type { RouteRequest } from '../route.ts';
 import { createRouter } from '../router.ts';
+import { MAX_EXPLAINED_ITEMS } from './batch.ts';
 import { manetuRoutes } from './decision-routes.ts';
+import type { Explanation } from './explanation.ts';
 
 const SET = 'harbour/cranes';
+const RULES = { decided: [], failed: [] };
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 
 interface Setup {
@@ -21,9 +26,10 @@ interface Setup {
   readonly onFull?: 'Drop' | 'Refuse';
   readonly maxSteps?: number;
   readonly maxBatch?: number;
+  readonly findRules?: FindRules;
 }
 
-function start({ target, onFull = 'Drop', maxSteps = 10_000_000, maxBatch = 10 }: Setup = {}) {
+function start({ target, onFull = 'Drop', maxSteps = 10_000_000, maxBatch = 10, findRules }: Setup = {}) {
   const sets = new ActiveSets();
   const metrics = createMetrics();
   const meter = new LoadMeter(() => 1);
@@ -38,7 +44,7 @@ function start({ target, onFull = 'Drop', maxSteps = 10_000_000, maxBatch = 10 }
     setLimits: { maxSteps },
     newId: () => `record-${++ids}`,
   });
-  const route = createRouter(manetuRoutes({ core, maxBatch }));
+  const route = createRouter(manetuRoutes({ core, maxBatch, findRules }));
   const swap = (n: number, limit: number, set = SET): void =>
     sets.swap({ set, setUid: 'uid', n, digest: DIGEST, snapshot: craneSnapshot(limit), activatedAtMs: 0 });
   const send = (path: string, body: unknown, request: Partial<RouteRequest> = {}): Reply | Promise<Reply> =>
@@ -286,6 +292,29 @@ test('a batch can be a probe and explained', async () => {
   const answer = await send('/decisions', [liftRequest(5)], { query: 'probe=1&explain=1' });
   expect(JSON.parse(answer.body)).toMatchObject({ decisions: [{ allow: true, explain: { decision: 'GRANT' } }] });
   expect(records()).toStrictEqual([]);
+});
+
+test('rules are told for the first decisions of a batch, and of the others why not', async () => {
+  const asked: RulesQuestion[] = [];
+  const findRules: FindRules = (question) => {
+    asked.push(question);
+    const policies = question.policies.map(() => ({ ok: true, rules: RULES, answer: 'true' }) as const);
+    return Promise.resolve({ kind: 'found', policies });
+  };
+  const { swap, send } = start({ maxBatch: MAX_EXPLAINED_ITEMS + 1, findRules });
+  swap(1, 5);
+  const batch = Array.from({ length: MAX_EXPLAINED_ITEMS + 1 }, () => liftRequest(5));
+  const answer = await send('/decisions', batch, { query: 'explain=1' });
+  const { decisions } = JSON.parse(answer.body) as { decisions: { explain: Explanation }[] };
+  const identity = decisions.map(({ explain }) =>
+    explain.phases.flatMap(({ phase, references }) => (phase === 'IDENTITY' ? references : [])),
+  );
+  expect([asked.length, decisions.length]).toStrictEqual([MAX_EXPLAINED_ITEMS, MAX_EXPLAINED_ITEMS + 1]);
+  expect([identity[0], identity.at(-2), identity.at(-1)]).toMatchObject([
+    [{ rules: RULES }],
+    [{ rules: RULES }],
+    [{ rulesUnavailable: expect.stringContaining('first 16') as unknown }],
+  ]);
 });
 
 test('an item of a batch whose record cannot be kept is not decided, which is no deny', async () => {

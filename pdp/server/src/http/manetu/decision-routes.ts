@@ -5,8 +5,8 @@ import { INTERRUPTED, jsonReply, messageReply, type Reply } from '../reply.ts';
 import { entryOf, refusalReply, type Route, type RouteRequest } from '../route.ts';
 import { jsonHeadersOf } from '../session-headers.ts';
 import { decideBatch, readBatch } from './batch.ts';
-import { findExplainedRules } from './explained-rules.ts';
-import { explain } from './explanation.ts';
+import { explainDecisions, type ExplainDecision } from './explain-decisions.ts';
+import type { Explanation } from './explanation.ts';
 import { readFlags, type DecisionFlags } from './flag-parameter.ts';
 import { readPorcBody } from './porc-body.ts';
 
@@ -46,15 +46,17 @@ export function manetuRoutes({ core, maxBatch, findRules }: ManetuRoutesDeps): r
     const body = readPorcBody(request);
     if (!body.ok) return invalid(body.reply);
     const answer = session.decide(body.porc, flags);
+    const explain = explainDecisions(session, flags, findRules);
     return answer instanceof Promise
-      ? answer.then((late) => decisionReply(session, late, flags, findRules))
-      : decisionReply(session, answer, flags, findRules);
+      ? answer.then((late) => decisionReply(session, late, explain))
+      : decisionReply(session, answer, explain);
   });
 
   const many = asked((session, request, flags) => {
     const batch = readBatch(request, maxBatch);
     if (!batch.ok) return invalid(batch.reply);
-    return decideBatch(session, batch.porcs, flags, request.onClosed).then((decisions) =>
+    const explain = explainDecisions(session, flags, findRules);
+    return decideBatch(session, batch.porcs, flags, explain, request.onClosed).then((decisions) =>
       decisions === undefined ? INTERRUPTED : jsonReply(200, { decisions }, session.headers),
     );
   });
@@ -67,19 +69,12 @@ export function manetuRoutes({ core, maxBatch, findRules }: ManetuRoutesDeps): r
   ];
 }
 
-function decisionReply(
-  session: Session,
-  answer: PorcAnswer,
-  { probe }: DecisionFlags,
-  findRules: FindRules | undefined,
-): Reply | Promise<Reply> {
+function decisionReply(session: Session, answer: PorcAnswer, explain: ExplainDecision): Reply | Promise<Reply> {
   if (answer.kind === 'refused') return refusalReply(answer);
   const { allow, record } = answer;
   if (record === undefined)
     return { status: 200, headers: jsonHeadersOf(session), body: allow ? ALLOW_BODY : DENY_BODY };
-  if (findRules === undefined) return jsonReply(200, { allow, explain: explain(record, !probe) }, session.headers);
-  const asked = { digest: session.revision.digest, maxSteps: session.limits.maxSteps };
-  return findExplainedRules(record, asked, findRules).then((rulesOf) =>
-    jsonReply(200, { allow, explain: explain(record, !probe, rulesOf) }, session.headers),
-  );
+  const reply = (explanation: Explanation): Reply => jsonReply(200, { allow, explain: explanation }, session.headers);
+  const explanation = explain(record);
+  return explanation instanceof Promise ? explanation.then(reply) : reply(explanation);
 }

@@ -146,7 +146,7 @@ ${FAILURES}${METHODS}`,
       properties:
         decided:
           type: array
-          description: The rules that the answer rests on. The items of a batch have none.
+          description: The rules that the answer rests on. Of a batch, the first 16 decisions have them.
           items: {$ref: '#/components/schemas/ExplainedRule'}
         failed:
           type: array
