@@ -1,5 +1,6 @@
 export * from './conditions.ts';
 export * from './consistency.ts';
+export * from './environment.ts';
 export type { FileSource } from './file-source.ts';
 export * from './fleet-access.ts';
 export * from './fleet-audit.ts';

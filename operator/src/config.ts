@@ -1,3 +1,4 @@
+import { describeEnvironment, readEnvironment, unknownVariables, type Variables } from '@edict/crds';
 import { z } from 'zod';
 
 const Port = z.coerce.number().int().min(0).max(65_535);
@@ -22,8 +23,8 @@ const Environment = z.object({
   }),
   EDICT_OPERATOR_WEBHOOK_CONFIGURATION: z
     .string()
-    .default('edict')
-    .meta({ description: 'ValidatingWebhookConfiguration whose caBundle is kept; empty for none.' }),
+    .default('')
+    .meta({ description: 'ValidatingWebhookConfiguration whose caBundle is kept; none if empty.' }),
   EDICT_OPERATOR_CERTIFICATE_SECRET: Name.default('edict-certificates').meta({
     description: 'Secret of the certificate authority and serving certificate.',
   }),
@@ -61,20 +62,20 @@ const Environment = z.object({
 /** The parsed environment. */
 export type Config = z.output<typeof Environment>;
 
-/** Reads the configuration; throws one error that lists every problem. */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const parsed = Environment.safeParse(env);
-  if (!parsed.success) throw new Error(`invalid configuration:\n${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+/**
+ * Reads the configuration. A variable that is empty counts as not set.
+ * @throws ConfigError
+ */
+export function loadConfig(env: Variables): Config {
+  return readEnvironment(Environment, env);
+}
+
+/** Variables that look like ours and are none. */
+export function unknownSettings(env: Variables): readonly string[] {
+  return unknownVariables(Environment, 'EDICT_OPERATOR_', env);
 }
 
 /** The table that `--help` prints: one variable per line with its default. */
 export function describeConfig(): string {
-  return Object.entries(Environment.shape)
-    .map(([name, schema]) => {
-      const fallback = schema.safeParse(undefined);
-      const suffix = fallback.success ? ` (default ${JSON.stringify(fallback.data)})` : '';
-      return `  ${name.padEnd(40)}${schema.meta()?.description ?? ''}${suffix}`;
-    })
-    .join('\n');
+  return describeEnvironment(Environment);
 }

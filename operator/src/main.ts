@@ -7,7 +7,7 @@ import { startWebhookServer } from './admission/webhook-server.ts';
 import { createCertificateManager, type ServingCertificates } from './certificates/certificate-manager.ts';
 import { systemClock } from './clock.ts';
 import { createWorkerChecker } from './compile/worker-checker.ts';
-import { describeConfig, loadConfig, type Config } from './config.ts';
+import { describeConfig, loadConfig, unknownSettings, type Config } from './config.ts';
 import { createDistributionMetrics, createDistributionServer } from './distribution/index.ts';
 import { createElector } from './election/elector.ts';
 import { createKubeEventSink } from './kube/event-sink.ts';
@@ -40,6 +40,9 @@ async function run(config: Config): Promise<void> {
     format: format.combine(format.timestamp(), format.json()),
     transports: [new transports.Console()],
   });
+  for (const name of unknownSettings(process.env)) {
+    logger.warn('a variable that is not known has no effect: --help lists those that have', { name });
+  }
   const clock = systemClock;
   const host = config.EDICT_OPERATOR_LISTEN_HOST;
   const namespace = config.EDICT_OPERATOR_NAMESPACE;

@@ -1,3 +1,4 @@
+import { ConfigError, describeEnvironment, readEnvironment, unknownVariables, type Variables } from '@edict/crds';
 import { DEFAULT_NETWORK_LIMITS, NETWORK_BUILTINS } from '@edict/engine';
 import { messageOf } from '@edict/protocol';
 import { z } from 'zod';
@@ -13,6 +14,7 @@ import { DEFAULT_RESPONSE_CACHE } from './network/response-cache.ts';
 import { TRACE_SAMPLERS } from './observability/tracing.ts';
 import { MAX_SET_LABELS } from './observability/set-labels.ts';
 import { COMPILE_LIMITS } from './sync/snapshot-compiler.ts';
+import { WORKER_VARIABLE } from './workers/worker-variable.ts';
 
 /** A whole number in digits: `Number` alone would take an empty text for 0, and `1e3` or `0x10` besides. */
 const whole = (min: number, max: number) =>
@@ -304,31 +306,20 @@ const Environment = z.object({
 /** The parsed environment. */
 export type Config = z.output<typeof Environment>;
 
-/** The configuration cannot be used; the message lists every problem, one per line. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly code = 'InvalidConfiguration';
-}
-
 /**
  * Reads the configuration. A variable that is empty counts as not set.
  * @throws ConfigError
  */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const parsed = Environment.safeParse(
-    Object.fromEntries(Object.keys(Environment.shape).map((name) => [name, env[name] === '' ? undefined : env[name]])),
-  );
-  if (parsed.success) {
-    const conflicts = conflictsIn(parsed.data);
-    if (conflicts.length === 0) return parsed.data;
-    throw new ConfigError(`invalid configuration:\n${conflicts.map((line) => `  ${line}`).join('\n')}`);
-  }
-  const lines = parsed.error.issues.map(({ path, message, code }) => {
-    const name = path.join('.');
-    const missing = code === 'invalid_type' && (env[name] ?? '') === '';
-    return `  ${name}: ${missing ? 'is required' : message}`;
-  });
-  throw new ConfigError(`invalid configuration:\n${lines.join('\n')}`);
+export function loadConfig(env: Variables): Config {
+  const config = readEnvironment(Environment, env);
+  const conflicts = conflictsIn(config);
+  if (conflicts.length > 0) throw new ConfigError(conflicts);
+  return config;
+}
+
+/** Variables that look like ours and are none. */
+export function unknownSettings(env: Variables): readonly string[] {
+  return unknownVariables(Environment, 'EDICT_PDP_', env, [WORKER_VARIABLE]);
 }
 
 /** What is wrong with variables together that are right each by itself. */
@@ -373,11 +364,5 @@ function conflictsIn(config: Config): readonly string[] {
 
 /** The table that `--help` prints: one variable per line with its default. */
 export function describeConfig(): string {
-  return Object.entries(Environment.shape)
-    .map(([name, schema]) => {
-      const fallback = schema.safeParse(undefined);
-      const suffix = fallback.success ? ` (default ${JSON.stringify(fallback.data)})` : '';
-      return `  ${name.padEnd(40)}${schema.meta()?.description ?? ''}${suffix}`;
-    })
-    .join('\n');
+  return describeEnvironment(Environment);
 }

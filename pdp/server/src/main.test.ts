@@ -119,6 +119,18 @@ test('a bad configuration ends the process with every problem', async () => {
   expect(output.stderr).not.toContain('    at ');
 });
 
+test('a variable that is misspelt is told in the log', async () => {
+  const env = await anEnvironment(5);
+  const { child, exited, output } = run({ ...env, EDICT_PDP_LOGLEVEL: 'debug', EDICT_PDP_SERVICE_HOST: '10.0.0.1' });
+  await until(async () => (await statusOf(env, '/healthz')) === 200);
+  child.kill('SIGTERM');
+  expect(await exited).toBe(0);
+  const told = output.stdout.split('\n').filter((line) => line.includes('not known'));
+  expect(told.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { name: 'EDICT_PDP_LOGLEVEL', level: 'warn' },
+  ]);
+});
+
 test('an address that is taken ends the process with a message', async () => {
   const env = await anEnvironment(5);
   const first = run(env);

@@ -4,7 +4,7 @@ import { createArtifactClient, dialGrpc, messageOf, systemClock } from '@edict/p
 import { answeringOptions } from './answering-options.ts';
 import { LineWriter } from './audit/line-writer.ts';
 import { writeDescriptor } from './audit/write-descriptor.ts';
-import { describeConfig, loadConfig, type Config } from './config.ts';
+import { describeConfig, loadConfig, unknownSettings, type Config } from './config.ts';
 import { parseGrpcAddress } from './grpc/grpc-address.ts';
 import { createLogger } from './observability/logger.ts';
 import { startPdp, type PdpOptions } from './pdp.ts';
@@ -37,6 +37,9 @@ async function run(config: Config): Promise<void> {
   const stdout = writeDescriptor(1);
   const lines = logLines(stdout);
   const logger = createLogger(config.EDICT_PDP_LOG_LEVEL, (line) => lines.offer(line));
+  for (const name of unknownSettings(process.env)) {
+    logger.warn('a variable that is not known has no effect: --help lists those that have', { name });
+  }
   const artifacts = createArtifactClient({
     url: config.EDICT_PDP_BUNDLES_URL,
     caFile: config.EDICT_PDP_CA_FILE,
