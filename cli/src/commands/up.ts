@@ -1,6 +1,6 @@
 import { mkdir, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { generateSigningKey } from '@edict/bundle';
+import { generateSigningKey, type SigningKey } from '@edict/bundle';
 import {
   createOperator,
   formatFolderProblem,
@@ -10,13 +10,19 @@ import {
   type EventSink,
   type FolderStore,
 } from '@edict/operator';
-import { createLogger, writeDescriptor, type Pdp, type WriteBytes } from '@edict/server';
+import {
+  createLogger,
+  loadSigningKey,
+  SigningKeyFileError,
+  writeDescriptor,
+  type Pdp,
+  type WriteBytes,
+} from '@edict/server';
 import { Registry } from 'prom-client';
 import { CommandError, messageOf, type Io } from '../io.ts';
 import { placesOf } from '../up/domain-places.ts';
 import { startLocalApi } from '../up/local-api.ts';
 import { localMembers, localPdpName, startLocalPdp } from '../up/local-pdps.ts';
-import { loadSigningKey } from '../up/signing-key.ts';
 
 export interface UpOptions {
   readonly folder: string;
@@ -53,7 +59,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const logger = createLogger(options.logLevel, (line) => io.stderr(`${line}\n`));
   const store = parts.adopt(await openStore(io, folder, state), (opened) => opened.close());
   const registry = new Registry();
-  const signingKey = await loadSigningKey(join(state, 'signing-key.json'), generateSigningKey);
+  const signingKey = await signingKeyOf(join(state, 'signing-key.json'));
   const operator = createOperator({
     store,
     signingKey,
@@ -140,4 +146,13 @@ async function openRecords(
 async function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+async function signingKeyOf(path: string): Promise<SigningKey> {
+  try {
+    return await loadSigningKey(path, generateSigningKey);
+  } catch (error) {
+    if (!(error instanceof SigningKeyFileError)) throw error;
+    throw new CommandError(`${error.message}: restore it, or delete the state folder to begin anew`);
+  }
 }

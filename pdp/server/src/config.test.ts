@@ -32,7 +32,6 @@ test('all problems are told together, each with the name of its variable', () =>
       [
         'invalid configuration:',
         '  EDICT_PDP_LISTEN_PORT: Too big: expected number to be <=65535',
-        '  EDICT_PDP_OPERATOR_ADDRESS: is required',
         '  EDICT_PDP_BUNDLES_URL: must be an https URL',
         '  EDICT_PDP_MAX_STEPS: must be a whole number',
         '  EDICT_PDP_REQUEST_TIMEOUT_MS: Too small: expected number to be >=100',

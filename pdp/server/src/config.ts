@@ -82,13 +82,24 @@ const Environment = z.object({
   EDICT_PDP_GRPC_MAX_MESSAGE_BYTES: Bytes.default(GRPC_DEFAULTS.maxMessageBytes).meta({
     description: 'Largest message over gRPC.',
   }),
+  EDICT_PDP_POLICY_PATH: FilePath.meta({
+    description: 'Folder or file of PolicyDomains and PolicySets that are served, in the place of an operator.',
+  }),
+  EDICT_PDP_POLICY_WATCH: z
+    .enum(['true', 'false'])
+    .default('false')
+    .meta({ description: 'Whether these files are served anew when they change; --watch does the same.' }),
   EDICT_PDP_OPERATOR_ADDRESS: z
     .string()
-    .regex(/^.+:[0-9]+$/, 'must be host:port')
-    .meta({ description: 'host:port of the distribution stream (gRPC over TLS). Required.' }),
+    .regex(/^(.+:[0-9]+)?$/, 'must be host:port')
+    .default('')
+    .meta({ description: 'host:port of the distribution stream (gRPC over TLS). Required without policy files.' }),
   EDICT_PDP_BUNDLES_URL: z
-    .url({ protocol: /^https$/, error: 'must be an https URL' })
-    .meta({ description: 'https URL that bundles are fetched from. Required.' }),
+    .union([z.literal(''), z.url({ protocol: /^https$/, error: 'must be an https URL' })], {
+      error: 'must be an https URL',
+    })
+    .default('')
+    .meta({ description: 'https URL that bundles are fetched from. Required without policy files.' }),
   EDICT_PDP_TOKEN_FILE: z
     .string()
     .default('/var/run/secrets/edict/token')
@@ -326,7 +337,16 @@ export function unknownSettings(env: Variables): readonly string[] {
 function conflictsIn(config: Config): readonly string[] {
   const mode = config.EDICT_PDP_AUTHENTICATION;
   const hasCertificate = config.EDICT_PDP_TLS_CERT_FILE !== '';
+  const hasFiles = config.EDICT_PDP_POLICY_PATH !== '';
   const rules: readonly (readonly [boolean, string])[] = [
+    ...(['EDICT_PDP_OPERATOR_ADDRESS', 'EDICT_PDP_BUNDLES_URL'] as const).flatMap((name) => [
+      [!hasFiles && config[name] === '', `${name}: is required without EDICT_PDP_POLICY_PATH`] as const,
+      [hasFiles && config[name] !== '', `${name}: means nothing with EDICT_PDP_POLICY_PATH`] as const,
+    ]),
+    [
+      !hasFiles && config.EDICT_PDP_POLICY_WATCH === 'true',
+      'EDICT_PDP_POLICY_WATCH: means nothing without EDICT_PDP_POLICY_PATH',
+    ],
     [
       config.EDICT_PDP_AUDIT_FILE !== '' && config.EDICT_PDP_AUDIT_SETTINGS !== '',
       'EDICT_PDP_AUDIT_SETTINGS: stands in the place of EDICT_PDP_AUDIT_FILE, so name one of both',

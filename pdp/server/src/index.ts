@@ -1,4 +1,5 @@
 export { startPdp, type Pdp, type PdpOptions, type PdpStatus } from './pdp.ts';
+export { loadSigningKey, SigningKeyFileError } from './static/signing-key-file.ts';
 export { createLogger } from './observability/logger.ts';
 export { writeDescriptor } from './audit/write-descriptor.ts';
 export type { WriteBytes } from './audit/line-writer.ts';

@@ -6,23 +6,27 @@ import { LineWriter } from './audit/line-writer.ts';
 import { writeDescriptor } from './audit/write-descriptor.ts';
 import { describeConfig, loadConfig, unknownSettings, type Config } from './config.ts';
 import { parseGrpcAddress } from './grpc/grpc-address.ts';
-import { createLogger } from './observability/logger.ts';
+import { createLogger, type Logger } from './observability/logger.ts';
 import { startPdp, type PdpOptions } from './pdp.ts';
+import type { PolicyOrigin } from './policy-origin.ts';
 import { WORKER_VARIABLE } from './workers/worker-variable.ts';
 
 const LOG_BUFFER_BYTES = 4_194_304;
 /** At the end, log lines that nobody reads are waited for this long and no longer. */
 const LOG_DRAIN_MS = 1_000;
 
-const [argument] = process.argv.slice(2);
+const [argument, ...rest] = process.argv.slice(2);
+const watches = argument === '--watch' && rest.length === 0;
 if (argument === '--help') {
   console.log(`Edict policy decision point. Configured by environment variables:\n${describeConfig()}`);
-} else if (argument !== undefined) {
-  console.error(`unknown argument ${argument}: it is configured by environment variables, which --help lists`);
+} else if (argument !== undefined && !watches) {
+  console.error(
+    `unknown argument ${[argument, ...rest].join(' ')}: it is configured by environment variables, which --help lists`,
+  );
   process.exitCode = 1;
 } else {
   try {
-    const config = loadConfig(process.env);
+    const config = loadConfig(watches ? { ...process.env, EDICT_PDP_POLICY_WATCH: 'true' } : process.env);
     if (process.env[WORKER_VARIABLE] === undefined) await run(config);
     else await runAsWorker(config, Number(process.env[WORKER_VARIABLE]));
   } catch (error) {
@@ -40,14 +44,7 @@ async function run(config: Config): Promise<void> {
   for (const name of unknownSettings(process.env)) {
     logger.warn('a variable that is not known has no effect: --help lists those that have', { name });
   }
-  const artifacts = createArtifactClient({
-    url: config.EDICT_PDP_BUNDLES_URL,
-    caFile: config.EDICT_PDP_CA_FILE,
-    // The leader names itself by address; its certificate bears the Service's name.
-    serverName: new URL(config.EDICT_PDP_BUNDLES_URL).hostname,
-    clock: systemClock,
-    random: () => Math.random(),
-  });
+  const origin = await originOf(config, logger);
   const starting = startPdp({
     ...answeringOptions(config, { writeRecords: stdout, logger, worker: undefined, env: process.env }),
     dataDir: config.EDICT_PDP_DATA_DIR,
@@ -57,22 +54,17 @@ async function run(config: Config): Promise<void> {
       timeoutMs: config.EDICT_PDP_COMPILE_TIMEOUT_MS,
       maxHeapMb: config.EDICT_PDP_COMPILE_MAX_HEAP_MB,
     },
-    dial: dialGrpc({
-      address: config.EDICT_PDP_OPERATOR_ADDRESS,
-      caFile: config.EDICT_PDP_CA_FILE,
-      tokenFile: config.EDICT_PDP_TOKEN_FILE,
-      clock: systemClock,
-    }),
+    dial: origin.dial,
+    fetchArtifact: origin.fetchArtifact,
+    trustedKeys: origin.trustedKeys,
     collectGarbage: collectorOf(globalThis.gc),
-    fetchArtifact: artifacts.fetch,
-    trustedKeys: async () => parseTrustedKeys(await readFile(config.EDICT_PDP_KEYS_FILE, 'utf8')),
   });
   const stop = async (signal: string): Promise<void> => {
     logger.info('stopping', { signal });
     try {
       const pdp = await starting;
       await pdp.drain(config.EDICT_PDP_DRAIN_DELAY_MS, config.EDICT_PDP_DRAIN_TIMEOUT_MS);
-      artifacts.close();
+      await origin.close();
     } catch (error) {
       logger.error('not stopped in order', { error: messageOf(error) });
       process.exitCode = 1;
@@ -89,7 +81,45 @@ async function run(config: Config): Promise<void> {
   });
   // As process 1 of a container there is no default: without a handler a signal during the start would do nothing.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
-  await starting;
+  const pdp = await starting;
+  origin.start(pdp.metrics);
+}
+
+/** Where the policy comes from; what reads files is loaded only where there are some. */
+async function originOf(config: Config, logger: Logger): Promise<PolicyOrigin> {
+  if (config.EDICT_PDP_POLICY_PATH !== '') {
+    const { fileOrigin } = await import('./static/file-origin.ts');
+    return await fileOrigin({
+      path: config.EDICT_PDP_POLICY_PATH,
+      watch: config.EDICT_PDP_POLICY_WATCH === 'true',
+      dataDir: config.EDICT_PDP_DATA_DIR,
+      allowedBuiltins: config.EDICT_PDP_ALLOWED_BUILTINS,
+      logger,
+    });
+  }
+  const artifacts = createArtifactClient({
+    url: config.EDICT_PDP_BUNDLES_URL,
+    caFile: config.EDICT_PDP_CA_FILE,
+    // The leader names itself by address; its certificate bears the Service's name.
+    serverName: new URL(config.EDICT_PDP_BUNDLES_URL).hostname,
+    clock: systemClock,
+    random: () => Math.random(),
+  });
+  return {
+    dial: dialGrpc({
+      address: config.EDICT_PDP_OPERATOR_ADDRESS,
+      caFile: config.EDICT_PDP_CA_FILE,
+      tokenFile: config.EDICT_PDP_TOKEN_FILE,
+      clock: systemClock,
+    }),
+    fetchArtifact: artifacts.fetch,
+    trustedKeys: async () => parseTrustedKeys(await readFile(config.EDICT_PDP_KEYS_FILE, 'utf8')),
+    start: () => undefined,
+    close: () => {
+      artifacts.close();
+      return Promise.resolve();
+    },
+  };
 }
 
 /** One of several processes that answer; what it is to know comes from the primary, and so does the order to end. */

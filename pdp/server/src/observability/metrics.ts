@@ -25,6 +25,8 @@ export interface PdpMetrics extends InstanceMetrics {
   readonly swapSeconds: Histogram;
   readonly nacks: Counter<'phase'>;
   readonly bootFailures: Counter<'phase'>;
+  readonly policyLoads: Counter<'outcome'>;
+  readonly policyRefused: Gauge;
   readonly activeRevision: Gauge<'set'>;
   readonly activeSince: Gauge<'set'>;
   readonly canaryRevision: Gauge<'set'>;
@@ -157,6 +159,17 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
       name: 'pdp_nacks_total',
       help: 'Revisions refused, by phase.',
       labelNames: ['phase'],
+      registers,
+    }),
+    policyLoads: new Counter({
+      name: 'pdp_policy_loads_total',
+      help: 'Readings of the policy files: loaded, or refused for what is in them.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    policyRefused: new Gauge({
+      name: 'pdp_policy_refused',
+      help: '1 while the policy files are refused and what was good before is served.',
       registers,
     }),
     bootFailures: new Counter({

@@ -1,7 +1,13 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import type { SigningKey } from '@edict/bundle';
+import { codeOf, messageOf } from '@edict/protocol';
 import { z } from 'zod';
-import { codeOf, CommandError, messageOf } from '../io.ts';
+
+/** A file that is to hold a signing key cannot be used; the message says what to do. */
+export class SigningKeyFileError extends Error {
+  override readonly name = 'SigningKeyFileError';
+  readonly code = 'NoSigningKey';
+}
 
 const Stored = z.object({ keyId: z.string().min(1), privateKey: z.string().min(1), publicKey: z.string().min(1) });
 
@@ -24,7 +30,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    throw new CommandError(`cannot read the signing key ${path}: ${messageOf(error)}`);
+    throw new SigningKeyFileError(`cannot read the signing key ${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -32,6 +38,6 @@ function parseKey(text: string, path: string): SigningKey {
   try {
     return Stored.parse(JSON.parse(text));
   } catch {
-    throw new CommandError(`${path} is no signing key: restore it, or delete the state folder to begin anew`);
+    throw new SigningKeyFileError(`${path} is no signing key`);
   }
 }
