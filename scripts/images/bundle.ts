@@ -57,6 +57,16 @@ export interface Bundle {
   readonly directory: string;
   /** Bytes of JavaScript, without source maps. */
   readonly size: number;
+  /** The files that it was made of, relative to the root of the repository. */
+  readonly sources: readonly string[];
+}
+
+/** Which machine a bundle is for. */
+export interface BundleTarget {
+  /** Its folder below `dist/bundles`. */
+  readonly folder: string;
+  /** The command that runs Node there. */
+  readonly node: readonly string[];
 }
 
 /** CommonJS packages inside the bundle call `require`; ES modules have none. */
@@ -67,28 +77,34 @@ const require = __createRequire(import.meta.url);`;
 const LINE_LIMIT = 160;
 
 /**
- * Bundles one program into `dist/bundles/<name>`: `main.js` and the chunks that it loads when it needs them, its workers,
+ * Bundles one program into `dist/bundles/<folder>`: `main.js` and the chunks that it loads when it needs them, its workers,
  * source maps, a `package.json` that says ES modules, and its code cache if it has one. A worker shares no chunk with the
  * program, which would load what only the worker needs. White space and comments are left out: V8 keeps the text in memory,
  * at twice its size if there is one letter beyond ASCII; names stay. The same sources give the same bytes.
  */
-export async function bundleProgram(spec: BundleSpec): Promise<Bundle> {
-  const directory = path.join(DIST, 'bundles', spec.name);
+export async function bundleProgram(
+  spec: BundleSpec,
+  target: BundleTarget = { folder: spec.name, node: [process.execPath] },
+): Promise<Bundle> {
+  const directory = path.join(DIST, 'bundles', target.folder);
   await rm(directory, { recursive: true, force: true });
   const workers = await findWorkers(spec.workersIn);
-  let size = await bundle(directory, { main: spec.main }, true);
-  for (const [name, file] of Object.entries(workers)) size += await bundle(directory, { [name]: file });
+  const parts = [await bundle(directory, { main: spec.main }, true)];
+  for (const [name, file] of Object.entries(workers)) parts.push(await bundle(directory, { [name]: file }));
   await writeFile(path.join(directory, 'package.json'), '{"type":"module"}\n');
-  if (spec.warmUp !== undefined) await addCodeCache(directory, spec.flags, spec.warmUp);
-  return { directory, size };
+  if (spec.warmUp !== undefined) await addCodeCache(directory, spec.flags, spec.warmUp, target.node);
+  return {
+    directory,
+    size: parts.reduce((sum, { size }) => sum + size, 0),
+    sources: [...new Set(parts.flatMap(({ sources }) => sources))].sort(),
+  };
 }
 
-/** Returns the bytes of JavaScript that it wrote. */
 async function bundle(
   directory: string,
   entryPoints: Readonly<Record<string, string>>,
   splitting = false,
-): Promise<number> {
+): Promise<Pick<Bundle, 'size' | 'sources'>> {
   const result = await build({
     absWorkingDir: ROOT,
     entryPoints,
@@ -111,7 +127,12 @@ async function bundle(
     splitting,
   });
   const outputs = Object.entries(result.metafile.outputs).filter(([file]) => file.endsWith('.js'));
-  return outputs.reduce((total, [, output]) => total + output.bytes, 0);
+  return {
+    size: outputs.reduce((total, [, output]) => total + output.bytes, 0),
+    sources: outputs.flatMap(([, { inputs }]) =>
+      Object.keys(inputs).filter((file) => (inputs[file]?.bytesInOutput ?? 0) > 0),
+    ),
+  };
 }
 
 /**

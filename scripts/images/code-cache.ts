@@ -23,17 +23,24 @@ export function cacheVariables(directory: string): Readonly<Record<string, strin
 
 /**
  * Puts V8's code cache of a program beside it: without compiling it starts in two thirds of the time. It holds for the very
- * version of Node that runs this, on one architecture, with the same `flags`; any other Node takes no notice of it. `argument`
+ * version of Node that `node` runs, on one architecture, with the same `flags`; any other Node takes no notice of it. `argument`
  * makes the program load all that it needs and end. Equal programs in equal places get equal bytes. Rejects when Node does not accept the cache.
  */
-export async function addCodeCache(directory: string, flags: readonly string[], argument: string): Promise<void> {
+export async function addCodeCache(
+  directory: string,
+  flags: readonly string[],
+  argument: string,
+  node: readonly string[] = [process.execPath],
+): Promise<void> {
   // Names in a program are kept with their hashes, whose seed is another in every process: the cache comes from one with a given
   // seed. The seed is a flag, and a cache is valid under the flags it was made with: which those are comes from the other. Both
   // run where the program lies, since its address is in the cache.
   const [seeded, plain] = [path.join(directory, 'seeded-cache'), path.join(directory, 'plain-cache')];
   try {
-    await runOnce(directory, [...flags, `--hash-seed=${BUILD_HASH_SEED}`], argument, { NODE_COMPILE_CACHE: seeded });
-    await runOnce(directory, flags, argument, { NODE_COMPILE_CACHE: plain });
+    await runOnce(node, directory, [...flags, `--hash-seed=${BUILD_HASH_SEED}`], argument, {
+      NODE_COMPILE_CACHE: seeded,
+    });
+    await runOnce(node, directory, flags, argument, { NODE_COMPILE_CACHE: plain });
     const [from, as] = [await versionFolder(seeded), await versionFolder(plain)];
     const target = path.join(directory, CACHE_FOLDER, path.basename(as));
     await mkdir(target, { recursive: true });
@@ -46,7 +53,7 @@ export async function addCodeCache(directory: string, flags: readonly string[], 
   } finally {
     for (const folder of [seeded, plain]) await rm(folder, { recursive: true, force: true });
   }
-  const log = await runOnce(directory, flags, argument, { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' });
+  const log = await runOnce(node, directory, flags, argument, { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' });
   if (!log.includes('main.js was accepted') || log.includes('was rejected')) {
     throw new Error(`Node does not take the code cache of ${directory}`);
   }
@@ -54,12 +61,14 @@ export async function addCodeCache(directory: string, flags: readonly string[], 
 
 /** Resolves with what the program wrote to standard error. */
 async function runOnce(
+  node: readonly string[],
   directory: string,
   flags: readonly string[],
   argument: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  const result = await tryCommand(process.execPath, [...flags, path.join(directory, 'main.js'), argument], {
+  const [program = '', ...rest] = node;
+  const result = await tryCommand(program, [...rest, ...flags, path.join(directory, 'main.js'), argument], {
     // Options of whoever builds would be flags too.
     env: { NODE_OPTIONS: '', ...cacheVariables(directory), ...env },
   });

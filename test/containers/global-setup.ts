@@ -1,5 +1,4 @@
 import { buildImages } from '../../scripts/images/build-image.ts';
-import { hostArchitecture } from '../support/container-runtime.ts';
 import { startDocker, stopDocker } from '../support/docker.ts';
 import { printFigures } from '../support/figures.ts';
 
@@ -17,7 +16,7 @@ async function setUp(): Promise<void> {
 async function prepare(): Promise<void> {
   const started = performance.now();
   const engine = await startDocker();
-  const images = await buildImages('containers', hostArchitecture());
+  const images = await buildImages('containers');
   for (const image of Object.values(images)) await engine.load(image.archive);
   // testcontainers reads these. Its clean-up container would have to be pulled; the engine here is ours to clean up.
   process.env['DOCKER_HOST'] = engine.host;

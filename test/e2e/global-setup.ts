@@ -1,6 +1,5 @@
 import { buildImages } from '../../scripts/images/build-image.ts';
 import { requireAssets } from '../../scripts/kube-assets.ts';
-import { hostArchitecture } from '../support/container-runtime.ts';
 import { printFigures } from '../support/figures.ts';
 import { startNode } from '../support/node.ts';
 import tearDown from './global-teardown.ts';
@@ -21,7 +20,7 @@ async function setUp(): Promise<void> {
 
 async function prepare(): Promise<void> {
   const imagesStarted = performance.now();
-  const images = Object.values(await buildImages('e2e', hostArchitecture()));
+  const images = Object.values(await buildImages('e2e'));
   const nodeStarted = performance.now();
   const node = await startNode();
   const importStarted = performance.now();

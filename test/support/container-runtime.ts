@@ -2,7 +2,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { mkdir } from 'node:fs/promises';
 import { runCommand, tryCommand } from '../../scripts/run-command.ts';
-import type { Architecture } from '../../scripts/images/image-archive.ts';
+import { hostArchitecture } from '../../scripts/images/node-binary.ts';
 import { POD_BRIDGE, POD_NETWORK } from './node-network.ts';
 import { PAUSE_IMAGE, writePauseImage } from './pause-image.ts';
 import { isRunning, signalProcess, startProcess, type Lifetime } from './process.ts';
@@ -57,13 +57,6 @@ export async function killContainers(directory: string): Promise<void> {
     }
   }
   for (const pid of await shimsOf(directory)) signalProcess(pid, 'SIGKILL');
-}
-
-/** This machine's processor as image manifests name it. */
-export function hostArchitecture(): Architecture {
-  if (process.arch === 'x64') return 'amd64';
-  if (process.arch === 'arm64') return 'arm64';
-  throw new Error(`no images are made for ${process.arch}`);
 }
 
 async function listTasks(directory: string): Promise<readonly string[]> {
