@@ -2,6 +2,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, jest, test } from '@jest/globals';
+import { CONSISTENCY_DEFAULTS } from '@edict/bundle';
+import { principalShare } from '@edict/protocol';
 import { createLogger } from '../observability/logger.ts';
 import { startPdp, type Pdp } from '../pdp.ts';
 import { until } from '../testing/conditions.ts';
@@ -28,7 +30,6 @@ async function start(count: number, times: Partial<WorkerTimes> = {}) {
   const operator = new TestOperator();
   running.push({ end: () => operator.close() });
   const logs: string[] = [];
-  const output: string[] = [];
   const processes = new Map<number, WorkerProcess>();
   const fork = clusterWorkers({
     exec: MAIN,
@@ -54,10 +55,8 @@ async function start(count: number, times: Partial<WorkerTimes> = {}) {
     maxSteps: 10_000_000,
     includeAll: true,
     requestTimeoutMs: 10_000,
-    writeRecords: (bytes, done) => {
-      output.push(...bytes.toString().trim().split('\n'));
-      done(null);
-    },
+    // Clients ask without a pause: what they are answered is not kept.
+    writeRecords: (_bytes, done) => done(null),
     logger: createLogger('info', (line) => logs.push(line)),
     dial: operator.dial('pdp-0'),
     fetchArtifact: operator.fetch,
@@ -71,7 +70,7 @@ async function start(count: number, times: Partial<WorkerTimes> = {}) {
   };
   const pidOf = (slot: number): number => processes.get(slot)?.pid ?? 0;
   await until(async () => (await metric('pdp_workers')) === count);
-  return { pdp, operator, logs, output, metric, pidOf };
+  return { pdp, operator, logs, metric, pidOf };
 }
 
 /** Waits until the operator has heard that revision `n` is active here. */
@@ -199,6 +198,21 @@ test('a worker that is killed under load takes with it only the requests that it
   expect(await metric('pdp_worker_restarts_total{cause="ended"}')).toBe(1);
 });
 
+test('a worker that is killed while connections come keeps none of them waiting', async () => {
+  const { pdp, operator, metric, pidOf } = await start(2);
+  operator.publish(publish(1, [craneDomain(5)]));
+  await activated(operator, 1);
+  // One that is on its way to a worker stays so for as long as that is stopped, and then it is killed.
+  const killed = pidOf(1);
+  process.kill(killed, 'SIGSTOP');
+  const clients = Array.from({ length: 8 }, () => aClient(pdp));
+  await until(() => clients.filter(({ revisions }) => revisions.length > 0).length >= 7);
+  expect(clients.filter(({ revisions }) => revisions.length === 0)).toHaveLength(1);
+  process.kill(killed, 'SIGKILL');
+  await until(() => clients.every(({ revisions }) => revisions.length > 0));
+  await until(async () => pidOf(1) !== killed && (await metric('pdp_workers')) === 2);
+});
+
 test('a worker that does not swap in time is ended, so that no two are further apart than that', async () => {
   const { pdp, operator, metric, pidOf } = await start(2, { swapMs: 500, loadMs: 500 });
   operator.publish(publish(1, [craneDomain(5)]));
@@ -247,4 +261,80 @@ test('workers know of a set that cannot be loaded, those that are told later too
   expect(await isEverywhere('broken-set').catch(() => isEverywhere('broken-set'))).toBe(true);
   pdp.sets.remove('harbour/broken');
   await until(async () => await isEverywhere('no-policy'));
+});
+
+const QUARTER = 2_500;
+const inQuarter = (sub: string): boolean => principalShare(`uid of ${SET}/1`, sub) < QUARTER;
+const people = Array.from({ length: 40 }, (_, index) => `ada${index}`);
+
+/** Asks for each of many people on a connection of its own, and so at any worker: the revisions that answered. */
+async function revisionsFor({ url }: Pdp): Promise<ReadonlyMap<string, string | null>> {
+  const asked = people.map(async (sub) => {
+    const porc = { ...liftRequest(1), principal: { sub, mroles: ['mrn:harbour:role:operator'] } };
+    const answer = await fetch(`${url}/decision`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      body: JSON.stringify(porc),
+    });
+    // What is not read keeps its connection.
+    await answer.arrayBuffer();
+    return [sub, answer.ok ? answer.headers.get('policy-revision') : `status ${answer.status}`] as const;
+  });
+  return new Map(await Promise.all(asked));
+}
+
+test('all workers answer a principal by the same revision during a canary, also one that was started meanwhile', async () => {
+  const { pdp, operator, metric, pidOf } = await start(2);
+  operator.publish(publish(1, [craneDomain(5)]));
+  await activated(operator, 1);
+  const canary = { principals: QUARTER, soakMs: 0, needsApproval: false };
+  operator.configure({ waves: [canary, { soakMs: 0, needsApproval: true }] });
+  operator.publish(publish(2, [craneDomain(9)]));
+  await activated(operator, 2);
+  const expected = new Map(people.map((sub) => [sub, inQuarter(sub) ? '2' : '1']));
+  expect(new Set(expected.values())).toStrictEqual(new Set(['1', '2']));
+  for (let round = 0; round < 5; round++) expect(await revisionsFor(pdp)).toStrictEqual(expected);
+  const killed = pidOf(1);
+  process.kill(killed, 'SIGKILL');
+  // Until it has ended its connections take questions that nobody answers.
+  await until(() => pidOf(1) !== killed);
+  await until(async () => (await metric('pdp_workers')) === 2);
+  for (let round = 0; round < 5; round++) expect(await revisionsFor(pdp)).toStrictEqual(expected);
+  expect(await metric(`pdp_canary_revision{set="${SET}"}`)).toBe(2);
+  operator.approve(SET, 2, 1);
+  await until(() => operator.decisionOf(SET, 2));
+  await until(() => pdp.sets.all.get(SET)?.n === 2);
+  await until(async () => new Set((await revisionsFor(pdp)).values()).size === 1);
+});
+
+test('workers answer only as long as their lease lasts', async () => {
+  const { pdp, operator } = await start(2);
+  const consistency = { ...CONSISTENCY_DEFAULTS, mode: 'Strict', leaseMs: 5_000, onStale: 'NotReady' } as const;
+  operator.publish(
+    publish(1, [craneDomain(5)], { manifest: { consistency: { ...consistency, onControlPlaneLoss: 'Stop' } } }),
+  );
+  const all = (answer: string) => async () => [...(await revisionsFor(pdp)).values()].every((each) => each === answer);
+  await until(all('1'));
+  operator.vouch(false);
+  await until(all('status 503'));
+  await until(async () => (await fetch(`${pdp.url}/readyz`)).status === 503);
+  operator.vouch(true);
+  await until(all('1'));
+});
+
+test('what workers compare is told as one', async () => {
+  const { pdp, operator } = await start(2);
+  operator.publish(publish(1, [craneDomain(5)]));
+  await activated(operator, 1);
+  operator.configure({ shadow: { samplePpm: 1_000_000, windowMs: 600_000, maxGrantToDeny: 1 } });
+  operator.publish(publish(2, [craneDomain(0)]));
+  await until(() => operator.heard.some((message) => message.type === 'Prepared' && message.revision.n === 2));
+  for (let round = 0; round < 10; round++) await revisionsFor(pdp);
+  // Each worker answered about half of them, and may have begun to compare a little after the first were asked.
+  const most = 0.75 * 10 * people.length;
+  const report = await until(() =>
+    operator.heard.filter((message) => message.type === 'ShadowReport').findLast(({ counts }) => counts.total >= most),
+  );
+  const { total } = report.counts;
+  expect(report).toMatchObject({ done: false, counts: { total, changed: total, grantToDeny: total, dropped: 0 } });
 });

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import type { Readable } from 'node:stream';
+import { closeUntakenAtExit } from './dealt-connections.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { WORKER_VARIABLE } from './worker-variable.ts';
 
@@ -32,7 +33,8 @@ export interface WorkerProgram {
 
 /**
  * Starts workers as processes of this program, which share its ports: the primary takes the connections and hands each to the
- * next worker in turn, so that a worker that ends takes with it no connection that it had not yet been given.
+ * next worker in turn. A worker that ends takes with it no connection that it had not yet been given; one that was on its way
+ * to it is closed.
  */
 export function clusterWorkers(program: WorkerProgram = {}): StartWorker {
   cluster.schedulingPolicy = cluster.SCHED_RR;
@@ -45,6 +47,7 @@ export function clusterWorkers(program: WorkerProgram = {}): StartWorker {
   });
   return (slot, { onMessage, onExit, onOutput }) => {
     const worker = cluster.fork({ ...env, [WORKER_VARIABLE]: String(slot) });
+    closeUntakenAtExit(worker.process);
     worker.on('message', (message: FromWorker) => onMessage(message));
     worker.on('exit', (code: number | null, signal: string | null) => onExit(signal ?? `exit code ${String(code)}`));
     // A message to a worker that has just ended; its exit is told besides.
