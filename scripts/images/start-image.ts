@@ -46,7 +46,7 @@ export async function startPdpImage(
     const startedAt = performance.now();
     const child = spawn('chroot', [`--userspec=${config.User}`, root, ...command], {
       env: {
-        ...Object.fromEntries(config.Env.map((text) => text.split(/=(.*)/s).slice(0, 2) as [string, string])),
+        ...environmentOf(config),
         EDICT_PDP_LISTEN_HOST: '127.0.0.1',
         EDICT_PDP_LISTEN_PORT: String(port),
         EDICT_PDP_POLICY_PATH: '/policy',
@@ -82,8 +82,8 @@ export async function startPdpImage(
 /** Runs the program of an image with `--help` in the same way; resolves with what it printed. */
 export async function helpOfImage(image: ArchivedImage): Promise<string> {
   return await inImage(image, async ({ root, config, command }) => {
-    const env = Object.fromEntries(config.Env.map((text) => text.split(/=(.*)/s).slice(0, 2) as [string, string]));
-    return await runCommand('chroot', [`--userspec=${config.User}`, root, ...command, '--help'], { env });
+    const args = [`--userspec=${config.User}`, root, ...command, '--help'];
+    return await runCommand('chroot', args, { env: environmentOf(config) });
   });
 }
 
@@ -122,6 +122,15 @@ async function inImage<T>(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What the image says, and where `chroot` itself is found. */
+function environmentOf({ Env }: ImageConfig): Readonly<Record<string, string>> {
+  const own = Env.map((text): readonly [string, string] => {
+    const at = text.indexOf('=');
+    return [text.slice(0, at), text.slice(at + 1)];
+  });
+  return { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...Object.fromEntries(own) };
 }
 
 interface Descriptor {
