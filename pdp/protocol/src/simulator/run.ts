@@ -102,7 +102,6 @@ class Simulation {
     else while (this.#steps < steps) await this.#advance(this.#world.time.now + CHECK_MS);
     this.#chaos.calm();
     if (this.#alive.length === 0) this.#join();
-    this.#store.repair();
     await this.#converge('after the faults', false);
     this.#store.publish();
     await this.#converge('after a last change', true);
@@ -176,8 +175,6 @@ class Simulation {
     let lacking: string | undefined;
     do {
       await this.#advance(time.now + CHECK_MS);
-      // Who was there and is gone may have kept a revision from being prepared in time: the user tries again.
-      if (isLast && this.#store.current().at(-1)?.end?.reason === 'Timeout') this.#store.publish();
       lacking = this.#lacking(isLast);
     } while (lacking !== undefined && time.now - began < CONVERGENCE_MAX_MS);
     if (lacking !== undefined) throw new Violation('L1', `${when}, ${CONVERGENCE_MAX_MS / 1000} s later: ${lacking}`);

@@ -40,7 +40,7 @@ export type Flaw = 'none' | 'everywhere' | 'somewhere' | 'truncated' | 'forged' 
 export interface StoredRevision {
   readonly revision: SignedRevision;
   readonly manifest: ManifestSummary;
-  flaw: Flaw;
+  readonly flaw: Flaw;
   readonly decided: DecidedWave[];
   /** Each decided wave, with whom it reaches. */
   readonly reached: WaveRef[];
@@ -233,13 +233,6 @@ export class SimStore {
     this.#current = [];
     this.#failedAt = [];
     this.#world.note('store', () => `set recreated as ${this.#setUid}`);
-    this.changed();
-  }
-
-  /** Bytes that were damaged are whole again, and the spec was touched: failures from before no longer count. */
-  repair(): void {
-    this.#failedAt = [];
-    for (const stored of this.#revisions) if (stored.flaw === 'truncated') stored.flaw = 'none';
     this.changed();
   }
 

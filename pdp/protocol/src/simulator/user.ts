@@ -117,14 +117,6 @@ export class SimUser {
     if (isCalm && stored.pauseRequested) this.#resume(stored);
     if (progress.phase === 'Soaking')
       operator.analysed(stored.revision, wave?.index ?? 0, isCalm || roll < 0.8 ? 'Pass' : 'Fail');
-    const isStuck =
-      hold?.reason === 'DeadlineExceeded' ||
-      (hold?.reason.startsWith('Analysis') === true && stored.approvals.includes((wave?.index ?? 0) + 1));
-    if (isStuck && isCalm && stored.abortRequested === undefined) {
-      this.#store.ask(stored, 'gives up', (edited) => {
-        edited.abortRequested = 'it does not go on';
-      });
-    }
     const next = hold?.reason === 'ApprovalRequired' ? wave?.index : (wave?.index ?? 0) + 1;
     const isAsked =
       hold?.reason === 'ApprovalRequired' || hold?.reason === 'AnalysisFailed' || hold?.reason === 'AnalysisUnknown';
