@@ -21,6 +21,8 @@ export interface OpenRollout {
   hold: RolloutHold | undefined;
   readonly required: Set<NodeId>;
   requiredAtStart?: number;
+  /** Whether something was served before it, that can come back. */
+  hasBase: boolean;
   since?: Instant;
   /** Of the preparation, monotonic. */
   deadlineAt?: number;
@@ -63,6 +65,7 @@ export function openRollout(revision: SignedRevision): OpenRollout {
     wave: 0,
     hold: undefined,
     required: new Set(),
+    hasBase: false,
     preparedAt: undefined,
     shadow: new Map(),
     activateAt: undefined,
@@ -80,6 +83,11 @@ export function openRollout(revision: SignedRevision): OpenRollout {
 /** The wave under way, as decisions name it. */
 export function currentWave({ wave, waves }: OpenRollout): WaveRef {
   return waveRef(waves, wave);
+}
+
+/** True while the last wave, which everyone has, is watched. */
+export function isLastSoak(rollout: OpenRollout): boolean {
+  return rollout.phase === 'Soaking' && currentWave(rollout).final;
 }
 
 /** True once nothing about the rollout can change any more, but for PDPs that still come to serve it. */

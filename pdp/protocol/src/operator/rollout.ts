@@ -276,7 +276,8 @@ export class SetRollout {
       this.#conductor.noteRefusal(node);
       return;
     }
-    if (isSameRevision(revision, this.#ledger.committed)) noteFailing(node, revision);
+    const wasDecided = node.sent?.key.startsWith(announcementKey({ type: 'Commit', revision })) === true;
+    if (wasDecided || isSameRevision(revision, this.#ledger.committed)) noteFailing(node, revision);
     const { retryBaseMs, retryMaxMs } = this.#deps.tuning;
     const ceiling = Math.min(retryMaxMs, retryBaseMs * 2 ** Math.min(node.retries, 16));
     node.retries += 1;

@@ -24,7 +24,7 @@ export function someWaves(random: () => number): readonly Wave[] {
     return { nodes: { labels: { tier: 'gold' } }, soakMs, needsApproval };
   };
   const parts = Array.from({ length: 1 + Math.floor(random() * 3) }, part);
-  return [...parts, { soakMs: 0, needsApproval: random() < 0.1 }];
+  return [...parts, { soakMs: Math.max(0, Math.floor(random() * 8_000) - 4_000), needsApproval: random() < 0.1 }];
 }
 
 /** Lays out the set of a run. */

@@ -185,9 +185,22 @@ class Simulation {
   #lacking(isLast: boolean): string | undefined {
     const revisions = this.#store.current();
     const open = revisions.find(isOpen);
-    if (open !== undefined) return `revision ${open.revision.n} is still undecided`;
+    const { phase, hold, counts } = this.#operators[0]?.progress() ?? {};
+    // Who left is waited for until that is known.
+    if (!isLast && counts?.connected !== this.#alive.length)
+      return `${counts?.connected} PDPs are known, ${this.#alive.length} are there`;
+    if (!isLast && counts !== undefined && counts.missing > 0) return `${counts.missing} PDPs are missing`;
+    // One that rests after repeated failures says so, and goes on with a new spec.
+    if (open !== undefined && (isLast || hold?.reason !== 'RepeatedFailure')) {
+      return `revision ${open.revision.n} is still undecided: ${phase} ${hold?.reason ?? ''} ${hold?.message ?? ''}`;
+    }
     const committed = this.#store.committed();
-    if (isLast && committed !== revisions.at(-1)) return `revision ${revisions.length} is not committed`;
+    const isGoneBackFrom = committed?.end?.reason === 'User' || this.#store.options.autoRollback === true;
+    if (committed?.end !== undefined && isGoneBackFrom)
+      return `revision ${committed.revision.n} failed and still serves`;
+    if (isLast && committed !== revisions.at(-1)) {
+      return `revision ${revisions.length} is not committed: ${revisions.at(-1)?.end?.message ?? ''}`;
+    }
     const isUnloadable =
       committed?.flaw === 'everywhere' || committed?.flaw === 'truncated' || committed?.flaw === 'forged';
     if (committed === undefined || isUnloadable) return undefined;
