@@ -55,7 +55,7 @@ function statusOf({ revision, progress, committedN, now }: ObservedRevision): Po
   if (isCompleted || (isOver && tellsEnd(before, phase))) return before;
   const told = progress?.revision === n ? progress : undefined;
   const generation = revision.metadata.generation ?? 1;
-  const desired = conditionsOf(phase, told, before, isOvertaken);
+  const desired = [...conditionsOf(phase, told, before, isOvertaken), ...comparedOf(told)];
   const approvals = approvalsOf(revision, before);
   const absent = (['Reconciling', 'Stalled'] as const).filter((type) => !desired.some((entry) => entry.type === type));
   return {
@@ -207,6 +207,17 @@ function conditionsOf(
       ];
     }
   }
+}
+
+/** Whether the revision was compared before it was decided; not said once that is no longer told. */
+function comparedOf(told: RolloutProgress | undefined): readonly DesiredCondition[] {
+  if (told?.shadow === undefined) return [];
+  const { verdict, proven, awaitsTraffic, message } = told.shadow;
+  const type = 'ShadowCompared';
+  if (verdict === 'Waiting' && !awaitsTraffic) return [{ type, status: 'Unknown', reason: 'Progressing', message }];
+  if (!proven) return [{ type, status: 'False', reason: 'NoTraffic', message }];
+  const isFailed = verdict === 'Fail';
+  return [{ type, status: isFailed ? 'False' : 'True', reason: isFailed ? 'ShadowDiffers' : 'ShadowPassed', message }];
 }
 
 function waiting(type: DesiredCondition['type'], message: string): DesiredCondition {

@@ -213,6 +213,7 @@ export const HOLDS: Readonly<
 > = {
   PauseRequested: { reason: 'Paused', isStalled: true },
   ApprovalRequired: { reason: 'AwaitingApproval', isStalled: true },
+  ShadowNoTraffic: { reason: 'NoTraffic', isStalled: false },
   Soak: { reason: 'Soaking', isStalled: false },
   AnalysisFailed: { reason: 'AnalysisFailed', isStalled: true },
   AnalysisUnknown: { reason: 'AnalysisUnknown', isStalled: true },

@@ -35,6 +35,13 @@ export interface ShadowOptions {
   readonly maxGrantToDeny?: number;
   readonly maxDenyToGrant?: number;
   readonly maxErrorIncrease?: number;
+  /** With fewer requests compared than this, by all PDPs together, nothing is proven. */
+  readonly minSamples: number;
+  /**
+   * What that means at the end of the window. `Pass`: the rollout goes on, and says so. `Wait`: the comparison goes on until
+   * there were enough, or the first wave is approved. `Fail`: the revision is given up.
+   */
+  readonly onNoTraffic: 'Pass' | 'Wait' | 'Fail';
 }
 
 /** What the soak of a wave is judged by. An absent limit judges nothing. */

@@ -106,6 +106,7 @@ export function shownPhase({ phase, hold }: OpenRollout): RolloutPhase {
     case 'ApprovalRequired':
       return 'AwaitingApproval';
     case 'ShadowWindow':
+    case 'ShadowNoTraffic':
     case 'LeaseGap':
       return 'Gating';
     case 'Soak':

@@ -12,6 +12,8 @@ function pick<T>(random: () => number, of: readonly T[]): T | undefined {
   return of[Math.floor(random() * of.length)];
 }
 
+const shadowLimits = { samplePpm: 100_000, maxGrantToDeny: 0.1, maxDenyToGrant: 0, minSamples: 100 } as const;
+
 /** Some waves: by principals, by share of the PDPs, by zone or label, with and without approval; the last is for all. */
 export function someWaves(random: () => number): readonly Wave[] {
   const part = (): Wave => {
@@ -53,7 +55,13 @@ export function layOut(world: World): Layout {
     ...(isStrict ? { strictLeaseMs: leaseMs } : {}),
     ...(world.has('waves') && random() < 0.7 ? { waves } : {}),
     ...(world.has('shadow') && shadow < 0.25
-      ? { shadow: { samplePpm: 100_000, windowMs: shadowMs, maxGrantToDeny: 0.1, maxDenyToGrant: 0 } }
+      ? {
+          shadow: {
+            ...shadowLimits,
+            windowMs: shadowMs,
+            onNoTraffic: pick(random, ['Pass', 'Wait', 'Fail'] as const) ?? 'Pass',
+          },
+        }
       : {}),
     ...(analysis < 0.4
       ? {

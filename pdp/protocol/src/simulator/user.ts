@@ -130,8 +130,9 @@ export class SimUser {
         edited.abortRequested = 'its bytes are lost';
       });
     }
-    const next = hold?.reason === 'ApprovalRequired' ? wave?.index : (wave?.index ?? 0) + 1;
-    const isAsked = hold?.reason === 'ApprovalRequired' || isJudged;
+    const isHeld = hold?.reason === 'ApprovalRequired' || hold?.reason === 'ShadowNoTraffic';
+    const next = isHeld ? (wave?.index ?? 0) : (wave?.index ?? 0) + 1;
+    const isAsked = isHeld || isJudged;
     if (!isAsked || next === undefined || (!isCalm && roll < 0.4)) return;
     if (stored.approvals.includes(next)) {
       // It was given before the wave was seen to do badly: it counts once it is given anew.

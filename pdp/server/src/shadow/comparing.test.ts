@@ -187,8 +187,13 @@ test('numbers that a double does not hold reach the candidate as they were', () 
 test('findings of several processes add up, with no more samples than one may tell', () => {
   const counts = { total: 2, changed: 1, grantToDeny: 1, denyToGrant: 0, errors: 0, dropped: 3 };
   const sample = { difference: 'GrantToDeny', principal: '', operation: '', resource: '' } as const;
-  const one = { counts, samples: Array.from({ length: 15 }, () => sample) };
+  const one = { ready: true, counts, samples: Array.from({ length: 15 }, () => sample) };
   const sum = addFindings([one, one]);
   expect(sum.counts).toStrictEqual({ total: 4, changed: 2, grantToDeny: 2, denyToGrant: 0, errors: 0, dropped: 6 });
   expect(sum.samples.length).toBe(20);
+  expect([sum.ready, addFindings([one, NOTHING_FOUND]).ready, addFindings([]).ready]).toStrictEqual([
+    true,
+    false,
+    false,
+  ]);
 });
