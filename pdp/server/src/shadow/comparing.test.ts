@@ -27,7 +27,12 @@ function start(candidate: Snapshot, { samplePpm = 1_000_000, random = (): number
       thread.answer = () => {
         for (const questions of asked.splice(0)) onAnswers(structuredClone(questions).map((each) => one.answer(each)));
       };
-      return { ask: (questions) => asked.push([...questions]), close: () => (thread.closed = true) };
+      const ask = (questions: readonly ShadowQuestion[]): void => {
+        // An answer to nothing tells that the candidate is there.
+        if (questions.length === 0) onAnswers([]);
+        else asked.push([...questions]);
+      };
+      return { ask, close: () => (thread.closed = true) };
     },
     random,
     nowMs: () => 0,
