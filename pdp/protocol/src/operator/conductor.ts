@@ -23,8 +23,9 @@ import type {
 import { currentWave, isEnded, openRollout, type OpenRollout } from './open-rollout.ts';
 import type { ShadowProgress } from './progress.ts';
 import { evaluateReach } from './reach.ts';
-import { evaluateSoak, soakAnalysis } from './soak.ts';
+import { evaluateSoak, longestSoakMs, soakAnalysis } from './soak.ts';
 import { isGated, planWaves, waveRef, wavesOfCommitted, WHOLE } from './waves.ts';
+import { comingBack, isFailure, wantsBack, wayBack } from './way-back.ts';
 
 /** How the compare-and-swap of a decision ended. After `failed` nobody knows whether it was written. */
 export type DecisionOutcome = 'written' | 'conflict' | 'failed';
@@ -48,11 +49,6 @@ interface Deciding {
 }
 
 const NO_RECORD: RolloutRecord = { decided: [] };
-
-/** A cause after which the same content is not offered again by itself. */
-export function isFailure({ reason }: AbortCause): boolean {
-  return reason === 'Nack' || reason === 'Gate' || reason === 'Analysis';
-}
 
 /**
  * Brings one set's revisions through their waves: it opens, gates, decides and completes, one revision and one decision at a
@@ -250,15 +246,10 @@ export class Conductor {
     const isFresh = rollout.phase === 'Pending' && open.record.decided.length === 0;
     const { digest } = open.revision;
     // What serves is no failure, whatever became of it when it was offered another time: it is the way back.
-    const isServed = digest === this.#wayBack()?.digest;
+    const isServed = digest === wayBack(this.#ledger, this.#observation)?.digest;
     if (!isFresh || isServed || !this.#ledger.failedDigests(isFailure).includes(digest)) return false;
     this.#giveUp(open, { reason: 'Nack', message: 'the same content was refused before' }, now);
     return true;
-  }
-
-  /** What is gone back to: what is committed, or if that failed itself, what was before it. */
-  #wayBack(): RevisionId | undefined {
-    return this.#ledger.failed === undefined ? this.#ledger.committed : this.#observation.predecessor;
   }
 
   /** A revision whose end nobody recorded: a leader before this one died on the way. */
@@ -459,7 +450,7 @@ export class Conductor {
   #stop(rollout: OpenRollout, cause: AbortCause, now: Instant): void {
     rollout.hold = undefined;
     rollout.phase = 'Gating';
-    this.#decide(rollout.revision, currentWave(rollout), { type: 'Abort', cause }, now);
+    this.#abort(rollout, currentWave(rollout), cause, now);
   }
 
   /** Decides against whatever is not decided of a revision yet. */
@@ -467,6 +458,10 @@ export class Conductor {
     const hasBase = this.#ledger.committed !== undefined;
     const waves = planWaves(revision, record.decided, this.#observation.options, hasBase);
     this.#decide(revision, waveRef(waves, record.decided.length), { type: 'Abort', cause }, now);
+  }
+
+  #abort({ revision }: OpenRollout, wave: WaveRef, cause: AbortCause, now: Instant): void {
+    this.#decide(revision, wave, { type: 'Abort', cause }, now);
   }
 
   #decide(revision: SignedRevision, wave: WaveRef, decision: Decision, now: Instant): void {
@@ -505,29 +500,15 @@ export class Conductor {
     const isFailed = isSameRevision(this.#ledger.committed, rollout.revision);
     const isStopped =
       isFailed || this.#ledger.stopped.some(({ revision }) => isSameRevision(revision, rollout.revision));
-    rollout.phase = isStopped && this.#wantsBack(cause) ? 'RolledBack' : 'Aborted';
+    rollout.phase = isStopped && wantsBack(cause, this.#observation.options) ? 'RolledBack' : 'Aborted';
     rollout.cause = cause;
     rollout.hold = undefined;
     // What everyone serves is replaced, not forgotten.
     if (!wasEnded && !isFailed) this.#effect({ type: 'withdraw', revision: rollout.revision, reason: cause.reason });
   }
 
-  /** True if what was served before a revision that ended so is to come back. */
-  #wantsBack({ reason }: AbortCause): boolean {
-    return reason === 'User' || (reason !== 'Superseded' && this.#observation.options.autoRollback === true);
-  }
-
-  /** What is to be gone back from: the rollout that was stopped, or what is committed and failed, if nothing came of what followed. */
-  #comingBack(rollout: OpenRollout): { readonly revision: RevisionId; readonly cause: AbortCause } | undefined {
-    const { phase, revision, cause } = rollout;
-    if (phase === 'RolledBack' && cause !== undefined) return { revision, cause };
-    const { committed, failed } = this.#ledger;
-    const isLeft = phase === 'Aborted' && committed !== undefined && failed !== undefined && this.#wantsBack(failed);
-    return isLeft ? { revision: committed, cause: failed } : undefined;
-  }
-
   #askForRollBack(rollout: OpenRollout, now: Instant): void {
-    const back = this.#comingBack(rollout);
+    const back = comingBack(rollout, this.#ledger, this.#observation.options);
     if (back === undefined || this.#ledger.open.length > 0) return;
     if (this.#askedAt !== undefined && now.mono - this.#askedAt < this.#tuning.resendMs) return;
     this.#askedAt = now.mono;
@@ -540,10 +521,9 @@ export class Conductor {
       return node !== undefined && !this.hasReached(node, rollout);
     };
     const { waves, wave, refusal } = rollout;
+    // Whoever can never take it would be waited for in vain.
     if (refusal !== undefined && !currentWave(rollout).final) {
-      // Whoever can never take it would be waited for in vain.
-      const cause: AbortCause = { reason: 'Nack', message: refusal };
-      this.#decide(rollout.revision, waveRef(waves, wave + 1), { type: 'Abort', cause }, now);
+      this.#abort(rollout, waveRef(waves, wave + 1), { reason: 'Nack', message: refusal }, now);
       return;
     }
     const verdict = evaluateReach(rollout, isLacking, this.#observation.options, now.mono);
@@ -588,13 +568,12 @@ export class Conductor {
     const record = this.recordOf(rollout.revision);
     const next = waveRef(waves, wave + 1);
     if (final && record.abortRequested !== undefined) {
-      const cause: AbortCause = { reason: 'User', message: record.abortRequested };
-      this.#decide(rollout.revision, next, { type: 'Abort', cause }, now);
+      this.#abort(rollout, next, { reason: 'User', message: record.abortRequested }, now);
       return;
     }
     // What everyone has who was asked is not taken from them because somebody who came later cannot load it.
     if (!final && rollout.refusal !== undefined) {
-      this.#decide(rollout.revision, next, { type: 'Abort', cause: { reason: 'Nack', message: rollout.refusal } }, now);
+      this.#abort(rollout, next, { reason: 'Nack', message: rollout.refusal }, now);
       return;
     }
     const verdict = evaluateSoak(rollout, record, options, now.mono);
@@ -604,7 +583,7 @@ export class Conductor {
         rollout.hold = verdict.hold;
         return;
       case 'Stop':
-        this.#decide(rollout.revision, next, { type: 'Abort', cause: verdict.cause }, now);
+        this.#abort(rollout, next, verdict.cause, now);
         return;
       case 'Next':
         if (final) {
@@ -618,9 +597,4 @@ export class Conductor {
         this.#gate(rollout, now, false);
     }
   }
-}
-
-/** So long a window before the first wave is compared with what comes after. */
-function longestSoakMs({ waves }: OpenRollout): number {
-  return Math.max(0, ...waves.map(({ soakMs }) => soakMs));
 }

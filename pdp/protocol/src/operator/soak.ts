@@ -56,3 +56,8 @@ function isOverruled({ wave, approvedAtSoak }: OpenRollout, { approvals }: Rollo
 function hold(reason: RolloutHold['reason'], message: string): SoakVerdict {
   return { type: 'Hold', hold: { reason, message } };
 }
+
+/** So long a window before the first wave is compared with what comes after. */
+export function longestSoakMs({ waves }: OpenRollout): number {
+  return Math.max(0, ...waves.map(({ soakMs }) => soakMs));
+}

@@ -9,7 +9,7 @@ import {
 } from '@edict/bundle';
 import { isSameRevision, type NodeId, type RevisionId } from '../identifiers.ts';
 import type { ManifestSummary } from '../messages.ts';
-import { isFailure } from '../operator/conductor.ts';
+import { isFailure } from '../operator/way-back.ts';
 import type { NodeTraits } from '../operator/identity.ts';
 import type {
   AbortCause,

@@ -133,7 +133,7 @@ export class SimUser {
     const isHeld = hold?.reason === 'ApprovalRequired' || hold?.reason === 'ShadowNoTraffic';
     const next = isHeld ? (wave?.index ?? 0) : (wave?.index ?? 0) + 1;
     const isAsked = isHeld || isJudged;
-    if (!isAsked || next === undefined || (!isCalm && roll < 0.4)) return;
+    if (!isAsked || (!isCalm && roll < 0.4)) return;
     if (stored.approvals.includes(next)) {
       // It was given before the wave was seen to do badly: it counts once it is given anew.
       this.#store.ask(stored, `takes back the approval of wave ${next} of`, (edited) => {
