@@ -30,6 +30,7 @@ export const CONDITION_TYPES = {
   Converged: 'Every required PDP serves the revision.',
   Ready: 'Summary: the newest generation serves on every required PDP.',
   TestsPassed: 'The test suites of the set pass with what it is to serve.',
+  ShadowCompared: 'Live requests were compared with the revision before anyone served it.',
   Reconciling: 'Work on the newest generation goes on.',
   Stalled: 'Work has stopped and needs the user.',
 } as const;
@@ -59,6 +60,8 @@ export const CONDITION_REASONS = {
   AwaitingApproval: 'The next wave waits for somebody to approve it.',
   Soaking: 'A wave is served and watched.',
   ShadowDiffers: 'Live requests would be answered too differently. The old revision serves on.',
+  ShadowPassed: 'Enough live requests were compared, and few enough answers differ.',
+  NoTraffic: 'There were too few live requests to compare; spec.rollout.shadow.onNoTraffic says what follows.',
   AnalysisFailed: 'A wave did worse than what served before it.',
   AnalysisUnknown: 'Nobody can tell how a wave does; somebody has to decide.',
   TestsPassed: 'Every case of the test suites passes.',

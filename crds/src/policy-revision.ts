@@ -150,7 +150,7 @@ export const PolicyRevisionStatus = z
       .max(64)
       .optional()
       .meta({
-        description: 'Decisions, one per wave.',
+        description: 'Decisions, one per wave. An Abort after the last: it failed when everyone served it.',
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['index'],
         'x-kubernetes-validations': [

@@ -64,6 +64,13 @@ const Shadow = z.object({
   maxGrantToDeny: Share.optional().meta({ description: 'Greatest share of grants that would become denials.' }),
   maxDenyToGrant: Share.optional().meta({ description: 'Greatest share of denials that would become grants.' }),
   maxErrorIncrease: Share.optional().meta({ description: 'Greatest share of answers that would become errors.' }),
+  minSamples: z.int().min(1).max(1_000_000).default(100).meta({
+    description: 'With fewer requests compared than this, by all PDPs together, nothing is proven.',
+  }),
+  onNoTraffic: z.enum(['Pass', 'Wait', 'Fail']).default('Pass').meta({
+    description:
+      'What that means at the end of the window. Pass: the rollout goes on, and the condition ShadowCompared says so. Wait: for requests, or the approval of wave 0. Fail: the revision is given up.',
+  }),
 });
 
 const PrometheusQuery = withRules(

@@ -16,6 +16,7 @@ export interface OperatorEvent {
     | 'Paused'
     | 'Resumed'
     | 'AwaitingApproval'
+    | 'NoTraffic'
     | 'Approved'
     | 'TestsFailed'
     | 'Withdrawn'

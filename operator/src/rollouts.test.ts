@@ -256,6 +256,46 @@ test('a wave of which Prometheus says no good is taken back by itself', async ()
   }
 });
 
+test('a last wave of which Prometheus says no good is taken back although everyone serves it', async () => {
+  const answers = await aPrometheus('0.9');
+  try {
+    const prometheus = { url: answers.url, query: 'errors', max: 0.5, interval: '1s', timeout: '1s' };
+    await start({ waves: [{ all: true, soak: '10m' }], analysis: { prometheus } });
+    await edit('bob');
+    const back = await untilRevision(3, 'Completed');
+    const stable = await revisionOf(1);
+    expect(back.spec).toMatchObject({ reason: 'Rollback', rollbackOf: 1, digest: stable?.spec.digest });
+    const failed = await untilRevision(2, 'RolledBack');
+    expect(failed.status?.cause).toContain('errors is 0.9, at most 0.5 is allowed');
+    expect(failed.status?.waves?.toSorted((a, b) => a.index - b.index)).toMatchObject([
+      { index: 0, decision: 'Commit' },
+      { index: 1, decision: 'Abort', final: false },
+    ]);
+    expect(served()).toStrictEqual([3, 3]);
+    const domain = await untilDomain('it is said', (found) => current(found, 'Ready')?.reason === 'RolledBack');
+    expect(current(domain, 'Ready')?.message).toContain('errors is 0.9');
+    const set = await store.get('PolicySet', SET);
+    expect(current(set as PolicySet, 'Stalled')?.reason).toBe('RolledBack');
+    expect(set?.status?.failedDigests).toHaveLength(1);
+    expect(await revisionOf(4)).toBeUndefined();
+  } finally {
+    await answers.close();
+  }
+});
+
+test('the last wave is watched, says so, and can be ended', async () => {
+  await start({ waves: [{ all: true, soak: '10m' }] });
+  await edit('bob');
+  const soaking = await untilRevision(2, 'Soaking');
+  expect(findCondition(soaking.status?.conditions, 'Ready')?.reason).toBe('Soaking');
+  expect(served()).toStrictEqual([2, 2]);
+  await untilDomain('it is not ready yet', (found) => current(found, 'Ready')?.reason === 'Soaking');
+  await annotate(2, { [ABORT_ANNOTATION]: 'it looks wrong' });
+  await untilRevision(3, 'Completed');
+  expect(served()).toStrictEqual([3, 3]);
+  await untilRevision(2, 'RolledBack');
+});
+
 async function aPrometheus(value: string): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
   const result = [{ metric: {}, value: [0, value] }];
   const body = JSON.stringify({ status: 'success', data: { resultType: 'vector', result } });

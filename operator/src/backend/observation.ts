@@ -1,9 +1,17 @@
 import { isDigest, type SignedRevision } from '@edict/bundle';
 import type { PolicyRevision, PolicyRevisionStatus, PolicySet } from '@edict/crds';
-import type { NodeId, NodeTraits, RolloutRecord, SetObservation, StoppedRevision, WaveTarget } from '@edict/protocol';
+import {
+  revisionIdOf,
+  type NodeId,
+  type NodeTraits,
+  type RolloutRecord,
+  type SetObservation,
+  type StoppedRevision,
+  type WaveTarget,
+} from '@edict/protocol';
 import { isContentFailure, parseCause } from '../controllers/abort-cause.ts';
 import { abortReason, approvedWaves } from '../controllers/user-requests.ts';
-import { stateOf } from '../controllers/world.ts';
+import { hasFailed, predecessorOf, stateOf } from '../controllers/world.ts';
 import { optionsOf, strictLeaseMs } from './rollout-options.ts';
 
 type StoredTarget = NonNullable<NonNullable<PolicyRevisionStatus['waves']>[number]['target']>;
@@ -25,12 +33,18 @@ export function observationOf(
   const failedAt = failuresOf(set, revisions);
   const leaseMs = strictLeaseMs(set, revisions);
   const newest = revisions.at(-1);
+  const predecessor = predecessorOf(revisions);
   const isSameSpec = set.status?.observedGeneration === set.metadata.generation;
   return {
     set: `${set.metadata.namespace ?? ''}/${set.metadata.name}`,
     setUid: set.metadata.uid ?? '',
     ...(committed === undefined ? {} : { committed: signedOf(committed) }),
     completed: committed?.status?.phase === 'Completed',
+    ...(committed === undefined || committed.status?.phase === 'Completed'
+      ? {}
+      : { committedRecord: recordOf(committed, set) }),
+    ...(committed !== undefined && hasFailed(committed) ? { failed: parseCause(committed.status?.cause) } : {}),
+    ...(predecessor === undefined ? {} : { predecessor: revisionIdOf(signedOf(predecessor)) }),
     undecided: open.map(signedOf),
     ...(rollouts.length === 0 ? {} : { rollouts: new Map(rollouts) }),
     ...(stopped.length === 0 ? {} : { stopped: stopped.map((revision) => stoppedOf(revision, set)) }),

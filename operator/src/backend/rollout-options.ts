@@ -56,10 +56,12 @@ function selectionOf({ labels, zones, sharePercent }: NonNullable<RolloutWave['n
 }
 
 function shadowOf(shadow: NonNullable<RolloutSpec['shadow']>): ShadowOptions {
-  const { sampleRate, window, maxGrantToDeny, maxDenyToGrant, maxErrorIncrease } = shadow;
+  const { sampleRate, window, maxGrantToDeny, maxDenyToGrant, maxErrorIncrease, minSamples, onNoTraffic } = shadow;
   return {
     samplePpm: shareBasisPoints(sampleRate) * 100,
     windowMs: durationMs(window),
+    minSamples,
+    onNoTraffic,
     ...(maxGrantToDeny === undefined ? {} : { maxGrantToDeny: fractionOf(maxGrantToDeny) }),
     ...(maxDenyToGrant === undefined ? {} : { maxDenyToGrant: fractionOf(maxDenyToGrant) }),
     ...(maxErrorIncrease === undefined ? {} : { maxErrorIncrease: fractionOf(maxErrorIncrease) }),

@@ -103,7 +103,7 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
     writeDecision: async (set, revision, decision, wave = ONLY_WAVE) => {
       let stored = find(set, revision);
       for (let attempt = 1; stored !== undefined && stored.spec.digest === revision.digest; attempt += 1) {
-        const standing = waveStanding(stored.status?.waves ?? [], wave.index);
+        const standing = waveStanding(stored.status?.waves ?? [], wave.index, decision.type);
         if (standing !== 'Open') return standing === decision.type ? 'written' : 'conflict';
         try {
           const after = await store.updateStatus<'PolicyRevision'>({
@@ -167,14 +167,20 @@ function targetOf({ principals, nodes }: WaveTarget): StoredTarget {
   return { ...(principals === undefined ? {} : { principals }), ...(nodes === undefined ? {} : { nodes: chosen }) };
 }
 
-/** Whether a wave may be decided: its own decision if it has one, `Closed` if an earlier one keeps it from being made. */
+/**
+ * Whether a wave may be decided so: its own decision if it has one, `Closed` if an earlier one keeps it from being made. After
+ * the last wave there is nothing to commit, but it may be said that the revision failed.
+ */
 export function waveStanding(
   waves: NonNullable<PolicyRevisionStatus['waves']>,
   index: number,
+  decision: 'Commit' | 'Abort' = 'Commit',
 ): 'Commit' | 'Abort' | 'Open' | 'Closed' {
   const decisions = new Map(waves.map((wave) => [wave.index, wave.decision]));
   const own = decisions.get(index);
   if (own !== undefined) return own;
+  const isBehindLast = waves.some((wave) => wave.index === index - 1 && wave.final !== false);
+  if (isBehindLast && decision === 'Commit') return 'Closed';
   const isOpen = [...decisions.values()].every((decision) => decision !== 'Abort');
   return isOpen && (index === 0 || decisions.get(index - 1) === 'Commit') ? 'Open' : 'Closed';
 }

@@ -67,6 +67,23 @@ export function stateOf({ status }: Pick<PolicyRevision, 'status'>): RevisionSta
   return waves.some(({ decision }) => decision === 'Abort') ? 'Stopped' : 'Open';
 }
 
+/**
+ * True for a committed revision that did badly while its last wave was watched, or was ended then: it is served until a newer
+ * one replaces it.
+ */
+export function hasFailed(revision: Pick<PolicyRevision, 'status'>): boolean {
+  const isAborted = revision.status?.waves?.some(({ decision }) => decision === 'Abort') === true;
+  return isAborted && stateOf(revision) === 'Committed';
+}
+
+/** What comes back if the newest committed revision fails; undefined if there is nothing. `revisions` ascend. */
+export function predecessorOf(revisions: readonly PolicyRevision[]): PolicyRevision | undefined {
+  const n = committedOf(revisions)?.spec.n ?? 0;
+  return revisions.findLast(
+    (revision) => revision.spec.n < n && stateOf(revision) === 'Committed' && !hasFailed(revision),
+  );
+}
+
 /** The newest revision that is decided to be served. */
 export function committedOf(revisions: readonly PolicyRevision[]): PolicyRevision | undefined {
   return revisions.findLast((revision) => stateOf(revision) === 'Committed');

@@ -119,7 +119,9 @@ test('a candidate is asked what live requests ask, and what it would answer othe
   const pdp = await aPdp(operator, await newFolder());
   operator.publish(publish(1, [craneDomain(9)]));
   await until(serves(pdp, 1));
-  operator.configure({ shadow: { samplePpm: 1_000_000, windowMs: 3_000, maxGrantToDeny: 0 } });
+  operator.configure({
+    shadow: { samplePpm: 1_000_000, windowMs: 3_000, maxGrantToDeny: 0, minSamples: 1, onNoTraffic: 'Pass' },
+  });
   operator.publish(publish(2, [craneDomain(5)]));
   const found = async () => {
     await ask(pdp, 'ada');

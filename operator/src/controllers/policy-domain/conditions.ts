@@ -61,7 +61,12 @@ function severity({ ready, stalled }: SetVerdict): number {
 
 function verdictOf(set: SetView, digest: string | undefined): SetVerdict {
   const { committed, newest } = set;
-  if (committed !== undefined && committed.digest === digest) return servedVerdict(set, committed.since);
+  if (committed !== undefined && committed.digest === digest) {
+    // It failed when everyone had it, and serves until what was before has come back.
+    const failed = set.takenBack.find((taken) => taken.n === committed.since);
+    if (failed !== undefined) return stalled('RolledBack', `revision ${failed.n} failed: ${failed.message}`);
+    return servedVerdict(set, committed.since);
+  }
   if (set.refusal !== undefined) return stalled(set.refusal.reason, set.refusal.message);
   if (newest?.digest === digest && newest?.state === 'Aborted') {
     const { reason = 'User', message = '' } = newest.cause ?? {};
@@ -95,6 +100,11 @@ function servedVerdict(set: SetView, since: number): SetVerdict {
   }
   if (isConverged && (set.required === undefined || set.required >= set.minReady)) {
     return done(`${name} serves on every required PDP`);
+  }
+  const { newest } = set;
+  if (!isConverged && newest?.hold !== undefined && newest.n === set.committed?.n) {
+    const ready = condition('Ready', 'False', newest.hold.reason, `${name}: ${newest.hold.message}`);
+    return { prepared: true, converged: false, ready, stalled: false };
   }
   const message = isConverged
     ? `${set.required ?? 0} PDPs serve ${set.name}, at least ${set.minReady} must`

@@ -1,9 +1,11 @@
 import { durationMs, findCondition, type PolicyDomain, type PolicyRevision, type PolicySet } from '@edict/crds';
+import type { RolloutProgress } from '@edict/protocol';
 import { keyOf, keyText, parseKey } from '../../store/object-key.ts';
 import { parseCause } from '../abort-cause.ts';
 import { entryOf } from '../manifest-text.ts';
 import { describeProgress, type RolloutBoard } from '../rollout-board.ts';
-import { bundleOf, carries, committedOf, isDeleting, revisionsOf, stateOf, type World } from '../world.ts';
+import { bundleOf, carries, committedOf, hasFailed, isDeleting, revisionsOf, stateOf, type World } from '../world.ts';
+import { HOLDS } from '../policy-set/status.ts';
 import type { DomainJudge } from './judge.ts';
 import type { ObservedDomain, SetView } from './observed.ts';
 
@@ -70,16 +72,27 @@ function setView(set: PolicySet, domain: PolicyDomain, world: World, board: Roll
             state: stateOf(newest),
             cause: isEnded(newest) ? parseCause(newest.status?.cause) : undefined,
             progress: describeProgress(progress),
+            ...holdOf(newest, progress),
           },
     convergedRevision: set.status?.lastConvergence?.revision ?? 0,
     required: progress?.counts.required ?? set.status?.pdps?.required,
   };
 }
 
+function holdOf(
+  newest: PolicyRevision,
+  progress: RolloutProgress | undefined,
+): Pick<NonNullable<SetView['newest']>, 'hold'> {
+  const told = progress?.revision === newest.spec.n ? progress.hold : undefined;
+  const known = told && HOLDS[told.reason];
+  return known === undefined ? {} : { hold: { reason: known.reason, message: told?.message ?? '' } };
+}
+
 /** What of the domain some PDPs or principals were served and are no longer, for the set's present spec. */
 function takenBack(revisions: readonly PolicyRevision[], uid: string): SetView['takenBack'] {
   return revisions
-    .filter((revision) => stateOf(revision) === 'Stopped' && parseCause(revision.status?.cause).reason !== 'Superseded')
+    .filter((revision) => stateOf(revision) === 'Stopped' || hasFailed(revision))
+    .filter(({ status }) => parseCause(status?.cause).reason !== 'Superseded')
     .map((revision) => ({
       n: revision.spec.n,
       digest: entryOf(revision, uid)?.digest,
@@ -88,7 +101,7 @@ function takenBack(revisions: readonly PolicyRevision[], uid: string): SetView['
 }
 
 function isEnded(revision: PolicyRevision): boolean {
-  return ['Aborted', 'Stopped'].includes(stateOf(revision));
+  return ['Aborted', 'Stopped'].includes(stateOf(revision)) || hasFailed(revision);
 }
 
 /** The domain's digest in the committed revision, and the first revision of the unbroken row of committed ones with it. */

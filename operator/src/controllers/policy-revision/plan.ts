@@ -5,7 +5,7 @@ import { rfc3339, rfc3339Millis } from '../../clock.ts';
 import { parseCause } from '../abort-cause.ts';
 import { exceptionsOf, FAILURES, HOLDS, phaseOf, waveText } from '../policy-set/status.ts';
 import { approvedWaves, approver } from '../user-requests.ts';
-import { stateOf } from '../world.ts';
+import { hasFailed, stateOf } from '../world.ts';
 
 /** All that deciding about one revision's status takes. */
 export interface ObservedRevision {
@@ -43,16 +43,19 @@ function statusOf({ revision, progress, committedN, now }: ObservedRevision): Po
   const { n } = revision.spec;
   const before = revision.status ?? {};
   const state = stateOf(revision);
+  const isFailed = hasFailed(revision);
   // One that was decided while nobody was there has not converged: its counts follow those who come.
-  const isCompleted = before.phase === 'Completed' && before.convergenceMilliseconds !== undefined;
-  const isOvertaken = state === 'Committed' && committedN > n;
-  const phase = isOvertaken ? 'Completed' : phaseOf({ n, state, cause: causeOf(before) }, progress);
+  const isCompleted = !isFailed && before.phase === 'Completed' && before.convergenceMilliseconds !== undefined;
+  const isOvertaken = state === 'Committed' && !isFailed && committedN > n;
+  const phase = isOvertaken
+    ? 'Completed'
+    : phaseOf({ n, state, cause: isFailed || state !== 'Committed' ? causeOf(before) : undefined }, progress);
   // One that was stopped after some of its waves goes on being served until a newer one is committed.
-  const isOver = state === 'Aborted' || (state === 'Stopped' && committedN > n);
+  const isOver = state === 'Aborted' || ((state === 'Stopped' || isFailed) && committedN > n);
   if (isCompleted || (isOver && tellsEnd(before, phase))) return before;
   const told = progress?.revision === n ? progress : undefined;
   const generation = revision.metadata.generation ?? 1;
-  const desired = conditionsOf(phase, told, before, isOvertaken);
+  const desired = [...conditionsOf(phase, told, before, isOvertaken), ...comparedOf(told)];
   const approvals = approvalsOf(revision, before);
   const absent = (['Reconciling', 'Stalled'] as const).filter((type) => !desired.some((entry) => entry.type === type));
   return {
@@ -204,6 +207,17 @@ function conditionsOf(
       ];
     }
   }
+}
+
+/** Whether the revision was compared before it was decided; not said once that is no longer told. */
+function comparedOf(told: RolloutProgress | undefined): readonly DesiredCondition[] {
+  if (told?.shadow === undefined) return [];
+  const { verdict, proven, awaitsTraffic, message } = told.shadow;
+  const type = 'ShadowCompared';
+  if (verdict === 'Waiting' && !awaitsTraffic) return [{ type, status: 'Unknown', reason: 'Progressing', message }];
+  if (!proven) return [{ type, status: 'False', reason: 'NoTraffic', message }];
+  const isFailed = verdict === 'Fail';
+  return [{ type, status: isFailed ? 'False' : 'True', reason: isFailed ? 'ShadowDiffers' : 'ShadowPassed', message }];
 }
 
 function waiting(type: DesiredCondition['type'], message: string): DesiredCondition {

@@ -1,4 +1,4 @@
-import type { PolicyRevisionStatus } from '@edict/crds';
+import { findCondition, type PolicyRevisionStatus } from '@edict/crds';
 import type { OperatorEvent } from '../../events.ts';
 
 /** What a new status of revision `n` tells that the one before did not, for those who watch its set. Pure. */
@@ -9,10 +9,15 @@ export function turnsOf(
 ): readonly Omit<OperatorEvent, 'regarding'>[] {
   const known = new Set(before?.approvals?.map(({ wave }) => wave));
   const approved = (after.approvals ?? []).filter(({ wave }) => !known.has(wave));
-  const approvals = approved.map(({ wave, by }) => {
+  const approvals: Omit<OperatorEvent, 'regarding'>[] = approved.map(({ wave, by }) => {
     const message = `revision ${n}, wave ${wave + 1} was approved${by === undefined ? '' : ` by ${by}`}`;
     return { type: 'Normal', reason: 'Approved', message } as const;
   });
+  const unproven = findCondition(after.conditions, 'ShadowCompared');
+  const isUnproven = unproven?.reason === 'NoTraffic';
+  if (isUnproven && findCondition(before?.conditions, 'ShadowCompared')?.reason !== 'NoTraffic') {
+    approvals.push({ type: 'Warning', reason: 'NoTraffic', message: `revision ${n}: ${unproven.message}` });
+  }
   return before?.phase === after.phase ? approvals : [...approvals, ...phaseTurns(n, before?.phase, after)];
 }
 

@@ -4,7 +4,7 @@ import { keyOf, keyText, parseKey } from '../../store/object-key.ts';
 import { parseCause } from '../abort-cause.ts';
 import { contentKey, manifestOf } from '../manifest-text.ts';
 import type { RolloutBoard } from '../rollout-board.ts';
-import { committedOf, isDeleting, revisionsOf, stateOf, type World } from '../world.ts';
+import { committedOf, hasFailed, isDeleting, revisionsOf, stateOf, type World } from '../world.ts';
 import type { CombinationJudge } from './combination.ts';
 import type { Debounce } from './debounce.ts';
 import { isRefusal, type ObservedSet, type Refusal, type RevisionView, type Wanted } from './observed.ts';
@@ -72,7 +72,7 @@ export async function observeSet(key: string, deps: ObserveSetDeps): Promise<Obs
 
 function viewOf(object: PolicyRevision): RevisionView {
   const state = stateOf(object);
-  const isEnded = state === 'Aborted' || state === 'Stopped';
+  const isEnded = state === 'Aborted' || state === 'Stopped' || hasFailed(object);
   const decidedAt = object.status?.waves?.find(
     ({ decision }) => decision === (isEnded ? 'Abort' : 'Commit'),
   )?.decidedAt;

@@ -52,6 +52,7 @@ function aRevision(
       setGeneration: over.setGeneration ?? 1,
       createdAt: new Date(NOW - 5000).toISOString(),
       reason: names === '' ? 'Withdraw' : 'Spec',
+      manifest: JSON.stringify(aManifest(names)),
     },
   } as unknown as PolicyRevision;
   return {
@@ -267,7 +268,7 @@ test('figures alone are written no more often than allowed, a change of meaning 
   expect(types({ ...again, progress: progress(1, 'Completed', 3, 3) })).toStrictEqual(['set-status']);
 });
 
-test('history is pruned to its limit; what serves, what is newest and what is rolled back to stays', () => {
+test('history is pruned to its limit; what serves, what could come back, what is newest and what is rolled back to stays', () => {
   const revisions = Array.from({ length: 8 }, (_, index) =>
     aRevision(index + 1, 'a', index === 3 ? 'Aborted' : 'Committed'),
   );
@@ -275,7 +276,35 @@ test('history is pruned to its limit; what serves, what is newest and what is ro
   const deleted = planSet(observe({ set, revisions })).actions.flatMap((action) =>
     action.type === 'delete-revision' ? [action.revision.spec.n] : [],
   );
-  expect(deleted).toStrictEqual([1, 3, 4, 5]);
+  expect(deleted).toStrictEqual([1, 3, 4]);
+});
+
+const analysis = { reason: 'Analysis', message: 'too many denials' } as const;
+
+test('what failed when everyone had it is left for what was before, once and whatever the set wants', () => {
+  const failed = [aRevision(1, 'b', 'Committed'), aRevision(2, 'a', 'Committed', { cause: analysis })];
+  const [create] = planSet(observe({ revisions: failed })).actions;
+  expect(create).toMatchObject({
+    type: 'create-revision',
+    n: 3,
+    wanted: { content: 'b', reason: 'Rollback', rollbackOf: 1 },
+  });
+  const back = [...failed, aRevision(3, 'b', 'Open')];
+  expect(types(observe({ revisions: back }))).toStrictEqual(['set-status']);
+  const done = observe({ revisions: [...failed, aRevision(3, 'b', 'Committed')] });
+  expect(types(done)).toStrictEqual(['set-status']);
+  expect(ready(done)).toMatchObject({ status: 'False', reason: 'RolledBack' });
+});
+
+test('what failed when everyone had it goes back to what did not fail itself', () => {
+  const revisions = [
+    aRevision(1, 'c', 'Committed'),
+    aRevision(2, 'b', 'Committed', { cause: analysis }),
+    aRevision(3, 'a', 'Committed', { cause: analysis }),
+  ];
+  expect(planSet(observe({ revisions })).actions).toMatchObject([
+    { type: 'create-revision', wanted: { rollbackOf: 1 } },
+  ]);
 });
 
 const DELETED = { deletionTimestamp: new Date(NOW - 10_000).toISOString() };

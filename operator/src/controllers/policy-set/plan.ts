@@ -3,7 +3,7 @@ import { durationMs, type PolicySetStatus } from '@edict/crds';
 import { manifestOf } from '../manifest-text.ts';
 import { FORCE_DELETE_ANNOTATION, WITHDRAW_FINALIZER } from '../names.ts';
 import { failedDigests, restMs } from './failures.ts';
-import { comingBack, headOf, strandedOf } from './head.ts';
+import { comingBack, headOf, predecessorOf, strandedOf } from './head.ts';
 import {
   isRefusal,
   type ObservedSet,
@@ -52,7 +52,7 @@ function standingOf(observed: ObservedSet): Standing {
   const failed = failedDigests(observed).find(({ digest }) => digest === wanted.digest);
   if (failed !== undefined) {
     const revision = revisions.findLast(({ digest, cause }) => digest === failed.digest && cause !== undefined);
-    const isRolledBack = revision?.state === 'Stopped' && !isStranded;
+    const isRolledBack = (revision?.state === 'Stopped' || revision?.state === 'Committed') && !isStranded;
     const cause = revision?.cause?.reason ?? 'Nack';
     return { type: 'Failed', message: failed.reason, n: revision?.n, cause, isRolledBack };
   }
@@ -108,13 +108,15 @@ function essence({
   };
 }
 
-/** Closed revisions beyond the history limit. What serves, what is newest and what is rolled back to stays. */
+/** Closed revisions beyond the history limit. What serves, what could come back, what is newest and what is rolled back to stays. */
 function pruning({ set, revisions }: ObservedSet): readonly SetAction[] {
   const committed = revisions.findLast(({ state }) => state === 'Committed');
+  const predecessor = predecessorOf(revisions);
   const closed = revisions.filter(
     (revision) =>
       revision.state !== 'Open' &&
       revision !== committed &&
+      revision !== predecessor &&
       revision !== revisions.at(-1) &&
       revision.n !== set.spec.rollbackTo,
   );

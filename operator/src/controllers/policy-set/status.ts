@@ -92,7 +92,8 @@ export function phaseOf(
       if (told === undefined || ENDS.has(told)) return 'Pending';
       return told === 'Gating' && progress?.hold === undefined ? 'Preparing' : told;
     case 'Committed':
-      return told === 'Completed' ? 'Completed' : 'Committing';
+      if (cause !== undefined) return (told ?? 'RolledBack') === 'RolledBack' ? 'RolledBack' : 'Aborted';
+      return told === 'Completed' || told === 'Soaking' || told === 'Paused' ? told : 'Committing';
   }
 }
 
@@ -212,6 +213,7 @@ export const HOLDS: Readonly<
 > = {
   PauseRequested: { reason: 'Paused', isStalled: true },
   ApprovalRequired: { reason: 'AwaitingApproval', isStalled: true },
+  ShadowNoTraffic: { reason: 'NoTraffic', isStalled: false },
   Soak: { reason: 'Soaking', isStalled: false },
   AnalysisFailed: { reason: 'AnalysisFailed', isStalled: true },
   AnalysisUnknown: { reason: 'AnalysisUnknown', isStalled: true },
@@ -235,7 +237,15 @@ function servedVerdict({ set, progress }: ObservedSet, head: RevisionView): Verd
   if (!isCounted || isSettling) return unheardVerdict(set, head);
   const { counts } = progress;
   const { minReady } = set.spec;
+  if (head.cause !== undefined) {
+    return no('RolledBack', `revision ${head.n} failed: ${head.cause.message}`, 'Reconciling');
+  }
   if (progress.revision === head.n && progress.phase !== 'Completed') {
+    const known = progress.hold && HOLDS[progress.hold.reason];
+    if (known !== undefined) {
+      const message = `revision ${head.n}: ${told}; ${progress.hold?.message ?? ''}`;
+      return { ...no(known.reason, message, known.isStalled ? 'Stalled' : 'Reconciling'), prepared: true };
+    }
     return { ...no('WaitingForPDP', `revision ${head.n} is decided: ${told}`, 'Reconciling'), prepared: true };
   }
   const name = `revision ${head.n}`;

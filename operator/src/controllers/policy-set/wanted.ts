@@ -8,6 +8,7 @@ import {
   type ManifestDomain,
 } from '@edict/bundle';
 import {
+  RolloutSpec,
   selectorMatches,
   Serving,
   servingFeatures,
@@ -109,6 +110,12 @@ function wantedFrom(
       message: `spec.serving: ${serving.error.issues.map(({ message }) => message).join('; ')}`,
     };
   }
+  // The webhook says the same; the set may have come while it was away.
+  const rollout = RolloutSpec.safeParse(set.spec.rollout);
+  if (!rollout.success) {
+    const problems = rollout.error.issues.map(({ path, message }) => `${placeOf(path)}: ${message}`);
+    return { reason: 'Invalid', message: problems.join('; ') };
+  }
   const tests = domains.length === 0 ? [] : renderSuites(set, domains, suites);
   if (!Array.isArray(tests)) return tests;
   const consistency = domains.length === 0 ? undefined : consistencyOf(set.spec.consistency);
@@ -139,6 +146,14 @@ function wantedFrom(
     reason: isDeleting(set) || isOnlyLess(manifest, revisions) ? 'Withdraw' : 'Spec',
     ...(tests.length === 0 ? {} : { suites: tests }),
   };
+}
+
+/** `spec.rollout.waves[1].principals`. */
+function placeOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (place, part) => (typeof part === 'number' ? `${place}[${part}]` : `${place}.${String(part)}`),
+    'spec.rollout',
+  );
 }
 
 function renderSuites(

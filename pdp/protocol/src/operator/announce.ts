@@ -74,17 +74,15 @@ export function announcementFor(node: NodeView, context: AnnounceContext): Wante
   const { committed, partial, candidate, refuses } = context;
   const { base, canary } = targetOf(committed, partial);
   const prepare = candidate !== undefined && !holds(node, candidate) && !refuses(candidate) ? candidate : undefined;
-  // Every other time, so that one that may never install what is committed has the next one as its way out.
-  if (
-    prepare !== undefined &&
-    committed !== undefined &&
-    isStuck(node, committed) &&
-    (node.failing?.count ?? 0) % 2 === 1
-  ) {
+  // Every other time, so that one that may never install what is decided has the next one as its way out.
+  const isStuckOn = (revision: RevisionId | undefined) => revision !== undefined && isStuck(node, revision);
+  const isOtherTime = (node.failing?.count ?? 0) % 2 === 1;
+  if (prepare !== undefined && isOtherTime && [committed, base, canary?.revision].some(isStuckOn)) {
     return { type: 'Prepare', revision: prepare };
   }
   // One that can never load what is committed is not to wait for it for ever: the next one may be its way out.
-  for (const revision of base === committed ? [committed] : [committed, base]) {
+  const decided = base === committed ? [committed] : [committed, base];
+  for (const revision of isOtherTime && isStuckOn(committed) ? decided.toReversed() : decided) {
     if (revision === undefined || serves(node, revision) || isAhead(node, revision) || refuses(revision)) continue;
     return { type: 'Commit', revision };
   }

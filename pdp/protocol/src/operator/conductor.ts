@@ -23,8 +23,9 @@ import type {
 import { currentWave, isEnded, openRollout, type OpenRollout } from './open-rollout.ts';
 import type { ShadowProgress } from './progress.ts';
 import { evaluateReach } from './reach.ts';
-import { evaluateSoak, soakAnalysis } from './soak.ts';
-import { isGated, planWaves, waveRef, WHOLE } from './waves.ts';
+import { evaluateSoak, longestSoakMs, soakAnalysis } from './soak.ts';
+import { isGated, planWaves, waveRef, wavesOfCommitted, WHOLE } from './waves.ts';
+import { comingBack, isFailure, wantsBack, wayBack } from './way-back.ts';
 
 /** How the compare-and-swap of a decision ended. After `failed` nobody knows whether it was written. */
 export type DecisionOutcome = 'written' | 'conflict' | 'failed';
@@ -48,11 +49,6 @@ interface Deciding {
 }
 
 const NO_RECORD: RolloutRecord = { decided: [] };
-
-/** A cause after which the same content is not offered again by itself. */
-export function isFailure({ reason }: AbortCause): boolean {
-  return reason === 'Nack' || reason === 'Gate' || reason === 'Analysis';
-}
 
 /**
  * Brings one set's revisions through their waves: it opens, gates, decides and completes, one revision and one decision at a
@@ -113,8 +109,11 @@ export class Conductor {
   }
 
   /** The record of a revision, as far as it is open. */
-  recordOf({ n }: RevisionId): RolloutRecord {
-    return this.#ledger.open.find(({ revision }) => revision.n === n)?.record ?? NO_RECORD;
+  recordOf(revision: RevisionId): RolloutRecord {
+    const open = this.#ledger.open.find((candidate) => candidate.revision.n === revision.n);
+    if (open !== undefined) return open.record;
+    const { committed, committedRecord } = this.#observation;
+    return (isSameRevision(committed, revision) ? committedRecord : undefined) ?? NO_RECORD;
   }
 
   /**
@@ -178,14 +177,24 @@ export class Conductor {
   /** True if the wave under way has reached the PDP. */
   hasReached(node: NodeView, { revision, waves, wave }: OpenRollout): boolean {
     const coverage = this.#fleet.cohorts.coverage(node.nodeId, revision, waves, wave + 1);
-    return gives(node, revision, coverage) || (coverage < WHOLE && !this.#canSplit(node));
+    return gives(node, revision, coverage) || (coverage < WHOLE && !this.#canSplit(node, revision));
   }
 
   /** False for a PDP that has nothing to give to the others, and will not: nobody waits for it before the last wave. */
-  #canSplit(node: NodeView): boolean {
-    const { committed } = this.#ledger;
-    if (committed === undefined || serves(node, committed) || isAhead(node, committed)) return true;
-    return !refusesForGood(node, committed) && !isStuck(node, committed);
+  #canSplit(node: NodeView, { n }: RevisionId): boolean {
+    const { committed, partial } = this.#ledger;
+    const below = partial.find(({ revision, record: { decided } }) => {
+      const isOlder = revision.n < n;
+      return isOlder && this.#fleet.cohorts.coverage(node.nodeId, revision, decided, decided.length) >= WHOLE;
+    });
+    const base = below?.revision ?? committed;
+    if (base === undefined || serves(node, base) || isAhead(node, base)) return true;
+    return ![committed, base].some(
+      (revision) =>
+        revision !== undefined &&
+        !serves(node, revision) &&
+        (refusesForGood(node, revision) || isStuck(node, revision)),
+    );
   }
 
   /** The answer to `writeDecision`. */
@@ -218,7 +227,7 @@ export class Conductor {
     else if (this.#rollout?.revision.n !== oldest.revision.n) this.#open(oldest.revision);
     const rollout = this.#rollout;
     if (rollout === undefined) return;
-    if (rollout.phase === 'RolledBack') this.#askForRollBack(rollout, now);
+    this.#askForRollBack(rollout, now);
     if (oldest !== undefined && this.#isGivenUp(oldest, rollout, now)) return;
     if (rollout.phase === 'Pending') this.#start(rollout, now);
     if (rollout.phase === 'Preparing') this.#gate(rollout, now, single);
@@ -237,7 +246,7 @@ export class Conductor {
     const isFresh = rollout.phase === 'Pending' && open.record.decided.length === 0;
     const { digest } = open.revision;
     // What serves is no failure, whatever became of it when it was offered another time: it is the way back.
-    const isServed = digest === this.#ledger.committed?.digest;
+    const isServed = digest === wayBack(this.#ledger, this.#observation)?.digest;
     if (!isFresh || isServed || !this.#ledger.failedDigests(isFailure).includes(digest)) return false;
     this.#giveUp(open, { reason: 'Nack', message: 'the same content was refused before' }, now);
     return true;
@@ -251,10 +260,12 @@ export class Conductor {
       if (this.#rollout !== undefined) this.#end(this.#rollout, stopped.cause);
       return;
     }
-    const { committed } = this.#ledger;
-    if (committed === undefined || this.#observation.completed) return;
+    const { committed, failed } = this.#ledger;
+    if (committed === undefined || (this.#observation.completed && failed === undefined)) return;
     if (!isSameRevision(this.#observation.committed, committed)) return;
-    if (this.#rollout === undefined || this.#rollout.revision.n < committed.n) this.#open(committed);
+    if (this.#rollout !== undefined && this.#rollout.revision.n >= committed.n) return;
+    this.#open(committed);
+    if (failed !== undefined && this.#rollout !== undefined) this.#end(this.#rollout, failed);
   }
 
   /** The newest revision of all, if it was stopped after some of its waves. */
@@ -282,7 +293,9 @@ export class Conductor {
         return;
       case 'Ended':
         this.#end(rollout, found.cause);
-        this.#ledger.noteAborted(rollout.revision, found.cause, now.mono);
+        if (!isSameRevision(this.#ledger.committed, rollout.revision)) {
+          this.#ledger.noteAborted(rollout.revision, found.cause, now.mono);
+        }
         return;
       case 'Gone':
         // Stop, and begin again if it comes back.
@@ -317,8 +330,9 @@ export class Conductor {
       rollout.hold = { reason: 'RepeatedFailure', message };
       return;
     }
-    const hasBase = this.#ledger.committed !== undefined && !isCommitted;
-    rollout.waves = planWaves(revision, record.decided, options, hasBase);
+    rollout.hasBase = (isCommitted ? this.#observation.predecessor : this.#ledger.committed) !== undefined;
+    const plan = isCommitted ? wavesOfCommitted : planWaves;
+    rollout.waves = plan(revision, record.decided, options, rollout.hasBase);
     rollout.since ??= now;
     if (!isCommitted && record.decided.length > 0) {
       this.#reach(rollout, record, now);
@@ -436,7 +450,7 @@ export class Conductor {
   #stop(rollout: OpenRollout, cause: AbortCause, now: Instant): void {
     rollout.hold = undefined;
     rollout.phase = 'Gating';
-    this.#decide(rollout.revision, currentWave(rollout), { type: 'Abort', cause }, now);
+    this.#abort(rollout, currentWave(rollout), cause, now);
   }
 
   /** Decides against whatever is not decided of a revision yet. */
@@ -444,6 +458,10 @@ export class Conductor {
     const hasBase = this.#ledger.committed !== undefined;
     const waves = planWaves(revision, record.decided, this.#observation.options, hasBase);
     this.#decide(revision, waveRef(waves, record.decided.length), { type: 'Abort', cause }, now);
+  }
+
+  #abort({ revision }: OpenRollout, wave: WaveRef, cause: AbortCause, now: Instant): void {
+    this.#decide(revision, wave, { type: 'Abort', cause }, now);
   }
 
   #decide(revision: SignedRevision, wave: WaveRef, decision: Decision, now: Instant): void {
@@ -479,19 +497,22 @@ export class Conductor {
   /** The rollout goes no further. What is decided of it stays. */
   #end(rollout: OpenRollout, cause: AbortCause): void {
     const wasEnded = isEnded(rollout);
-    const isStopped = this.#ledger.stopped.some(({ revision }) => isSameRevision(revision, rollout.revision));
-    const wantsBack = cause.reason === 'User' || this.#observation.options.autoRollback === true;
-    rollout.phase = isStopped && wantsBack && cause.reason !== 'Superseded' ? 'RolledBack' : 'Aborted';
+    const isFailed = isSameRevision(this.#ledger.committed, rollout.revision);
+    const isStopped =
+      isFailed || this.#ledger.stopped.some(({ revision }) => isSameRevision(revision, rollout.revision));
+    rollout.phase = isStopped && wantsBack(cause, this.#observation.options) ? 'RolledBack' : 'Aborted';
     rollout.cause = cause;
     rollout.hold = undefined;
-    if (!wasEnded) this.#effect({ type: 'withdraw', revision: rollout.revision, reason: cause.reason });
+    // What everyone serves is replaced, not forgotten.
+    if (!wasEnded && !isFailed) this.#effect({ type: 'withdraw', revision: rollout.revision, reason: cause.reason });
   }
 
-  #askForRollBack({ revision, cause }: OpenRollout, now: Instant): void {
-    if (cause === undefined || this.#ledger.open.length > 0) return;
+  #askForRollBack(rollout: OpenRollout, now: Instant): void {
+    const back = comingBack(rollout, this.#ledger, this.#observation.options);
+    if (back === undefined || this.#ledger.open.length > 0) return;
     if (this.#askedAt !== undefined && now.mono - this.#askedAt < this.#tuning.resendMs) return;
     this.#askedAt = now.mono;
-    this.#effect({ type: 'rollBack', revision: revisionIdOf(revision), cause });
+    this.#effect({ type: 'rollBack', revision: revisionIdOf(back.revision), cause: back.cause });
   }
 
   #complete(rollout: OpenRollout, now: Instant): void {
@@ -499,6 +520,12 @@ export class Conductor {
       const node = this.#fleet.get(nodeId);
       return node !== undefined && !this.hasReached(node, rollout);
     };
+    const { waves, wave, refusal } = rollout;
+    // Whoever can never take it would be waited for in vain.
+    if (refusal !== undefined && !currentWave(rollout).final) {
+      this.#abort(rollout, waveRef(waves, wave + 1), { reason: 'Nack', message: refusal }, now);
+      return;
+    }
     const verdict = evaluateReach(rollout, isLacking, this.#observation.options, now.mono);
     switch (verdict.type) {
       case 'Wait':
@@ -520,13 +547,14 @@ export class Conductor {
   #reached(rollout: OpenRollout, now: Instant): void {
     rollout.hold = undefined;
     const { index, final } = currentWave(rollout);
-    if (final) {
+    const { soakMs = 0 } = rollout.waves[index] ?? {};
+    if (final) rollout.completed = now;
+    if (final && (soakMs === 0 || !rollout.hasBase)) {
       rollout.phase = 'Completed';
-      rollout.completed = now;
       return;
     }
     rollout.phase = 'Soaking';
-    rollout.soakUntil = now.mono + (rollout.waves[index]?.soakMs ?? 0);
+    rollout.soakUntil = now.mono + soakMs;
     rollout.soaked = NO_TOTALS;
     rollout.beside = NO_TOTALS;
     rollout.external = undefined;
@@ -536,30 +564,37 @@ export class Conductor {
   #soak(rollout: OpenRollout, now: Instant): void {
     const { options } = this.#observation;
     const { wave, waves } = rollout;
+    const { final } = currentWave(rollout);
+    const record = this.recordOf(rollout.revision);
     const next = waveRef(waves, wave + 1);
-    if (rollout.refusal !== undefined) {
-      this.#decide(rollout.revision, next, { type: 'Abort', cause: { reason: 'Nack', message: rollout.refusal } }, now);
+    if (final && record.abortRequested !== undefined) {
+      this.#abort(rollout, next, { reason: 'User', message: record.abortRequested }, now);
       return;
     }
-    const verdict = evaluateSoak(rollout, this.recordOf(rollout.revision), options, now.mono);
+    // What everyone has who was asked is not taken from them because somebody who came later cannot load it.
+    if (!final && rollout.refusal !== undefined) {
+      this.#abort(rollout, next, { reason: 'Nack', message: rollout.refusal }, now);
+      return;
+    }
+    const verdict = evaluateSoak(rollout, record, options, now.mono);
     rollout.analysis = { wave, ...soakAnalysis(rollout, options) };
     switch (verdict.type) {
       case 'Hold':
         rollout.hold = verdict.hold;
         return;
       case 'Stop':
-        this.#decide(rollout.revision, next, { type: 'Abort', cause: verdict.cause }, now);
+        this.#abort(rollout, next, verdict.cause, now);
         return;
       case 'Next':
+        if (final) {
+          rollout.phase = 'Completed';
+          rollout.hold = undefined;
+          return;
+        }
         // The waves to come are those that the set says now.
-        rollout.waves = planWaves(rollout.revision, this.recordOf(rollout.revision).decided, options, true);
+        rollout.waves = planWaves(rollout.revision, record.decided, options, true);
         this.#startWave(rollout, wave + 1, now);
         this.#gate(rollout, now, false);
     }
   }
-}
-
-/** So long a window before the first wave is compared with what comes after. */
-function longestSoakMs({ waves }: OpenRollout): number {
-  return Math.max(0, ...waves.map(({ soakMs }) => soakMs));
 }

@@ -1,7 +1,7 @@
 import { isSameRevision } from '../identifiers.ts';
 import type { Ledger } from './ledger.ts';
 import type { AbortCause, RolloutRecord, SetObservation } from './observation.ts';
-import { currentWave, isEnded, type OpenRollout } from './open-rollout.ts';
+import { currentWave, isEnded, isLastSoak, type OpenRollout } from './open-rollout.ts';
 
 /** What others decided about a rollout that this replica has open. */
 export type ForeignDecision =
@@ -22,7 +22,11 @@ export function foreignDecision(
   { aborted }: Pick<SetObservation, 'aborted'>,
 ): ForeignDecision {
   const { revision, phase, wave } = rollout;
-  if (isEnded(rollout)) return NONE;
+  const isCommitted = isSameRevision(ledger.committed, revision);
+  if (isCommitted && ledger.failed !== undefined && phase !== 'Aborted' && phase !== 'RolledBack') {
+    return { type: 'Ended', cause: ledger.failed };
+  }
+  if (isEnded(rollout) || (isCommitted && isLastSoak(rollout))) return NONE;
   const isCommitting = phase === 'Committing';
   if (isCommitting && currentWave(rollout).final) return NONE;
   const open = ledger.open.find((candidate) => candidate.revision.n === revision.n);
@@ -31,7 +35,7 @@ export function foreignDecision(
     const hasMore = phase !== 'Pending' && open.record.decided.length > known;
     return hasMore ? { type: 'Waves', record: open.record } : NONE;
   }
-  if (isSameRevision(ledger.committed, revision)) return phase === 'Pending' ? NONE : { type: 'Committed' };
+  if (isCommitted) return phase === 'Pending' ? NONE : { type: 'Committed' };
   const stopped = ledger.stopped.find((candidate) => isSameRevision(candidate.revision, revision));
   const cause = stopped?.cause ?? (isSameRevision(aborted?.revision, revision) ? aborted?.cause : undefined);
   return cause === undefined ? { type: 'Gone' } : { type: 'Ended', cause };

@@ -50,7 +50,9 @@ export function evaluateHold(input: HoldInput): HoldVerdict {
   if (rollout.wave === 0) {
     const shadow = shadowStanding(input);
     if (shadow?.verdict === 'Fail') return { type: 'Abort', cause: { reason: 'Gate', message: shadow.message } };
-    if (shadow?.verdict === 'Waiting') return hold('ShadowWindow', shadow.message);
+    if (shadow?.awaitsTraffic === true) {
+      if (record.approvals?.includes(0) !== true) return hold('ShadowNoTraffic', shadow.message);
+    } else if (shadow?.verdict === 'Waiting') return hold('ShadowWindow', shadow.message);
   }
   const wave = rollout.waves[rollout.wave];
   if (wave?.needsApproval === true && record.approvals?.includes(rollout.wave) !== true) {

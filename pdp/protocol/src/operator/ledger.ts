@@ -35,6 +35,8 @@ export class Ledger {
   readonly #own = new Map<number, OwnDecisions>();
   /** Commits known of each revision, and when this replica learned of the last one, monotonic. */
   readonly #commits = new Map<number, { readonly count: number; readonly at: number }>();
+  /** What this replica wrote about a committed revision after its last wave. */
+  #ownFailure: { readonly n: number; readonly cause: AbortCause } | undefined;
   #observation: SetObservation;
 
   constructor(observation: SetObservation) {
@@ -44,6 +46,14 @@ export class Ledger {
   /** The newest revision that is decided for everyone. */
   get committed(): SignedRevision | undefined {
     return this.#committed;
+  }
+
+  /** Why the committed revision is to be replaced by what was before it; undefined if it is not. */
+  get failed(): AbortCause | undefined {
+    const { committed, failed } = this.#observation;
+    if (this.#committed === undefined) return undefined;
+    if (failed !== undefined && isSameRevision(committed, this.#committed)) return failed;
+    return this.#ownFailure?.n === this.#committed.n ? this.#ownFailure.cause : undefined;
   }
 
   /** Ascending. */
@@ -69,6 +79,7 @@ export class Ledger {
     this.#open = [];
     this.#stopped = [];
     this.#own.clear();
+    this.#ownFailure = undefined;
     this.#commits.clear();
   }
 
@@ -87,6 +98,10 @@ export class Ledger {
     decision: Decision,
     at: { readonly mono: number; readonly wall: number },
   ): void {
+    if (decision.type === 'Abort' && isSameRevision(this.#committed, revision)) {
+      this.#ownFailure = { n: revision.n, cause: decision.cause };
+      return;
+    }
     const own = this.#own.get(revision.n) ?? { decided: [], end: undefined };
     this.#own.set(revision.n, own);
     const offered = this.#open.find((candidate) => isSameRevision(candidate.revision, revision));

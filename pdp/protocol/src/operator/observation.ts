@@ -1,4 +1,4 @@
-import type { Digest, NodeId, SetKey } from '../identifiers.ts';
+import type { Digest, NodeId, RevisionId, SetKey } from '../identifiers.ts';
 import type { SignedRevision } from '@edict/bundle';
 import type { AbortReason, BasisPoints } from '../messages.ts';
 import type { NodeTraits } from './identity.ts';
@@ -35,6 +35,13 @@ export interface ShadowOptions {
   readonly maxGrantToDeny?: number;
   readonly maxDenyToGrant?: number;
   readonly maxErrorIncrease?: number;
+  /** With fewer requests compared than this, by all PDPs together, nothing is proven. */
+  readonly minSamples: number;
+  /**
+   * What that means at the end of the window. `Pass`: the rollout goes on, and says so. `Wait`: the comparison goes on until
+   * there were enough, or the first wave is approved. `Fail`: the revision is given up.
+   */
+  readonly onNoTraffic: 'Pass' | 'Wait' | 'Fail';
 }
 
 /** What the soak of a wave is judged by. An absent limit judges nothing. */
@@ -130,6 +137,15 @@ export interface SetObservation {
   readonly committed?: SignedRevision;
   /** True once the rollout of `committed` was recorded as completed; a new leader finishes one that was not. */
   readonly completed: boolean;
+  /** What is recorded of `committed` while it is not completed; `decided` has its last wave too. */
+  readonly committedRecord?: RolloutRecord;
+  /**
+   * Why `committed` is to be replaced by what was before: it did badly while its last wave was watched, or somebody ended it
+   * then. Recorded as an Abort of the wave after the last.
+   */
+  readonly failed?: AbortCause;
+  /** The newest revision before `committed` that was committed and did not fail: what comes back if `committed` fails. */
+  readonly predecessor?: RevisionId;
   /**
    * Revisions newer than `committed` whose rollout is open, ascending: no wave is decided Abort, and the last one is not
    * decided. The last of them is wanted, the others are superseded.
@@ -168,7 +184,8 @@ export const ONLY_WAVE: WaveRef = { index: 0, final: true };
 
 /**
  * The durable decision about one wave of a revision. Once written it never changes. An Abort of wave 0 gives the revision
- * up; of a later one it stops it where it is. Nothing is decided after an Abort, nor before the wave before.
+ * up; of a later one it stops it where it is; of the one after the last it says that the committed revision failed. Nothing
+ * is decided after an Abort, nor before the wave before.
  */
 export type Decision = { readonly type: 'Commit' } | { readonly type: 'Abort'; readonly cause: AbortCause };
 

@@ -21,6 +21,8 @@ export interface OpenRollout {
   hold: RolloutHold | undefined;
   readonly required: Set<NodeId>;
   requiredAtStart?: number;
+  /** Whether something was served before it, that can come back. */
+  hasBase: boolean;
   since?: Instant;
   /** Of the preparation, monotonic. */
   deadlineAt?: number;
@@ -63,6 +65,7 @@ export function openRollout(revision: SignedRevision): OpenRollout {
     wave: 0,
     hold: undefined,
     required: new Set(),
+    hasBase: false,
     preparedAt: undefined,
     shadow: new Map(),
     activateAt: undefined,
@@ -82,6 +85,11 @@ export function currentWave({ wave, waves }: OpenRollout): WaveRef {
   return waveRef(waves, wave);
 }
 
+/** True while the last wave, which everyone has, is watched. */
+export function isLastSoak(rollout: OpenRollout): boolean {
+  return rollout.phase === 'Soaking' && currentWave(rollout).final;
+}
+
 /** True once nothing about the rollout can change any more, but for PDPs that still come to serve it. */
 export function isEnded({ phase }: OpenRollout): boolean {
   return phase === 'Completed' || phase === 'Aborted' || phase === 'RolledBack';
@@ -98,6 +106,7 @@ export function shownPhase({ phase, hold }: OpenRollout): RolloutPhase {
     case 'ApprovalRequired':
       return 'AwaitingApproval';
     case 'ShadowWindow':
+    case 'ShadowNoTraffic':
     case 'LeaseGap':
       return 'Gating';
     case 'Soak':

@@ -25,6 +25,7 @@ export interface RolloutHold {
     | 'PauseRequested'
     | 'ApprovalRequired'
     | 'ShadowWindow'
+    | 'ShadowNoTraffic'
     | 'LeaseGap'
     | 'Soak'
     | 'AnalysisFailed'
@@ -54,6 +55,10 @@ export interface ShadowProgress {
   /** PDPs that have reported, and those that have ended their window. */
   readonly reporting: number;
   readonly done: number;
+  /** Whether enough requests were compared to prove anything. */
+  readonly proven: boolean;
+  /** The window is over, and the set waits for requests to compare. */
+  readonly awaitsTraffic: boolean;
   readonly verdict: 'Waiting' | 'Pass' | 'Fail';
   readonly message: string;
 }

@@ -491,8 +491,30 @@ describe('Strict', () => {
 });
 
 describe('shadow', () => {
-  const shadow = { samplePpm: 100_000, windowMs: 60_000, maxDenyToGrant: 0 };
+  const shadow = {
+    samplePpm: 100_000,
+    windowMs: 60_000,
+    maxDenyToGrant: 0,
+    minSamples: 1,
+    onNoTraffic: 'Pass' as const,
+  };
   const counts: ShadowCounts = { total: 10, changed: 0, grantToDeny: 0, denyToGrant: 0, errors: 0, dropped: 0 };
+
+  test('without requests to compare waits for them where the set wants that, or for an approval', () => {
+    const waiting = prepared({ shadow: { ...shadow, onNoTraffic: 'Wait' } }).wait(90_500);
+    expect(waiting.progress()).toMatchObject({ phase: 'Gating', hold: { reason: 'ShadowNoTraffic' } });
+    expect(waiting.decisions).toEqual([]);
+    waiting.shadow('a', aRevision(2), counts, false).wait(500);
+    expect(waiting.decisions).toMatchObject([{ decision: { type: 'Commit' } }]);
+    const approved = prepared({ shadow: { ...shadow, onNoTraffic: 'Wait' } }).wait(90_500);
+    approved.observe({ ...recorded({ approvals: [0] }), undecided: [aRevision(2)] });
+    expect(approved.decisions).toMatchObject([{ decision: { type: 'Commit' } }]);
+  });
+
+  test('without requests to compare gives the revision up where the set wants that', () => {
+    const driver = prepared({ shadow: { ...shadow, onNoTraffic: 'Fail' } }).wait(90_500);
+    expect(driver.decisions).toMatchObject([{ decision: { type: 'Abort', cause: { reason: 'Gate' } } }]);
+  });
 
   test('is asked for with Prepare, and the decision waits until every PDP has ended its window', () => {
     const driver = new RolloutDriver(

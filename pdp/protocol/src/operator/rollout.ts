@@ -27,6 +27,7 @@ import {
 } from './node.ts';
 import type { AbortCause, Decision, OperatorTuning, SetObservation, WaveRef } from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
+import { shadowWindowMs } from './shadow-gate.ts';
 import { summarize, type RolloutView } from './summary.ts';
 import { isGated, principalSalt, principalsOf } from './waves.ts';
 
@@ -276,7 +277,8 @@ export class SetRollout {
       this.#conductor.noteRefusal(node);
       return;
     }
-    if (isSameRevision(revision, this.#ledger.committed)) noteFailing(node, revision);
+    const wasDecided = node.sent?.key.startsWith(announcementKey({ type: 'Commit', revision })) === true;
+    if (wasDecided || isSameRevision(revision, this.#ledger.committed)) noteFailing(node, revision);
     const { retryBaseMs, retryMaxMs } = this.#deps.tuning;
     const ceiling = Math.min(retryMaxMs, retryBaseMs * 2 ** Math.min(node.retries, 16));
     node.retries += 1;
@@ -366,7 +368,7 @@ export class SetRollout {
         ticket,
         deadlineMs: Math.max(1, deadlineMs),
         spreadMs,
-        ...(shadow === undefined ? {} : { shadow: { samplePpm: shadow.samplePpm, windowMs: shadow.windowMs } }),
+        ...(shadow === undefined ? {} : { shadow: { samplePpm: shadow.samplePpm, windowMs: shadowWindowMs(shadow) } }),
       };
     }
     const activateAt = isSameRevision(rollout?.revision, revision) ? rollout?.activateAt : undefined;

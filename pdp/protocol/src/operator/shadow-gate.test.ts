@@ -2,10 +2,10 @@ import { expect, test } from '@jest/globals';
 import type { ShadowCounts, ShadowReport } from '../messages.ts';
 import { aRevision } from '../testing/builders.ts';
 import type { ShadowOptions } from './observation.ts';
-import { judgeShadow } from './shadow-gate.ts';
+import { judgeShadow, SHADOW_WAIT_MAX_MS, shadowWindowMs } from './shadow-gate.ts';
 
 const NONE: ShadowCounts = { total: 0, changed: 0, grantToDeny: 0, denyToGrant: 0, errors: 0, dropped: 0 };
-const base: ShadowOptions = { samplePpm: 100_000, windowMs: 60_000 };
+const base: ShadowOptions = { samplePpm: 100_000, windowMs: 60_000, minSamples: 10, onNoTraffic: 'Pass' };
 
 function report(counts: Partial<ShadowCounts>, done = true, samples: ShadowReport['samples'] = []): ShadowReport {
   return { type: 'ShadowReport', set: 's/s', revision: aRevision(2), done, counts: { ...NONE, ...counts }, samples };
@@ -90,6 +90,27 @@ test.each<[string, Partial<ShadowOptions>, readonly [string, ShadowReport][], bo
   ],
 ])('%s', (_name, options, reports, isOver, verdict) => {
   expect(judgeShadow({ ...base, ...options }, new Map(reports), ['a', 'b'], isOver).verdict).toBe(verdict);
+});
+
+test.each<['Pass' | 'Wait' | 'Fail', number, object]>([
+  ['Pass', 9, { verdict: 'Pass', proven: false, awaitsTraffic: false }],
+  ['Wait', 9, { verdict: 'Waiting', proven: false, awaitsTraffic: true }],
+  ['Fail', 9, { verdict: 'Fail', proven: false, awaitsTraffic: false }],
+  ['Wait', 10, { verdict: 'Pass', proven: true, awaitsTraffic: false }],
+  ['Fail', 10, { verdict: 'Pass', proven: true, awaitsTraffic: false }],
+])('with onNoTraffic %s, %i requests compared by all together give %j', (onNoTraffic, total, expected) => {
+  const reports = new Map([
+    ['a', report({ total: total - 4 })],
+    ['b', report({ total: 4 })],
+  ]);
+  const progress = judgeShadow({ ...base, onNoTraffic }, reports, ['a', 'b'], false);
+  expect(progress).toMatchObject(expected);
+  expect(progress.message).toContain(total < 10 ? '9 live requests were compared, 10 are needed' : '0 of 10 answers');
+});
+
+test('where requests are waited for, PDPs compare until the decision', () => {
+  expect(shadowWindowMs({ ...base, onNoTraffic: 'Wait' })).toBe(SHADOW_WAIT_MAX_MS);
+  expect(shadowWindowMs(base)).toBe(60_000);
 });
 
 test('says how many answers differ, and shows some of each PDP', () => {

@@ -7,6 +7,9 @@ import type { ShadowProgress } from './progress.ts';
 /** What a PDP may take beyond the window to say that it is done, milliseconds. After it, what was reported is judged. */
 export const SHADOW_REPORT_GRACE_MS = 30_000;
 
+/** How long a PDP goes on comparing where requests are waited for, milliseconds: the longest that messages can say. */
+export const SHADOW_WAIT_MAX_MS = 86_400_000;
+
 const NONE: ShadowCounts = { total: 0, changed: 0, grantToDeny: 0, denyToGrant: 0, errors: 0, dropped: 0 };
 
 /** The reports of one rollout: the newest of each PDP. */
@@ -57,7 +60,7 @@ function percent(share: number): string {
 
 /**
  * Judges a shadow evaluation: not before every PDP in `awaited` has ended its window or `isOver`, except that a limit of
- * nothing at all is broken by the first answer. Without live requests there is nothing to hold against the candidate.
+ * nothing at all is broken by the first answer. Too few requests prove nothing; what that means the set says.
  */
 export function judgeShadow(
   options: ShadowOptions,
@@ -67,7 +70,8 @@ export function judgeShadow(
 ): ShadowProgress {
   const counts = sumOf(reports);
   const done = [...reports.values()].filter((report) => report.done).length;
-  const base = { counts, samples: samplesOf(reports), reporting: reports.size, done };
+  const proven = counts.total >= options.minSamples;
+  const base = { counts, samples: samplesOf(reports), reporting: reports.size, done, proven, awaitsTraffic: false };
   const limits = limitsOf(options, counts);
   const broken = limits.find(({ share, limit }) => limit !== undefined && share > limit);
   const isEnded = isOver || awaited.every((nodeId) => reports.get(nodeId)?.done === true);
@@ -79,7 +83,19 @@ export function judgeShadow(
     const missing = awaited.filter((nodeId) => reports.get(nodeId)?.done !== true).length;
     return { ...base, verdict: 'Waiting', message: `${missing} of ${awaited.length} PDPs still compare answers` };
   }
-  const message =
-    counts.total === 0 ? 'no live request was compared' : `${counts.changed} of ${counts.total} answers differ`;
-  return { ...base, verdict: 'Pass', message };
+  if (proven) return { ...base, verdict: 'Pass', message: `${counts.changed} of ${counts.total} answers differ` };
+  const few = `${counts.total} live requests were compared, ${options.minSamples} are needed to prove anything`;
+  switch (options.onNoTraffic) {
+    case 'Pass':
+      return { ...base, verdict: 'Pass', message: `${few}; the set lets that pass` };
+    case 'Wait':
+      return { ...base, verdict: 'Waiting', awaitsTraffic: true, message: `${few}; approve wave 0 to go on without` };
+    case 'Fail':
+      return { ...base, verdict: 'Fail', message: few };
+  }
+}
+
+/** What a PDP is asked to compare for, milliseconds: where requests are waited for, until the decision ends it. */
+export function shadowWindowMs({ windowMs, onNoTraffic }: ShadowOptions): number {
+  return onNoTraffic === 'Wait' ? Math.max(windowMs, SHADOW_WAIT_MAX_MS) : windowMs;
 }

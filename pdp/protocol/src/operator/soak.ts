@@ -33,6 +33,8 @@ export function evaluateSoak(
   options: RolloutOptions,
   now: number,
 ): SoakVerdict {
+  // An approval that was taken back and given anew was given in the knowledge of how the wave does.
+  if (record.approvals?.includes(rollout.wave + 1) !== true) rollout.approvedAtSoak = false;
   if (record.pauseRequested === true) return hold('PauseRequested', 'a pause was asked for');
   const { verdict, message } = soakAnalysis(rollout, options);
   if (verdict === 'Fail') {
@@ -53,4 +55,9 @@ function isOverruled({ wave, approvedAtSoak }: OpenRollout, { approvals }: Rollo
 
 function hold(reason: RolloutHold['reason'], message: string): SoakVerdict {
   return { type: 'Hold', hold: { reason, message } };
+}
+
+/** So long a window before the first wave is compared with what comes after. */
+export function longestSoakMs({ waves }: OpenRollout): number {
+  return Math.max(0, ...waves.map(({ soakMs }) => soakMs));
 }

@@ -130,7 +130,7 @@ function readinessOf(view: RolloutView, subject: Subject, counts: PdpCounts): Re
   }
   if (phase !== 'Completed' || view.waiting) {
     const figure =
-      phase === 'Committing'
+      phase === 'Committing' || phase === 'Soaking'
         ? `${counts.active} of ${counts.required} serve it`
         : `${counts.prepared} of ${counts.required} have prepared it`;
     const hold = view.rollout?.hold;
@@ -186,7 +186,9 @@ function wavesOf(view: RolloutView, subject: Subject): Partial<RolloutProgress> 
   const index = { index: wave, count: waves.length, required: waveNodes.length, active: reached.length };
   return {
     ...bound,
-    ...(waves.length > 1 ? { wave: { ...index, decided: record?.decided ?? [] } } : {}),
+    ...(waves.length > 1 || waves.some(({ soakMs }) => soakMs > 0)
+      ? { wave: { ...index, decided: record?.decided ?? [] } }
+      : {}),
     ...(hold === undefined ? {} : { hold }),
     ...(shadow === undefined ? {} : { shadow }),
     ...(analysis === undefined ? {} : { analysis }),

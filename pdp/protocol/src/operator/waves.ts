@@ -47,6 +47,21 @@ export function planWaves(
   return [...done, ...parts.slice(done.length), last];
 }
 
+/**
+ * The waves of a revision that is committed: those that were decided. Of the last one counts how long the options want it
+ * watched, if there is something that could come back.
+ */
+export function wavesOfCommitted(
+  revision: SignedRevision,
+  decided: readonly DecidedWave[],
+  options: RolloutOptions,
+  hasBase: boolean,
+): readonly Wave[] {
+  const before = decided.slice(0, -1);
+  const last = planWaves(revision, before, options, hasBase).at(-1) ?? ALL;
+  return [...before.map((wave): Wave => ({ ...ALL, ...targetOf(wave) })), last];
+}
+
 /** Whom a wave reaches, and nothing else of it. */
 function targetOf({ principals, nodes }: WaveTarget): WaveTarget {
   return { ...(principals === undefined ? {} : { principals }), ...(nodes === undefined ? {} : { nodes }) };

@@ -6,8 +6,11 @@ import type { PdpEffect, SetEvent } from './events.ts';
 import { without, type SetStep } from './set-slots.ts';
 import type { SetMachine, ShadowRun, SpareSlot } from './state.ts';
 
-/** What the server may take beyond the window to say `done`, milliseconds. After it the run is ended with what is there. */
-export const SHADOW_GRACE_MS = 5_000;
+/**
+ * What the server may take beyond the window to load the candidate and to say `done`, milliseconds. After it the run is ended
+ * with what is there.
+ */
+export const SHADOW_GRACE_MS = 20_000;
 
 const NOTHING_COMPARED: ShadowCounts = {
   total: 0,

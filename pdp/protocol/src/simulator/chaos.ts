@@ -32,6 +32,7 @@ export class Chaos {
 
   /** Begins; ends with the world's faults. */
   start(): void {
+    this.#elect(this.#parts.world.stream('election'));
     this.#often('pdp-crashes', 9_000, (random) => {
       for (const pdp of this.#some(random, 0.15)) pdp.crash('fault');
     });
@@ -134,6 +135,16 @@ export class Chaos {
     });
     world.time.after(8_000, () => {
       if (!operators.some(({ isServing }) => isServing)) operators[0]?.start();
+    });
+  }
+
+  /** Where nobody leads somebody soon does, however the last one ended. */
+  #elect(random: Chance): void {
+    const { operators, world } = this.#parts;
+    world.time.after(2_000 + random() * 8_000, () => {
+      if (!world.faults) return;
+      if (!operators.some(({ isServing }) => isServing)) this.#any(random, operators)?.start();
+      this.#elect(random);
     });
   }
 

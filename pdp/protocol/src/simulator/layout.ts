@@ -12,6 +12,8 @@ function pick<T>(random: () => number, of: readonly T[]): T | undefined {
   return of[Math.floor(random() * of.length)];
 }
 
+const shadowLimits = { samplePpm: 100_000, maxGrantToDeny: 0.1, maxDenyToGrant: 0, minSamples: 100 } as const;
+
 /** Some waves: by principals, by share of the PDPs, by zone or label, with and without approval; the last is for all. */
 export function someWaves(random: () => number): readonly Wave[] {
   const part = (): Wave => {
@@ -24,7 +26,7 @@ export function someWaves(random: () => number): readonly Wave[] {
     return { nodes: { labels: { tier: 'gold' } }, soakMs, needsApproval };
   };
   const parts = Array.from({ length: 1 + Math.floor(random() * 3) }, part);
-  return [...parts, { soakMs: 0, needsApproval: random() < 0.1 }];
+  return [...parts, { soakMs: Math.max(0, Math.floor(random() * 8_000) - 4_000), needsApproval: random() < 0.1 }];
 }
 
 /** Lays out the set of a run. */
@@ -53,7 +55,13 @@ export function layOut(world: World): Layout {
     ...(isStrict ? { strictLeaseMs: leaseMs } : {}),
     ...(world.has('waves') && random() < 0.7 ? { waves } : {}),
     ...(world.has('shadow') && shadow < 0.25
-      ? { shadow: { samplePpm: 100_000, windowMs: shadowMs, maxGrantToDeny: 0.1, maxDenyToGrant: 0 } }
+      ? {
+          shadow: {
+            ...shadowLimits,
+            windowMs: shadowMs,
+            onNoTraffic: pick(random, ['Pass', 'Wait', 'Fail'] as const) ?? 'Pass',
+          },
+        }
       : {}),
     ...(analysis < 0.4
       ? {

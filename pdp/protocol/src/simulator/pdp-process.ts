@@ -1,6 +1,7 @@
 import type { SignedRevision } from '@edict/bundle';
 import type { Digest } from '../identifiers.ts';
 import type { OperatorMessage, PdpMessage, Share } from '../messages.ts';
+import { SHADOW_WAIT_MAX_MS } from '../operator/shadow-gate.ts';
 import { createPdpClient, type PdpClient } from '../pdp/client.ts';
 import { judgeLease, type LeaseView } from '../pdp/lease.ts';
 import { RefusalError, type PdpPorts } from '../pdp/ports.ts';
@@ -12,6 +13,7 @@ import { SimClock } from './sim-clock.ts';
 import type { SimPdp, SimPdpParts } from './sim-pdp.ts';
 import { SIM_SET } from './sim-store.ts';
 
+const SHADOW_NEWS_MS = 1_000;
 const SILENT_LOG = { info: () => undefined, warn: () => undefined };
 
 /** What a process answers with: the revision for everyone, and the one for a share of the principals. */
@@ -301,16 +303,23 @@ export class PdpProcess {
     onNews: Parameters<NonNullable<PdpPorts['shadow']>>[3],
     signal: AbortSignal,
   ) {
-    const total = 100;
-    const grantToDeny = this.#stored(revision).flaw === 'poor' ? 40 : 0;
+    // On a quiet night nobody asks; in the end somebody does.
+    const total = this.#parts.world.strikes(0.4) ? 0 : 100;
+    const grantToDeny = this.#stored(revision).flaw === 'poor' ? Math.min(total, 40) : 0;
     const counts = { total, changed: grantToDeny, grantToDeny, denyToGrant: 0, errors: 0, dropped: 0 };
     const none = { ...counts, total: 0, changed: 0, grantToDeny: 0 };
     const say = (done: boolean): void => {
       if (!signal.aborted) onNews({ done, counts: done ? counts : none, samples: [] });
     };
-    this.clock.schedule(windowMs / 2, () => {
+    this.clock.schedule(Math.min(windowMs / 2, SHADOW_NEWS_MS), () => {
       say(false);
     });
+    // One that is to go on until it is ended tells what it has found.
+    if (windowMs >= SHADOW_WAIT_MAX_MS) {
+      this.clock.schedule(2 * SHADOW_NEWS_MS, () => {
+        if (!signal.aborted) onNews({ done: false, counts, samples: [] });
+      });
+    }
     return new Promise<void>((resolve) => {
       this.clock.schedule(windowMs, () => {
         say(true);

@@ -102,7 +102,6 @@ class Simulation {
     else while (this.#steps < steps) await this.#advance(this.#world.time.now + CHECK_MS);
     this.#chaos.calm();
     if (this.#alive.length === 0) this.#join();
-    this.#store.repair();
     await this.#converge('after the faults', false);
     this.#store.publish();
     await this.#converge('after a last change', true);
@@ -176,8 +175,6 @@ class Simulation {
     let lacking: string | undefined;
     do {
       await this.#advance(time.now + CHECK_MS);
-      // Who was there and is gone may have kept a revision from being prepared in time: the user tries again.
-      if (isLast && this.#store.current().at(-1)?.end?.reason === 'Timeout') this.#store.publish();
       lacking = this.#lacking(isLast);
     } while (lacking !== undefined && time.now - began < CONVERGENCE_MAX_MS);
     if (lacking !== undefined) throw new Violation('L1', `${when}, ${CONVERGENCE_MAX_MS / 1000} s later: ${lacking}`);
@@ -188,9 +185,22 @@ class Simulation {
   #lacking(isLast: boolean): string | undefined {
     const revisions = this.#store.current();
     const open = revisions.find(isOpen);
-    if (open !== undefined) return `revision ${open.revision.n} is still undecided`;
+    const { phase, hold, counts } = this.#operators[0]?.progress() ?? {};
+    // Who left is waited for until that is known.
+    if (!isLast && counts?.connected !== this.#alive.length)
+      return `${counts?.connected} PDPs are known, ${this.#alive.length} are there`;
+    if (!isLast && counts !== undefined && counts.missing > 0) return `${counts.missing} PDPs are missing`;
+    // One that rests after repeated failures says so, and goes on with a new spec.
+    if (open !== undefined && (isLast || hold?.reason !== 'RepeatedFailure')) {
+      return `revision ${open.revision.n} is still undecided: ${phase} ${hold?.reason ?? ''} ${hold?.message ?? ''}`;
+    }
     const committed = this.#store.committed();
-    if (isLast && committed !== revisions.at(-1)) return `revision ${revisions.length} is not committed`;
+    const isGoneBackFrom = committed?.end?.reason === 'User' || this.#store.options.autoRollback === true;
+    if (committed?.end !== undefined && isGoneBackFrom)
+      return `revision ${committed.revision.n} failed and still serves`;
+    if (isLast && committed !== revisions.at(-1)) {
+      return `revision ${revisions.length} is not committed: ${revisions.at(-1)?.end?.message ?? ''}`;
+    }
     const isUnloadable =
       committed?.flaw === 'everywhere' || committed?.flaw === 'truncated' || committed?.flaw === 'forged';
     if (committed === undefined || isUnloadable) return undefined;

@@ -363,10 +363,11 @@ export class SimOperator implements Listener {
     world.note(this.name, () => `asks for what was before revision ${revision.n}`);
     if (this.#isCutOff) return;
     world.time.after(world.delay(), () => {
-      const newest = store.current().at(-1);
-      const committed = store.committed();
-      if (!isSameRevision(newest?.revision, revision) || committed === undefined) return;
-      store.publish({ reason: 'Rollback', repeat: committed, newSpec: false });
+      const wayBack = store.wayBack();
+      const isLeft = store.find(revision)?.final === true && store.committed()?.revision.n === revision.n;
+      const isNewest = isSameRevision(store.current().at(-1)?.revision, revision);
+      if (!(isNewest || isLeft) || store.current().some(isOpen) || wayBack === undefined) return;
+      store.publish({ reason: 'Rollback', repeat: wayBack, newSpec: false });
     });
   }
 

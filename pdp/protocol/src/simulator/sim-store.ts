@@ -9,7 +9,7 @@ import {
 } from '@edict/bundle';
 import { isSameRevision, type NodeId, type RevisionId } from '../identifiers.ts';
 import type { ManifestSummary } from '../messages.ts';
-import { isFailure } from '../operator/conductor.ts';
+import { isFailure } from '../operator/way-back.ts';
 import type { NodeTraits } from '../operator/identity.ts';
 import type {
   AbortCause,
@@ -40,7 +40,7 @@ export type Flaw = 'none' | 'everywhere' | 'somewhere' | 'truncated' | 'forged' 
 export interface StoredRevision {
   readonly revision: SignedRevision;
   readonly manifest: ManifestSummary;
-  flaw: Flaw;
+  readonly flaw: Flaw;
   readonly decided: DecidedWave[];
   /** Each decided wave, with whom it reaches. */
   readonly reached: WaveRef[];
@@ -159,6 +159,18 @@ export class SimStore {
     return this.#current.findLast(({ final }) => final);
   }
 
+  /** What comes back if the committed revision fails. */
+  predecessor(): StoredRevision | undefined {
+    const n = this.committed()?.revision.n ?? 0;
+    return this.#current.findLast(({ final, end, revision }) => final && end === undefined && revision.n < n);
+  }
+
+  /** What comes back in place of the newest revision, which was stopped or failed. */
+  wayBack(): StoredRevision | undefined {
+    const committed = this.committed();
+    return committed?.end === undefined ? committed : this.predecessor();
+  }
+
   /** True if someone with the key signed exactly this. */
   isGenuine(revision: SignedRevision): boolean {
     const key = `${revision.setUid}/${revision.n}/${revision.digest}/${revision.signature}`;
@@ -236,13 +248,6 @@ export class SimStore {
     this.changed();
   }
 
-  /** Bytes that were damaged are whole again, and the spec was touched: failures from before no longer count. */
-  repair(): void {
-    this.#failedAt = [];
-    for (const stored of this.#revisions) if (stored.flaw === 'truncated') stored.flaw = 'none';
-    this.changed();
-  }
-
   /**
    * Compare-and-swap of one wave. INVARIANT I4 lives here, as it does in the real store: a wave has one decision, none
    * comes after an Abort, and none before that of the wave before.
@@ -256,14 +261,14 @@ export class SimStore {
     if (stored.end !== undefined) {
       return decision.type === 'Abort' && wave.index === stored.reached.length ? 'written' : 'conflict';
     }
-    if (stored.final || wave.index > stored.reached.length) return 'conflict';
+    if (wave.index > stored.reached.length || (stored.final && decision.type === 'Commit')) return 'conflict';
     if (decision.type === 'Abort') {
       stored.end = decision.cause;
       if (isFailure(decision.cause)) this.#failedAt.push(EPOCH_MS + this.#world.time.now);
     } else this.#commit(stored, wave);
     this.#world.note('store', () => {
       const cause = decision.type === 'Abort' ? ` (${decision.cause.reason}: ${decision.cause.message})` : '';
-      return `revision ${id.n} wave ${wave.index}${wave.final ? ', the last,' : ''} decided: ${decision.type}${cause}`;
+      return `revision ${id.n} wave ${wave.index}${wave.final ? ', the last,' : ''} decided: ${decision.type}${cause}${describeTarget(wave)}`;
     });
     this.changed();
     if (decision.type === 'Commit') this.onDecided(stored);
@@ -295,9 +300,10 @@ export class SimStore {
     this.changed();
   }
 
-  #recordOf({ decided, approvals, abortRequested, pauseRequested }: StoredRevision): RolloutRecord {
+  #recordOf({ decided, approvals, abortRequested, pauseRequested, final, reachedAt }: StoredRevision): RolloutRecord {
+    const last = { index: decided.length, decidedAt: EPOCH_MS + (reachedAt.at(-1) ?? 0) };
     return {
-      decided: [...decided],
+      decided: final ? [...decided, last] : [...decided],
       approvals: [...approvals],
       ...(abortRequested === undefined ? {} : { abortRequested }),
       ...(pauseRequested ? { pauseRequested } : {}),
@@ -312,6 +318,7 @@ export class SimStore {
   /** The set as a replica that reads now would see it. */
   observation(): SetObservation {
     const committed = this.committed();
+    const predecessor = this.predecessor();
     const floor = committed?.revision.n ?? 0;
     const above = this.#current.slice(floor);
     const newest = this.#current.at(-1);
@@ -326,6 +333,9 @@ export class SimStore {
       setUid: this.#setUid,
       ...(committed === undefined ? {} : { committed: committed.revision }),
       completed: committed?.completed ?? false,
+      ...(committed === undefined || committed.completed ? {} : { committedRecord: this.#recordOf(committed) }),
+      ...(committed?.end === undefined ? {} : { failed: committed.end }),
+      ...(predecessor === undefined ? {} : { predecessor: predecessor.revision }),
       undecided: open.map(({ revision }) => revision),
       rollouts: new Map(open.map((stored) => [stored.revision.n, this.#recordOf(stored)])),
       stopped: above.flatMap((stored) =>
@@ -340,4 +350,9 @@ export class SimStore {
       options: this.options,
     };
   }
+}
+
+function describeTarget({ principals, nodes }: WaveRef): string {
+  if (nodes !== undefined) return ` for ${JSON.stringify(nodes)}`;
+  return principals === undefined ? '' : ` for ${principals} of the principals`;
 }

@@ -4,6 +4,11 @@ import type { SimOperator } from './sim-operator.ts';
 import { isOpen, type Flaw, type SimStore, type StoredRevision } from './sim-store.ts';
 import type { World } from './world.ts';
 
+/** True while it can be paused and ended: until its last wave has been watched. */
+function isUnderWay(stored: StoredRevision): boolean {
+  return isOpen(stored) || (stored.final && !stored.completed && stored.end === undefined);
+}
+
 const FLAWS: readonly Flaw[] = ['everywhere', 'somewhere', 'truncated', 'poor'];
 const ATTEND_MS = 2_000;
 
@@ -72,7 +77,7 @@ export class SimUser {
     this.#world.time.after(2_000 + this.#random() * 10_000, () => {
       if (!this.#world.faults) return;
       const roll = this.#random();
-      const open = this.#store.current().filter(isOpen).at(-1);
+      const open = this.#store.current().filter(isUnderWay).at(-1);
       if (open !== undefined) this.#edit(open, roll);
       if (roll > 0.95) this.#operators.find(({ isServing }) => isServing)?.drain(0.3);
       this.#meddle();
@@ -112,23 +117,30 @@ export class SimUser {
     const roll = this.#random();
     if (progress === undefined || progress.revision === 0) return;
     const stored = this.#store.current()[progress.revision - 1];
-    if (stored === undefined || stored.revision.setUid !== progress.setUid || !isOpen(stored)) return;
+    if (stored === undefined || stored.revision.setUid !== progress.setUid || stored.end !== undefined) return;
     const { hold, wave } = progress;
     if (isCalm && stored.pauseRequested) this.#resume(stored);
-    if (progress.phase === 'Soaking')
+    const isJudged = hold?.reason === 'AnalysisFailed' || hold?.reason === 'AnalysisUnknown';
+    if (progress.phase === 'Soaking' || isJudged)
       operator.analysed(stored.revision, wave?.index ?? 0, isCalm || roll < 0.8 ? 'Pass' : 'Fail');
-    const isStuck =
-      hold?.reason === 'DeadlineExceeded' ||
-      (hold?.reason.startsWith('Analysis') === true && stored.approvals.includes((wave?.index ?? 0) + 1));
-    if (isStuck && isCalm && stored.abortRequested === undefined) {
+    // Of bytes that are nowhere whole a wave waits for ever, and says so: somebody has to end it.
+    const isLost = hold?.reason === 'DeadlineExceeded' && stored.flaw === 'truncated';
+    if (isCalm && isLost && stored.abortRequested === undefined) {
       this.#store.ask(stored, 'gives up', (edited) => {
-        edited.abortRequested = 'it does not go on';
+        edited.abortRequested = 'its bytes are lost';
       });
     }
-    const next = hold?.reason === 'ApprovalRequired' ? wave?.index : (wave?.index ?? 0) + 1;
-    const isAsked =
-      hold?.reason === 'ApprovalRequired' || hold?.reason === 'AnalysisFailed' || hold?.reason === 'AnalysisUnknown';
-    if (!isAsked || next === undefined || stored.approvals.includes(next) || (!isCalm && roll < 0.4)) return;
+    const isHeld = hold?.reason === 'ApprovalRequired' || hold?.reason === 'ShadowNoTraffic';
+    const next = isHeld ? (wave?.index ?? 0) : (wave?.index ?? 0) + 1;
+    const isAsked = isHeld || isJudged;
+    if (!isAsked || (!isCalm && roll < 0.4)) return;
+    if (stored.approvals.includes(next)) {
+      // It was given before the wave was seen to do badly: it counts once it is given anew.
+      this.#store.ask(stored, `takes back the approval of wave ${next} of`, (edited) => {
+        edited.approvals = edited.approvals.filter((wave) => wave !== next);
+      });
+      return;
+    }
     this.#store.ask(stored, `approves wave ${next} of`, ({ approvals }) => {
       approvals.push(next);
     });

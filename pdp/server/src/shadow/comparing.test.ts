@@ -27,7 +27,12 @@ function start(candidate: Snapshot, { samplePpm = 1_000_000, random = (): number
       thread.answer = () => {
         for (const questions of asked.splice(0)) onAnswers(structuredClone(questions).map((each) => one.answer(each)));
       };
-      return { ask: (questions) => asked.push([...questions]), close: () => (thread.closed = true) };
+      const ask = (questions: readonly ShadowQuestion[]): void => {
+        // An answer to nothing tells that the candidate is there.
+        if (questions.length === 0) onAnswers([]);
+        else asked.push([...questions]);
+      };
+      return { ask, close: () => (thread.closed = true) };
     },
     random,
     nowMs: () => 0,
@@ -187,8 +192,13 @@ test('numbers that a double does not hold reach the candidate as they were', () 
 test('findings of several processes add up, with no more samples than one may tell', () => {
   const counts = { total: 2, changed: 1, grantToDeny: 1, denyToGrant: 0, errors: 0, dropped: 3 };
   const sample = { difference: 'GrantToDeny', principal: '', operation: '', resource: '' } as const;
-  const one = { counts, samples: Array.from({ length: 15 }, () => sample) };
+  const one = { ready: true, counts, samples: Array.from({ length: 15 }, () => sample) };
   const sum = addFindings([one, one]);
   expect(sum.counts).toStrictEqual({ total: 4, changed: 2, grantToDeny: 2, denyToGrant: 0, errors: 0, dropped: 6 });
   expect(sum.samples.length).toBe(20);
+  expect([sum.ready, addFindings([one, NOTHING_FOUND]).ready, addFindings([]).ready]).toStrictEqual([
+    true,
+    false,
+    false,
+  ]);
 });

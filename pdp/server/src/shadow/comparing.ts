@@ -11,12 +11,15 @@ export const SHADOW_QUEUE_MAX = 1_024;
 
 /** What was found so far. */
 export interface ShadowFindings {
+  /** The candidate answers: it is loaded, on its thread. */
+  readonly ready: boolean;
   readonly counts: ShadowCounts;
   readonly samples: readonly ShadowSample[];
 }
 
 /** Nothing found yet. */
 export const NOTHING_FOUND: ShadowFindings = {
+  ready: false,
   counts: { total: 0, changed: 0, grantToDeny: 0, denyToGrant: 0, errors: 0, dropped: 0 },
   samples: [],
 };
@@ -58,6 +61,7 @@ export class LocalComparing implements Comparing, ShadowTap {
   #fresh: Tapped[] = [];
   #nextId = 1;
   #failure: unknown;
+  #ready = false;
   #closed = false;
 
   constructor(options: ComparingOptions) {
@@ -71,10 +75,12 @@ export class LocalComparing implements Comparing, ShadowTap {
       },
     );
     options.place.tap = this;
+    // Its answer to nothing says that it is there.
+    this.#thread.ask([]);
   }
 
   get findings(): ShadowFindings {
-    return { counts: { ...this.#counts }, samples: [...this.#samples] };
+    return { ready: this.#ready, counts: { ...this.#counts }, samples: [...this.#samples] };
   }
 
   get failure(): unknown {
@@ -122,6 +128,7 @@ export class LocalComparing implements Comparing, ShadowTap {
   }
 
   #take(answers: readonly ShadowAnswer[]): void {
+    this.#ready = true;
     for (const answer of answers) {
       const tapped = this.#asked.get(answer.id);
       if (tapped === undefined) continue;
@@ -167,5 +174,6 @@ export function addFindings(all: readonly ShadowFindings[]): ShadowFindings {
     counts.errors += more.errors;
     counts.dropped += more.dropped;
   }
-  return { counts, samples: all.flatMap(({ samples }) => samples).slice(0, SHADOW_SAMPLES_MAX) };
+  const ready = all.length > 0 && all.every((findings) => findings.ready);
+  return { ready, counts, samples: all.flatMap(({ samples }) => samples).slice(0, SHADOW_SAMPLES_MAX) };
 }

@@ -5,7 +5,7 @@ import { SetLabels } from '../observability/set-labels.ts';
 import { manualTimers } from '../testing/manual-timers.ts';
 import { craneDomain, publish, SET } from '../testing/revisions.ts';
 import { NOTHING_FOUND, type Comparing, type ShadowFindings } from './comparing.ts';
-import { createShadow } from './shadow-run.ts';
+import { createShadow, SHADOW_READY_MAX_MS } from './shadow-run.ts';
 
 const { revision } = publish(2, [craneDomain(5)]);
 
@@ -13,7 +13,7 @@ function start(windowMs: number) {
   const timers = manualTimers();
   const metrics = createMetrics();
   const state: { findings: ShadowFindings; failure: unknown; closed: number } = {
-    ...{ findings: NOTHING_FOUND, failure: undefined, closed: 0 },
+    ...{ findings: { ...NOTHING_FOUND, ready: true }, failure: undefined, closed: 0 },
   };
   const comparing: Comparing = {
     get findings() {
@@ -29,7 +29,11 @@ function start(windowMs: number) {
   const controller = new AbortController();
   const run = shadow(SET, revision, { samplePpm: 1, windowMs }, (one) => news.push(one), controller.signal);
   const find = (total: number, grantToDeny: number): void => {
-    state.findings = { counts: { ...NOTHING_FOUND.counts, total, changed: grantToDeny, grantToDeny }, samples: [] };
+    state.findings = {
+      ready: true,
+      counts: { ...NOTHING_FOUND.counts, total, changed: grantToDeny, grantToDeny },
+      samples: [],
+    };
   };
   const evaluations = async (): Promise<number | undefined> => (await metrics.shadowEvaluations.get()).values[0]?.value;
   return { timers, state, news, controller, run, find, evaluations };
@@ -60,6 +64,24 @@ test('when the candidate is dropped nothing more is told, and what was found is 
   controller.abort();
   await run;
   expect([news, state.closed, timers.pending, await evaluations()]).toStrictEqual([[], 1, 0, 4]);
+});
+
+test('the window begins when the candidate is loaded, or after a while', async () => {
+  const { timers, state, news, find } = start(2_000);
+  state.findings = NOTHING_FOUND;
+  for (let second = 0; second < 3; second += 1) timers.advance(1_000);
+  find(7, 0);
+  timers.advance(1_000);
+  expect(news.map(({ done }) => done)).toStrictEqual([false, false, false, false]);
+  timers.advance(1_000);
+  expect(news.at(-1)).toMatchObject({ done: true, counts: { total: 7 } });
+  const never = start(2_000);
+  never.state.findings = NOTHING_FOUND;
+  for (let ms = 0; ms < SHADOW_READY_MAX_MS + 1_000; ms += 1_000) never.timers.advance(1_000);
+  expect(never.state.closed).toBe(0);
+  never.timers.advance(1_000);
+  await never.run;
+  expect(never.news.at(-1)?.done).toBe(true);
 });
 
 test('a comparison that ends by itself is a failure', async () => {

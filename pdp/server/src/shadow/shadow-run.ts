@@ -20,6 +20,9 @@ export interface ShadowRunDeps {
 /** How often findings are told. */
 export const SHADOW_NEWS_MS = 1_000;
 
+/** A candidate that is not loaded after this long is compared for what is left of its window, milliseconds. */
+export const SHADOW_READY_MAX_MS = 15_000;
+
 const MAX_MESSAGE_LENGTH = 1_000;
 
 /** Runs comparisons for as long as their windows, and tells and counts what they find. */
@@ -30,6 +33,7 @@ export function createShadow({ startComparing, clock, labels, metrics }: ShadowR
       const label = labels.of(set);
       let counted: ShadowCounts = NOTHING_FOUND.counts;
       let leftMs = windowMs;
+      let waitsMs = SHADOW_READY_MAX_MS;
       let cancel: () => void = () => undefined;
       const count = (counts: ShadowCounts): void => {
         metrics.shadowEvaluations.inc({ set: label }, counts.total - counted.total);
@@ -55,7 +59,9 @@ export function createShadow({ startComparing, clock, labels, metrics }: ShadowR
       const wait = (): void => {
         const stepMs = Math.min(SHADOW_NEWS_MS, leftMs);
         cancel = clock.schedule(stepMs, () => {
-          leftMs -= stepMs;
+          // The window begins when there is somebody to compare with.
+          if (comparing.findings.ready || waitsMs <= 0) leftMs -= stepMs;
+          else waitsMs -= stepMs;
           look();
         });
       };

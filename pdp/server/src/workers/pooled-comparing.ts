@@ -4,6 +4,7 @@ import { addFindings, type Comparing, type ShadowFindings } from '../shadow/comp
 export class PooledComparing implements Comparing {
   /** Of comparisons that ended with their workers too: what they found stays found. */
   readonly #earlier: ShadowFindings[] = [];
+  readonly #joined = new Set<number>();
   readonly #bySlot = new Map<number, ShadowFindings>();
   readonly #begin: (slot: number) => void;
   readonly close: () => void;
@@ -14,7 +15,9 @@ export class PooledComparing implements Comparing {
   }
 
   get findings(): ShadowFindings {
-    return addFindings([...this.#earlier, ...this.#bySlot.values()]);
+    const now = [...this.#bySlot.values()];
+    const ready = now.length === this.#joined.size && addFindings(now).ready;
+    return { ...addFindings([...this.#earlier, ...now]), ready };
   }
 
   /** A worker whose comparison fails finds nothing more; it says so in its log. */
@@ -27,6 +30,7 @@ export class PooledComparing implements Comparing {
     const before = this.#bySlot.get(slot);
     if (before !== undefined) this.#earlier.push(before);
     this.#bySlot.delete(slot);
+    this.#joined.add(slot);
     this.#begin(slot);
   }
 
