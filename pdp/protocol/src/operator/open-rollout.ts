@@ -98,6 +98,7 @@ export function shownPhase({ phase, hold }: OpenRollout): RolloutPhase {
     case 'ApprovalRequired':
       return 'AwaitingApproval';
     case 'ShadowWindow':
+    case 'AwaitingSites':
     case 'LeaseGap':
       return 'Gating';
     case 'Soak':
