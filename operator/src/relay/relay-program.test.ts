@@ -283,8 +283,8 @@ test('a site serves what the hub decides; cut off, it keeps what it has and catc
   let pdps = [0, 1, 2].map((index) => startPdp(relay, index));
   const site = () => distributor.progress(SET)?.sites?.[0];
   await until('the site serves revision 1', () => pdps.every(({ served }) => served() === 1), relay.output);
-  await until('the hub has counted', () => site()?.report?.counts.active === 3, site);
-  expect(site()).toMatchObject({ site: SITE, connected: true, active: 1 });
+  await until('the hub has counted', () => site()?.report?.counts.active === 3 && site()?.active === 1, site);
+  expect(site()).toMatchObject({ site: SITE, connected: true, prepared: true });
 
   publish(backend, 'a', 'c');
   await until('the site serves revision 2', () => pdps.every(({ served }) => served() === 2), site);

@@ -5,9 +5,11 @@ import { NO_LOAD } from '../pdp/state.ts';
 import {
   PROTOCOL_VERSION,
   type Beat,
+  type Commit,
   type EngineInfo,
   type OperatorMessage,
   type PdpMessage,
+  type Prepare,
   type SetLoad,
   type SiteReport,
 } from '../messages.ts';
@@ -227,7 +229,7 @@ export class RelayMachine {
         return;
       case 'Prepare':
       case 'Commit':
-        if (this.#deps.sets.includes(message.set)) this.#siteOf(message.set).offered(message, this.#artifactsUrl, mono);
+        this.#offered(message);
         return;
       case 'Abort':
         this.#sites.get(message.set)?.aborted(message.revision);
@@ -238,6 +240,14 @@ export class RelayMachine {
         this.#effects.push({ type: 'hangUp', reason: message.reason, redialAfterMs: message.afterMs });
         return;
     }
+  }
+
+  /** What the hub offers it also gives, whatever it said before. */
+  #offered(offer: Prepare | Commit): void {
+    const { set } = offer;
+    if (!this.#deps.sets.includes(set)) return;
+    if (this.#assigned?.includes(set) === false) this.#assigned = [...this.#assigned, set];
+    this.#siteOf(set).offered(offer, this.#artifactsUrl, this.#now.mono);
   }
 
   /** The hub gives the site these sets and no others: what it takes away is not offered any more. */
