@@ -26,7 +26,7 @@ const ENGINE = { name: 'edict-relay', version: '1.0.0', features: [] } as const;
 /** `edict-operator relay`: runs until a signal ends it. Rejects with what is wrong with its options or files. */
 export async function runRelay(args: readonly string[]): Promise<void> {
   if (args.includes('--help')) {
-    console.log(describeRelay());
+    process.stdout.write(describeRelay());
     return;
   }
   await run(parseRelayOptions(args));

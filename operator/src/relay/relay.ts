@@ -38,7 +38,7 @@ import type { RelayMetrics } from './relay-metrics.ts';
 /** Period of the machine's clock. */
 const TICK_MS = 500;
 /** Events of so many milliseconds share one look at the counts. */
-const LOOK_MS = 20;
+const LOOK_MS = 50;
 
 /** What a relay is made of. */
 export interface RelayOptions {

@@ -247,6 +247,13 @@ describe('what the hub is told', () => {
     expect(site.said('SiteReport')).toHaveLength(reports);
   });
 
+  test('a report that may be lost is said again', () => {
+    const site = aSite();
+    const reports = site.said('SiteReport').length;
+    for (let seq = 0; seq < 10; seq += 1) site.wait(2_000).vouch({ stableRev: 1 });
+    expect(site.said('SiteReport')).toHaveLength(reports + 1);
+  });
+
   test('what its PDPs answered, added up', () => {
     const site = aSite();
     const load = { decisions: 10, errors: 1, denied: 2, p99Micros: 90 };

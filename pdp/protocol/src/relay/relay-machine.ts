@@ -51,6 +51,8 @@ export const RELAY_TUNING: OperatorTuning = { ...OPERATOR_TUNING, settleMs: 10_0
 
 /** Least time between two reports of one set to the hub. */
 export const SITE_REPORT_MS = 1_000;
+/** A report that changed nothing is said again after so long: the one before may be lost. */
+export const SITE_REPORT_REPEAT_MS = 15_000;
 /** After so long without a word the stream to the hub is given up. */
 export const HUB_SILENCE_MAX_MS = 10_000;
 /** A record that could not be written is tried again after so long. */
@@ -393,7 +395,7 @@ export class RelayMachine {
     if (mono - told.reportedAt < SITE_REPORT_MS) return;
     const report = reportOf(progress);
     const text = JSON.stringify(report);
-    if (text !== told.report) {
+    if (text !== told.report || mono - told.reportedAt >= SITE_REPORT_REPEAT_MS) {
       told.report = text;
       told.reportedAt = mono;
       this.#say(report);

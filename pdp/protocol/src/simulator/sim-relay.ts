@@ -16,7 +16,7 @@ import { SIM_SET } from './sim-store.ts';
 import type { World } from './world.ts';
 
 const TICK_MS = 500;
-const LOOK_MS = 20;
+const LOOK_MS = 100;
 /** Most messages that wait for one PDP: one announcement of the set, and one of each other type. */
 const OUTBOX_MAX = 5;
 const REDIAL_MS = 1_500;
