@@ -7,7 +7,7 @@ import { CONVERGENCE_MAX_MS } from './run.ts';
 import { SimNetwork } from './sim-network.ts';
 import { SimOperator } from './sim-operator.ts';
 import { SimPdp } from './sim-pdp.ts';
-import { SimRelay, type FetchOutcome } from './sim-relay.ts';
+import { SimRelay, type BrokenRelay, type FetchOutcome } from './sim-relay.ts';
 import { SimStore } from './sim-store.ts';
 import { SimUser } from './user.ts';
 import { Violation, World } from './world.ts';
@@ -17,9 +17,9 @@ const CHECK_MS = 1_000;
 const SITES = ['eu', 'us', 'ap'] as const;
 
 /** Runs one seed with relays between the hub and most of the PDPs. A run that fails is run again with its trace kept. */
-export async function simulateRelayed(options: SimulationOptions): Promise<SimulationResult> {
-  const result = await new RelayedSimulation(options, false).run();
-  return result.violation === undefined ? result : await new RelayedSimulation(options, true).run();
+export async function simulateRelayed(options: SimulationOptions, broken?: BrokenRelay): Promise<SimulationResult> {
+  const result = await new RelayedSimulation(options, false, broken).run();
+  return result.violation === undefined ? result : await new RelayedSimulation(options, true, broken).run();
 }
 
 /**
@@ -41,7 +41,7 @@ class RelayedSimulation {
   #steps = 0;
   #convergenceMs = 0;
 
-  constructor(options: SimulationOptions, tracing: boolean) {
+  constructor(options: SimulationOptions, tracing: boolean, broken: BrokenRelay | undefined) {
     this.#options = { ...options, without: [...(options.without ?? []), 'liars'] };
     const world = new World(this.#options, tracing);
     this.#world = world;
@@ -58,8 +58,9 @@ class RelayedSimulation {
     this.#operators = ['op-0', 'op-1', 'op-2'].map((name) => new SimOperator(name, { ...parts, pdps: alive }));
     const isStrict = consistency?.mode === 'Strict';
     const outcomeOf = this.#outcomeOf;
+    const rest = { outcomeOf, isStrict, ...(broken === undefined ? {} : { broken }) };
     this.#relays = sites.map(
-      (name) => new SimRelay(name, { world, network: this.#network, hubs: () => this.#operators, outcomeOf, isStrict }),
+      (name) => new SimRelay(name, { world, network: this.#network, hubs: () => this.#operators, ...rest }),
     );
     this.#user = new SimUser(world, this.#store, this.#operators);
     this.#chaos = new Chaos({

@@ -24,6 +24,9 @@ const REDIAL_MS = 1_500;
 /** How fetching the artifacts of a revision ends. */
 export type FetchOutcome = 'whole' | 'damaged' | 'forged';
 
+/** A relay that is not as it should be, to show that the invariants notice. */
+export type BrokenRelay = 'vouches-fresh' | 'commits-early';
+
 /** What a relay lives among. */
 export interface SimRelayParts {
   readonly world: World;
@@ -32,6 +35,7 @@ export interface SimRelayParts {
   readonly hubs: () => readonly Listener[];
   readonly outcomeOf: (digest: Digest, n: number) => FetchOutcome;
   readonly isStrict: boolean;
+  readonly broken?: BrokenRelay;
   readonly tuning?: Partial<OperatorTuning>;
 }
 
@@ -231,8 +235,16 @@ export class SimRelay implements Listener {
     }
   }
 
-  #send(sessionId: string, message: OperatorMessage): void {
-    const { world } = this.#parts;
+  #send(sessionId: string, said: OperatorMessage): void {
+    const { world, broken } = this.#parts;
+    const isFresh = broken === 'vouches-fresh' && said.type === 'BeatAck';
+    const message = isFresh ? { ...said, asOfAgeMs: 0 } : said;
+    if (broken === 'commits-early' && said.type === 'Prepare') {
+      const { shadow: _shadow, ...offer } = said;
+      this.#later(0, () => {
+        this.#send(sessionId, { ...offer, type: 'Commit' });
+      });
+    }
     const peer = this.#peers.get(sessionId);
     if (peer === undefined) return;
     if (message.type !== 'BeatAck') world.note(this.name, () => `-> ${peer.name} ${describeMessage(message)}`);
