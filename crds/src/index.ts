@@ -5,6 +5,7 @@ export type { FileSource } from './file-source.ts';
 export * from './fleet-access.ts';
 export * from './fleet-audit.ts';
 export { MEMBER_VARIABLES, OPERATOR_VARIABLES } from './fleet-settings.ts';
+export * from './federation.ts';
 export * from './kind-definition.ts';
 export * from './kinds.ts';
 export * from './object.ts';

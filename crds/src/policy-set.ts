@@ -3,6 +3,7 @@ import { Conditions } from './conditions.ts';
 import { AGE, conditionColumn, UNOBSERVED, type KindDefinition } from './kind-definition.ts';
 import { ConsistencySpec } from './consistency.ts';
 import { Duration, LabelSelector, type ApiObject } from './object.ts';
+import { FederationSpec, SITES_MAX, SiteStatus } from './federation.ts';
 import { RolloutSpec } from './rollout.ts';
 import { Serving } from './serving.ts';
 
@@ -45,6 +46,7 @@ export const PolicySetSpec = z
       .default({ limit: 10 })
       .meta({ description: 'How much history is kept.' }),
     serving: Serving.optional(),
+    federation: FederationSpec.optional(),
   })
   .meta({ description: 'Which domains, for which PDPs, rolled out how.' });
 export type PolicySetSpec = z.output<typeof PolicySetSpec>;
@@ -95,6 +97,10 @@ export const PolicySetStatus = z.object({
   pdpsActive: z.string().optional().meta({ description: 'active/required, for kubectl get.' }),
   exceptions: z.array(PdpException).max(20).optional().meta({
     description: 'PDPs that are not where they should be (the first 20).',
+    'x-kubernetes-list-type': 'atomic',
+  }),
+  sites: z.array(SiteStatus).max(SITES_MAX).optional().meta({
+    description: 'The sites of the set. Their PDPs are not among pdps.',
     'x-kubernetes-list-type': 'atomic',
   }),
   failedDigests: z

@@ -4,6 +4,20 @@ import { z } from 'zod';
 const Port = z.coerce.number().int().min(0).max(65_535);
 const Name = z.string().min(1).max(253);
 
+/** Sites by the service account (`namespace/name`) of their relays. */
+function parseRelays(text: string, context: z.RefinementCtx): ReadonlyMap<string, string> {
+  const sites = new Map<string, string>();
+  for (const entry of text.split(',').filter((part) => part.trim() !== '')) {
+    const [, site, account] = /^([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)=([^/\s]+\/[^/\s]+)$/.exec(entry.trim()) ?? [];
+    if (site === undefined || account === undefined) {
+      context.addIssue({ code: 'custom', message: `'${entry.trim()}' is not site=namespace/serviceaccount` });
+    } else if (sites.has(account)) {
+      context.addIssue({ code: 'custom', message: `${account} is the service account of two sites` });
+    } else sites.set(account, site);
+  }
+  return sites;
+}
+
 /** Every variable the operator reads, with its default; `--help` prints this table. */
 const Environment = z.object({
   EDICT_OPERATOR_NAMESPACE: Name.meta({ description: 'Namespace that the operator runs in. Required.' }),
@@ -53,6 +67,10 @@ const Environment = z.object({
       description:
         'Network built-ins that policies may call, comma-separated: http.send, net.lookup_ip_addr. PDPs get the same list; the hosts are set at the fleet (EDICT_PDP_ALLOWED_HOSTS).',
     }),
+  EDICT_OPERATOR_RELAYS: z.string().default('').transform(parseRelays).meta({
+    description:
+      'Relays of other sites that may connect, comma-separated, as site=namespace/serviceaccount. The sets of a site are those that name it.',
+  }),
   EDICT_OPERATOR_LOG_LEVEL: z
     .enum(['error', 'warn', 'info', 'debug'])
     .default('info')

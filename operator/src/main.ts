@@ -20,11 +20,22 @@ import { createWebhookTrust } from './kube/webhook-trust.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { startStatusServer } from './observability/status-server.ts';
 import { OPERATOR_LIMITS } from './operator-types.ts';
+import { runRelay } from './relay/relay-program.ts';
 import { createKubeClient, createKubeObjects, createKubeStore, loadKubeConfig } from './store/kube/index.ts';
 
 /** Composition root of the operator in Kubernetes: the only file that reads configuration, wires and handles signals. */
-if (process.argv.includes('--help')) {
-  console.log(`Edict operator. Configured by environment variables:\n${describeConfig()}`);
+if (process.argv[2] === 'relay') {
+  try {
+    await runRelay(process.argv.slice(3));
+    process.exit(0);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  }
+} else if (process.argv.includes('--help')) {
+  console.log(
+    `Edict operator. Configured by environment variables:\n${describeConfig()}\n\nedict-operator relay --help tells of relays.`,
+  );
 } else {
   try {
     await run(loadConfig(process.env));
@@ -122,7 +133,7 @@ async function run(config: Config): Promise<void> {
     streamPort: config.EDICT_OPERATOR_DISTRIBUTION_PORT,
     artifactsPort: config.EDICT_OPERATOR_BUNDLES_PORT,
     tls: () => ({ cert: current.certificate, key: current.privateKey }),
-    reviewToken: createTokenReviewer(client, pods),
+    reviewToken: createTokenReviewer(client, pods, config.EDICT_OPERATOR_RELAYS),
     ticketKey,
     leading: () =>
       leadership && { accept: leadership.operator.distributor().accept, artifacts: leadership.operator.backend() },

@@ -56,6 +56,7 @@ export function observationOf(
     failedDigests: isSameSpec ? (set.status?.failedDigests ?? []).map(({ digest }) => digest).filter(isDigest) : [],
     ...(members === undefined ? {} : { members }),
     ...(traits === undefined ? {} : { traits }),
+    ...(set.spec.federation === undefined ? {} : { sites: set.spec.federation.sites }),
     options: { ...optionsOf(set), ...(leaseMs === 0 ? {} : { strictLeaseMs: leaseMs }) },
   };
 }

@@ -15,7 +15,7 @@ import { stateOf } from '../controllers/world.ts';
 
 /** How a set is rolled out, in the words of the protocol. */
 export function optionsOf({ spec }: PolicySet): RolloutOptions {
-  const { rollout, minReady } = spec;
+  const { rollout, minReady, federation } = spec;
   const { waves, shadow, analysis, commit, approval, autoRollback } = rollout;
   // Without waves of its own a set that wants approval has one, for all.
   const given = waves ?? (approval === 'Required' ? [{ all: true, soak: '0s' } as const] : undefined);
@@ -28,6 +28,7 @@ export function optionsOf({ spec }: PolicySet): RolloutOptions {
     ...(shadow === undefined ? {} : { shadow: shadowOf(shadow) }),
     ...(analysis === undefined ? {} : { analysis: analysisOf(analysis) }),
     autoRollback,
+    ...(federation?.mode === 'Barrier' ? { barrier: { maxLaggardSites: federation.maxLaggardSites } } : {}),
     ...(commit?.mode === 'Scheduled' ? { commitLeadMs: durationMs(commit.lead) } : {}),
   };
 }

@@ -61,6 +61,7 @@ export class MemoryBackend implements DistributionBackend {
   readonly #listeners = new Set<() => void>();
   readonly written: RolloutProgress[] = [];
   #members: ReadonlyMap<NodeId, string> | undefined;
+  #sites: readonly string[] | undefined;
   #options: RolloutOptions = ROLLOUT_DEFAULTS;
   #observation: SetObservation | undefined;
 
@@ -119,6 +120,12 @@ export class MemoryBackend implements DistributionBackend {
 
   setMembers(members: ReadonlyMap<NodeId, string> | undefined): void {
     this.#members = members;
+    this.#changed();
+  }
+
+  /** The sites whose relays have the set. */
+  setSites(sites: readonly string[]): void {
+    this.#sites = sites;
     this.#changed();
   }
 
@@ -220,6 +227,7 @@ export class MemoryBackend implements DistributionBackend {
       ...(aborted === undefined ? {} : { aborted }),
       failedDigests: this.#revisions.filter(hasFailed).map(({ revision }) => revision.digest),
       ...(this.#members === undefined ? {} : { members: this.#members }),
+      ...(this.#sites === undefined ? {} : { sites: this.#sites }),
       options: this.#options,
     };
   }

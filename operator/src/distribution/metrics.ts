@@ -54,6 +54,18 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
     labelNames: ['set', 'state'],
     registers,
   });
+  const sitePdps = new Gauge({
+    name: 'operator_site_pdps',
+    help: 'PDPs of a set in another site by where they stand, as its relay tells.',
+    labelNames: ['set', 'site', 'state'],
+    registers,
+  });
+  const sites = new Gauge({
+    name: 'operator_site_connected',
+    help: '1 while the relay of a site of the set has a stream.',
+    labelNames: ['set', 'site'],
+    registers,
+  });
   const convergence = new Histogram({
     name: 'operator_convergence_seconds',
     help: 'From the creation of a revision to the last required Active.',
@@ -91,6 +103,24 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
     registers,
   });
   const finished = new Map<string, number>();
+  const knownSites = new Map<string, ReadonlySet<string>>();
+  const forgetSite = (set: string, site: string): void => {
+    sites.remove({ set, site });
+    for (const state of PDP_STATES) sitePdps.remove({ set, site, state });
+  };
+  const tellSites = (set: string, told: NonNullable<RolloutProgress['sites']>): void => {
+    const names = new Set(told.map(({ site }) => site));
+    for (const site of knownSites.get(set) ?? []) if (!names.has(site)) forgetSite(set, site);
+    knownSites.set(set, names);
+    for (const { site, connected, report } of told) {
+      sites.set({ set, site }, connected ? 1 : 0);
+      // Of a site that is away nobody knows: no figure is better than an old one.
+      for (const state of PDP_STATES) {
+        if (report === undefined) sitePdps.remove({ set, site, state });
+        else sitePdps.set({ set, site, state }, report.counts[state]);
+      }
+    }
+  };
   return {
     sessions: (count) => {
       sessions.set(count);
@@ -108,6 +138,7 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
       const { set, counts } = progress;
       committed.set({ set }, progress.committed);
       for (const state of PDP_STATES) pdps.set({ set, state }, counts[state]);
+      tellSites(set, progress.sites ?? []);
       if (progress.completedAt === undefined || finished.get(set) === progress.revision) return;
       finished.set(set, progress.revision);
       if (progress.convergenceMs !== undefined) convergence.observe(progress.convergenceMs / 1000);
@@ -116,6 +147,8 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
     forget: (set) => {
       finished.delete(set);
       committed.remove({ set });
+      for (const site of knownSites.get(set) ?? []) forgetSite(set, site);
+      knownSites.delete(set);
       for (const state of PDP_STATES) pdps.remove({ set, state });
     },
     authentication: (outcome) => {

@@ -1,4 +1,4 @@
-import { PeerError, type PeerIdentity } from '@edict/protocol';
+import { PeerError, siteIdentity, type PeerIdentity } from '@edict/protocol';
 import { z } from 'zod';
 import { TOKEN_AUDIENCE } from '../controllers/policy-decision-point/fleet-defaults.ts';
 import type { KubeClient } from '../store/kube/kube-client.ts';
@@ -25,11 +25,13 @@ const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
 /**
  * Who sends a projected ServiceAccount token: the apiserver says whether it is genuine, meant for us and bound to a living
- * pod; that pod is then looked up in our own watch. @throws PeerError
+ * pod; that pod is then looked up in our own watch. `relays` are the service accounts (`namespace/name`) that speak for a site.
+ * @throws PeerError
  */
 export function createTokenReviewer(
   client: KubeClient,
   pods: PodDirectory,
+  relays: ReadonlyMap<string, string> = new Map(),
 ): (token: string, signal: AbortSignal) => Promise<PeerIdentity> {
   return async (token, signal) => {
     let answer: unknown;
@@ -47,11 +49,11 @@ export function createTokenReviewer(
     } catch (error) {
       throw new PeerError('Unavailable', 'the apiserver did not review the token', { cause: error });
     }
-    return identityOf(answer, pods);
+    return identityOf(answer, pods, relays);
   };
 }
 
-function identityOf(answer: unknown, pods: PodDirectory): PeerIdentity {
+function identityOf(answer: unknown, pods: PodDirectory, relays: ReadonlyMap<string, string>): PeerIdentity {
   const review = TokenReview.safeParse(answer);
   if (!review.success)
     throw new PeerError('Unavailable', 'the apiserver answered with something else than a TokenReview');
@@ -63,6 +65,9 @@ function identityOf(answer: unknown, pods: PodDirectory): PeerIdentity {
     throw new PeerError('InvalidToken', `the token is not meant for audience ${TOKEN_AUDIENCE}`);
   }
   const account = SERVICE_ACCOUNT.exec(user.username);
+  const site = relays.get(`${account?.[1]}/${account?.[2]}`);
+  // From another cluster: its token is bound to no pod of this one.
+  if (site !== undefined) return siteIdentity(site, account?.[2] ?? '');
   const name = user.extra[POD_NAME]?.[0];
   const uid = user.extra[POD_UID]?.[0];
   if (account === null || name === undefined || uid === undefined) {

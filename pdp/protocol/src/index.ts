@@ -46,3 +46,16 @@ export {
 } from './transport/grpc-server.ts';
 export * from './transport/artifact-client.ts';
 export * from './transport/artifact-server.ts';
+export type { RelayEffect, RelayEvent } from './relay/events.ts';
+export type { RelayedCanary, RelayRecord } from './relay/record.ts';
+export {
+  HUB_SILENCE_MAX_MS,
+  RELAY_TUNING,
+  RelayMachine,
+  SITE_REPORT_MS,
+  STORE_RETRY_MS,
+  type LoadedRecord,
+  type RelayDeps,
+} from './relay/relay-machine.ts';
+export { SITE_HOLD_MAX_MS } from './relay/site-set.ts';
+export { UNKNOWN_AGE_MS } from './relay/hub-link.ts';

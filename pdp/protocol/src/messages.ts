@@ -208,8 +208,47 @@ export interface ShadowReport {
   readonly samples: readonly ShadowSample[];
 }
 
-/** Everything that a PDP says. */
-export type PdpMessage = Hello | Prepared | Nack | Active | Beat | ShadowReport;
+/** How a PDP may not be where it should be. */
+export const EXCEPTION_STATES = ['Missing', 'Laggard', 'Nacked', 'Preparing', 'Behind'] as const;
+export type ExceptionState = (typeof EXCEPTION_STATES)[number];
+
+/** How many PDPs of a site are where. */
+export interface SiteCounts {
+  readonly required: number;
+  readonly connected: number;
+  readonly prepared: number;
+  readonly active: number;
+  readonly nacked: number;
+  readonly laggards: number;
+  readonly missing: number;
+}
+
+/** A PDP of a site that is not where it should be. */
+export interface SiteException {
+  /** `namespace/name` of its pod, within the site. */
+  readonly node: string;
+  readonly state: ExceptionState;
+  /** What it serves; 0 for nothing. */
+  readonly active: number;
+  readonly reason: string;
+}
+
+/** What a relay says of its own PDPs and one set, in sum. Of anyone but a relay it is dropped. */
+export interface SiteReport {
+  readonly type: 'SiteReport';
+  readonly set: SetKey;
+  readonly setUid: string;
+  /** The newest revision that the relay knows, which the counts are about; 0 for none. */
+  readonly revision: number;
+  /** The newest decided one that it has; 0 for none. */
+  readonly committed: number;
+  readonly counts: SiteCounts;
+  /** At most 20, worst first. */
+  readonly exceptions: readonly SiteException[];
+}
+
+/** Everything that a PDP says, or a relay in its place. */
+export type PdpMessage = Hello | Prepared | Nack | Active | Beat | ShadowReport | SiteReport;
 
 /** Answer to an admitted Hello. */
 export interface Welcome {

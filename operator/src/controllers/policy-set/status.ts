@@ -39,6 +39,7 @@ export function statusOf(observed: ObservedSet, standing: Standing): PolicySetSt
     ...(newest === undefined ? {} : { rollout: rolloutOf(newest, progress) }),
     ...(counts === undefined ? {} : { pdps: { ...counts }, pdpsActive: `${counts.active}/${counts.required}` }),
     ...(exceptions.length === 0 ? {} : { exceptions }),
+    ...sitesOf(observed),
     ...(failed.length === 0 ? {} : { failedDigests: failed }),
     ...(lastConvergence === undefined ? {} : { lastConvergence }),
     ...boundOf(progress),
@@ -95,6 +96,22 @@ export function phaseOf(
       if (cause !== undefined) return (told ?? 'RolledBack') === 'RolledBack' ? 'RolledBack' : 'Aborted';
       return told === 'Completed' || told === 'Soaking' || told === 'Paused' ? told : 'Committing';
   }
+}
+
+/** The sites as the distribution knows them now, or knew them last. */
+function sitesOf({ set, progress }: ObservedSet): Pick<PolicySetStatus, 'sites'> {
+  if (set.spec.federation === undefined) return {};
+  const { sites = [] } = progress ?? {};
+  if (progress === undefined) return set.status?.sites === undefined ? {} : { sites: set.status.sites };
+  return {
+    sites: sites.map(({ site, connected, active, prepared, report }) => ({
+      name: site,
+      connected,
+      revision: active,
+      prepared,
+      ...(report === undefined ? {} : { pdpsActive: `${report.counts.active}/${report.counts.required}` }),
+    })),
+  };
 }
 
 /** What the distribution's exceptions are in a status. */

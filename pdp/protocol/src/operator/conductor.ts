@@ -2,6 +2,7 @@ import { isSameRevision, revisionIdOf, type NodeId, type RevisionId } from '../i
 import type { SignedRevision } from '@edict/bundle';
 import type { SetLoad, ShadowReport } from '../messages.ts';
 import type { ExternalVerdict } from './analysis.ts';
+import { evaluateBarrier } from './barrier.ts';
 import { restingMs } from './circuit.ts';
 import type { Fleet } from './fleet.ts';
 import { foreignDecision } from './foreign-decision.ts';
@@ -361,7 +362,8 @@ export class Conductor {
     delete rollout.waitingFor;
     const { revision, waves, required } = rollout;
     for (const node of this.#fleet.nodes.values()) {
-      if (!node.connected) continue;
+      // Sites are asked to prepare as well, but they are cohorts of their own.
+      if (!node.connected || node.site !== undefined) continue;
       if (wave > 0 && this.#fleet.cohorts.coverage(node.nodeId, revision, waves, wave + 1) === 0) continue;
       required.add(node.nodeId);
       node.laggard = false;
@@ -425,6 +427,15 @@ export class Conductor {
 
   #passGate(rollout: OpenRollout, now: Instant): void {
     rollout.preparedAt ??= now.mono;
+    const barrier = evaluateBarrier(rollout, this.#observation, this.#fleet.nodes, now.mono);
+    if (barrier?.type === 'Abort') {
+      this.#stop(rollout, barrier.cause, now);
+      return;
+    }
+    if (barrier?.type === 'Hold') {
+      rollout.hold = barrier.hold;
+      return;
+    }
     const verdict = evaluateHold(this.#holdInput(rollout, this.#required(rollout), now));
     switch (verdict.type) {
       case 'Hold':

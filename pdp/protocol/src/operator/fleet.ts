@@ -18,7 +18,13 @@ export class Fleet {
     this.#observation = observation;
     this.#tuning = tuning;
     this.#startedAt = servingSince.mono;
-    this.cohorts = new Cohorts({ nodes: { [Symbol.iterator]: () => this.#nodes.keys() }, traitsOf: this.#traitsOf });
+    // A share of the PDPs is one of this cluster's own: a site is chosen by its labels or not at all.
+    const own = () =>
+      this.#nodes
+        .values()
+        .filter(({ site }) => site === undefined)
+        .map(({ nodeId }) => nodeId);
+    this.cohorts = new Cohorts({ nodes: { [Symbol.iterator]: own }, traitsOf: this.#traitsOf });
   }
 
   get nodes(): ReadonlyMap<NodeId, NodeView> {
@@ -44,9 +50,17 @@ export class Fleet {
   }
 
   /** A PDP has a stream. */
-  connected(nodeId: NodeId, name: string, traits: NodeTraits | undefined, now: Instant): NodeView {
+  connected(
+    nodeId: NodeId,
+    name: string,
+    about: { readonly traits?: NodeTraits | undefined; readonly site?: string | undefined },
+    now: Instant,
+  ): NodeView {
+    const { traits, site } = about;
     const isNew = !this.#nodes.has(nodeId);
     const node = this.#node(nodeId, name, now);
+    node.site = site;
+    node.report = undefined;
     node.name = name;
     node.connected = true;
     node.changedAt = now.mono;

@@ -11,6 +11,14 @@ export interface PeerIdentity {
   readonly sets: readonly SetKey[];
   /** Of its pod, for waves by labels and zones; absent where nobody knows. */
   readonly traits?: NodeTraits;
+  /** Name of the site that a relay speaks for; absent for a PDP. The sets of a relay are those that name its site. */
+  readonly site?: string;
+}
+
+/** What a relay of `site` is to the hub's machine. Waves choose it by the label `edict.dev/site`. */
+export function siteIdentity(site: string, serviceAccount: string): PeerIdentity {
+  const traits = { labels: { 'edict.dev/site': site } };
+  return { nodeId: `site:${site}`, podName: site, namespace: 'site', serviceAccount, sets: [], traits, site };
 }
 
 /** What waves choose PDPs by. */

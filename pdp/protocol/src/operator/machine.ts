@@ -11,6 +11,7 @@ import {
 import { nodeName, type PeerIdentity } from './identity.ts';
 import type { Instant } from './instant.ts';
 import type { ExternalVerdict } from './analysis.ts';
+import type { NodeView } from './node.ts';
 import type { AbortCause, Decision, OperatorTuning, SetObservation, WaveRef } from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
 import { SetRollout, type DecisionOutcome, type RolloutEffect } from './rollout.ts';
@@ -205,6 +206,7 @@ export class OperatorMachine {
           lastBeatAt: session?.lastBeatWall ?? 0,
           sets: [...(known?.sets ?? []), entry],
         });
+        for (const listing of behindRelay(node, set)) listings.set(listing.nodeId, listing);
       }
     }
     return [...listings.values()].toSorted((a, b) => (a.pod < b.pod ? -1 : a.pod > b.pod ? 1 : 0));
@@ -247,6 +249,11 @@ export class OperatorMachine {
     }
     const rollout = this.#rollouts.get(message.set);
     if (rollout === undefined || !session.assigned.includes(message.set)) return;
+    if (message.type === 'SiteReport') {
+      rollout.siteReported(session.identity.nodeId, message);
+      this.#effects.push({ type: 'progressed', set: message.set });
+      return;
+    }
     this.#apply(message.set, rollout.heard(session.identity.nodeId, message, now));
   }
 
@@ -289,10 +296,7 @@ export class OperatorMachine {
     const rollout = this.#rollouts.get(set);
     if (rollout === undefined) return;
     const version = engine?.version ?? '';
-    this.#apply(
-      set,
-      rollout.connected(identity.nodeId, nodeName(identity), hellos.get(set), version, now, identity.traits),
-    );
+    this.#apply(set, rollout.connected(identity.nodeId, nodeName(identity), hellos.get(set), version, now, identity));
     const beat = beats.get(set);
     if (beat !== undefined) this.#apply(set, rollout.beat(identity.nodeId, beat, now));
   }
@@ -346,9 +350,12 @@ export class OperatorMachine {
   }
 
   #assignedTo(session: Session): readonly SetKey[] {
-    const { nodeId, sets } = session.identity;
+    const { nodeId, sets, site } = session.identity;
     return [...this.#observations.values()]
-      .filter(({ set, members }) => (members === undefined ? sets.includes(set) : members.has(nodeId)))
+      .filter(({ set, members, sites }) => {
+        if (site !== undefined) return sites?.includes(site) === true;
+        return members === undefined ? sets.includes(set) : members.has(nodeId);
+      })
       .map(({ set }) => set);
   }
 
@@ -395,4 +402,16 @@ export class OperatorMachine {
     }
     if (mode === 'told' || effects.length > 0) this.#effects.push({ type: 'progressed', set });
   }
+}
+
+/** The PDPs of a site that its relay names: those that are not where they should be. */
+function behindRelay({ site, report, engineVersion }: Readonly<NodeView>, set: SetKey): readonly PdpListing[] {
+  return (report?.exceptions ?? []).map(({ node, state, active, reason }) => ({
+    nodeId: `site:${site}/${node}`,
+    pod: `${site}/${node}`,
+    connected: state !== 'Missing',
+    engineVersion,
+    lastBeatAt: 0,
+    sets: [{ set, state: active === 0 ? 'Empty' : 'Active', active, staged: 0, nack: `${state}: ${reason}` }],
+  }));
 }

@@ -1,6 +1,6 @@
 import { isSameRevision, type Digest, type NodeId, type RevisionId } from '../identifiers.ts';
 import { REFUSED_DIGESTS_MAX } from '../limits.ts';
-import type { BasisPoints, BeatSet, HelloSet, Nack, SetState } from '../messages.ts';
+import type { BasisPoints, BeatSet, HelloSet, Nack, SetState, SiteReport } from '../messages.ts';
 import type { NodeTraits } from './identity.ts';
 import { WHOLE } from './waves.ts';
 
@@ -53,6 +53,10 @@ export interface NodeView {
   failing: { readonly n: number; readonly count: number } | undefined;
   /** Decided at the deadline of the rollout under way. */
   laggard: boolean;
+  /** Name of the site that this relay speaks for; undefined for a PDP. */
+  site: string | undefined;
+  /** What the relay said last of its PDPs. */
+  report: SiteReport | undefined;
 }
 
 /** A PDP of which nothing is known but its name. */
@@ -76,6 +80,8 @@ export function unseenNode(nodeId: NodeId, name: string, now: number): NodeView 
     retryAt: 0,
     failing: undefined,
     laggard: false,
+    site: undefined,
+    report: undefined,
   };
 }
 

@@ -82,6 +82,11 @@ export interface RolloutOptions {
    * cohort are at least so far apart. Absent or 0: `Standard`.
    */
   readonly strictLeaseMs?: number;
+  /**
+   * Of revisions of reason `Spec`: the first wave is decided only once every site but so many has prepared. Absent: sites
+   * follow what is decided here.
+   */
+  readonly barrier?: { readonly maxLaggardSites: number };
 }
 
 /** What a set's resources are set to when nothing is said. */
@@ -168,6 +173,8 @@ export interface SetObservation {
   readonly members?: ReadonlyMap<NodeId, string>;
   /** What waves choose members by. A PDP without an entry goes by what authentication says of it. */
   readonly traits?: ReadonlyMap<NodeId, NodeTraits>;
+  /** Names of the sites whose relays have the set. Absent: none. */
+  readonly sites?: readonly string[];
   readonly options: RolloutOptions;
 }
 

@@ -107,6 +107,7 @@ export function shownPhase({ phase, hold }: OpenRollout): RolloutPhase {
       return 'AwaitingApproval';
     case 'ShadowWindow':
     case 'ShadowNoTraffic':
+    case 'AwaitingSites':
     case 'LeaseGap':
       return 'Gating';
     case 'Soak':

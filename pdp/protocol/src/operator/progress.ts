@@ -1,5 +1,5 @@
 import type { NodeId, SetKey } from '../identifiers.ts';
-import type { ShadowCounts, ShadowSample } from '../messages.ts';
+import type { ExceptionState, ShadowCounts, ShadowSample, SiteReport } from '../messages.ts';
 import type { AbortCause } from './observation.ts';
 
 /**
@@ -31,7 +31,8 @@ export interface RolloutHold {
     | 'AnalysisFailed'
     | 'AnalysisUnknown'
     | 'DeadlineExceeded'
-    | 'RepeatedFailure';
+    | 'RepeatedFailure'
+    | 'AwaitingSites';
   readonly message: string;
 }
 
@@ -93,10 +94,23 @@ export interface PdpException {
   readonly nodeId: NodeId;
   /** `namespace/name` of the pod, where known. */
   readonly node: string;
-  readonly state: 'Missing' | 'Laggard' | 'Nacked' | 'Preparing' | 'Behind';
+  readonly state: ExceptionState;
   /** What it serves; 0 for nothing. */
   readonly active: number;
   readonly reason: string;
+}
+
+/** A site of the set, as its relay tells it. None of its PDPs is among {@link PdpCounts}. */
+export interface SiteProgress {
+  readonly site: string;
+  /** Its relay has a stream. */
+  readonly connected: boolean;
+  /** What all of its PDPs serve, or something newer; 0 for nothing. */
+  readonly active: number;
+  /** True if all of its PDPs have prepared, or serve, the newest revision. */
+  readonly prepared: boolean;
+  /** Absent before the relay has told. */
+  readonly report?: Pick<SiteReport, 'revision' | 'committed' | 'counts' | 'exceptions'>;
 }
 
 /** The answer to "is it there?" with a stable reason. */
@@ -123,6 +137,8 @@ export interface RolloutProgress {
   /** At most 20, worst first. */
   readonly exceptions: readonly PdpException[];
   readonly ready: Readiness;
+  /** The set's sites by name; absent if it has none. */
+  readonly sites?: readonly SiteProgress[];
   /** Absent without a rollout, and for one of a single wave. */
   readonly wave?: WaveProgress;
   readonly hold?: RolloutHold;

@@ -1,5 +1,15 @@
 import { isSameRevision, revisionIdOf, type Digest, type NodeId, type RevisionId } from '../identifiers.ts';
-import type { Active, Announcement, BeatSet, HelloSet, Nack, Prepared, ShadowReport, Vouch } from '../messages.ts';
+import type {
+  Active,
+  Announcement,
+  BeatSet,
+  HelloSet,
+  Nack,
+  Prepared,
+  ShadowReport,
+  SiteReport,
+  Vouch,
+} from '../messages.ts';
 import { describeNack, isAboutContent } from '../nack.ts';
 import type { ExternalVerdict } from './analysis.ts';
 import {
@@ -28,6 +38,7 @@ import {
 import type { AbortCause, Decision, OperatorTuning, SetObservation, WaveRef } from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
 import { shadowWindowMs } from './shadow-gate.ts';
+import { siteProgress } from './sites.ts';
 import { summarize, type RolloutView } from './summary.ts';
 import { isGated, principalSalt, principalsOf } from './waves.ts';
 
@@ -96,9 +107,9 @@ export class SetRollout {
     hello: HelloSet | undefined,
     engineVersion: string,
     now: Instant,
-    traits?: NodeTraits,
+    about: { readonly traits?: NodeTraits | undefined; readonly site?: string | undefined } = {},
   ): readonly RolloutEffect[] {
-    const node = this.#fleet.connected(nodeId, name, traits, now);
+    const node = this.#fleet.connected(nodeId, name, about, now);
     takeHello(node, hello, engineVersion);
     const { staged } = hello ?? {};
     if (staged?.setUid === this.#observation.setUid && this.#ledger.isAborted(staged.n)) {
@@ -146,6 +157,12 @@ export class SetRollout {
     return this.#settle(now, node);
   }
 
+  /** What a relay says of its PDPs; of anyone else it is dropped. */
+  siteReported(nodeId: NodeId, report: SiteReport): void {
+    const node = this.#fleet.get(nodeId);
+    if (node?.site !== undefined && report.setUid === this.#observation.setUid) node.report = report;
+  }
+
   /** A PDP's heartbeat, for this set. Cheap when it says nothing new. */
   beat(nodeId: NodeId, beat: BeatSet, now: Instant): readonly RolloutEffect[] {
     const node = this.#fleet.get(nodeId);
@@ -159,7 +176,7 @@ export class SetRollout {
     // Its Prepared was lost, but what a Beat counts as staged is as durable.
     if (prepares) node.prepared = revisionIdOf(open);
     if (before !== standingOf(node) || prepares) {
-      if (node.active?.n === open?.n || node.canary?.n === open?.n) this.#noteActive(now);
+      if (node.active?.n === open?.n || node.canary?.n === open?.n) this.#noteActive(node, now);
       return this.#settle(now, node);
     }
     this.#tell(node, now);
@@ -220,6 +237,8 @@ export class SetRollout {
 
   #view(now: Instant): RolloutView {
     const { rollout } = this.#conductor;
+    const { nodes } = this.#fleet;
+    const { sites } = this.#observation;
     const shadow = this.#conductor.shadow(now);
     return {
       observation: this.#observation,
@@ -229,7 +248,8 @@ export class SetRollout {
       waveNodes: rollout === undefined ? [] : this.#conductor.waveNodes(rollout),
       hasReached: (node) => rollout !== undefined && this.#conductor.hasReached(node, rollout),
       ...(shadow === undefined ? {} : { shadow }),
-      nodes: this.#fleet.nodes,
+      nodes: sites === undefined ? nodes : new Map([...nodes].filter(([, { site }]) => site === undefined)),
+      sites: siteProgress(sites ?? [], nodes, rollout?.revision ?? this.#ledger.committed),
       settled: this.isSettled(now),
       waiting: this.#ledger.open.length > 0,
     };
@@ -260,11 +280,16 @@ export class SetRollout {
     node.retries = 0;
     node.retryAt = 0;
     node.failing = undefined;
-    this.#noteActive(now, revision);
+    this.#noteActive(node, now, revision);
   }
 
-  #noteActive(now: Instant, revision: RevisionId | undefined = this.#conductor.rollout?.revision): void {
-    if (revision !== undefined) this.#conductor.noteActive(revision, now);
+  /** What sites need for it is another figure: see {@link SiteProgress}. */
+  #noteActive(
+    node: NodeView,
+    now: Instant,
+    revision: RevisionId | undefined = this.#conductor.rollout?.revision,
+  ): void {
+    if (revision !== undefined && node.site === undefined) this.#conductor.noteActive(revision, now);
   }
 
   #takeNack(node: NodeView, message: Nack, now: Instant): void {

@@ -4,7 +4,15 @@ import type { SignedRevision } from '@edict/bundle';
 import { holds, isAhead, serves, type NodeView } from './node.ts';
 import type { AbortCause, RolloutRecord, SetObservation } from './observation.ts';
 import { shownPhase, type OpenRollout } from './open-rollout.ts';
-import type { PdpCounts, PdpException, Readiness, RolloutPhase, RolloutProgress, ShadowProgress } from './progress.ts';
+import type {
+  PdpCounts,
+  PdpException,
+  Readiness,
+  RolloutPhase,
+  RolloutProgress,
+  ShadowProgress,
+  SiteProgress,
+} from './progress.ts';
 
 /** What a summary is made from. */
 export interface RolloutView {
@@ -17,7 +25,9 @@ export interface RolloutView {
   readonly waveNodes: readonly NodeId[];
   readonly hasReached: (node: NodeView) => boolean;
   readonly shadow?: ShadowProgress;
+  /** The PDPs. */
   readonly nodes: ReadonlyMap<NodeId, NodeView>;
+  readonly sites: readonly SiteProgress[];
   readonly settled: boolean;
   /** True if a revision waits for its rollout. */
   readonly waiting: boolean;
@@ -217,6 +227,7 @@ export function summarize(view: RolloutView): RolloutProgress {
     counts,
     exceptions,
     ready: readinessOf(view, subject, counts),
+    ...(view.sites.length === 0 ? {} : { sites: view.sites }),
     ...timesOf(view.rollout, subject),
     ...wavesOf(view, subject),
   };

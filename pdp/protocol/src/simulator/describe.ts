@@ -32,6 +32,8 @@ export function describeMessage(message: OperatorMessage | PdpMessage): string {
       const canary = set?.canary === undefined ? '' : `, canary ${set.canary.revision.n}`;
       return `Hello (${message.bootReason}): active ${set?.active?.n ?? 0}, staged ${set?.staged?.n ?? 0}${canary}`;
     }
+    case 'SiteReport':
+      return `SiteReport: ${message.counts.active} of ${message.counts.required} at ${message.revision}`;
     case 'Welcome':
     case 'Reconnect':
     case 'Retry':

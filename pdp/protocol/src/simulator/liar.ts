@@ -22,7 +22,7 @@ export function distorted(lie: Lie, message: PdpMessage): readonly PdpMessage[] 
     case 'silent':
       return message.type === 'Hello' || message.type === 'Beat' ? [message] : [];
     case 'wrong-set':
-      return 'revision' in message
+      return 'revision' in message && message.type !== 'SiteReport'
         ? [
             { ...message, set: 'other/set' },
             { ...message, revision: foreign(message.revision) },

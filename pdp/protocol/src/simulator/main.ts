@@ -7,6 +7,8 @@ import {
   type SimulationResult,
 } from './options.ts';
 import { runCampaign } from './pool.ts';
+import { printSites } from './print-sites.ts';
+import { simulateRelayed } from './relayed-run.ts';
 import { repeatedBy, shrink } from './shrink.ts';
 
 const USAGE = `usage: npm run -s sim -- [--seeds N] [--first-seed SEED] [--pdps M] [--steps N] [options]
@@ -16,6 +18,8 @@ const USAGE = `usage: npm run -s sim -- [--seeds N] [--first-seed SEED] [--pdps 
   --steps N         faults go on until so many steps are done (for --chaos-ms of virtual time)
   --chaos-ms N      virtual time with faults (60000)
   --without KINDS   faults to leave out, by commas: ${FAULT_KINDS.join(', ')}
+  --relays M        one rollout to a fleet of --pdps (10000) behind so many relays, with its figures; --relays faults
+                    runs seeds as without, but with relays between the hub and its PDPs
   --variant NAME    a deliberate fault: ${BROKEN_VARIANTS.join(', ')}
   --threads N       threads (one per core)
   --trace-lines N   lines of a failing run's trace to print, from its end (120)
@@ -74,6 +78,34 @@ async function explain(
   process.stdout.write(`shrunk in ${runs} runs; again by: ${repeatedBy(smallest)}\n`);
 }
 
+/** Runs with relays. */
+async function relayed(
+  relays: string,
+  values: Readonly<Record<string, string | boolean | undefined>>,
+): Promise<number> {
+  const { pdps, ...layout } = layoutOf(values);
+  const number = (name: string): number | undefined => {
+    const text = values[name];
+    return wholeNumber(name, typeof text === 'string' ? text : undefined);
+  };
+  if (relays !== 'faults') {
+    const sites = wholeNumber('relays', relays) ?? 0;
+    if (sites === 0) throw new RangeError('--relays: at least one');
+    return (await printSites(sites, pdps ?? 10_000, number('first-seed') ?? 1)) ? 0 : 1;
+  }
+  const [seeds, firstSeed] = [number('seeds') ?? 100, number('first-seed') ?? 1];
+  let failed = 0;
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
+    const { violation, trace } = await simulateRelayed({ ...layout, seed, ...(pdps === undefined ? {} : { pdps }) });
+    if (violation === undefined) continue;
+    failed += 1;
+    process.stdout.write(`seed ${seed} failed: ${violation.message}\n`);
+    if (failed <= PRINTED_MAX) process.stdout.write(`${trace.slice(-(number('trace-lines') ?? 120)).join('\n')}\n`);
+  }
+  process.stdout.write(`${seeds - failed} passed, ${failed} failed\n`);
+  return failed === 0 ? 0 : 1;
+}
+
 async function main(): Promise<number> {
   const string = { type: 'string' } as const;
   const { values } = parseArgs({
@@ -86,6 +118,7 @@ async function main(): Promise<number> {
       without: string,
       variant: string,
       threads: string,
+      relays: string,
       'trace-lines': string,
       'no-shrink': { type: 'boolean' },
       help: { type: 'boolean' },
@@ -95,6 +128,7 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
+  if (values.relays !== undefined) return await relayed(values.relays, values);
   const seeds = wholeNumber('seeds', values.seeds) ?? 100;
   const firstSeed = wholeNumber('first-seed', values['first-seed']) ?? 1;
   const threads = wholeNumber('threads', values.threads);

@@ -16,6 +16,8 @@ export interface SimPdpParts {
   readonly network: SimNetwork;
   readonly listeners: () => readonly Listener[];
   readonly judge: Judge;
+  /** What waves choose it by; absent: by chance of its number. */
+  readonly traits?: NodeTraits;
 }
 
 /** One pod: a name, a disk that survives crashes, and one process after the other. */
@@ -35,7 +37,10 @@ export class SimPdp {
     this.name = `pdp-${index}`;
     this.nodeId = `node-${index}`;
     this.lie = lie;
-    this.traits = { labels: { tier: index % 3 === 0 ? 'gold' : 'plain' }, zone: ['a', 'b', 'c'][index % 3] ?? 'a' };
+    this.traits = parts.traits ?? {
+      labels: { tier: index % 3 === 0 ? 'gold' : 'plain' },
+      zone: ['a', 'b', 'c'][index % 3] ?? 'a',
+    };
   }
 
   /** One of those on which some policy cannot compile. */

@@ -78,6 +78,8 @@ export class SimStore {
   #current: StoredRevision[] = [];
   readonly #listeners = new Set<() => void>();
   readonly #genuine = new Map<string, boolean>();
+  /** Sites whose relays have the set. */
+  sites: readonly string[] = [];
   readonly #members = new Map<NodeId, string>();
   readonly #traits = new Map<NodeId, NodeTraits>();
   #memberView: Pick<SetObservation, 'members' | 'traits'> | undefined;
@@ -347,6 +349,7 @@ export class SimStore {
       ...(aborted === undefined ? {} : { aborted }),
       failedDigests: failed.map(({ revision }) => revision.digest),
       ...(this.#world.profile.membersKnown ? this.#people() : {}),
+      ...(this.sites.length === 0 ? {} : { sites: this.sites }),
       options: this.options,
     };
   }

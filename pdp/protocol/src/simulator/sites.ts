@@ -20,6 +20,7 @@ import type { OperatorMessage } from '../messages.ts';
 import { aManifest } from '../testing/builders.ts';
 import { SimClock } from './sim-clock.ts';
 import { SimNetwork, type Listener } from './sim-network.ts';
+import { SimRelay } from './sim-relay.ts';
 import { SIM_SET, SimStore } from './sim-store.ts';
 import { World } from './world.ts';
 
@@ -27,18 +28,16 @@ const SILENT_LOG = { info: () => undefined, warn: () => undefined };
 const TICK_MS = 500;
 /** What a fleet of this size is told to keep to, so that its Beats do not drown everything else. */
 const HEARTBEAT_MS = 10_000;
-
-/** What a site is asked: to have a revision prepared everywhere, then to serve it. */
-interface SiteRollout {
-  readonly revision: SignedRevision;
-  decision: Decision | undefined;
-  completed: boolean;
-}
+const FLEET_TUNING = { heartbeatMs: HEARTBEAT_MS, presenceTimeoutMs: 5 * HEARTBEAT_MS, settleMs: 2_000 } as const;
+/** In the middle of a rollout the first relay dies and comes back, and the second is cut off for so long. */
+const AWAY_MS = 15_000;
 
 /** How a fleet behind sites came through one rollout. */
 export interface SitesFigures {
   readonly pdps: number;
   readonly serving: number;
+  /** Those that the hub counts as serving, by what the relays tell. */
+  readonly counted: number;
   /** Virtual time from the publication until the hub had decided, and until the last PDP served it. */
   readonly preparedMs: number;
   readonly convergedMs: number;
@@ -74,13 +73,7 @@ class ServingReplica implements Listener {
     this.name = name;
     this.#decide = decide;
     this.#clock = new SimClock(world, world.stream(name), () => true);
-    const tuning = {
-      ...OPERATOR_TUNING,
-      heartbeatMs: HEARTBEAT_MS,
-      presenceTimeoutMs: 5 * HEARTBEAT_MS,
-      settleMs: 2_000,
-      helloRate: sessions,
-    };
+    const tuning = { ...OPERATOR_TUNING, ...FLEET_TUNING, helloRate: sessions };
     const deps = { replica: name, tuning, artifactsUrl: '', random: () => world.random(), issueTicket: () => 'ticket' };
     this.#machine = new OperatorMachine(deps, this.#now());
     this.#tick();
@@ -156,16 +149,16 @@ export interface SitesOptions {
 }
 
 /**
- * One rollout to a fleet behind sites, over the wire's own encoding, with readers of whom a tenth is slow. A site is the
- * operator's machine towards its PDPs and a PDP's client towards the hub: it says Prepared when all of its own have, commits
- * when the hub does, and says Active when all of its own are.
+ * One rollout to a fleet behind relays, over the wire's own encoding, with readers of whom a tenth is slow. The hub has no
+ * PDPs of its own and waits for every site before it decides; while the rollout is under way one site is cut off for a
+ * while, and one relay dies.
  */
 export class SitesSimulation {
   readonly #world: World;
   readonly #network: SimNetwork;
   readonly #store: SimStore;
   readonly #hub: ServingReplica;
-  readonly #sites: Site[];
+  readonly #relays: readonly SimRelay[];
   readonly #clients: PdpClient[] = [];
   readonly #serving = new Map<number, number>();
   #writesBySecond = new Map<number, number>();
@@ -174,7 +167,7 @@ export class SitesSimulation {
     this.#world = new World({ seed }, false, { maxDelayMs: 80, slowReader: 0.1, encoded: true });
     const world = this.#world;
     this.#network = new SimNetwork(world);
-    this.#store = new SimStore(world, ROLLOUT_DEFAULTS, undefined);
+    this.#store = new SimStore(world, { ...ROLLOUT_DEFAULTS, barrier: { maxLaggardSites: 0 }, minReady: 0 }, undefined);
     this.#hub = new ServingReplica({ name: 'hub', world, sessions: sites + 1 }, (revision, decision, answer) => {
       world.time.after(world.delay(), () => {
         this.#store.decide(revision, ONLY_WAVE, decision);
@@ -186,12 +179,15 @@ export class SitesSimulation {
       this.#writesBySecond.set(second, (this.#writesBySecond.get(second) ?? 0) + 1);
       this.#hub.observe(this.#store.observation());
     });
-    const perSite = Math.ceil(pdps / sites);
-    this.#sites = Array.from(
-      { length: sites },
-      (_, index) => new Site(`site-${index}`, perSite, world, this.#network, this.#hub),
+    const tuning = { ...FLEET_TUNING, helloRate: Math.ceil(pdps / sites) };
+    const hubs = () => [this.#hub];
+    const names = Array.from({ length: sites }, (_, index) => `site-${index}`);
+    this.#store.sites = names;
+    this.#relays = names.map(
+      (name) =>
+        new SimRelay(name, { world, network: this.#network, hubs, outcomeOf: () => 'whole', isStrict: false, tuning }),
     );
-    for (let index = 0; index < pdps; index += 1) this.#addPdp(index, this.#sites[index % sites]?.replica);
+    for (let index = 0; index < pdps; index += 1) this.#addPdp(index, this.#relays[index % sites]);
   }
 
   #addPdp(index: number, listener: Listener | undefined): void {
@@ -209,7 +205,7 @@ export class SitesSimulation {
   /** Publishes one revision after everyone is connected, and lets time pass until everyone serves it, or `maxMs`. */
   async run(maxMs: number): Promise<SitesFigures> {
     const { time } = this.#world;
-    for (const site of this.#sites) site.start();
+    for (const relay of this.#relays) relay.start();
     this.#store.publish();
     await this.#until(() => this.#isServedByAll(1), maxMs);
     const published = time.now;
@@ -218,20 +214,41 @@ export class SitesSimulation {
     this.#store.publish();
     await this.#until(() => this.#store.committed()?.revision.n === 2, maxMs);
     const preparedMs = time.now - published;
-    await this.#until(() => this.#isServedByAll(2) && this.#hub.progress()?.ready.status === 'True', maxMs);
+    this.#disturb();
+    await this.#until(() => this.#isServedByAll(2) && this.#hasHubCounted(2), maxMs);
     const { toPdps, toOperators } = this.#network;
+    const counted = this.#hub.progress()?.sites?.map(({ report }) => report?.counts.active ?? 0) ?? [];
     return {
+      counted: counted.reduce((sum, count) => sum + count, 0),
       pdps: this.#clients.length,
       serving: this.#serving.get(2) ?? 0,
       preparedMs,
       convergedMs: time.now - published,
       writes: this.#store.writes - before,
       writesPerSecondMax: Math.max(0, ...this.#writesBySecond.values()),
-      queueMax: Math.max(this.#hub.queueMax, ...this.#sites.map(({ replica }) => replica.queueMax)),
+      queueMax: Math.max(this.#hub.queueMax, ...this.#relays.map(({ queueMax }) => queueMax)),
       bytesToPdps: toPdps.bytes,
       bytesToOperators: toOperators.bytes,
       largestMessage: Math.max(toPdps.largest, toOperators.largest),
     };
+  }
+
+  #disturb(): void {
+    const { time } = this.#world;
+    const [dying, cutOff] = this.#relays;
+    dying?.crash('in the middle of a rollout');
+    time.after(AWAY_MS / 3, () => dying?.start());
+    if (cutOff === undefined) return;
+    this.#network.part(cutOff.name, 'hub');
+    time.after(AWAY_MS, () => {
+      this.#network.heal();
+    });
+  }
+
+  #hasHubCounted(n: number): boolean {
+    const { sites = [] } = this.#hub.progress() ?? {};
+    const counted = sites.reduce((sum, { report }) => sum + (report?.counts.active ?? 0), 0);
+    return counted === this.#clients.length && sites.every(({ active }) => active === n);
   }
 
   #isServedByAll(n: number): boolean {
@@ -297,70 +314,4 @@ function quickPorts(world: World, swap: PdpPorts['swap']): PdpPorts {
     retain: () => undefined,
     assigned: () => undefined,
   };
-}
-
-/** One site: downstream the operator's machine over what the hub announced, upstream a PDP's client. */
-class Site {
-  readonly #world: World;
-  readonly replica: ServingReplica;
-  readonly #upstream: PdpClient;
-  readonly #rollouts: SiteRollout[] = [];
-  #prepared: { readonly n: number; readonly tell: (isReady: boolean) => void } | undefined;
-  #answer: { readonly n: number; readonly decision: Decision; readonly answer: () => void } | undefined;
-
-  constructor(name: string, pdps: number, world: World, network: SimNetwork, hub: Listener) {
-    this.#world = world;
-    this.replica = new ServingReplica({ name, world, sessions: pdps }, (revision, decision, answer) => {
-      this.#answer = { n: revision.n, decision, answer };
-      // All of its own are prepared: that is what the hub waits for. The decision itself is the hub's.
-      if (this.#prepared?.n === revision.n) this.#prepared.tell(decision.type === 'Commit');
-      world.unsettled = true;
-    });
-    const ports = quickPorts(world, (_set, { n }) => {
-      this.#commit(n);
-    });
-    this.#upstream = clientOf(name, world, network, () => hub, {
-      ...ports,
-      compile: (_set, revision) => this.#prepare(revision),
-    });
-  }
-
-  start(): void {
-    this.#upstream.start();
-  }
-
-  #prepare(revision: SignedRevision): Promise<{ readonly compileMs: number; readonly heapDeltaBytes: number }> {
-    return new Promise((resolve, reject) => {
-      const tell = (isReady: boolean): void => {
-        this.#world.unsettled = true;
-        if (isReady) resolve({ compileMs: 1, heapDeltaBytes: 1 });
-        else reject(new Error('not every PDP of the site could prepare it'));
-      };
-      this.#prepared = { n: revision.n, tell };
-      this.#rollouts.push({ revision, decision: undefined, completed: false });
-      this.#observe();
-    });
-  }
-
-  #commit(n: number): void {
-    const rollout = this.#rollouts.find(({ revision }) => revision.n === n);
-    if (rollout === undefined) return;
-    rollout.decision = { type: 'Commit' };
-    if (this.#answer?.n === n) this.#answer.answer();
-    this.#answer = undefined;
-    this.#observe();
-  }
-
-  #observe(): void {
-    const committed = this.#rollouts.findLast(({ decision }) => decision?.type === 'Commit');
-    this.replica.observe({
-      set: SIM_SET,
-      setUid: 'uid-1',
-      ...(committed === undefined ? {} : { committed: committed.revision }),
-      completed: committed?.completed ?? false,
-      undecided: this.#rollouts.filter(({ decision }) => decision === undefined).map(({ revision }) => revision),
-      failedDigests: [],
-      options: ROLLOUT_DEFAULTS,
-    });
-  }
 }

@@ -75,9 +75,16 @@ export class RolloutDriver {
     return this;
   }
 
-  connect(nodeId: NodeId, hello: Partial<HelloSet> = {}, engineVersion = '1.0.0', traits?: NodeTraits): this {
+  connect(
+    nodeId: NodeId,
+    hello: Partial<HelloSet> = {},
+    engineVersion = '1.0.0',
+    traits?: NodeTraits,
+    site?: string,
+  ): this {
     const set = { set: SET, ...hello };
-    this.#take(this.rollout.connected(nodeId, `default/${nodeId}`, set, engineVersion, this.now(), traits));
+    const about = { ...(traits === undefined ? {} : { traits }), ...(site === undefined ? {} : { site }) };
+    this.#take(this.rollout.connected(nodeId, `default/${nodeId}`, set, engineVersion, this.now(), about));
     return this;
   }
 

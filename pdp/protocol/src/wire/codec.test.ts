@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import * as gen from '../gen/edict/distribution/v1/distribution.ts';
-import { MESSAGE_MAX_BYTES, NACK_MESSAGE_MAX_BYTES, SETS_MAX, SHADOW_SAMPLES_MAX } from '../limits.ts';
+import { EXCEPTIONS_MAX, MESSAGE_MAX_BYTES, NACK_MESSAGE_MAX_BYTES, SETS_MAX, SHADOW_SAMPLES_MAX } from '../limits.ts';
 import {
   ABORT_REASONS,
   BOOT_REASONS,
   COMMIT_TIMINGS,
+  EXCEPTION_STATES,
   NACK_PHASES,
   REVISION_REASONS,
   SET_STATES,
@@ -75,6 +76,26 @@ const pdpMessage: fc.Arbitrary<PdpMessage> = fc.oneof(
     },
     { requiredKeys: ['type', 'set', 'revision', 'activatedAt', 'swapMicros', 'persisted'] },
   ),
+  fc.record({
+    type: fc.constant('SiteReport' as const),
+    set,
+    setUid: name,
+    revision: whole,
+    committed: whole,
+    counts: fc.record({
+      required: count,
+      connected: count,
+      prepared: count,
+      active: count,
+      nacked: count,
+      laggards: count,
+      missing: count,
+    }),
+    exceptions: fc.array(
+      fc.record({ node: name, state: fc.constantFrom(...EXCEPTION_STATES), active: whole, reason: name }),
+      { maxLength: EXCEPTIONS_MAX },
+    ),
+  }),
   fc.record({
     type: fc.constant('ShadowReport' as const),
     set,

@@ -1,14 +1,17 @@
 import type * as gen from '../gen/edict/distribution/v1/distribution.ts';
 import type { RevisionId } from '../identifiers.ts';
 import {
+  EXCEPTIONS_MAX,
   FEATURES_MAX,
   NACK_MESSAGE_MAX_BYTES,
   NACK_MRN_MAX_BYTES,
   NAME_MAX_LENGTH,
+  SET_KEY_MAX_LENGTH,
   SETS_MAX,
   SHADOW_SAMPLES_MAX,
   SHADOW_TEXT_MAX_BYTES,
 } from '../limits.ts';
+import { EXCEPTION_STATES } from '../messages.ts';
 import type {
   Active,
   Beat,
@@ -23,6 +26,7 @@ import type {
   Prepared,
   SetLoad,
   ShadowReport,
+  SiteReport,
 } from '../messages.ts';
 import { atMostItems, boundedUtf8, finite, required, revisionId, setKey, text, whole, WireError } from './checks.ts';
 import { canaryFromGen, shareFromGen } from './shares.ts';
@@ -67,6 +71,11 @@ export function pdpMessageToGen(message: PdpMessage): gen.ConnectRequest {
         difference: shadowDifferences.encode(sample.difference),
       }));
       return { message: { $case: 'shadowReport', value: { set, revision, done, counts, samples } } };
+    }
+    case 'SiteReport': {
+      const { set, setUid, revision, committed, counts } = message;
+      const exceptions = message.exceptions.map((exception) => ({ ...exception }));
+      return { message: { $case: 'siteReport', value: { set, setUid, revision, committed, ...counts, exceptions } } };
     }
   }
 }
@@ -113,6 +122,8 @@ export function pdpMessageFromGen({ message }: gen.ConnectRequest): PdpMessage {
       return beatFromGen(message.value);
     case 'shadowReport':
       return shadowReportFromGen(message.value);
+    case 'siteReport':
+      return siteReportFromGen(message.value);
     case undefined:
       throw new WireError('UnknownMessage', 'a message of a type that this version does not know');
   }
@@ -263,6 +274,28 @@ function shadowReportFromGen(value: gen.ShadowReport): ShadowReport {
       operation: boundedUtf8(sample.operation, 'samples.operation', SHADOW_TEXT_MAX_BYTES),
       resource: boundedUtf8(sample.resource, 'samples.resource', SHADOW_TEXT_MAX_BYTES),
     })),
+  };
+}
+
+function siteReportFromGen(value: gen.SiteReport): SiteReport {
+  const { required: awaited, connected, prepared, active, nacked, laggards, missing } = value;
+  return {
+    type: 'SiteReport',
+    set: setKey(value.set),
+    setUid: text(value.setUid, 'set_uid', NAME_MAX_LENGTH, 0),
+    revision: whole(value.revision, 'revision'),
+    committed: whole(value.committed, 'committed'),
+    counts: { required: awaited, connected, prepared, active, nacked, laggards, missing },
+    exceptions: atMostItems(value.exceptions, 'exceptions', EXCEPTIONS_MAX).map((exception) => {
+      const state = EXCEPTION_STATES.find((word) => word === exception.state);
+      if (state === undefined) throw new WireError('OutOfBounds', 'exceptions.state is a word that is not known');
+      return {
+        node: text(exception.node, 'exceptions.node', SET_KEY_MAX_LENGTH),
+        state,
+        active: whole(exception.active, 'exceptions.active'),
+        reason: boundedUtf8(exception.reason, 'exceptions.reason', NACK_MESSAGE_MAX_BYTES),
+      };
+    }),
   };
 }
 

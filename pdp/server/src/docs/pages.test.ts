@@ -107,7 +107,11 @@ test('docs/metrics.md lists exactly the metrics of a PDP, with type and labels',
 });
 
 test('docs/metrics.md lists exactly the metrics of the operator, with type and labels', () => {
-  const declared = ['operator/src/observability/metrics.ts', 'operator/src/distribution/metrics.ts'].flatMap((path) =>
+  const declared = [
+    'operator/src/observability/metrics.ts',
+    'operator/src/distribution/metrics.ts',
+    'operator/src/relay/relay-metrics.ts',
+  ].flatMap((path) =>
     [...read(path).matchAll(/new (Counter|Gauge|Histogram)\(\{(.*?)\}\)/gs)].map(([, type = '', body = '']) => {
       const name = /name: '(\w+)'/.exec(body)?.[1] ?? '';
       const labels = [...(/labelNames: \[(.*?)\]/s.exec(body)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(

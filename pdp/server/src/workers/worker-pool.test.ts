@@ -326,7 +326,9 @@ test('what workers compare is told as one', async () => {
   const { pdp, operator } = await start(2);
   operator.publish(publish(1, [craneDomain(5)]));
   await activated(operator, 1);
-  operator.configure({ shadow: { samplePpm: 1_000_000, windowMs: 600_000, maxGrantToDeny: 1 } });
+  operator.configure({
+    shadow: { samplePpm: 1_000_000, windowMs: 600_000, maxGrantToDeny: 1, minSamples: 1, onNoTraffic: 'Pass' },
+  });
   operator.publish(publish(2, [craneDomain(0)]));
   await until(() => operator.heard.some((message) => message.type === 'Prepared' && message.revision.n === 2));
   for (let round = 0; round < 10; round++) await revisionsFor(pdp);

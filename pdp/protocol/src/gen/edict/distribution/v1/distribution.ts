@@ -171,6 +171,7 @@ export interface ConnectRequest {
     | { $case: 'active'; value: Active }
     | { $case: 'beat'; value: Beat }
     | { $case: 'shadowReport'; value: ShadowReport }
+    | { $case: 'siteReport'; value: SiteReport }
     | undefined;
 }
 
@@ -367,6 +368,36 @@ export interface ShadowReport {
   samples: ShadowSample[];
 }
 
+/** A PDP of a site that is not where it should be. */
+export interface SiteException {
+  /** namespace/name of its pod, within the site. */
+  node: string;
+  /** Missing, Laggard, Nacked, Preparing or Behind. */
+  state: string;
+  /** Revision that it serves; 0 for none. */
+  active: number;
+  /** At most 2 KiB. */
+  reason: string;
+}
+
+/** What a relay says of its own PDPs and one set, in sum. Only relays say it. */
+export interface SiteReport {
+  set: string;
+  setUid: string;
+  /** The newest revision that the relay knows, which the counts are about, and the one that it serves; 0 for none. */
+  revision: number;
+  committed: number;
+  required: number;
+  connected: number;
+  prepared: number;
+  active: number;
+  nacked: number;
+  laggards: number;
+  missing: number;
+  /** At most 20, worst first. */
+  exceptions: SiteException[];
+}
+
 export interface Welcome {
   replica: string;
   /** Sets that this PDP is to serve. */
@@ -472,6 +503,9 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
       case 'shadowReport':
         ShadowReport.encode(message.message.value, writer.uint32(50).fork()).join();
         break;
+      case 'siteReport':
+        SiteReport.encode(message.message.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -535,6 +569,14 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
             }
 
             message.message = { $case: 'shadowReport', value: ShadowReport.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = { $case: 'siteReport', value: SiteReport.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -2343,6 +2385,265 @@ export const ShadowReport: MessageFns<ShadowReport> = {
             }
 
             message.samples.push(ShadowSample.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSiteException(): SiteException {
+  return { node: '', state: '', active: 0, reason: '' };
+}
+
+export const SiteException: MessageFns<SiteException> = {
+  encode(message: SiteException, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== '') {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.state !== '') {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.active !== 0) {
+      writer.uint32(24).uint64(message.active);
+    }
+    if (message.reason !== '') {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SiteException {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSiteException();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.active = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSiteReport(): SiteReport {
+  return {
+    set: '',
+    setUid: '',
+    revision: 0,
+    committed: 0,
+    required: 0,
+    connected: 0,
+    prepared: 0,
+    active: 0,
+    nacked: 0,
+    laggards: 0,
+    missing: 0,
+    exceptions: [],
+  };
+}
+
+export const SiteReport: MessageFns<SiteReport> = {
+  encode(message: SiteReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.set !== '') {
+      writer.uint32(10).string(message.set);
+    }
+    if (message.setUid !== '') {
+      writer.uint32(18).string(message.setUid);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(24).uint64(message.revision);
+    }
+    if (message.committed !== 0) {
+      writer.uint32(32).uint64(message.committed);
+    }
+    if (message.required !== 0) {
+      writer.uint32(40).uint32(message.required);
+    }
+    if (message.connected !== 0) {
+      writer.uint32(48).uint32(message.connected);
+    }
+    if (message.prepared !== 0) {
+      writer.uint32(56).uint32(message.prepared);
+    }
+    if (message.active !== 0) {
+      writer.uint32(64).uint32(message.active);
+    }
+    if (message.nacked !== 0) {
+      writer.uint32(72).uint32(message.nacked);
+    }
+    if (message.laggards !== 0) {
+      writer.uint32(80).uint32(message.laggards);
+    }
+    if (message.missing !== 0) {
+      writer.uint32(88).uint32(message.missing);
+    }
+    for (const v of message.exceptions) {
+      SiteException.encode(v!, writer.uint32(98).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SiteReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSiteReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.set = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.setUid = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.committed = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.required = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.connected = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.prepared = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.active = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.nacked = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.laggards = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.missing = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.exceptions.push(SiteException.decode(reader, reader.uint32()));
             continue;
           }
         }
