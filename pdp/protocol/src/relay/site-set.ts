@@ -149,7 +149,7 @@ export class SiteSet {
         ...ROLLOUT_DEFAULTS,
         minReady: 0,
         progressDeadlineMs: deadlineMs,
-        ...(shadow === undefined ? {} : { shadow: { samplePpm: shadow.samplePpm, windowMs: shadow.windowMs } }),
+        ...(shadow === undefined ? {} : { shadow: { ...shadow, minSamples: 0, onNoTraffic: 'Pass' } }),
         ...(this.#leadMs > 0 ? { commitLeadMs: this.#leadMs } : {}),
       },
     };

@@ -115,7 +115,6 @@ class RelayedSimulation {
     await this.#advance(chaosMs);
     this.#chaos.calm();
     for (const relay of this.#relays) relay.start();
-    this.#store.repair();
     await this.#converge('after the faults', false);
     this.#store.publish();
     await this.#converge('after a last change', true);
