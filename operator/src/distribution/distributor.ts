@@ -55,8 +55,8 @@ export interface Distributor {
   /** Takes an authenticated stream. */
   readonly accept: AcceptStream;
   readonly progress: (set: SetKey) => RolloutProgress | undefined;
-  /** Every PDP that this replica knows of. */
-  readonly pdps: () => readonly PdpListing[];
+  /** Every PDP that this replica knows of; with `set` those of one set. */
+  readonly pdps: (set?: SetKey) => readonly PdpListing[];
   /** What somebody outside says about a wave that soaks; one about another wave is dropped. */
   readonly analysed: (
     set: SetKey,
@@ -298,7 +298,7 @@ export function createDistributor(options: DistributorOptions): Distributor {
   return {
     accept,
     progress: (set) => machine.progress(set, now()),
-    pdps: () => machine.pdps(),
+    pdps: (set) => machine.pdps(now(), set),
     analysed: (set, revision, wave, { verdict, message }) => {
       step({ type: 'analysed', set, revision, wave, verdict, message });
     },

@@ -21,8 +21,8 @@ export {
   type OperatorDeps,
   type OperatorEffect,
   type OperatorEvent,
-  type PdpListing,
 } from './operator/machine.ts';
+export type { PdpListing, PdpSetListing } from './operator/listing.ts';
 export type { SessionId } from './operator/sessions.ts';
 export { Outbox } from './operator/outbox.ts';
 export * from './log.ts';

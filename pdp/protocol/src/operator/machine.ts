@@ -5,12 +5,12 @@ import {
   type Hello,
   type OperatorMessage,
   type PdpMessage,
-  type SetState,
   type Vouch,
 } from '../messages.ts';
 import { nodeName, type PeerIdentity } from './identity.ts';
 import type { Instant } from './instant.ts';
 import type { ExternalVerdict } from './analysis.ts';
+import type { PdpListing } from './listing.ts';
 import type { AbortCause, Decision, OperatorTuning, SetObservation, WaveRef } from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
 import { SetRollout, type DecisionOutcome, type RolloutEffect } from './rollout.ts';
@@ -78,25 +78,6 @@ export interface OperatorDeps {
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly issueTicket: (nodeId: NodeId, digest: Digest, now: Instant) => string;
-}
-
-/** One PDP for a list that people read. */
-export interface PdpListing {
-  readonly nodeId: NodeId;
-  /** `namespace/name` of the pod. */
-  readonly pod: string;
-  readonly connected: boolean;
-  readonly engineVersion: string;
-  /** Wall clock of this replica at the last Beat; 0 for none. */
-  readonly lastBeatAt: number;
-  readonly sets: readonly {
-    readonly set: SetKey;
-    readonly state: SetState;
-    /** 0 for none. */
-    readonly active: number;
-    readonly staged: number;
-    readonly nack?: string;
-  }[];
 }
 
 /**
@@ -183,20 +164,14 @@ export class OperatorMachine {
     return [...this.#rollouts.keys()];
   }
 
-  /** Every PDP that this replica knows of, ordered by pod. */
-  pdps(): readonly PdpListing[] {
+  /** Every PDP that this replica knows of, ordered by pod; of one set, if one is named. */
+  pdps(now: Instant, only?: SetKey): readonly PdpListing[] {
     const listings = new Map<NodeId, PdpListing>();
     for (const [set, rollout] of this.#rollouts) {
-      for (const node of rollout.nodes()) {
+      if (only !== undefined && set !== only) continue;
+      for (const [node, entry] of rollout.listing(now)) {
         const session = this.#sessions.ofNode(node.nodeId);
         const known = listings.get(node.nodeId);
-        const entry = {
-          set,
-          state: node.state,
-          active: node.active?.n ?? 0,
-          staged: node.staged?.n ?? 0,
-          ...(node.nack === undefined ? {} : { nack: node.nack.text }),
-        };
         listings.set(node.nodeId, {
           nodeId: node.nodeId,
           pod: node.name,
