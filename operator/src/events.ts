@@ -17,6 +17,7 @@ export interface OperatorEvent {
     | 'Resumed'
     | 'AwaitingApproval'
     | 'Approved'
+    | 'Requested'
     | 'TestsFailed'
     | 'Withdrawn'
     | 'WithdrawTimeout'

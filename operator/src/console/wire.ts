@@ -340,7 +340,7 @@ export interface DomainDiff {
   readonly change: 'Added' | 'Removed' | 'Changed';
   readonly from?: string;
   readonly to?: string;
-  /** By section (`policies`, `roles`, ...) and name; at most 500. Absent where the bytes of a bundle are gone. */
+  /** By section (`policies`, `roles`, ...) and name; at most 500. Absent where a bundle is gone, and from the hundred and first domain on. */
   readonly entities?: readonly EntityDiff[];
   /** There are more than are listed. */
   readonly isCut?: boolean;

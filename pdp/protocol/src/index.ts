@@ -22,7 +22,8 @@ export {
   type OperatorEffect,
   type OperatorEvent,
 } from './operator/machine.ts';
-export type { PdpListing, PdpSetListing } from './operator/listing.ts';
+export { planWaves } from './operator/waves.ts';
+export type { PdpListing, PdpRefusal, PdpSetListing } from './operator/listing.ts';
 export type { SessionId } from './operator/sessions.ts';
 export { Outbox } from './operator/outbox.ts';
 export * from './log.ts';
