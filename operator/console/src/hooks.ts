@@ -2,6 +2,7 @@ import { createContext } from 'preact';
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import type { ConsoleClient, ConsoleState } from './client/console-client.ts';
 import { ApiProblem, unreachable } from './client/problem.ts';
+import { Refresher } from './client/refresher.ts';
 
 /** The client of the page; there is one. */
 export const ClientContext = createContext<ConsoleClient | undefined>(undefined);
@@ -40,48 +41,43 @@ export interface Resource<T> {
   /** The last good answer; it stays while a newer one is asked for, or cannot be had. */
   readonly data: T | undefined;
   readonly problem: ApiProblem | undefined;
-  readonly isLoading: boolean;
 }
 
-/** Changes that come faster than this are answered by one question. */
-const REFRESH_MIN_MS = 500;
-
-/** Asks for a path, and again whenever `change` differs from before. Another path starts anew. */
-export function useResource<T extends { readonly now: string }>(path: string, change: number): Resource<T> {
+/**
+ * Asks for a path, again whenever `change` differs from before, and `everyMs` after each answer if that is given. Another path
+ * starts anew.
+ */
+export function useResource<T extends { readonly now: string }>(
+  path: string,
+  change: number,
+  everyMs?: number,
+): Resource<T> {
   const client = useClient();
   const [answer, setAnswer] = useState<{ path: string; data?: T; problem?: ApiProblem }>({ path });
-  const askedAt = useRef({ path: '', at: 0 });
+  const refresher = useRef<Refresher>(undefined);
   useEffect(() => {
-    const abort = new AbortController();
-    const ask = (): void => {
-      askedAt.current = { path, at: performance.now() };
-      client.api.get<T>(path, abort.signal).then(
-        (data) => {
-          if (abort.signal.aborted) return;
-          client.tellTime(data.now);
-          setAnswer({ path, data });
-        },
-        (cause: unknown) => {
-          if (abort.signal.aborted) return;
-          const problem = cause instanceof ApiProblem ? cause : unreachable(cause);
-          if (problem.status === 401) client.unauthenticated();
-          setAnswer((before) => (before.path === path ? { ...before, problem } : { path, problem }));
-        },
-      );
+    const ask = async (signal: AbortSignal): Promise<boolean> => {
+      try {
+        const data = await client.api.get<T>(path, signal);
+        if (signal.aborted) return false;
+        client.tellTime(data.now);
+        setAnswer({ path, data });
+        return false;
+      } catch (cause) {
+        if (signal.aborted) return false;
+        const problem = cause instanceof ApiProblem ? cause : unreachable(cause);
+        if (problem.status === 401) client.unauthenticated();
+        setAnswer((before) => (before.path === path ? { ...before, problem } : { path, problem }));
+        return problem.mayPass;
+      }
     };
-    const wait = askedAt.current.path === path ? askedAt.current.at + REFRESH_MIN_MS - performance.now() : 0;
-    const timer = setTimeout(ask, Math.max(0, wait));
-    return () => {
-      clearTimeout(timer);
-      abort.abort();
-    };
-  }, [client, path, change]);
+    const made = new Refresher({ ...client.timing, ask, ...(everyMs === undefined ? {} : { everyMs }) });
+    refresher.current = made;
+    return () => made.stop();
+  }, [client, path, everyMs]);
+  useEffect(() => refresher.current?.poke(), [client, path, change, everyMs]);
   const current = answer.path === path ? answer : undefined;
-  return {
-    data: current?.data,
-    problem: current?.problem,
-    isLoading: current?.data === undefined && current?.problem === undefined,
-  };
+  return { data: current?.data, problem: current?.problem };
 }
 
 /** How often something of this set was told of: for `useResource`. */

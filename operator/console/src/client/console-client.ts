@@ -4,6 +4,8 @@ import { Live, type Connection } from './live.ts';
 import { ApiProblem, unreachable } from './problem.ts';
 
 const TOKEN_KEY = 'edict-token';
+/** Pause before a list that could not be had is asked for again. */
+const LIST_RETRY_MS = 5000;
 
 /** What every part of the page can see. Replaced, never changed. */
 export interface ConsoleState {
@@ -84,6 +86,11 @@ export class ConsoleClient {
     return () => this.#listeners.delete(listener);
   }
 
+  /** The page's clock and timers. */
+  get timing(): Pick<ConsoleClientOptions, 'now' | 'setTimer'> {
+    return this.#options;
+  }
+
   /** The operator's clock, in milliseconds since 1970. */
   operatorNow(): number {
     return this.#options.now() + this.#state.clockOffset;
@@ -111,6 +118,7 @@ export class ConsoleClient {
     this.#set({
       session: { status: 'out', ...(notice === undefined ? {} : { notice }) },
       sets: undefined,
+      listProblem: undefined,
       changes: new Map(),
       heardAt: 0,
     });
@@ -185,10 +193,16 @@ export class ConsoleClient {
       },
       (cause: unknown) => {
         const problem = cause instanceof ApiProblem ? cause : unreachable(cause);
-        if (problem.status === 401) this.unauthenticated();
-        else this.#set({ listProblem: problem });
+        if (problem.status === 401) return this.unauthenticated();
+        this.#set({ listProblem: problem });
+        if (problem.mayPass) this.#options.setTimer(() => this.#retryList(), LIST_RETRY_MS);
       },
     );
+  }
+
+  /** Unless the list came in the meantime, or nobody is there to see it. */
+  #retryList(): void {
+    if (this.#state.session.status === 'in' && this.#state.listProblem !== undefined) this.#reload();
   }
 
   #set(change: Partial<ConsoleState>): void {

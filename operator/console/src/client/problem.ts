@@ -13,6 +13,11 @@ export class ApiProblem extends Error {
     this.status = status;
     this.code = code;
   }
+
+  /** Whether the same question may be answered later although nobody does anything about it. */
+  get mayPass(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
 }
 
 /** Reads the problem that a response carries; a body that is none is told by its status. */

@@ -5,15 +5,9 @@ import { useResource } from '../hooks.ts';
 import { Loaded, Note } from '../parts/note.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { ShadowPanel } from '../parts/shadow-panel.tsx';
-import { State } from '../parts/state.tsx';
 import { hrefOf, type Query } from '../route.ts';
-import type { Wording } from '../words.ts';
 
-const CHANGES: Readonly<Record<DomainDiff['change'], Wording>> = {
-  Added: { tone: 'good', text: 'Added' },
-  Removed: { tone: 'bad', text: 'Removed' },
-  Changed: { tone: 'warn', text: 'Changed' },
-};
+const SIGNS: Readonly<Record<DomainDiff['change'], string>> = { Added: '+', Removed: '−', Changed: '±' };
 
 /** What changes between two revisions, and for whom. */
 export function DiffTab(props: {
@@ -126,10 +120,12 @@ function Differences({ diff }: { readonly diff: RevisionDiff }): JSX.Element {
 function Domain({ domain }: { readonly domain: DomainDiff }): JSX.Element {
   const { entities } = domain;
   return (
-    <Panel title={`${domain.namespace}/${domain.name}`} aside={<State {...CHANGES[domain.change]} />}>
-      {entities === undefined ? (
+    <Panel title={`${domain.namespace}/${domain.name}`} aside={<Change change={domain.change} />}>
+      {entities === undefined && domain.change !== 'Changed' ? undefined : entities === undefined ? (
         <Empty>
-          <p>What changed in it is not known any more: the bytes of one of its bundles are gone.</p>
+          <p>
+            What changed in it cannot be told: one of its bundles is gone, or there are too many domains to compare.
+          </p>
         </Empty>
       ) : entities.length === 0 ? (
         <Empty>
@@ -156,7 +152,7 @@ function Entity({ entity }: { readonly entity: EntityDiff }): JSX.Element {
   return (
     <li>
       <div class="entity-head">
-        <State {...CHANGES[change]} />
+        <Change change={change} />
         <span class="quiet">{section}</span>
         <code class="wrap">{id}</code>
       </div>
@@ -171,5 +167,14 @@ function Entity({ entity }: { readonly entity: EntityDiff }): JSX.Element {
         </pre>
       )}
     </li>
+  );
+}
+
+function Change({ change }: { readonly change: DomainDiff['change'] }): JSX.Element {
+  return (
+    <span class={`change ${change.toLowerCase()}`}>
+      <span aria-hidden="true">{SIGNS[change]}</span>
+      {change}
+    </span>
   );
 }

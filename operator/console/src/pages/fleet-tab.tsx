@@ -11,6 +11,8 @@ import { hrefOf, type Query } from '../route.ts';
 import { PDPS } from '../words.ts';
 
 const PAGE_SIZE = 50;
+/** Leases and beats are no changes of the set: they are looked at this often. */
+export const FLEET_REFRESH_MS = 5000;
 /** Letters are waited for this long before the operator is asked. */
 const TYPING_MS = 250;
 
@@ -35,7 +37,7 @@ export function FleetTab(props: FleetProps): JSX.Element {
   if (q !== '') search.set('q', q);
   const token = tokens.at(-1);
   if (token !== undefined) search.set('continue', token);
-  const list = useResource<PdpList>(`${path}/pdps?${search.toString()}`, change);
+  const list = useResource<PdpList>(`${path}/pdps?${search.toString()}`, change, FLEET_REFRESH_MS);
   const shown = useLast(list.data);
   return (
     <section class="panel" aria-label="Fleet">

@@ -6,7 +6,7 @@ import { Empty, Panel } from '../parts/panel.tsx';
 import { State } from '../parts/state.tsx';
 import { Time } from '../parts/time.tsx';
 import { PDPS, SEVERITIES } from '../words.ts';
-import { Lease } from './fleet-tab.tsx';
+import { FLEET_REFRESH_MS, Lease } from './fleet-tab.tsx';
 
 /** What holds one PDP back. */
 export function PdpPage(props: {
@@ -16,7 +16,7 @@ export function PdpPage(props: {
 }): JSX.Element {
   const { namespace, name, node } = props;
   const path = `sets/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/pdps/${encodeURIComponent(node)}/why`;
-  const why = useResource<PdpWhy>(path, useChanges(namespace, name));
+  const why = useResource<PdpWhy>(path, useChanges(namespace, name), FLEET_REFRESH_MS);
   return (
     <>
       <div class="page-head">
@@ -90,7 +90,7 @@ function Facts({ pdp }: { readonly pdp: PdpView }): JSX.Element {
           </div>
         ))}
         {pdp.nack === undefined ? undefined : (
-          <div>
+          <div class="whole">
             <dt>Refused</dt>
             <dd class="wrap">
               revision {pdp.nack.revision}, at {pdp.nack.phase}: <code>{pdp.nack.code}</code>. {pdp.nack.text}

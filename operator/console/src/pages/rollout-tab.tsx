@@ -95,7 +95,8 @@ function Conditions({ set }: { readonly set: SetDetail }): JSX.Element {
         <tbody>
           {set.conditions.map(({ type, status, reason, message, since }) => {
             const isBad = ABNORMAL.has(type) ? status === 'True' : status === 'False';
-            const tone = status === 'Unknown' ? 'idle' : !isBad ? 'good' : type === 'Reconciling' ? 'busy' : 'warn';
+            const isUnderWay = type === 'Reconciling' || set.summary.health === 'Progressing';
+            const tone = status === 'Unknown' ? 'idle' : !isBad ? 'good' : isUnderWay ? 'busy' : 'warn';
             return (
               <tr key={type}>
                 <th scope="row">{type}</th>

@@ -118,7 +118,11 @@ function Figures({ set, summary }: { readonly set: SetDetail; readonly summary: 
   return (
     <dl class="figures">
       <Figure name="Committed revision" value={revision(summary.committed)}>
-        {summary.desired === summary.committed ? 'the newest' : `newest is ${revision(summary.desired)}`}
+        {summary.desired === 0
+          ? 'there is no revision yet'
+          : summary.desired === summary.committed
+            ? 'the newest'
+            : `newest is ${summary.desired}`}
       </Figure>
       <Figure name="PDPs active" value={`${pdps.active.toLocaleString('en')} / ${pdps.required.toLocaleString('en')}`}>
         {pdps.prepared.toLocaleString('en')} prepared, {pdps.connected.toLocaleString('en')} connected

@@ -11,7 +11,8 @@ export function Meter({
   readonly whole: number;
   readonly label: string;
 }): JSX.Element {
-  const share = whole === 0 ? 0 : Math.min(1, part / whole);
+  if (whole === 0) return <span class="quiet">none required</span>;
+  const share = Math.min(1, part / whole);
   return (
     <span class="nowrap">
       <svg

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import type { Phase, RolloutView, WaveView } from '../../../src/console/wire.ts';
 import { capital, duration, number, shortDigest } from '../format.ts';
-import { PHASES, VERDICTS, WAVES, type Wording } from '../words.ts';
+import { PHASES, VERDICTS, WAVES, type Tone, type Wording } from '../words.ts';
 import { Meter } from './meter.tsx';
 import { Note } from './note.tsx';
 import { Panel } from './panel.tsx';
@@ -57,9 +57,9 @@ export function RolloutPanel({
               <Meter part={counts.active} whole={counts.required} label="PDPs" />
             </dd>
           </div>
-          <Count name="Refused" value={counts.nacked} />
-          <Count name="Laggards" value={counts.laggards} />
-          <Count name="Missing" value={counts.missing} />
+          <Count name="Refused" value={counts.nacked} tone="bad" />
+          <Count name="Laggards" value={counts.laggards} tone="warn" />
+          <Count name="Missing" value={counts.missing} tone="bad" />
         </dl>
         {rollout.waves.length === 0 ? undefined : (
           <>
@@ -82,11 +82,19 @@ export function RolloutPanel({
   );
 }
 
-function Count({ name, value }: { readonly name: string; readonly value: number }): JSX.Element {
+function Count({
+  name,
+  value,
+  tone,
+}: {
+  readonly name: string;
+  readonly value: number;
+  readonly tone: Tone;
+}): JSX.Element {
   return (
     <div>
       <dt>{name}</dt>
-      <dd>{value === 0 ? <span class="quiet">0</span> : <State tone="bad" text={number(value)} />}</dd>
+      <dd>{value === 0 ? <span class="quiet">0</span> : <State tone={tone} text={number(value)} />}</dd>
     </div>
   );
 }

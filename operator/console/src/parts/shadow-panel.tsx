@@ -73,7 +73,7 @@ function Change({
       <dt>{name}</dt>
       <dd>
         {part === 0 ? <span class="quiet">0</span> : <State tone="warn" text={number(part)} />}{' '}
-        <small class="quiet">{percentage(part, whole)}</small>
+        {part === 0 ? undefined : <small class="quiet">{percentage(part, whole)}</small>}
       </dd>
     </div>
   );
