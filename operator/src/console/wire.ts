@@ -497,13 +497,13 @@ export type ActionName = (typeof ACTIONS)[number];
  */
 export interface ActionBody {
   /** The revision that the user looked at: the action is refused with 409 if another one is under way by now. */
-  readonly revision?: number;
-  readonly wave?: number;
+  readonly revision?: number | undefined;
+  readonly wave?: number | undefined;
   /** At most 512 characters. */
-  readonly reason?: string;
-  readonly now?: boolean;
-  readonly toRevision?: number;
-  readonly clear?: boolean;
+  readonly reason?: string | undefined;
+  readonly now?: boolean | undefined;
+  readonly toRevision?: number | undefined;
+  readonly clear?: boolean | undefined;
 }
 
 /** What was written. */
@@ -517,7 +517,8 @@ export interface ActionResult {
 }
 
 /**
- * `GET /api/v1/events`: server-sent events. Each has `id`, `event` (its `type`) and `data` (this, as JSON).
+ * `GET /api/v1/events`: server-sent events. Each has `event` (its `type`) and `data` (this, as JSON), and `id` where a client
+ * may resume from: what a `Last-Event-ID` named is told of once.
  *
  * The first one is `hello`. It is followed by a `set` for each set that the user may see, unless the client sent a
  * `Last-Event-ID` that this replica knows: then by what it missed. A set is told of when anything of its detail changes, at most

@@ -7,6 +7,7 @@ const CONTEXT = 3;
 
 /** The lines of two texts, each after `+`, `-` or a space; unchanged ones only around what changes, with ` ...` for a gap. */
 export function diffLines(before: string, after: string): readonly string[] {
+  if (before === after) return [];
   const [a, b] = [linesOf(before), linesOf(after)];
   const lines = nearChanges(compared(a, b));
   return lines.length <= DIFF_LINES_MAX ? lines : [...lines.slice(0, DIFF_LINES_MAX - 1), ' ...'];
