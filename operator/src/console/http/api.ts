@@ -214,16 +214,17 @@ class SetCall {
     const matching = all.filter(
       (pdp) => (state === undefined || pdp.state === state) && (q === undefined || pdp.pod.includes(q)),
     );
-    const left = mark === undefined ? matching : matching.filter((pdp) => isBehind(pdp, readPageMark(mark)));
+    const end = mark === undefined ? undefined : readPageMark(mark);
+    const left = end === undefined ? matching : matching.filter((pdp) => isBehind(pdp, end));
     const page = left.slice(0, limit);
-    const end = page.at(-1);
+    const last = page.at(-1);
     return {
       now: this.#now,
       pdps: page,
       total: all.length,
       byState: countStates(all),
       matching: matching.length,
-      ...(left.length > limit && end !== undefined ? { continue: pageMark(sortKey(end)) } : {}),
+      ...(left.length > limit && last !== undefined ? { continue: pageMark(sortKey(last)) } : {}),
     };
   }
 

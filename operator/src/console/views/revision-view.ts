@@ -1,16 +1,18 @@
 import type { PolicyRevision } from '@edict/crds';
+import { rfc3339Millis } from '../../clock.ts';
 import { manifestOf } from '../../controllers/manifest-text.ts';
 import { wishOf } from '../../controllers/user-requests.ts';
 import { committedOf, stateOf } from '../../controllers/world.ts';
 import type { RevisionDetail, RevisionSummary, Series } from '../wire.ts';
 import { phaseOfRevision, rolloutView } from './rollout-view.ts';
-import type { SetSight } from './sight.ts';
+import { toldOf, type SetSight } from './sight.ts';
 
 /** One line of the history. */
 export function revisionSummary(sight: SetSight, revision: PolicyRevision): RevisionSummary {
   const { metadata, spec, status = {} } = revision;
   const { by, reason: why } = wishOf(metadata, 'revision');
-  const { cause, completedAt, convergenceMilliseconds, skewMilliseconds } = status;
+  const { cause } = status;
+  const { completedAt, convergenceMs, skewMs } = figuresOf(sight, revision);
   return {
     n: spec.n,
     digest: spec.digest,
@@ -25,8 +27,8 @@ export function revisionSummary(sight: SetSight, revision: PolicyRevision): Revi
     isCommitted: stateOf(revision) === 'Committed',
     isServing: committedOf(sight.revisions)?.spec.n === spec.n,
     ...(completedAt === undefined ? {} : { completedAt }),
-    ...(convergenceMilliseconds === undefined ? {} : { convergenceMs: convergenceMilliseconds }),
-    ...(skewMilliseconds === undefined ? {} : { skewMs: skewMilliseconds }),
+    ...(convergenceMs === undefined ? {} : { convergenceMs }),
+    ...(skewMs === undefined ? {} : { skewMs }),
     ...(status.preparedCount === undefined ? {} : { prepared: status.preparedCount }),
     ...(status.activeCount === undefined ? {} : { active: status.activeCount }),
     ...(status.nackedCount === undefined ? {} : { nacked: status.nackedCount }),
@@ -56,11 +58,29 @@ export function revisionDetail(sight: SetSight, revision: PolicyRevision, now: s
 }
 
 /** How long each revision took to reach everyone, and how far apart its swaps were. */
-export function seriesOf({ revisions }: SetSight, now: string): Series {
-  const points = revisions.flatMap(({ spec, status }) => {
-    const { convergenceMilliseconds: convergenceMs, skewMilliseconds: skewMs } = status ?? {};
-    if (convergenceMs === undefined || skewMs === undefined) return [];
-    return [{ n: spec.n, at: status?.completedAt ?? spec.createdAt, convergenceMs, skewMs, reason: spec.reason }];
+export function seriesOf(sight: SetSight, now: string): Series {
+  const points = sight.revisions.flatMap((revision) => {
+    const { n, createdAt, reason } = revision.spec;
+    const { completedAt: at = createdAt, convergenceMs, skewMs } = figuresOf(sight, revision);
+    return convergenceMs === undefined || skewMs === undefined ? [] : [{ n, at, convergenceMs, skewMs, reason }];
   });
   return { now, points };
+}
+
+/** As the status keeps them, which is written a moment after the distribution knows. */
+function figuresOf(
+  sight: SetSight,
+  { spec, status }: PolicyRevision,
+): {
+  readonly completedAt?: string | undefined;
+  readonly convergenceMs?: number | undefined;
+  readonly skewMs?: number | undefined;
+} {
+  const told = toldOf(sight, spec.n);
+  const completedAt = told?.completedAt === undefined ? undefined : rfc3339Millis(told.completedAt);
+  return {
+    completedAt: status?.completedAt ?? completedAt,
+    convergenceMs: status?.convergenceMilliseconds ?? told?.convergenceMs,
+    skewMs: status?.skewMilliseconds ?? told?.skewMs,
+  };
 }

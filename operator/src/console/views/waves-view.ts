@@ -2,7 +2,7 @@ import type { PolicyRevision } from '@edict/crds';
 import { planWaves, type Wave, type WaveTarget } from '@edict/protocol';
 import { signedOf } from '../../backend/observation.ts';
 import { optionsOf } from '../../backend/rollout-options.ts';
-import { approvedWaves } from '../../controllers/user-requests.ts';
+import { approvedWaves, approver } from '../../controllers/user-requests.ts';
 import { stateOf } from '../../controllers/world.ts';
 import type { WaveView } from '../wire.ts';
 import { toldOf, type SetSight } from './sight.ts';
@@ -58,7 +58,7 @@ function waveView(sight: SetSight, revision: PolicyRevision, parts: WaveParts): 
   const { index, count, current, plan, stored } = parts;
   const target = (stored?.target ?? plan ?? {}) as WaveTarget;
   const told = toldOf(sight, revision.spec.n);
-  const approval = revision.status?.approvals?.find(({ wave }) => wave === index);
+  const approval = approvalOf(revision, index);
   const figures = index === current ? (told?.wave ?? onlyWave(told)) : undefined;
   return {
     index,
@@ -69,13 +69,20 @@ function waveView(sight: SetSight, revision: PolicyRevision, parts: WaveParts): 
     soakMs: plan?.soakMs ?? 0,
     needsApproval: plan?.needsApproval ?? false,
     ...(approval?.by === undefined ? {} : { approvedBy: approval.by }),
-    isApproved: approval !== undefined || approvedWaves(revision).includes(index),
+    isApproved: approval !== undefined,
     state: stateOfWave(revision, parts),
     ...(stored?.decision === undefined ? {} : { decision: stored.decision }),
     ...(stored?.decidedAt === undefined ? {} : { decidedAt: stored.decidedAt }),
     ...(stored?.decidedBy === undefined ? {} : { decidedBy: stored.decidedBy }),
     ...(figures === undefined ? {} : { required: figures.required, active: figures.active }),
   };
+}
+
+/** As the status keeps it, or as it was just written. */
+function approvalOf(revision: PolicyRevision, index: number): { readonly by?: string | undefined } | undefined {
+  const kept = revision.status?.approvals?.find(({ wave }) => wave === index);
+  if (kept !== undefined) return kept;
+  return approvedWaves(revision).includes(index) ? { by: approver(revision) } : undefined;
 }
 
 function onlyWave(told: SetSight['progress']): { readonly required: number; readonly active: number } | undefined {
