@@ -3,7 +3,8 @@ import type { PdpListing } from '@edict/protocol';
 import { aCompleted, aListing, aProgress, aRevision, aSet, aSight, NOW } from '../testing/sights.ts';
 import { FINDING_CODES, type FindingCode, type PdpState } from '../wire.ts';
 import { explainPdp, summarizeFindings } from './explain-pdp.ts';
-import { pdpState, pdpView, sightPdps, type PdpSight } from './pdp-view.ts';
+import { sightPdps, type PdpSight } from './pdp-sight.ts';
+import { pdpState, pdpView } from './pdp-view.ts';
 import type { SetSight } from './sight.ts';
 
 /** Revision 1 serves and nothing is under way. */

@@ -1,6 +1,6 @@
 import { rfc3339Millis } from '../../clock.ts';
 import type { Finding, HoldReason } from '../wire.ts';
-import type { PdpSight } from './pdp-view.ts';
+import type { PdpSight } from './pdp-sight.ts';
 import { toldOf } from './sight.ts';
 import { currentWave } from './waves-view.ts';
 

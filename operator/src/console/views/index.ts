@@ -7,7 +7,8 @@ export {
 } from '../actions/plan-action.ts';
 export * from '../wire.ts';
 export { explainPdp, summarizeFindings } from './explain-pdp.ts';
-export { pdpView, sightPdps, type PdpSight } from './pdp-view.ts';
+export { sightPdps, type PdpSight } from './pdp-sight.ts';
+export { pdpView } from './pdp-view.ts';
 export { diffRevisions, type ReadBundle } from './revision-diff.ts';
 export { revisionSummary } from './revision-view.ts';
 export { rolloutView } from './rollout-view.ts';

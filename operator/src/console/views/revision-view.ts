@@ -4,7 +4,8 @@ import { manifestOf } from '../../controllers/manifest-text.ts';
 import { wishOf } from '../../controllers/user-requests.ts';
 import { committedOf, stateOf } from '../../controllers/world.ts';
 import type { RevisionDetail, RevisionSummary, Series } from '../wire.ts';
-import { phaseOfRevision, rolloutView } from './rollout-view.ts';
+import { phaseOfRevision } from './phase.ts';
+import { rolloutView } from './rollout-view.ts';
 import { toldOf, type SetSight } from './sight.ts';
 
 /** One line of the history. */

@@ -1,10 +1,10 @@
-import { findCondition, type PolicySet } from '@edict/crds';
 import { CONSISTENCY_DEFAULTS } from '@edict/bundle';
+import { durationMs, findCondition, type PolicySet } from '@edict/crds';
 import { consistencyOf } from '../../controllers/policy-set/consistency.ts';
 import { emergencyRevision, wishOf } from '../../controllers/user-requests.ts';
-import { durationMs } from '@edict/crds';
 import type { PdpCounts, Phase, SetDetail, SetSummary } from '../wire.ts';
-import { NO_COUNTS, phaseOfRevision, rolloutView } from './rollout-view.ts';
+import { phaseOfRevision } from './phase.ts';
+import { NO_COUNTS, rolloutView } from './rollout-view.ts';
 import { newestOf, toldOf, type SetSight } from './sight.ts';
 
 /** A set in one line. */

@@ -5,6 +5,7 @@ import { optionsOf } from '../../backend/rollout-options.ts';
 import { approvedWaves, approver } from '../../controllers/user-requests.ts';
 import { stateOf } from '../../controllers/world.ts';
 import type { WaveView } from '../wire.ts';
+import { phaseOfRevision } from './phase.ts';
 import { toldOf, type SetSight } from './sight.ts';
 
 type StoredWave = NonNullable<NonNullable<PolicyRevision['status']>['waves']>[number];
@@ -70,7 +71,7 @@ function waveView(sight: SetSight, revision: PolicyRevision, parts: WaveParts): 
     needsApproval: plan?.needsApproval ?? false,
     ...(approval?.by === undefined ? {} : { approvedBy: approval.by }),
     isApproved: approval !== undefined,
-    state: stateOfWave(revision, parts),
+    state: stateOfWave(sight, revision, parts),
     ...(stored?.decision === undefined ? {} : { decision: stored.decision }),
     ...(stored?.decidedAt === undefined ? {} : { decidedAt: stored.decidedAt }),
     ...(stored?.decidedBy === undefined ? {} : { decidedBy: stored.decidedBy }),
@@ -91,9 +92,13 @@ function onlyWave(told: SetSight['progress']): { readonly required: number; read
   return { required: told.counts.required, active: isServing ? told.counts.active : 0 };
 }
 
-function stateOfWave(revision: PolicyRevision, { index, current, stored }: WaveParts): WaveView['state'] {
+function stateOfWave(
+  sight: SetSight,
+  revision: PolicyRevision,
+  { index, current, stored }: WaveParts,
+): WaveView['state'] {
   if (stored?.decision === 'Abort') return 'Stopped';
-  if (revision.status?.phase === 'Completed') return 'Done';
+  if (phaseOfRevision(sight, revision) === 'Completed') return 'Done';
   if (stored?.decision === 'Commit' && (index < current || stateOf(revision) !== 'Open')) {
     return stateOf(revision) === 'Committed' && index === current ? 'Current' : 'Done';
   }
