@@ -1,6 +1,16 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { absoluteTime, capital, duration, oneUnit, percentage, plural, relativeTime, shortDigest } from './format.ts';
+import {
+  absoluteTime,
+  addressed,
+  capital,
+  duration,
+  oneUnit,
+  percentage,
+  plural,
+  relativeTime,
+  shortDigest,
+} from './format.ts';
 
 test.each([
   ['nothing is plural', 0, '0 PDPs'],
@@ -73,4 +83,11 @@ test('a digest is told by its first letters, a sentence by its first', () => {
     'It waits',
     '',
   ]);
+});
+
+test.each([
+  ['who is named is spoken to', 'ann may not update policysets in shop', 'You may not update policysets in shop'],
+  ['what is about somebody else stays', 'bob may not look', 'Bob may not look'],
+])('%s', (_, message, text) => {
+  expect(addressed(message, 'ann')).toBe(text);
 });

@@ -67,6 +67,12 @@ export function shortDigest(digest: string): string {
   return digest.replace(/^sha256:/, '').slice(0, 12);
 }
 
+/** A message to the user it is about: the API names the user, as its answers are logged, too. */
+export function addressed(message: string, user: string): string {
+  const about = `${user} may not `;
+  return message.startsWith(about) ? `You may not ${message.slice(about.length)}` : capital(message);
+}
+
 /** Begins a sentence. */
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -36,6 +36,12 @@ export function useOperatorNow(): number {
   return now;
 }
 
+/** Name of the user; empty while nobody is signed in. */
+export function useUser(): string {
+  const { session } = useConsoleState();
+  return session.status === 'in' ? session.who.user : '';
+}
+
 /** What was asked for, as far as it is known. */
 export interface Resource<T> {
   /** The last good answer; it stays while a newer one is asked for, or cannot be had. */

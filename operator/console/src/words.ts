@@ -1,4 +1,5 @@
 import type { Finding, PdpState, Phase, SetSummary, ShadowView, WaveView } from '../../src/console/wire.ts';
+import { capital } from './format.ts';
 
 /** How a state is to be taken; each has a shape and a colour of its own. */
 export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'idle';
@@ -72,6 +73,20 @@ export const SEVERITIES: Readonly<Record<Finding['severity'], Wording>> = {
 export function pdpWording(state: string): Wording {
   return (PDPS as Readonly<Partial<Record<string, Wording>>>)[state] ?? { tone: 'idle', text: state };
 }
+
+/** The one sentence about a set. People count waves from 1, the operator's own messages from 0. */
+export function headlineOf({ phase, wave, desired, headline }: SetSummary): string {
+  if (phase !== 'AwaitingApproval') return capital(headline);
+  const which = wave === undefined ? 'it' : `wave ${wave.index + 1} of ${wave.count}`;
+  return `Revision ${desired} waits until somebody approves ${which}.`;
+}
+
+/** The revision that a set's counts are about: the newest while it is being rolled out, and otherwise the committed one. */
+export function countedRevision({ phase, desired, committed }: SetSummary): number {
+  return phase === undefined || ENDED.has(phase) ? committed : desired;
+}
+
+const ENDED: ReadonlySet<Phase> = new Set(['Completed', 'Aborted', 'RolledBack']);
 
 const REASONS: Readonly<Partial<Record<string, string>>> = {
   Spec: 'Edit',

@@ -23,6 +23,14 @@ test.each([
   expect(new EventStreamParser().push(text)).toStrictEqual(messages);
 });
 
+test('an id alone is no message, but a place to resume at, once its block has ended', () => {
+  const parser = new EventStreamParser();
+  expect(parser.push('data: a\n\nid: 5\n')).toHaveLength(1);
+  expect(parser.lastEventId).toBe('');
+  expect(parser.push('\n')).toStrictEqual([]);
+  expect(parser.lastEventId).toBe('5');
+});
+
 test('how the text arrives does not matter', () => {
   const text = 'id: 1\r\nevent: hello\r\ndata: {"a":1}\r\n\r\n: \n\nid: 2\nevent: set\ndata: x\ndata: y\n\n';
   const whole = new EventStreamParser().push(text);

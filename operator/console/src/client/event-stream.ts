@@ -17,9 +17,15 @@ export const STREAM_BUFFER_MAX = 1_000_000;
 export class EventStreamParser {
   #rest = '';
   #id = '';
+  #idOfNext = '';
   #event = '';
   #data: string[] = [];
   #size = 0;
+
+  /** Where to resume: the last id that came, also one that came alone; empty if none did. */
+  get lastEventId(): string {
+    return this.#id;
+  }
 
   push(text: string): readonly StreamMessage[] {
     const messages: StreamMessage[] = [];
@@ -42,7 +48,7 @@ export class EventStreamParser {
     const colon = line.indexOf(':');
     const field = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
-    if (field === 'id' && !value.includes('\0')) this.#id = value;
+    if (field === 'id' && !value.includes('\0')) this.#idOfNext = value;
     if (field === 'event') this.#event = value;
     if (field === 'data') {
       this.#data.push(value);
@@ -54,6 +60,7 @@ export class EventStreamParser {
   #dispatch(): StreamMessage | undefined {
     const data = this.#data;
     const event = this.#event;
+    this.#id = this.#idOfNext;
     this.#data = [];
     this.#event = '';
     this.#size = 0;

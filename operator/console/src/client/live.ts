@@ -103,7 +103,10 @@ export class Live {
         if (done || this.#abort !== abort) return retryMs;
         watch();
         onHeard();
-        for (const message of parser.push(value)) retryMs = this.#take(message) ?? retryMs;
+        const messages = parser.push(value);
+        // An id may come alone, after everything that it stands for.
+        if (parser.lastEventId !== '') this.#lastEventId = parser.lastEventId;
+        for (const message of messages) retryMs = this.#take(message) ?? retryMs;
       }
     } finally {
       cancelWatch();
@@ -111,7 +114,6 @@ export class Live {
   }
 
   #take(message: StreamMessage): number | undefined {
-    if (message.id !== '') this.#lastEventId = message.id;
     const event = JSON.parse(message.data) as ConsoleEvent;
     if (event.type === 'hello') {
       this.#failures = 0;

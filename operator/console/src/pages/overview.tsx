@@ -8,7 +8,7 @@ import { Empty } from '../parts/panel.tsx';
 import { State } from '../parts/state.tsx';
 import { Time } from '../parts/time.tsx';
 import { hrefOf, type Query } from '../route.ts';
-import { HEALTH } from '../words.ts';
+import { countedRevision, HEALTH, headlineOf } from '../words.ts';
 
 const HEALTHS = ['Failed', 'Waiting', 'Progressing', 'Unknown', 'Good'] as const;
 
@@ -27,7 +27,7 @@ export function Overview({ query }: { readonly query: Query }): JSX.Element {
       <div class="page-head">
         <h1 tabIndex={-1}>Policy sets</h1>
       </div>
-      <p class="lead">{sets === undefined ? ' ' : summaryOf(all)}</p>
+      <p class="lead">{sets === undefined || all.length === 0 ? ' ' : summaryOf(all)}</p>
       {sets === undefined && listProblem !== undefined ? (
         <ProblemNote problem={listProblem} isOld={false} />
       ) : undefined}
@@ -119,7 +119,7 @@ function SetTable({ sets }: { readonly sets: readonly SetSummary[] }): JSX.Eleme
           <th scope="col" class="num">
             Newest
           </th>
-          <th scope="col">PDPs active</th>
+          <th scope="col">PDPs</th>
           <th scope="col">Mode</th>
           <th scope="col">Since</th>
         </tr>
@@ -135,7 +135,7 @@ function SetTable({ sets }: { readonly sets: readonly SetSummary[] }): JSX.Eleme
             <td data-head="State">
               <div>
                 <State {...HEALTH[set.health]} />
-                <div class="quiet wrap">{set.headline}</div>
+                <div class="quiet wrap">{headlineOf(set)}</div>
               </div>
             </td>
             <td data-head="Committed" class="num">
@@ -144,8 +144,11 @@ function SetTable({ sets }: { readonly sets: readonly SetSummary[] }): JSX.Eleme
             <td data-head="Newest" class="num">
               {set.desired === 0 ? 'none' : set.desired}
             </td>
-            <td data-head="PDPs active">
-              <Meter part={set.pdps.active} whole={set.pdps.required} label="PDPs active" />
+            <td data-head="PDPs">
+              <div>
+                <Meter part={set.pdps.active} whole={set.pdps.required} label="PDPs" />
+                {set.pdps.required === 0 ? undefined : <div class="quiet">serve {countedRevision(set)}</div>}
+              </div>
             </td>
             <td data-head="Mode">{set.mode}</td>
             <td data-head="Since">{set.since === undefined ? undefined : <Time at={set.since} />}</td>

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import type { PdpView, PdpWhy } from '../../../src/console/wire.ts';
+import { capital } from '../format.ts';
 import { useChanges, useResource } from '../hooks.ts';
 import { Loaded } from '../parts/note.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
@@ -26,7 +27,7 @@ export function PdpPage(props: {
       <Loaded resource={why} what="the PDP">
         {({ pdp, summary, findings }) => (
           <>
-            <p class="lead">{summary}</p>
+            <p class="lead">{capital(summary)}</p>
             <div class="sections">
               <Panel title="Why it is where it is">
                 {findings.length === 0 ? (
@@ -46,8 +47,8 @@ export function PdpPage(props: {
                             </span>
                           )}
                         </div>
-                        <p class="wrap">{message}</p>
-                        {advice === undefined ? undefined : <p class="quiet wrap">{advice}</p>}
+                        <p class="wrap">{capital(message)}</p>
+                        {advice === undefined ? undefined : <p class="quiet wrap">{capital(advice)}</p>}
                       </li>
                     ))}
                   </ol>

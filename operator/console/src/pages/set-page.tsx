@@ -7,7 +7,7 @@ import { Loaded, Note } from '../parts/note.tsx';
 import { State } from '../parts/state.tsx';
 import { Time } from '../parts/time.tsx';
 import { hrefOf, SET_TABS, type Query, type SetTab } from '../route.ts';
-import { HEALTH } from '../words.ts';
+import { countedRevision, HEALTH, headlineOf } from '../words.ts';
 import { DiffTab } from './diff-tab.tsx';
 import { FleetTab } from './fleet-tab.tsx';
 import { HistoryTab } from './history-tab.tsx';
@@ -44,7 +44,7 @@ export function SetPage(props: {
       <Loaded resource={detail} what="the set">
         {(set) => (
           <>
-            <p class="lead">{(summary ?? set.summary).headline}</p>
+            <p class="lead">{headlineOf(summary ?? set.summary)}</p>
             <Requests set={set} />
             <Figures set={set} summary={summary ?? set.summary} />
             <Actions set={set} path={path} />
@@ -114,6 +114,7 @@ function by(request: SetDetail['requests']['pause']): string {
 function Figures({ set, summary }: { readonly set: SetDetail; readonly summary: SetSummary }): JSX.Element {
   const { pdps } = summary;
   const { lastConvergence } = set;
+  const counted = countedRevision(summary);
   const wrong = pdps.nacked + pdps.laggards + pdps.missing;
   return (
     <dl class="figures">
@@ -124,7 +125,10 @@ function Figures({ set, summary }: { readonly set: SetDetail; readonly summary: 
             ? 'the newest'
             : `newest is ${summary.desired}`}
       </Figure>
-      <Figure name="PDPs active" value={`${pdps.active.toLocaleString('en')} / ${pdps.required.toLocaleString('en')}`}>
+      <Figure
+        name={counted === 0 ? 'PDPs active' : `Serve revision ${counted}`}
+        value={`${pdps.active.toLocaleString('en')} / ${pdps.required.toLocaleString('en')}`}
+      >
         {pdps.prepared.toLocaleString('en')} prepared, {pdps.connected.toLocaleString('en')} connected
       </Figure>
       <Figure name="Refused, behind, missing" value={String(wrong)}>

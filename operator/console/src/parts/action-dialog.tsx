@@ -9,8 +9,8 @@ import type {
   SetDetail,
 } from '../../../src/console/wire.ts';
 import { ApiProblem, unreachable } from '../client/problem.ts';
-import { capital } from '../format.ts';
-import { useClient, useResource } from '../hooks.ts';
+import { addressed } from '../format.ts';
+import { useClient, useResource, useUser } from '../hooks.ts';
 import { reasonText } from '../words.ts';
 
 const REASON_MAX = 512;
@@ -22,20 +22,26 @@ export function ActionDialog(props: {
   readonly path: string;
   readonly onDone: (result: ActionResult | undefined) => void;
 }): JSX.Element {
-  const { action, set, path, onDone } = props;
+  const { action, set, path } = props;
   const client = useClient();
   const dialog = useRef<HTMLDialogElement>(null);
   const title = useId();
+  const user = useUser();
   const [reason, setReason] = useState('');
   const [choice, setChoice] = useState<ActionBody>(() => firstChoice(action, set));
   const [problem, setProblem] = useState<ApiProblem>();
   const [isSending, setSending] = useState(false);
   useEffect(() => {
     const shown = dialog.current;
-    // The browser keeps the focus inside, and gives it back to the button at the end.
+    // The browser keeps the focus inside.
     shown?.showModal();
     return () => shown?.close();
   }, []);
+  const done = (result: ActionResult | undefined): void => {
+    // The browser gives the focus back to the button, but not once the dialog is gone from the page.
+    dialog.current?.close();
+    props.onDone(result);
+  };
   const isMissing = action === 'abort' && reason.trim() === '';
   const submit = (event: Event): void => {
     event.preventDefault();
@@ -45,7 +51,7 @@ export function ActionDialog(props: {
     const words = reason.trim();
     client.api
       .post<ActionResult>(`${path}/actions/${action}`, { ...choice, ...(words === '' ? {} : { reason: words }) })
-      .then(onDone, (cause: unknown) => {
+      .then(done, (cause: unknown) => {
         setSending(false);
         const found = cause instanceof ApiProblem ? cause : unreachable(cause);
         if (found.status === 401) client.unauthenticated();
@@ -60,7 +66,7 @@ export function ActionDialog(props: {
       aria-labelledby={title}
       onCancel={(event) => {
         event.preventDefault();
-        onDone(undefined);
+        done(undefined);
       }}
     >
       <form class="dialog-body" onSubmit={submit} noValidate>
@@ -79,7 +85,7 @@ export function ActionDialog(props: {
         </label>
         {problem === undefined ? undefined : (
           <p class="problem" role="alert">
-            {capital(problem.message)}
+            {addressed(problem.message, user)}
             {problem.status === 409 ? ' Look again before you go on.' : ''}
           </p>
         )}
@@ -89,7 +95,7 @@ export function ActionDialog(props: {
           </p>
         )}
         <div class="dialog-end">
-          <button type="button" class="button" onClick={() => onDone(undefined)}>
+          <button type="button" class="button" onClick={() => done(undefined)}>
             Cancel
           </button>
           <button

@@ -1,7 +1,8 @@
 import type { JSX } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import type { ActionName, ActionResult, ActionRight, SetDetail } from '../../../src/console/wire.ts';
-import { capital } from '../format.ts';
+import { addressed, capital } from '../format.ts';
+import { useUser } from '../hooks.ts';
 import { ActionDialog } from './action-dialog.tsx';
 
 const ORDER: readonly ActionName[] = ['pause', 'resume', 'approve', 'abort', 'undo'];
@@ -19,6 +20,7 @@ export const ACTION_NAMES: Readonly<Record<ActionName, string>> = {
 export function Actions({ set, path }: { readonly set: SetDetail; readonly path: string }): JSX.Element {
   const [open, setOpen] = useState<ActionName>();
   const [told, setTold] = useState('');
+  const user = useUser();
   const rights = ORDER.flatMap((action) => set.actions.filter((right) => right.action === action));
   const shown = rights.filter(({ action }) => action !== (set.spec.isPaused ? 'pause' : 'resume'));
   const done = (result: ActionResult | undefined): void => {
@@ -26,17 +28,18 @@ export function Actions({ set, path }: { readonly set: SetDetail; readonly path:
     if (result !== undefined)
       setTold(`${capital(result.message)}${result.isChanged ? '' : ' already; nothing was written'}.`);
   };
-  const reasons = [...new Set(shown.filter(({ isAllowed }) => !isAllowed).map(reasonOf))];
+  const reasons = [...new Set(shown.filter(({ isAllowed }) => !isAllowed).map((right) => reasonOf(right, user)))];
   const isForbidden = shown.every(({ isAllowed }) => !isAllowed);
   return (
     <>
       <div class="actions" role="group" aria-label="Actions">
         {shown.map((right) => (
           <ActionButton
-            key={right.action}
+            key={right.action === 'resume' ? 'pause' : right.action}
             right={right}
+            reason={reasonOf(right, user)}
             onOpen={() => setOpen(right.action)}
-            onRefused={() => setTold(`${ACTION_NAMES[right.action]}: ${reasonOf(right)}`)}
+            onRefused={() => setTold(`${ACTION_NAMES[right.action]}: ${reasonOf(right, user)}`)}
           />
         ))}
         <p class="quiet action-told" role="status">
@@ -48,44 +51,37 @@ export function Actions({ set, path }: { readonly set: SetDetail; readonly path:
   );
 }
 
-function reasonOf(right: ActionRight): string {
-  return `${capital(right.why ?? `you lack the right to ${right.right}`).replace(/\.$/, '')}.`;
+function reasonOf(right: ActionRight, user: string): string {
+  return `${addressed(right.why ?? `${user} may not ${right.right}`, user).replace(/\.$/, '')}.`;
 }
 
 function ActionButton(props: {
   readonly right: ActionRight;
+  /** Why not, if not. */
+  readonly reason: string;
   readonly onOpen: () => void;
   readonly onRefused: () => void;
 }): JSX.Element {
-  const { right, onOpen, onRefused } = props;
+  const { right, reason, onOpen, onRefused } = props;
   const id = useId();
-  const tone =
-    right.action === 'abort'
-      ? 'button danger'
-      : right.action === 'approve' && right.isAllowed
-        ? 'button primary'
-        : 'button';
-  if (right.isAllowed)
-    return (
-      <button type="button" class={tone} aria-haspopup="dialog" onClick={onOpen}>
-        {ACTION_NAMES[right.action]}
-      </button>
-    );
+  const tone = right.action === 'abort' ? 'button danger' : right.action === 'approve' ? 'button primary' : 'button';
+  // One and the same button whether it may be used or not, so that it keeps the focus when that changes.
   return (
     <>
       <button
         type="button"
-        class="button"
-        aria-disabled="true"
-        aria-describedby={id}
-        title={reasonOf(right)}
-        onClick={onRefused}
+        class={right.isAllowed ? tone : 'button'}
+        aria-disabled={!right.isAllowed}
+        onClick={right.isAllowed ? onOpen : onRefused}
+        {...(right.isAllowed ? { 'aria-haspopup': 'dialog' as const } : { 'aria-describedby': id, title: reason })}
       >
         {ACTION_NAMES[right.action]}
       </button>
-      <span class="unseen" id={id}>
-        {reasonOf(right)}
-      </span>
+      {right.isAllowed ? undefined : (
+        <span class="unseen" id={id}>
+          {reason}
+        </span>
+      )}
     </>
   );
 }

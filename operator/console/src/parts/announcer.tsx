@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useConsoleState } from '../hooks.ts';
 import type { Route } from '../route.ts';
+import { headlineOf } from '../words.ts';
 
 /** Progress comes faster than anybody can listen. */
 const PAUSE_MS = 4000;
@@ -11,7 +12,7 @@ export function Announcer({ route }: { readonly route: Route }): JSX.Element {
   const { sets, connection, session } = useConsoleState();
   const set = 'name' in route ? sets?.get(`${route.namespace}/${route.name}`) : undefined;
   const lost = session.status === 'in' && connection.status === 'lost';
-  const text = lost ? 'Disconnected from the operator.' : set === undefined ? '' : `${set.name}: ${set.headline}`;
+  const text = lost ? 'Disconnected from the operator.' : set === undefined ? '' : `${set.name}: ${headlineOf(set)}`;
   const [said, setSaid] = useState('');
   const saidAt = useRef(-PAUSE_MS);
   useEffect(() => {

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import type { ApiProblem } from '../client/problem.ts';
-import type { Resource } from '../hooks.ts';
-import { capital } from '../format.ts';
+import { useUser, type Resource } from '../hooks.ts';
+import { addressed } from '../format.ts';
 import type { Tone } from '../words.ts';
 import { Shape } from './state.tsx';
 
@@ -32,9 +32,10 @@ export function ProblemNote({
   readonly problem: ApiProblem;
   readonly isOld: boolean;
 }): JSX.Element {
+  const user = useUser();
   return (
     <Note tone={problem.status === 404 ? 'idle' : 'bad'} isAlert>
-      {capital(problem.message)}
+      {addressed(problem.message, user)}
       {isOld ? ' What is shown is from before.' : ''}
     </Note>
   );

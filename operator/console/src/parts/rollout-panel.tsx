@@ -36,12 +36,12 @@ export function RolloutPanel({
         <Steps rollout={rollout} />
         {rollout.hold === undefined ? undefined : (
           <Note tone={rollout.phase === 'Paused' || rollout.phase === 'AwaitingApproval' ? 'warn' : 'busy'}>
-            {capital(rollout.hold.message)}
+            {holdText(rollout, rollout.hold)}
           </Note>
         )}
         {rollout.cause === undefined ? undefined : (
           <Note tone="bad">
-            <strong>{rollout.cause.reason}.</strong> {capital(rollout.cause.message)}
+            <strong>{rollout.cause.reason}:</strong> {rollout.cause.message}
           </Note>
         )}
         <dl class="progress">
@@ -51,12 +51,15 @@ export function RolloutPanel({
               <Meter part={counts.prepared} whole={counts.required} label="PDPs" />
             </dd>
           </div>
-          <div>
-            <dt>Active</dt>
-            <dd>
-              <Meter part={counts.active} whole={counts.required} label="PDPs" />
-            </dd>
-          </div>
+          {/* Of a rollout that was ended this would count who serves another one. */}
+          {rollout.phase === 'Aborted' || rollout.phase === 'RolledBack' ? undefined : (
+            <div>
+              <dt>Active</dt>
+              <dd>
+                <Meter part={counts.active} whole={counts.required} label="PDPs" />
+              </dd>
+            </div>
+          )}
           <Count name="Refused" value={counts.nacked} tone="bad" />
           <Count name="Laggards" value={counts.laggards} tone="warn" />
           <Count name="Missing" value={counts.missing} tone="bad" />
@@ -80,6 +83,11 @@ export function RolloutPanel({
       </div>
     </Panel>
   );
+}
+
+/** The operator's words, but for waves: people count them from 1. */
+function holdText({ wave }: RolloutView, { reason, message }: NonNullable<RolloutView['hold']>): string {
+  return reason === 'ApprovalRequired' ? `Wave ${wave + 1} waits until somebody approves it.` : capital(message);
 }
 
 function Count({

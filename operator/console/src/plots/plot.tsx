@@ -32,7 +32,7 @@ export function Plot(props: {
       </figcaption>
       {points.length === 0 ? (
         <Empty>
-          <p>No revision has been completed yet.</p>
+          <p>There are no figures yet.</p>
         </Empty>
       ) : (
         <>
