@@ -202,7 +202,8 @@ async function run(config: Config): Promise<void> {
       config,
       port: consolePort,
       client,
-      certificates: current,
+      objects,
+      certificates: () => current,
       source: () => {
         if (leadership !== undefined && source?.of !== leadership) {
           source = { of: leadership, source: sourceOf(leadership.operator, { store, events }) };

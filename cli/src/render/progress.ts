@@ -91,7 +91,8 @@ function rolloutDetails(sight: SetSight, newest: PolicyRevision, exceptions: rea
     ...(analysis === undefined
       ? []
       : [`analysis of wave ${analysis.wave + 1}: ${analysis.verdict}, ${analysis.message}`]),
-    ...exceptions.map((line) => `behind: ${line}`),
+    // What is behind a rollout that was ended is said as the reason why.
+    ...(isOpen ? exceptions.map((line) => `behind: ${line}`) : []),
   ];
 }
 

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { API_VERSION, PolicySetSpec } from '@edict/crds';
+import { trustBundle } from '../certificates/plan.ts';
+import { settleCertificates } from '../certificates/rotate.ts';
 import { systemClock } from '../clock.ts';
 import type { Operator } from '../operator-types.ts';
 import { openFolderStore, type FolderStore } from '../store/folder/folder-store.ts';
@@ -22,7 +24,7 @@ import { RIGHTS_MS } from './events/event-stream.ts';
 import { BODY_MAX_BYTES } from './http/request.ts';
 import type { ConsoleServerOptions } from './server.ts';
 import { startConsole, type ConsoleFixture, type EventClient, type Rules } from './testing/console-fixture.ts';
-import type { PdpList, PdpWhy, RevisionDiff, RevisionList, SetDetail, SetList } from './wire.ts';
+import type { PdpList, PdpWhy, RevisionDiff, RevisionList, Series, SetDetail, SetList } from './wire.ts';
 
 const READ = ['get policysets', 'list policysets', 'get policyrevisions', 'list policyrevisions'];
 const TILL = `/api/v1/sets/${NAMESPACE}/till`;
@@ -150,7 +152,10 @@ test('a set, its revisions, its PDPs and why they are where they are', async () 
     domains: [{ name: 'orders' }],
     rollout: { waves: [{ index: 0, label: 'everyone', decision: 'Commit', state: 'Done' }] },
   });
-  expect((await fixture.ask('reader', `${TILL}/series`)).body).toMatchObject({ points: [{ n: 1 }, { n: 2 }] });
+  await eventually('the figures of both', async () => {
+    const { points } = (await fixture.ask('reader', `${TILL}/series`)).body as Series;
+    return points.map(({ n }) => n).join() === '1,2' ? true : undefined;
+  });
   const diff = (await fixture.ask('reader', `${TILL}/diff`)).body as RevisionDiff;
   expect(diff).toMatchObject({
     from: 1,
@@ -314,6 +319,32 @@ test('a replica that does not lead names the one that does', async () => {
   expect(answer.headers.get('retry-after')).toBe('2');
   expect((await follower.events('reader')).status).toBe(503);
   expect((await follower.ask('reader', '/api/v1/whoami')).status).toBe(200);
+});
+
+test('a replica that does not lead passes on to the one that does, streams too, and never twice', async () => {
+  await start();
+  const now = Date.now();
+  const state = await settleCertificates(undefined, ['console.test'], now);
+  const tls = { certificate: state.serving.certificate, privateKey: state.serving.privateKey };
+  const leader = await open({ tls });
+  const address = { host: '127.0.0.1', port: leader.server.port, ca: trustBundle(state), serverName: 'console.test' };
+  const follower = await startConsole(rules, undefined, { clock, findLeader: () => Promise.resolve(address) });
+  consoles.push(follower);
+  expect((await follower.ask('reader', '/api/v1/sets')).body).toMatchObject({ sets: [{ name: 'till' }] });
+  expect((await follower.ask('nobody', TILL)).status).toBe(403);
+  expect(await follower.act('owner', `${TILL}/actions/pause`, { reason: 'a freeze' })).toMatchObject({
+    status: 200,
+    body: { by: 'owner' },
+  });
+  const client = await follower.events('reader');
+  clients.push(client);
+  await eventually('the first picture', () => (types(client).includes('set') ? true : undefined));
+  const headers = { 'edict-forwarded': '1' };
+  expect((await follower.ask('reader', '/api/v1/sets', { headers })).status).toBe(503);
+  const strangers = { ...address, serverName: 'other.test' };
+  const misled = await startConsole(rules, undefined, { clock, findLeader: () => Promise.resolve(strangers) });
+  consoles.push(misled);
+  expect((await misled.ask('reader', '/api/v1/sets')).body).toMatchObject({ type: 'urn:edict:problem:unavailable' });
 });
 
 test('the stream tells where things stand, then what changes, and goes on where it was cut', async () => {

@@ -7,6 +7,7 @@ import type { Credentials } from './access/access.ts';
 import { EventHub } from './events/event-hub.ts';
 import { openEventStream } from './events/event-stream.ts';
 import { answerApi, expectSource, type ApiDeps } from './http/api.ts';
+import { forwardToLeader, mayForward, type FindLeader } from './http/forward.ts';
 import { ProblemError, problemOf, PROBLEMS } from './http/problem.ts';
 import { BODY_MAX_BYTES, Queries, readQuery } from './http/request.ts';
 
@@ -39,6 +40,8 @@ export interface ConsoleServerOptions extends ApiDeps {
   readonly port: number;
   /** Absent: plain HTTP, for a loopback address alone. */
   readonly tls?: ConsoleTls;
+  /** Where to pass requests on to while this replica does not lead. Absent: they are refused. */
+  readonly findLeader?: FindLeader;
   /** Absent: the API alone. */
   readonly page?: { readonly files: readonly PageFile[]; readonly contentSecurityPolicy: string };
 }
@@ -137,6 +140,13 @@ async function serve(
   if (path[1] !== 'v1') throw new ProblemError('not-found', 'the API is below /api/v1/');
   const credentials = credentialsOf(request);
   const user = await options.access.authenticate(credentials);
+  if (path[2] !== 'whoami' && options.source() === undefined && mayForward(request)) {
+    const leader = await options.findLeader?.();
+    if (leader !== undefined) {
+      await forwardToLeader(request, response, leader);
+      return;
+    }
+  }
   if (path[2] === 'events' && path.length === 3) {
     if (method !== 'GET') throw new ProblemError('method-not-allowed', 'use GET');
     const { namespace, set } = readQuery(Queries.events, url.searchParams);
@@ -235,8 +245,8 @@ function fail(response: ServerResponse, error: unknown, { log }: ConsoleServerOp
       'content-type': 'application/problem+json',
       ...(mayRetry ? { 'retry-after': RETRY_AFTER_SECONDS } : {}),
       ...(status === 401 ? { 'www-authenticate': 'Bearer realm="edict"' } : {}),
-      // The rest of a body that is too large is not read.
-      ...(status === 413 ? { connection: 'close' } : {}),
+      // The rest of a body that is too large is not read; and another connection may reach another replica.
+      ...(status === 413 || problem.code === 'not-leading' ? { connection: 'close' } : {}),
     })
     .end(JSON.stringify(problemOf(problem)));
 }

@@ -10,7 +10,7 @@
  * - An answer that is no success is a {@link Problem} with content type `application/problem+json`:
  *   400 `invalid-request`, 401 `unauthenticated`, 403 `forbidden`, 404 `not-found`, 405 `method-not-allowed`,
  *   409 `conflict` (the set or revision is not in a state for it, or changed meanwhile), 413 `body-too-large`,
- *   429 `too-many-requests`, 503 `not-leading` (`Retry-After`; `leader` names the replica), 503 `unavailable`, 500 `internal`.
+ *   415 `unsupported-media-type`, 429 `too-many-requests`, 503 `not-leading` (`Retry-After`; `leader` names the replica), 503 `unavailable`, 500 `internal`.
  *
  * | method and path | answer | right (verb resource, in the namespace) |
  * |---|---|---|

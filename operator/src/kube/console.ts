@@ -8,14 +8,18 @@ import type { ConsoleSource } from '../console/source.ts';
 import type { OperatorLog } from '../observability/log.ts';
 import type { KubeClient } from '../store/kube/kube-client.ts';
 import { VERSION } from '../version.ts';
+import type { KubeObjects } from '../store/kube/kube-objects.ts';
 import { createKubeAccess } from './console-access.ts';
+import { createLeaderFinder } from './leader-address.ts';
 
 export interface KubeConsoleOptions {
   readonly config: Config;
   /** What is configured: {@link startKubeConsole} is not called without. */
   readonly port: number;
   readonly client: KubeClient;
-  readonly certificates: ServingCertificates;
+  /** The current ones. */
+  readonly certificates: () => ServingCertificates;
+  readonly objects: KubeObjects;
   /** Undefined while this replica does not lead. */
   readonly source: () => ConsoleSource | undefined;
   readonly leader: () => string | undefined;
@@ -25,7 +29,7 @@ export interface KubeConsoleOptions {
 
 /** The console of one replica in a cluster. Rejects if the page or the proxies' authority cannot be read. */
 export async function startKubeConsole(options: KubeConsoleOptions): Promise<ConsoleServer> {
-  const { config, port, client, certificates, source, leader, clock, log } = options;
+  const { config, port, client, objects, certificates, source, leader, clock, log } = options;
   const proxyCaFile = config.EDICT_OPERATOR_CONSOLE_PROXY_CA;
   const proxyCa = proxyCaFile === '' ? undefined : await readFile(proxyCaFile, 'utf8');
   const proxy =
@@ -36,7 +40,19 @@ export async function startKubeConsole(options: KubeConsoleOptions): Promise<Con
           userHeader: config.EDICT_OPERATOR_CONSOLE_PROXY_USER_HEADER,
           groupHeader: config.EDICT_OPERATOR_CONSOLE_PROXY_GROUP_HEADER,
         };
-  const { certificate, privateKey } = certificates;
+  const { certificate, privateKey } = certificates();
+  const namespace = config.EDICT_OPERATOR_NAMESPACE;
+  const findLeader = createLeaderFinder({
+    objects,
+    namespace,
+    leader,
+    identity: config.EDICT_OPERATOR_POD_NAME,
+    port,
+    serverName: `${config.EDICT_OPERATOR_CONSOLE_SERVICE}.${namespace}.svc`,
+    ca: () => certificates().trustBundle,
+    clock,
+    log,
+  });
   return await startConsoleServer({
     host: config.EDICT_OPERATOR_LISTEN_HOST,
     port,
@@ -45,6 +61,7 @@ export async function startKubeConsole(options: KubeConsoleOptions): Promise<Con
     access: createKubeAccess({ client, clock, ...(proxy === undefined ? {} : { proxy }) }),
     source,
     leader,
+    findLeader,
     replica: config.EDICT_OPERATOR_POD_NAME,
     version: VERSION,
     clock,
