@@ -60,10 +60,10 @@ const Environment = z.object({
   EDICT_OPERATOR_CONSOLE_PROXY_NAMES: List.meta({
     description: 'Common names that such a certificate may have, comma-separated; empty: any of that authority.',
   }),
-  EDICT_OPERATOR_CONSOLE_PROXY_USER_HEADER: Header.default('x-remote-user').meta({
+  EDICT_OPERATOR_CONSOLE_USER_HEADER: Header.default('x-remote-user').meta({
     description: 'Header by which a proxy names the user.',
   }),
-  EDICT_OPERATOR_CONSOLE_PROXY_GROUP_HEADER: Header.default('x-remote-group').meta({
+  EDICT_OPERATOR_CONSOLE_GROUP_HEADER: Header.default('x-remote-group').meta({
     description: 'Header by which a proxy names a group of the user; repeated.',
   }),
   EDICT_OPERATOR_ALLOWED_BUILTINS: z

@@ -37,8 +37,8 @@ export async function startKubeConsole(options: KubeConsoleOptions): Promise<Con
       ? undefined
       : {
           names: config.EDICT_OPERATOR_CONSOLE_PROXY_NAMES,
-          userHeader: config.EDICT_OPERATOR_CONSOLE_PROXY_USER_HEADER,
-          groupHeader: config.EDICT_OPERATOR_CONSOLE_PROXY_GROUP_HEADER,
+          userHeader: config.EDICT_OPERATOR_CONSOLE_USER_HEADER,
+          groupHeader: config.EDICT_OPERATOR_CONSOLE_GROUP_HEADER,
         };
   const { certificate, privateKey } = certificates();
   const namespace = config.EDICT_OPERATOR_NAMESPACE;

@@ -67,7 +67,7 @@ export function readQuery<S extends z.ZodType>(schema: S, query: URLSearchParams
 
 function checked<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
   const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data as z.output<S>;
+  if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const place = issue === undefined || issue.path.length === 0 ? what : issue.path.join('.');
   throw new ProblemError('invalid-request', `${place}: ${issue?.message ?? 'is wrong'}`);
