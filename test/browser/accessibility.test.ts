@@ -101,7 +101,7 @@ test('the theme follows the system until the reader chooses, and the choice stay
   const ground = (): Promise<string> =>
     page.evaluate<string>('getComputedStyle(document.documentElement).backgroundColor');
   const dark = await ground();
-  await page.getByRole('button', { name: 'Theme: as the system' }).click();
+  await page.getByRole('button', { name: 'Theme: auto' }).click();
   await page.getByRole('button', { name: 'Theme: light' }).waitFor();
   const light = await ground();
   expect(light).not.toBe(dark);
@@ -129,7 +129,7 @@ test('everything is reached by the keyboard, in the order of the page', async ()
     'a Skip to the content',
     'a Edict',
     'a Policy sets',
-    'button Theme: as the system',
+    'button Theme: auto',
     'button Sign out',
     'select State',
     'input Name',

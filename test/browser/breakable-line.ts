@@ -21,7 +21,10 @@ export async function openBreakableLine(target: number): Promise<BreakableLine> 
   };
   const server = createServer((near) => {
     track(near);
-    if (isCut) return near.destroy();
+    if (isCut) {
+      near.destroy();
+      return;
+    }
     const far = connect(target, '127.0.0.1');
     track(far);
     near.pipe(far).pipe(near);

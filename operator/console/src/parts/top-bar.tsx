@@ -5,7 +5,7 @@ import { hrefOf, type Route } from '../route.ts';
 import { applyTheme, nextTheme, storedTheme, storeTheme, type Theme } from '../theme-choice.ts';
 import { State } from './state.tsx';
 
-const THEME_NAMES: Readonly<Record<Theme, string>> = { auto: 'as the system', light: 'light', dark: 'dark' };
+const THEME_NAMES: Readonly<Record<Theme, string>> = { auto: 'auto', light: 'light', dark: 'dark' };
 
 /** Where one is, who one is, whether it is live. */
 export function TopBar({ route }: { readonly route: Route }): JSX.Element {

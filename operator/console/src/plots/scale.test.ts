@@ -5,7 +5,7 @@ import { labelled, line, places, ticks } from './scale.ts';
 test.each([
   ['round steps', 6000, [0, 2000, 4000, 6000]],
   ['steps of five', 17, [0, 5, 10, 15, 20]],
-  ['nothing at all still has a scale', 0, [0, 0.5, 1]],
+  ['nothing at all still has a scale, of whole numbers', 0, [0, 1, 2, 3, 4]],
 ])('%s', (_, max, lines) => {
   expect(ticks(max)).toStrictEqual(lines);
 });

@@ -10,9 +10,9 @@ export interface Size {
   readonly height: number;
 }
 
-/** Lines across a plot: from 0 to at least `max`, at most five, at 1, 2 or 5 times a power of ten. */
+/** Lines across a plot: from 0 to at least `max` and 4, at most five, at 1, 2 or 5 times a power of ten. */
 export function ticks(max: number): readonly number[] {
-  const top = Math.max(max, 1);
+  const top = Math.max(max, 4);
   const raw = top / 4;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= raw) ?? raw;
