@@ -128,10 +128,10 @@ async function act(
   [namespace = '', name = '', action = '']: readonly string[],
 ): Promise<Answer> {
   try {
+    const body = readActionBody(request.headers['content-type'], await readBody(request));
     const source = sourceOf(operator, { store, events });
     const set = source.world.sets.get({ namespace, name });
     if (set === undefined) throw new ProblemError('not-found', `no policy set ${namespace}/${name}`);
-    const body = readActionBody(request.headers['content-type'], await readBody(request));
     return json(await performAction(readAction(action), sightOf(source, set), body, user, source));
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error;
