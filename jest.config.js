@@ -15,7 +15,7 @@ export default {
     ...packages.map((dir) => ({
       displayName: dir.replace('pdp/', ''),
       rootDir: dir,
-      testMatch: ['<rootDir>/src/**/*.test.ts'],
+      testMatch: ['<rootDir>/src/**/*.test.ts', '<rootDir>/console/**/*.test.ts'],
       extensionsToTreatAsEsm: ['.ts'],
       transform,
     })),

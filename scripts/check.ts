@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 /** `npm run check`: every static check, each run even when an earlier one failed. Exit code 1 if any did. */
 const checks: readonly (readonly [name: string, command: string])[] = [
   ['types', 'tsc -p tsconfig.json'],
+  ['types of the page', 'tsc -p operator/console'],
   ['lint', 'eslint . --max-warnings 0'],
   [
     'dependency direction',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 /**
- * The part of `.ci/run` that follows `npm test`: the static checks, the container tests and the end-to-end tests, all of them
+ * The part of `.ci/run` that follows `npm test`: the static checks, the browser tests, the container tests and the end-to-end tests, all of them
  * whatever the earlier ones said. Prints the tally of both parts as its last line, from the lines "passed failed suite" that
  * each suite adds to `EDICT_TALLY_FILE`.
  */
@@ -65,6 +65,7 @@ function record(name: string, counts: Counts): void {
 }
 
 runCheck('check', ['npm', 'run', '-s', 'check']);
+runJest('browser', 'test/browser/jest.config.js');
 runJest('containers', 'test/containers/jest.config.js');
 runJest('e2e', 'test/e2e/jest.config.js');
 

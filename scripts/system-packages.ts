@@ -15,6 +15,9 @@ export const NODE_PACKAGES: readonly string[] = [
 /** Debian packages that the container tests need to start a Docker engine of their own. */
 export const DOCKER_PACKAGES: readonly string[] = ['docker.io', 'iptables'];
 
+/** Debian packages that the browser tests need: the browser, and letters to measure by. */
+export const BROWSER_PACKAGES: readonly string[] = ['chromium', 'fonts-dejavu-core'];
+
 /**
  * Installs the packages that are missing. As root on a Debian machine this runs apt-get; anywhere else it rejects with the
  * command that the user has to run. Installing nothing takes a few milliseconds.

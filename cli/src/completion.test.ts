@@ -24,7 +24,11 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 
 test.each([
   ['commands', 'edict ro', ['rollout']],
-  ['subcommands', 'edict rollout ', ['status', 'history', 'undo', '-h', '--help']],
+  [
+    'subcommands',
+    'edict rollout ',
+    ['status', 'history', 'pause', 'resume', 'approve', 'abort', 'undo', '-h', '--help'],
+  ],
   ['subcommands by their beginning', 'edict rollout h', ['history']],
   ['options', 'edict lint --f', ['--file', '--fail-on-warning']],
   ['options after values of others', 'edict lint -f some.yaml --fail', ['--fail-on-warning']],

@@ -48,6 +48,9 @@ export function codeOf(error: unknown): string | undefined {
 /** Output forms that every command knows. */
 export type OutputFormat = 'text' | 'json';
 
+/** Those of the commands that ask a running Edict. */
+export type FleetOutput = OutputFormat | 'yaml';
+
 /** Prints `value` as indented JSON. */
 export function printJson(io: Io, value: unknown): void {
   io.stdout(`${JSON.stringify(value, null, 2)}\n`);

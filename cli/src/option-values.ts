@@ -7,6 +7,11 @@ export function outputOption(): Option {
   return new Option('-o, --output <format>', 'form of the output').choices(['text', 'json']).default('text');
 }
 
+/** `-o` of the commands that ask a running Edict, as kubectl has it. */
+export function fleetOutputOption(): Option {
+  return new Option('-o, --output <format>', 'form of the output').choices(['text', 'json', 'yaml']).default('text');
+}
+
 /** `-o` where the reference engine's command takes a file by it. */
 export function outputOptionNotFile(): Option {
   const formats = ['text', 'json'];
@@ -66,6 +71,8 @@ export const pdpCount = (value: string): number => wholeNumber(value, 1, 50, 'a 
 /** The number of a revision. */
 export const revisionNumber = (value: string): number => wholeNumber(value, 1, 999_999_999, 'a revision');
 
+/** A wave, as people count: from 1. */
+export const waveNumber = (value: string): number => wholeNumber(value, 1, 64, 'a wave');
 /** How many of something: at least one. */
 export const positiveCount = (value: string): number => wholeNumber(value, 1, 999_999_999, 'a number');
 /** A share in percent. */

@@ -1,12 +1,16 @@
 import { Option, type Command } from 'commander';
-import { pdps } from './commands/pdps.ts';
+import { addPdpCommands } from './program-pdps.ts';
+import { addRolloutActions } from './program-rollout.ts';
 import { rolloutHistory } from './commands/rollout-history.ts';
 import { rolloutStatus } from './commands/rollout-status.ts';
-import { rolloutUndo } from './commands/rollout-undo.ts';
 import type { Fleet, FleetOptions } from './fleet/fleet.ts';
 import { openFleet } from './fleet/open-fleet.ts';
-import type { Io, OutputFormat } from './io.ts';
-import { duration, httpUrl, outputOption, revisionNumber } from './option-values.ts';
+import type { FleetOutput, Io } from './io.ts';
+import { duration } from './option-values.ts';
+import { fleetOptions } from './program-fleet-options.ts';
+
+const HISTORY =
+  'List the revisions of a set, newest first: who asked for each, how long it took; * marks the one that serves.';
 
 /** The commands that ask a running Edict. */
 export function addFleetCommands(
@@ -23,12 +27,22 @@ export function addFleetCommands(
       await fleet.close();
     }
   };
-  const rollout = program.command('rollout').description('Watch, list and undo rollouts.');
+  const history = async (set: string | undefined, options: FleetOptions & { output: FleetOutput }): Promise<void> =>
+    await withFleet(options, async (fleet) => await rolloutHistory(io, fleet, set, options.output));
+  const rollout = program.command('rollout').description('Watch rollouts, and say how they go on.');
   fleetOptions(rollout.command('status'))
     .description('Follow rollouts until every required PDP serves the newest revision; exit with 1 if one fails.')
     .argument('[set]', 'a policy set; default: all of the namespace')
     .option('-w, --watch', 'wait until it is over (the default)')
     .option('--no-watch', 'show where it stands and end')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  ${name} rollout status                     # every set of the namespace, until all are there
+  ${name} rollout status payments --timeout 15m
+  ${name} rollout status payments --no-watch -o yaml`,
+    )
     .addOption(
       new Option('--timeout <duration>', 'how long to wait, such as 90s or 5m')
         .argParser(duration)
@@ -42,52 +56,20 @@ export function addFleetCommands(
           timeout,
           output,
           ...options
-        }: FleetOptions & { watch?: boolean; timeout: number; output: OutputFormat },
+        }: FleetOptions & { watch?: boolean; timeout: number; output: FleetOutput },
       ) =>
         await withFleet(options, async (fleet) => {
           await rolloutStatus(io, fleet, { ...(set === undefined ? {} : { set }), watch, timeoutMs: timeout, output });
         }),
     );
   fleetOptions(rollout.command('history'))
-    .description('List the revisions of a set, newest first; * marks the one that serves.')
+    .description(HISTORY)
     .argument('[set]', 'a policy set; may be left out where there is one')
-    .action(
-      async (set: string | undefined, options: FleetOptions & { output: OutputFormat }) =>
-        await withFleet(options, async (fleet) => await rolloutHistory(io, fleet, set, options.output)),
-    );
-  fleetOptions(rollout.command('undo'))
-    .description('Serve the content of an earlier revision again, as a new revision.')
+    .action(history);
+  fleetOptions(program.command('history'))
+    .description(`${HISTORY} The same as "rollout history".`)
     .argument('[set]', 'a policy set; may be left out where there is one')
-    .option('--to-revision <n>', 'that revision; default: the committed one before', revisionNumber)
-    .addOption(new Option('--clear', 'end an earlier undo: serve what the domains say').conflicts('toRevision'))
-    .action(
-      async (
-        set: string | undefined,
-        { clear = false, ...options }: FleetOptions & { toRevision?: number; clear?: boolean; output: OutputFormat },
-      ) =>
-        await withFleet(options, async (fleet) => {
-          await rolloutUndo(io, fleet, { ...options, clear, program: name, ...(set === undefined ? {} : { set }) });
-        }),
-    );
-  fleetOptions(program.command('pdps'))
-    .description('List the PDPs, what each serves, and what is wrong with it.')
-    .action(
-      async (options: FleetOptions & { output: OutputFormat }) =>
-        await withFleet(options, async (fleet) => await pdps(io, fleet, options.output)),
-    );
-}
-
-function fleetOptions(command: Command): Command {
-  return command
-    .option('-n, --namespace <namespace>', "namespace; default: the context's")
-    .option('--kubeconfig <file>', 'kubeconfig; default: KUBECONFIG, ~/.kube/config')
-    .option('--context <context>', 'context of the kubeconfig')
-    .addOption(
-      new Option(
-        '--server <url>',
-        'an all-in-one ("edict up"); default: EDICT_SERVER, or the usual port where there is no kubeconfig',
-      ).argParser(httpUrl),
-    )
-    .option('--operator-namespace <namespace>', 'where the operator runs', 'edict-system')
-    .addOption(outputOption());
+    .action(history);
+  addRolloutActions(rollout, { io, name, withFleet });
+  addPdpCommands(program, { io, name, withFleet });
 }

@@ -12,6 +12,7 @@ export function addUp(program: Command, io: Io): void {
     .option('--pdps <count>', 'number of PDPs', pdpCount, 3)
     .option('--port <port>', 'port of the first PDP; the others follow. 0: free ports', port, 8181)
     .option('--api-port <port>', 'port of the API that the other commands use; 0: a free one', port, 8180)
+    .option('--console-port <port>', 'port of the web console; 0: a free one, default: none', port)
     .option('--state <folder>', 'where revisions and last-known-good policy are kept; default: .edict in the folder')
     .option('--records <file>', 'write access records to this file; - is standard output, default: none')
     .addOption(
@@ -23,6 +24,7 @@ export function addUp(program: Command, io: Io): void {
         pdps: number;
         port: number;
         apiPort: number;
+        consolePort?: number;
         state?: string;
         records?: string;
         logLevel: string;

@@ -69,7 +69,11 @@ test.each([
   [['rollout', 'undo', '--clear', '--to-revision', '1'], 1, /cannot be used with option/],
   [['rollout', 'undo', '--to-revision', '0'], 1, /It is a revision from 1/],
   [['pdps', '--server', 'localhost:8180'], 1, /It is a URL such as/],
-  [['pdps', '-o', 'xml'], 1, /Allowed choices are text, json/],
+  [['pdps', '-o', 'xml'], 1, /Allowed choices are text, json, yaml/],
+  [['rollout', 'abort'], 1, /required option '--reason <text>'/],
+  [['rollout', 'approve', '--wave', '0'], 1, /It is a wave from 1/],
+  [['rollout', 'undo', '--clear', '--now'], 1, /cannot be used with option/],
+  [['diff', '1'], 1, /missing required argument 'to'/],
 ])('%j ends with %d and says what is wrong', async (args, code, stderr) => {
   const outcome = await runEdict(args);
   expect(outcome).toMatchObject({ code, stdout: '' });

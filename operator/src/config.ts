@@ -3,6 +3,14 @@ import { z } from 'zod';
 
 const Port = z.coerce.number().int().min(0).max(65_535);
 const Name = z.string().min(1).max(253);
+const Header = z
+  .string()
+  .regex(/^[A-Za-z0-9-]{1,64}$/)
+  .transform((text) => text.toLowerCase());
+const List = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').filter((part) => part !== ''));
 
 /** Sites by the service account (`namespace/name`) of their relays. */
 function parseRelays(text: string, context: z.RefinementCtx): ReadonlyMap<string, string> {
@@ -58,6 +66,21 @@ const Environment = z.object({
   EDICT_OPERATOR_WEBHOOK_PORT: Port.default(9443).meta({ description: 'Admission webhook (HTTPS).' }),
   EDICT_OPERATOR_DISTRIBUTION_PORT: Port.default(9444).meta({ description: 'Streams of the PDPs (gRPC over TLS).' }),
   EDICT_OPERATOR_BUNDLES_PORT: Port.default(9445).meta({ description: 'Manifests and bundles (HTTPS).' }),
+  EDICT_OPERATOR_CONSOLE_PORT: Port.optional().meta({ description: 'Web console and its API (HTTPS); unset: none.' }),
+  EDICT_OPERATOR_CONSOLE_SERVICE: Name.default('edict-console').meta({ description: 'Service of the console.' }),
+  EDICT_OPERATOR_CONSOLE_PROXY_CA: z.string().default('').meta({
+    description:
+      'File with the authority (PEM) of proxies that may say who asks, by client certificate; empty: none may, and tokens alone count.',
+  }),
+  EDICT_OPERATOR_CONSOLE_PROXY_NAMES: List.meta({
+    description: 'Common names that such a certificate may have, comma-separated; empty: any of that authority.',
+  }),
+  EDICT_OPERATOR_CONSOLE_USER_HEADER: Header.default('x-remote-user').meta({
+    description: 'Header by which a proxy names the user.',
+  }),
+  EDICT_OPERATOR_CONSOLE_GROUP_HEADER: Header.default('x-remote-group').meta({
+    description: 'Header by which a proxy names a group of the user; repeated.',
+  }),
   EDICT_OPERATOR_ALLOWED_BUILTINS: z
     .string()
     .default('')

@@ -18,6 +18,7 @@ export interface OperatorEvent {
     | 'AwaitingApproval'
     | 'NoTraffic'
     | 'Approved'
+    | 'Requested'
     | 'TestsFailed'
     | 'Withdrawn'
     | 'WithdrawTimeout'

@@ -10,6 +10,9 @@ import { createWorkerChecker } from './compile/worker-checker.ts';
 import { describeConfig, loadConfig, unknownSettings, type Config } from './config.ts';
 import { createDistributionMetrics, createDistributionServer } from './distribution/index.ts';
 import { createElector } from './election/elector.ts';
+import { sourceOf, type ConsoleSource } from './console/source.ts';
+import type { ConsoleServer } from './console/server.ts';
+import { startKubeConsole } from './kube/console.ts';
 import { createKubeEventSink } from './kube/event-sink.ts';
 import { lead, type Leadership } from './kube/leadership.ts';
 import { startPodDirectory } from './kube/pod-directory.ts';
@@ -75,6 +78,14 @@ async function run(config: Config): Promise<void> {
   const signing = await loadSigningKeys(objects, namespace, config.EDICT_OPERATOR_SIGNING_KEY_SECRET);
   const ticketKey = randomBytes(32);
   let leadership: Leadership | undefined;
+  let consoleServer: ConsoleServer | undefined;
+  const events = createKubeEventSink({
+    objects,
+    identity: config.EDICT_OPERATOR_POD_NAME,
+    clock,
+    logger,
+    events: metrics.events,
+  });
 
   /** Filled once there is somebody to tell: the first certificates are what everything starts with. */
   const rotation: { tell?: (next: ServingCertificates) => void } = {};
@@ -116,6 +127,7 @@ async function run(config: Config): Promise<void> {
   rotation.tell = (next) => {
     current = next;
     webhook.setCertificate(next.certificate, next.privateKey);
+    consoleServer?.setCertificate(next.certificate, next.privateKey);
     webhookTrust?.keep(next.trustBundle);
     leadership?.trust.publish({ ca: next.trustBundle, keys: signing.trusted });
   };
@@ -171,13 +183,7 @@ async function run(config: Config): Promise<void> {
         operatorNamespace: namespace,
         allowedBuiltins: config.EDICT_OPERATOR_ALLOWED_BUILTINS,
       },
-      events: createKubeEventSink({
-        objects,
-        identity: config.EDICT_OPERATOR_POD_NAME,
-        clock,
-        logger,
-        events: metrics.events,
-      }),
+      events,
       metrics,
       distributionMetrics,
       registry,
@@ -203,11 +209,32 @@ async function run(config: Config): Promise<void> {
     // Another replica may lead already: nothing of ours may go on.
     onLost: (reason) => exit(logger, 1, 'leadership lost', reason),
   });
+  const consolePort = config.EDICT_OPERATOR_CONSOLE_PORT;
+  if (consolePort !== undefined) {
+    let source: { readonly of: Leadership; readonly source: ConsoleSource } | undefined;
+    consoleServer = await startKubeConsole({
+      config,
+      port: consolePort,
+      client,
+      objects,
+      certificates: () => current,
+      source: () => {
+        if (leadership !== undefined && source?.of !== leadership) {
+          source = { of: leadership, source: sourceOf(leadership.operator, { store, events }) };
+        }
+        return source?.source;
+      },
+      leader: elector.leader,
+      clock,
+      log: logger,
+    });
+  }
   elector.start();
   logger.info('operator started', { namespace, pod: config.EDICT_OPERATOR_POD_NAME });
 
   const stop = async (): Promise<void> => {
     status.close().catch(() => undefined);
+    await consoleServer?.close();
     await leadership?.operator.distributor().drain('the operator is shutting down', DRAIN_MS);
     await leadership?.stop();
     await elector.stop();
@@ -240,7 +267,11 @@ function exit(logger: Logger, code: number, message: string, cause: unknown): vo
 /** Every name that the apiserver and PDPs reach us by. */
 function dnsNames(config: Config): readonly string[] {
   const { EDICT_OPERATOR_NAMESPACE: namespace } = config;
-  const services = [config.EDICT_OPERATOR_WEBHOOK_SERVICE, config.EDICT_OPERATOR_DISTRIBUTION_SERVICE];
+  const services = [
+    config.EDICT_OPERATOR_WEBHOOK_SERVICE,
+    config.EDICT_OPERATOR_DISTRIBUTION_SERVICE,
+    ...(config.EDICT_OPERATOR_CONSOLE_PORT === undefined ? [] : [config.EDICT_OPERATOR_CONSOLE_SERVICE]),
+  ];
   return services.flatMap((service) => [
     `${service}.${namespace}.svc`,
     `${service}.${namespace}.svc.cluster.local`,

@@ -162,6 +162,16 @@ test('a wave of principals is decided, watched, and then everyone is served', as
   expect(reasons()).toEqual(expect.arrayContaining(['WaveCommitted', 'Committed', 'Converged']));
 });
 
+test('how fast and how evenly a revision arrived stays with it', async () => {
+  await start({});
+  const figures = async (): Promise<PolicyRevision['status'] | undefined> => {
+    const status = (await revisionOf(1))?.status;
+    return status?.convergenceMilliseconds === undefined ? undefined : status;
+  };
+  const status = await eventually('the figures are written', figures, () => events);
+  expect(status).toMatchObject({ phase: 'Completed', skewMilliseconds: expect.any(Number) });
+});
+
 test('nothing is decided before somebody approves, and the record says who', async () => {
   await start({ approval: 'Required' });
   await edit('bob');

@@ -26,9 +26,9 @@ document says why. List options may be repeated or separated by commas.
 
 ## Which Edict is meant
 
-\`rollout\` and \`pdps\` ask the all-in-one that \`--server\` or \`EDICT_SERVER\` names, else the cluster of the kubeconfig
+\`rollout\`, \`history\`, \`pdps\`, \`why\` and \`diff\` ask the all-in-one that \`--server\` or \`EDICT_SERVER\` names, else the cluster of the kubeconfig
 (\`--kubeconfig\`, \`KUBECONFIG\`, \`~/.kube/config\`) with your own credentials, else an all-in-one on its usual port.
-\`pdps\` asks the leading operator through the apiserver, which needs the right to \`get\` its Lease and \`pods/proxy\`.
+\`pdps\` and \`why\` ask the leading operator through the apiserver, which needs the right to \`get\` its Lease and \`pods/proxy\`.
 
 ## For users of Manetu's \`mpe\`
 

@@ -1,6 +1,7 @@
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { buildPage } from '../../operator/console/build-page.ts';
 import { builtinModulesAsRequired } from './builtin-modules.ts';
 import { addCodeCache, cacheVariables } from './code-cache.ts';
 
@@ -122,7 +123,7 @@ async function bundle(
     charset: 'ascii',
     legalComments: 'none',
     metafile: true,
-    plugins: [ownSources, builtinModulesAsRequired],
+    plugins: [ownSources, pageInside, builtinModulesAsRequired],
     logLevel: 'warning',
     splitting,
   });
@@ -150,6 +151,25 @@ const ownSources: Plugin = {
         .replace(/^import \{ z \} from 'zod';$/m, "import * as z from 'zod';");
       return { contents, loader: 'ts' };
     });
+  },
+};
+
+/**
+ * The console's page, which from source is built when it is asked for, is built now: a bundle has no esbuild with it. It is a
+ * chunk of its own, so that only who serves it has it in memory.
+ */
+const pageInside: Plugin = {
+  name: 'page-inside',
+  setup: (context) => {
+    context.onLoad({ filter: /[\\/]operator[\\/]console[\\/]page-files\.ts$/ }, () => ({
+      contents: "export const loadPageFiles = async () => (await import('console-page')).page;",
+      loader: 'js',
+    }));
+    context.onResolve({ filter: /^console-page$/ }, ({ path: file }) => ({ path: file, namespace: 'console-page' }));
+    context.onLoad({ filter: /.*/, namespace: 'console-page' }, async () => ({
+      contents: `export const page = ${JSON.stringify(await buildPage())};`,
+      loader: 'js',
+    }));
   },
 };
 

@@ -33,7 +33,10 @@ test('helm lint finds nothing', async () => {
 });
 
 test('the API server accepts every object that the chart can render', async () => {
-  const everything = ['--set', 'firstPolicyDecisionPoint.create=true,networkPolicy.enabled=true,rbac.aggregate=true'];
+  const everything = [
+    '--set',
+    'firstPolicyDecisionPoint.create=true,networkPolicy.enabled=true,rbac.aggregate=true,console.enabled=true,console.proxy.caConfigMap=x',
+  ];
   const objects = await render(...everything);
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
   const said = await cluster.tryKubectl(

@@ -1,4 +1,5 @@
 import type { PolicyRevision, PolicySet } from '@edict/crds';
+import type { SetSight } from '@edict/operator/views';
 import type { Fleet } from '../fleet/fleet.ts';
 import { CommandError } from '../io.ts';
 
@@ -25,8 +26,7 @@ export function revisionsOf(set: PolicySet, revisions: readonly PolicyRevision[]
     .toSorted((a, b) => b.spec.n - a.spec.n);
 }
 
-/** Whether a revision was decided to be served: by all of its waves, as far as there are any. */
-export function isCommitted({ status }: PolicyRevision): boolean {
-  const waves = status?.waves ?? [];
-  return waves.length > 0 && waves.every(({ decision }) => decision === 'Commit');
+/** A set and its history, as far as its objects tell. */
+export function sightOf(set: PolicySet, revisions: readonly PolicyRevision[]): SetSight {
+  return { set, revisions: revisionsOf(set, revisions).toReversed() };
 }

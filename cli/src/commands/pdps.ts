@@ -1,36 +1,58 @@
+import { pdpView, sightPdps, type PdpState, type PdpView } from '@edict/operator/views';
+import { CommandError } from '../io.ts';
+import type { FleetOutput, Io } from '../io.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { printJson, type Io, type OutputFormat } from '../io.ts';
+import { printObject } from '../render/print-object.ts';
 import { age, table } from '../render/table.ts';
+import { sightOf } from './choose-set.ts';
 
-/** `edict pdps`: every PDP, what it serves, and what is wrong with it. */
-export async function pdps(io: Io, fleet: Fleet, output: OutputFormat): Promise<void> {
-  const listing = await fleet.pdps();
-  if (output === 'json') {
-    printJson(io, listing);
-    return;
-  }
-  if (listing.length === 0) {
-    io.stdout('no PDP is connected\n');
-    return;
+export interface PdpsOptions {
+  readonly set?: string;
+  readonly state?: PdpState;
+  readonly output: FleetOutput;
+}
+
+/** `edict pdps`: the PDPs of the namespace's sets, what each serves, and what is wrong with it. */
+export async function pdps(io: Io, fleet: Fleet, { set: wanted, state, output }: PdpsOptions): Promise<void> {
+  const [sets, revisions, listings] = await Promise.all([fleet.sets(), fleet.revisions(), fleet.pdps()]);
+  const chosen = wanted === undefined ? sets : sets.filter(({ metadata }) => metadata.name === wanted);
+  if (wanted !== undefined && chosen.length === 0) {
+    throw new CommandError(`no policy set named ${wanted} in namespace ${fleet.namespace}`);
   }
   const now = Date.now();
-  const rows = listing.flatMap(({ pod, connected, lastBeatAt, engineVersion, sets }) => {
-    const beat = lastBeatAt === 0 ? '' : age(new Date(lastBeatAt).toISOString(), now);
-    const about = (set: string, active: string, staged: string, state: string, nack: string): string[] => [
-      pod,
-      connected ? 'yes' : 'no',
-      set,
-      active,
-      staged,
-      state,
-      beat,
-      engineVersion,
-      nack,
-    ];
-    if (sets.length === 0) return [about('', '', '', '', '')];
-    return sets.map(({ set, active, staged, state, nack = '' }) =>
-      about(set, active === 0 ? '-' : String(active), staged > active ? String(staged) : '-', state, nack),
-    );
-  });
-  io.stdout(table(['PDP', 'CONNECTED', 'SET', 'ACTIVE', 'STAGED', 'STATE', 'BEAT', 'ENGINE', 'NACK'], rows));
+  const views = chosen.flatMap((set) =>
+    sightPdps(sightOf(set, revisions), listings, now).map((pdp) => ({ set: set.metadata.name, ...pdpView(pdp) })),
+  );
+  const shown = views.filter((view) => state === undefined || view.state === state);
+  if (output !== 'text') {
+    printObject(io, shown, output);
+    return;
+  }
+  if (shown.length === 0) {
+    io.stdout(views.length === 0 ? 'no PDP is connected\n' : `none of ${views.length} is ${state ?? ''}\n`);
+    return;
+  }
+  const header = ['PDP', 'SET', 'STATE', 'ACTIVE', 'STAGED', 'BEAT', 'ENGINE', 'REASON'];
+  io.stdout(
+    table(
+      header,
+      shown.map((view) => rowOf(view, now)),
+    ),
+  );
+}
+
+function rowOf(view: PdpView & { readonly set: string }, now: number): readonly string[] {
+  const { pod, set, state, active, staged, lastBeatAt, engine, reason = '', canary } = view;
+  const share = canary === undefined ? '' : ` (${canary.revision}: ${canary.upTo / 100}%)`;
+  return [
+    pod,
+    set,
+    state,
+    `${active === 0 ? '-' : active}${share}`,
+    staged === 0 ? '-' : String(staged),
+    age(lastBeatAt, now),
+    engine,
+    // A reason may have lines; a row has one.
+    reason.split('\n')[0] ?? '',
+  ];
 }

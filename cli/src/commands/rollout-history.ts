@@ -1,7 +1,9 @@
+import { revisionSummary } from '@edict/operator/views';
 import type { Fleet } from '../fleet/fleet.ts';
-import { printJson, type Io, type OutputFormat } from '../io.ts';
+import type { FleetOutput, Io } from '../io.ts';
+import { printObject } from '../render/print-object.ts';
 import { age, table } from '../render/table.ts';
-import { chooseSet, revisionsOf } from './choose-set.ts';
+import { chooseSet, revisionsOf, sightOf } from './choose-set.ts';
 
 /** Characters of a digest that tell revisions of one set apart. */
 const SHORT_DIGEST = 'sha256:'.length + 12;
@@ -11,32 +13,42 @@ export async function rolloutHistory(
   io: Io,
   fleet: Fleet,
   name: string | undefined,
-  output: OutputFormat,
+  output: FleetOutput,
 ): Promise<void> {
   const set = await chooseSet(fleet, name);
   const revisions = revisionsOf(set, await fleet.revisions());
-  if (output === 'json') {
-    printJson(
+  const sight = sightOf(set, revisions);
+  if (output !== 'text') {
+    printObject(
       io,
-      revisions.map(({ spec: { manifest, ...spec }, status }) => ({
-        ...spec,
-        manifest: JSON.parse(manifest) as unknown,
-        status,
-      })),
+      revisions.map((revision) => {
+        const { manifest, ...spec } = revision.spec;
+        const { by, why } = revisionSummary(sight, revision);
+        return { ...spec, by, why, manifest: JSON.parse(manifest) as unknown, status: revision.status };
+      }),
+      output,
     );
     return;
   }
   const now = Date.now();
-  const rows = revisions.map(({ spec, status, metadata }) => [
-    `${spec.n}${spec.n === set.status?.committedRevision ? ' *' : ''}`,
-    status?.phase ?? 'Pending',
-    `${spec.reason}${spec.rollbackOf === undefined ? '' : ` to ${spec.rollbackOf}`}`,
-    status?.preparedCount ?? '',
-    status?.activeCount ?? '',
-    age(metadata.creationTimestamp, now),
-    spec.digest.slice(0, SHORT_DIGEST),
-    // A cause may have lines; a row has one.
-    (status?.cause ?? '').split('\n')[0] ?? '',
-  ]);
-  io.stdout(table(['REVISION', 'PHASE', 'REASON', 'PREPARED', 'ACTIVE', 'AGE', 'DIGEST', 'CAUSE'], rows));
+  const rows = revisions.map((revision) => {
+    const { spec, status, metadata } = revision;
+    const { by = '', why, convergenceMs, skewMs } = revisionSummary(sight, revision);
+    return [
+      `${spec.n}${spec.n === set.status?.committedRevision ? ' *' : ''}`,
+      status?.phase ?? 'Pending',
+      `${spec.reason}${spec.rollbackOf === undefined ? '' : ` to ${spec.rollbackOf}`}`,
+      status?.preparedCount ?? '',
+      status?.activeCount ?? '',
+      age(metadata.creationTimestamp, now),
+      spec.digest.slice(0, SHORT_DIGEST),
+      convergenceMs === undefined ? '' : `${convergenceMs}ms`,
+      skewMs === undefined ? '' : `${skewMs}ms`,
+      by,
+      // A cause may have lines; a row has one.
+      (status?.cause ?? why ?? '').split('\n')[0] ?? '',
+    ];
+  });
+  const header = ['REVISION', 'PHASE', 'REASON', 'PREPARED', 'ACTIVE', 'AGE', 'DIGEST', 'TOOK', 'SKEW', 'BY', 'CAUSE'];
+  io.stdout(table(header, rows));
 }

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fleet } from '../fleet/fleet.ts';
-import { CommandError, EXIT_CODES, printJson, type Io, type OutputFormat } from '../io.ts';
+import { CommandError, EXIT_CODES, type FleetOutput, type Io } from '../io.ts';
+import { printObject } from '../render/print-object.ts';
 import { progressBar, progressLine, viewRollout, type RolloutView } from '../render/progress.ts';
 import { revisionsOf } from './choose-set.ts';
 
@@ -12,7 +13,7 @@ export interface RolloutStatusOptions {
   readonly set?: string;
   readonly watch: boolean;
   readonly timeoutMs: number;
-  readonly output: OutputFormat;
+  readonly output: FleetOutput;
   /** Default 250. */
   readonly pollMs?: number;
 }
@@ -34,7 +35,7 @@ export async function rolloutStatus(io: Io, fleet: Fleet, options: RolloutStatus
     const over = !options.watch || (views.length > 0 && views.every(({ done }) => done));
     const late = !over && performance.now() > deadline;
     if (options.output === 'text') shown = show(io, views, shown, over || late || interrupted.aborted);
-    else if (over || late) printJson(io, options.set === undefined ? views : views[0]);
+    else if (over || late) printObject(io, options.set === undefined ? views : views[0], options.output);
     if (over) {
       conclude(io, sight, options);
       return;
@@ -64,20 +65,36 @@ async function look(fleet: Fleet, name: string | undefined): Promise<Sight> {
   if (chosen.length === 0 && name !== undefined && sets.length > 0) {
     throw new CommandError(`no policy set named ${name} in namespace ${fleet.namespace}`);
   }
-  return { views: chosen.map((set) => viewRollout(set, revisionsOf(set, revisions)[0], domains)), problems };
+  const views = chosen.map((set) => {
+    const own = revisionsOf(set, revisions);
+    return viewRollout(set, own[0], domains, own.toReversed());
+  });
+  return { views, problems };
 }
+
+/** Lines of details that a terminal shows of one set; who watches a thousand PDPs asks `pdps`. */
+const DETAILS_MAX = 16;
 
 function show(io: Io, views: readonly RolloutView[], shown: string, last: boolean): string {
   if (io.isTerminal) {
-    const text = views.map((view) => progressBar(view, io.columns)).join('\n');
-    // Back to the first line of what was shown, then over it.
-    const back = shown === '' ? '' : `\r${'\u001B[1A'.repeat(shown.split('\n').length - 1)}`;
-    io.stdout(`${back}${text.replaceAll('\n', '\u001B[K\n')}\u001B[K${last ? '\n' : ''}`);
+    const lines = views.flatMap((view) => [progressBar(view, io.columns), ...detailLines(view, io.columns)]);
+    const text = lines.join('\n');
+    // Back to the first line of what was shown, then over it, and nothing left of what was longer.
+    const before = shown === '' ? 0 : shown.split('\n').length - 1;
+    const back = shown === '' ? '' : `\r${'\u001B[1A'.repeat(before)}`;
+    const below = before > lines.length - 1 ? '\u001B[J' : '';
+    io.stdout(`${back}${text.replaceAll('\n', '\u001B[K\n')}\u001B[K${below}${last ? '\n' : ''}`);
     return text;
   }
-  const text = views.map(progressLine).join('\n');
+  const text = views.flatMap((view) => [progressLine(view), ...detailLines(view, Number.POSITIVE_INFINITY)]).join('\n');
   if (text !== shown && text !== '') io.stdout(`${text}\n`);
   return text;
+}
+
+/** Each on a line of its own, whatever is in it, and none wider than the terminal. */
+function detailLines({ details }: RolloutView, columns: number): readonly string[] {
+  const lines = details.slice(0, DETAILS_MAX).map((detail) => `  ${detail.split('\n')[0] ?? ''}`.slice(0, columns - 1));
+  return details.length > DETAILS_MAX ? [...lines, `  ... and ${details.length - DETAILS_MAX} more`] : lines;
 }
 
 function conclude(io: Io, { views, problems }: Sight, { output }: RolloutStatusOptions): void {

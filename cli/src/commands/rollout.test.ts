@@ -1,11 +1,12 @@
-import type { PolicyDomain, PolicyRevision, PolicySet } from '@edict/crds';
+import { PolicySetSpec, type PolicyDomain, type PolicyRevision, type PolicySet } from '@edict/crds';
 import { expect, test } from '@jest/globals';
 import type { Fleet } from '../fleet/fleet.ts';
+import { planAction, type ActionBody, type ActionPlan } from '@edict/operator/views';
 import { CommandError, type Io } from '../io.ts';
 import { aCondition, aDomain, aRevision, aSet } from '../testing/objects.ts';
 import { rolloutHistory } from './rollout-history.ts';
 import { rolloutStatus, type RolloutStatusOptions } from './rollout-status.ts';
-import { rolloutUndo, type RolloutUndoOptions } from './rollout-undo.ts';
+import { rolloutAction } from './rollout-action.ts';
 
 interface World {
   readonly sets?: readonly PolicySet[];
@@ -15,9 +16,9 @@ interface World {
 }
 
 /** A fleet whose world is another one at each look; the last one stays. */
-function fleetOf(...worlds: readonly World[]): Fleet & { readonly undone: readonly (number | null)[] } {
+function fleetOf(...worlds: readonly World[]): Fleet & { readonly planned: readonly ActionPlan[] } {
   let looks = 0;
-  const undone: (number | null)[] = [];
+  const planned: ActionPlan[] = [];
   const now = (): World => worlds[Math.min(Math.max(0, looks - 1), worlds.length - 1)] ?? {};
   return {
     namespace: 'default',
@@ -27,9 +28,15 @@ function fleetOf(...worlds: readonly World[]): Fleet & { readonly undone: readon
     domains: () => Promise.resolve(now().domains ?? []),
     problems: () => Promise.resolve(now().problems ?? []),
     pdps: () => Promise.resolve([]),
-    rollBack: (_set, to) => Promise.resolve(void undone.push(to)),
+    readBundle: () => Promise.resolve(undefined),
+    act: (action, sight, body) => {
+      const plan = planAction(action, sight, body, 'alice');
+      if (plan.type === 'Refused') return Promise.reject(new CommandError(plan.message));
+      planned.push(plan);
+      return Promise.resolve({ action, by: 'alice', message: plan.message, isChanged: plan.type !== 'Nothing' });
+    },
     close: () => Promise.resolve(),
-    undone,
+    planned,
   };
 }
 
@@ -198,7 +205,19 @@ test('history is a table, newest first, and marks what serves', async () => {
   };
   const { stdout } = await told((io) => rolloutHistory(io, fleetOf(world), undefined, 'text'));
   const [header, third, second, first] = stdout.split('\n');
-  expect(columns(header)).toEqual(['REVISION', 'PHASE', 'REASON', 'PREPARED', 'ACTIVE', 'AGE', 'DIGEST', 'CAUSE']);
+  expect(columns(header)).toEqual([
+    'REVISION',
+    'PHASE',
+    'REASON',
+    'PREPARED',
+    'ACTIVE',
+    'AGE',
+    'DIGEST',
+    'TOOK',
+    'SKEW',
+    'BY',
+    'CAUSE',
+  ]);
   expect(columns(third).slice(0, 3)).toEqual(['3 *', 'Completed', 'Rollback to 1']);
   expect(columns(second).at(-1)).toBe('pdp-3: step limit');
   expect(columns(first).slice(0, 3)).toEqual(['1', 'Completed', 'Spec']);
@@ -220,12 +239,13 @@ test('revisions of a deleted set of the same name are not its history', async ()
   expect(JSON.parse(stdout)).toMatchObject([{ n: 1 }]);
 });
 
-const undo = async (world: World, options: Partial<RolloutUndoOptions> = {}) => {
+const undo = async (world: World, body: ActionBody = {}, options: { set?: string; output?: 'json' | 'yaml' } = {}) => {
   const fleet = fleetOf(world);
   const outcome = await told((io) =>
-    rolloutUndo(io, fleet, { clear: false, output: 'text', program: 'edict', ...options }),
+    rolloutAction(io, fleet, 'undo', { body, output: 'text', program: 'edict', ...options }),
   );
-  return { ...outcome, undone: fleet.undone };
+  const undone = fleet.planned.map((plan) => (plan.type === 'WriteSet' ? plan.spec.rollbackTo : plan.type));
+  return { ...outcome, undone };
 };
 const at = (n: number, ...revisions: readonly PolicyRevision[]): World => ({
   sets: [aSet({ committedRevision: n })],
@@ -256,35 +276,81 @@ test.each([
 test('undo goes to the revision that is asked for, or ends an undo', async () => {
   const world = at(3, aRevision(1), aRevision(2), aRevision(3));
   expect((await undo(world, { toRevision: 1 })).undone).toEqual([1]);
-  expect(await undo(world, { clear: true, output: 'json' })).toMatchObject({
-    undone: [null],
-    stdout: expect.stringMatching(/"rollbackTo": null/),
-  });
+  const [set] = world.sets ?? [];
+  if (set === undefined) throw new Error('no set');
+  const undone = { ...world, sets: [{ ...set, spec: { ...set.spec, rollbackTo: 1 } }] };
+  const cleared = await undo(undone, { clear: true }, { output: 'json' });
+  expect(cleared.undone).toEqual([null]);
+  expect(JSON.parse(cleared.stdout)).toMatchObject({ set: 'default', action: 'undo', isChanged: true });
+  expect((await undo(undone, { clear: true }, { output: 'yaml' })).stdout).toMatch(/^set: default\naction: undo\n/);
+  expect((await undo(world, { clear: true })).stdout).toBe('default serves what its domains say\n');
 });
 
 test.each([
-  [
-    'a first revision',
-    at(1, aRevision(1)),
-    {},
-    'default has no earlier committed revision; see edict rollout history default',
-  ],
-  [
-    'a revision that is not there',
-    at(1, aRevision(1)),
-    { toRevision: 7 },
-    'default has no revision 7; see edict rollout history default',
-  ],
+  ['a first revision', at(1, aRevision(1)), {}, 'default has no earlier committed revision'],
+  ['a revision that is not there', at(1, aRevision(1)), { toRevision: 7 }, 'default has no revision 7'],
   [
     'a revision that was given up',
     at(1, aRevision(1), aRevision(2, { waves: [] })),
     { toRevision: 2 },
-    'revision 2 was never committed; see edict rollout history default',
+    'revision 2 was never committed',
   ],
   ['one of several sets', { sets: [aSet(), aSet({}, 'other')] }, {}, 'name one of the sets: default, other'],
   ['a set that is not there', at(1, aRevision(1)), { set: 'zzz' }, 'no policy set named zzz in namespace default'],
-])('undo of %s is refused, and nothing changes', async (_what, world, options, expected) => {
-  const { error, undone } = await undo(world, options);
-  expect(error?.message).toBe(expected);
-  expect(undone).toEqual([]);
+] as readonly [string, World, ActionBody & { set?: string }, string][])(
+  'undo of %s is refused, and nothing changes',
+  async (_what, world, { set, ...body }, expected) => {
+    const { error, undone } = await undo(world, body, set === undefined ? {} : { set });
+    expect(error?.message).toBe(expected);
+    expect(undone).toEqual([]);
+  },
+);
+
+const waves = {
+  waves: [
+    { principals: '5%', soak: '5m' },
+    { all: true as const, approval: 'Required' as const },
+  ],
+};
+const soaking: World = {
+  sets: [
+    {
+      ...aSet({ desiredRevision: 2, pdps: { ...none, prepared: 3 }, conditions: [aCondition('Ready', 'False')] }),
+      spec: PolicySetSpec.parse({ rollout: waves }),
+    },
+  ],
+  revisions: [
+    aRevision(1),
+    aRevision(2, {
+      phase: 'Soaking',
+      wave: '1/2',
+      waves: [
+        { index: 0, decision: 'Commit', final: false, target: { principals: 500 }, decidedAt: '2026-01-01T00:00:05Z' },
+      ],
+      hold: { reason: 'Soak', message: 'wave 1 is watched' },
+    }),
+  ],
+  domains: [aDomain()],
+};
+
+test('waves, and what holds them, are told line by line', async () => {
+  const { stdout } = await status(fleetOf(soaking), { watch: false });
+  expect(stdout.split('\n')).toEqual([
+    'default@2  Soaking  prepared 3/3, active 0/3  waiting',
+    '  wave 1/2  5% of the principals      Current decided 2026-01-01T00:00:05Z',
+    '  wave 2/2  everyone                  Waiting needs approval',
+    '  held: wave 1 is watched (Soak)',
+    '',
+  ]);
+});
+
+test('on a terminal what was longer leaves nothing behind', async () => {
+  const { stdout } = await status(fleetOf(soaking, completed), {}, { isTerminal: true });
+  expect(stdout).toContain(`\r${'\u001B[1A'.repeat(3)}[`);
+  expect(stdout).toMatch(/\u001B\[K\u001B\[J\n$/);
+});
+
+test('as YAML the same as JSON', async () => {
+  const { stdout } = await status(fleetOf(completed), { output: 'yaml', set: 'default' });
+  expect(stdout).toMatch(/^set: default\nrevision: 2\nphase: Completed\n/);
 });

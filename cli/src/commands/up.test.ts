@@ -100,7 +100,7 @@ test('from an empty folder through edits, mistakes, undo and deletion, to the en
     'default/pdp-2',
     'default/pdp-3',
   ]);
-  expect((await up.edict('pdps')).stdout).toMatch(/^PDP .*\ndefault\/pdp-1 +yes +default\/default +5 /);
+  expect((await up.edict('pdps')).stdout).toMatch(/^PDP .*\ndefault\/pdp-1 +default +Active +5 /);
   const decided = await spawnEdict([
     'decide',
     '--url',
@@ -229,12 +229,14 @@ test('the API changes nothing for a page that reached this machine under another
       .end();
   });
   expect(status).toBe(403);
-  const patch = (body: string) => fetch(`${up.server}/v1/policysets/default/default`, { method: 'PATCH', body });
-  expect((await patch('{"rollbackTo":"x"}')).status).toBe(400);
-  expect((await patch('no JSON')).status).toBe(400);
-  expect(
-    (await fetch(`${up.server}/v1/policysets/default/none`, { method: 'PATCH', body: '{"rollbackTo":1}' })).status,
-  ).toBe(404);
+  const act = async (set: string, body: string, type = 'application/json') => {
+    const headers = { 'content-type': type };
+    return await fetch(`${up.server}/v1/policysets/default/${set}/actions/undo`, { method: 'POST', body, headers });
+  };
+  expect((await act('default', '{"toRevision":"x"}')).status).toBe(400);
+  expect((await act('default', 'no JSON')).status).toBe(400);
+  expect((await act('default', '{}', 'text/plain')).status).toBe(415);
+  expect((await act('none', '{"toRevision":1}')).status).toBe(404);
   expect((await fetch(`${up.server}/v1/pdps`, { method: 'DELETE' })).status).toBe(405);
   expect((await fetch(`${up.server}/nothing`)).status).toBe(404);
   expect(await (await fetch(`${up.server}/metrics`)).text()).toContain('# TYPE operator_');
@@ -246,4 +248,18 @@ test('a link of the name kubectl-edict is the plugin', async () => {
   const { code, stdout } = await spawnEdict(['rollout', 'undo', '--help'], folder.path('kubectl-edict'));
   expect(code).toBe(0);
   expect(stdout).toMatch(/^Usage: kubectl edict rollout undo /);
+});
+
+test('the web console shows the folder to who has the token', async () => {
+  await using folder = await temporaryFolder({ 'shop.yaml': allowing('ann') });
+  await using up = await startUp(folder.path('.'), '--pdps', '1', '--console-port', '0');
+  await up.edict('rollout', 'status');
+
+  const [, url = '', token = ''] = /^console (\S+) \(token (\S+)\)$/m.exec(up.output.stdout) ?? [];
+  const headers = { authorization: `Bearer ${token}` };
+  expect((await fetch(`${url}api/v1/sets`)).status).toBe(401);
+  expect(await (await fetch(`${url}api/v1/sets`, { headers })).json()).toMatchObject({
+    sets: [{ name: 'default', committed: 1, pdps: { active: 1 } }],
+  });
+  expect(await (await fetch(url)).text()).toMatch(/<!doctype html>/i);
 });

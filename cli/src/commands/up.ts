@@ -1,4 +1,5 @@
 import { mkdir, open } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { generateSigningKey, type SigningKey } from '@edict/bundle';
 import {
@@ -22,6 +23,7 @@ import { Registry } from 'prom-client';
 import { CommandError, messageOf, type Io } from '../io.ts';
 import { placesOf } from '../up/domain-places.ts';
 import { startLocalApi } from '../up/local-api.ts';
+import { startLocalConsole, type LocalConsoleOptions } from '../up/local-console.ts';
 import { localMembers, localPdpName, startLocalPdp } from '../up/local-pdps.ts';
 
 export interface UpOptions {
@@ -30,6 +32,8 @@ export interface UpOptions {
   /** Port of the first PDP; 0 for free ports. */
   readonly port: number;
   readonly apiPort: number;
+  /** Port of the web console; 0 for a free one. Absent: none. */
+  readonly consolePort?: number;
   readonly state?: string;
   /** File for access records, `-` for stdout; none by default. */
   readonly records?: string;
@@ -60,12 +64,13 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const store = parts.adopt(await openStore(io, folder, state), (opened) => opened.close());
   const registry = new Registry();
   const signingKey = await signingKeyOf(join(state, 'signing-key.json'));
+  const events = eventsTo(io, folder, (text) => logger.info(text));
   const operator = createOperator({
     store,
     signingKey,
     identity: 'edict-up',
     log: logger,
-    events: eventsTo(io, folder, (text) => logger.info(text)),
+    events,
     registry,
     members: localMembers(NAMESPACE, options.pdps),
   });
@@ -75,7 +80,17 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const records = await openRecords(options.records);
   parts.defer(records.close);
   // Taken before the PDPs' ports: who asks this API is told of PDPs that are on their way.
-  const api = await startLocalApi({ host: HOST, port: options.apiPort, folder, store, operator, registry });
+  const user = userInfo().username;
+  const api = await startLocalApi({
+    host: HOST,
+    port: options.apiPort,
+    folder,
+    store,
+    operator,
+    registry,
+    events,
+    user,
+  });
   parts.defer(api.close);
   const pdps: Pdp[] = [];
   parts.defer(async () => {
@@ -86,10 +101,22 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
     pdps.push(await startLocalPdp(i, options.port === 0 ? 0 : options.port + i, shared));
   }
 
+  const shown =
+    options.consolePort === undefined
+      ? ''
+      : await openConsole(parts, { host: HOST, port: options.consolePort, store, operator, events, user, log: logger });
+
   io.stdout(`folder ${folder}\n`);
   for (const [i, pdp] of pdps.entries()) io.stdout(`PDP ${localPdpName(i)} ${pdp.url}\n`);
-  io.stdout(`API ${api.url} (edict rollout status --server ${api.url})\nready\n`);
+  io.stdout(`API ${api.url} (edict rollout status --server ${api.url})\n${shown}ready\n`);
   await aborted(interrupted);
+}
+
+/** Starts the web console, and says where it is and what lets in. */
+async function openConsole(parts: AsyncDisposableStack, options: LocalConsoleOptions): Promise<string> {
+  const { url, token, close } = await startLocalConsole(options);
+  parts.defer(close);
+  return `console ${url} (token ${token})\n`;
 }
 
 /** Opens the folder for this process alone. */

@@ -1,4 +1,5 @@
 import type { PolicyDomain, PolicyRevision, PolicySet } from '@edict/crds';
+import type { ActionBody, ActionName, ActionResult, ReadBundle, SetSight } from '@edict/operator/views';
 import type { PdpListing } from '@edict/protocol';
 
 /** What the fleet commands need of a running Edict, in a cluster or all-in-one. Throws `CommandError` when it can't be reached. */
@@ -13,8 +14,10 @@ export interface Fleet {
   readonly pdps: () => Promise<readonly PdpListing[]>;
   /** What is wrong with files that are not objects yet, one line each. Only the all-in-one has files. */
   readonly problems: () => Promise<readonly string[]>;
-  /** Sets or removes `spec.rollbackTo`. */
-  readonly rollBack: (set: string, toRevision: number | null) => Promise<void>;
+  /** Writes what an action asks for, once, with the rights of the user; says what was written. */
+  readonly act: (action: ActionName, sight: SetSight, body: ActionBody) => Promise<ActionResult>;
+  /** The gzip bytes of a bundle; undefined where it is gone. */
+  readonly readBundle: ReadBundle;
   readonly namespace: string;
   readonly close: () => Promise<void>;
 }

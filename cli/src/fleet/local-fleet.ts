@@ -1,4 +1,5 @@
-import type { PolicyDomain, PolicyRevision, PolicySet } from '@edict/crds';
+import type { PolicyBundle, PolicyDomain, PolicyRevision, PolicySet } from '@edict/crds';
+import type { ActionResult } from '@edict/operator/views';
 import type { PdpListing } from '@edict/protocol';
 import { CommandError, messageOf } from '../io.ts';
 import type { Fleet } from './fleet.ts';
@@ -7,7 +8,7 @@ import type { Fleet } from './fleet.ts';
 export function createLocalFleet(server: string, namespace: string): Fleet {
   const call = async (path: string, init: RequestInit = {}): Promise<unknown> => {
     const { response, text } = await ask(server, path, init);
-    if (!response.ok) throw new CommandError(`${server} answered ${response.status}: ${text.trim()}`);
+    if (!response.ok) throw new CommandError(refusalOf(server, response, text));
     try {
       return JSON.parse(text) as unknown;
     } catch {
@@ -26,11 +27,24 @@ export function createLocalFleet(server: string, namespace: string): Fleet {
     revisions: async () => (await list('/v1/policyrevisions')) as readonly PolicyRevision[],
     pdps: async () => (await call('/v1/pdps')) as readonly PdpListing[],
     problems: async () => (await call('/v1/problems')) as readonly string[],
-    rollBack: async (set, rollbackTo) => {
-      await call(`/v1/policysets/${namespace}/${set}`, { method: 'PATCH', body: JSON.stringify({ rollbackTo }) });
+    act: async (action, { set }, body) =>
+      (await call(`/v1/policysets/${namespace}/${set.metadata.name}/actions/${action}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })) as ActionResult,
+    readBundle: async (of, digest) => {
+      const bundle = (await call(`/v1/policybundles/${of}/${digest.replace(':', '-')}`)) as PolicyBundle | null;
+      return bundle === null ? undefined : Buffer.from(bundle.spec.data, 'base64');
     },
     close: () => Promise.resolve(),
   };
+}
+
+/** What the API says is wrong, for people; a problem says it all by itself. */
+function refusalOf(server: string, { status, headers }: Response, text: string): string {
+  if (headers.get('content-type') !== 'application/problem+json') return `${server} answered ${status}: ${text.trim()}`;
+  return (JSON.parse(text) as { readonly detail: string }).detail;
 }
 
 async function ask(

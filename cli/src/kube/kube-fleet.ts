@@ -7,6 +7,14 @@ import {
   resourceOf,
   type KubeClient,
 } from '@edict/operator/kube';
+import {
+  ACTION_KINDS,
+  planAction,
+  type ActionBody,
+  type ActionName,
+  type ActionResult,
+  type SetSight,
+} from '@edict/operator/views';
 import type { PdpListing } from '@edict/protocol';
 import type { Fleet, FleetOptions } from '../fleet/fleet.ts';
 import { CommandError, messageOf } from '../io.ts';
@@ -36,16 +44,11 @@ export function createKubeFleet(options: FleetOptions): Fleet {
         `asking the operator in namespace ${options.operatorNamespace} (see --operator-namespace)`,
         askLeader(client, options.operatorNamespace),
       ),
-    rollBack: async (name, rollbackTo) => {
-      // A patch of one field, whoever owns it: an applied empty spec would leave what "kubectl edit" wrote.
-      const request = client.request({
-        method: 'PATCH',
-        path: objectPath(resourceOf('PolicySet'), name, namespace),
-        query: { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict' },
-        contentType: 'application/merge-patch+json',
-        body: { spec: { rollbackTo } },
-      });
-      await said(`policyset ${name}`, request);
+    act: async (action, sight, body) => await act(client, action, sight, body),
+    readBundle: async (of, digest) => {
+      const name = digest.replace(':', '-');
+      const bundle = await said(`policybundle ${name}`, store.get('PolicyBundle', { namespace: of, name }));
+      return bundle === undefined ? undefined : Buffer.from(bundle.spec.data, 'base64');
     },
     close: async () => {
       await store.close();
@@ -69,6 +72,50 @@ function configOf({ kubeconfig, context }: FleetOptions): ReturnType<typeof load
     throw new CommandError(
       `cannot use the kubeconfig${kubeconfig === undefined ? '' : ` ${kubeconfig}`}: ${messageOf(error)}`,
     );
+  }
+}
+
+/** One patch of the fields that the action is about, whoever owns them, in the user's own name. */
+async function act(client: KubeClient, action: ActionName, sight: SetSight, body: ActionBody): Promise<ActionResult> {
+  const by = await whoAmI(client);
+  const plan = planAction(action, sight, body, by);
+  if (plan.type === 'Refused') throw new CommandError(plan.message);
+  const result = { action, by: by ?? '', message: plan.message };
+  if (plan.type === 'Nothing') return { ...result, isChanged: false };
+  const { namespace = '', name } = sight.set.metadata;
+  const revision = sight.revisions.find(({ spec }) => plan.type === 'WriteRevision' && spec.n === plan.n);
+  const object = revision ?? sight.set;
+  const { annotations } = plan;
+  // The annotations of a revision add up: what another wrote meanwhile must not be lost.
+  const resourceVersion = revision?.metadata.resourceVersion;
+  const request = client.request({
+    method: 'PATCH',
+    path: objectPath(resourceOf(ACTION_KINDS[action]), object.metadata.name, namespace),
+    query: { fieldManager: FIELD_MANAGER, fieldValidation: 'Strict' },
+    contentType: 'application/merge-patch+json',
+    body: {
+      metadata: { annotations, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
+      ...(plan.type === 'WriteSet' ? { spec: plan.spec } : {}),
+    },
+  });
+  await said(`cannot ${action} ${name}`, request);
+  return { ...result, isChanged: true };
+}
+
+/** The user's name, as the cluster knows it; undefined where it does not say. */
+async function whoAmI(client: KubeClient): Promise<string | undefined> {
+  const [apiVersion, kind] = ['authentication.k8s.io/v1', 'SelfSubjectReview'];
+  try {
+    const answer = (await client.request({
+      method: 'POST',
+      path: `/apis/${apiVersion}/selfsubjectreviews`,
+      body: { apiVersion, kind },
+    })) as { readonly status?: { readonly userInfo?: { readonly username?: string } } };
+    return answer.status?.userInfo?.username;
+  } catch (error) {
+    // Clusters may take this right away; the action is then done without a name.
+    if (isStoreError(error, 'Forbidden') || isStoreError(error, 'NotFound')) return undefined;
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { findCondition, selectorMatches, type PolicyDomain, type PolicyRevision, type PolicySet } from '@edict/crds';
+import { rolloutView, type SetSight } from '@edict/operator/views';
 
 /** What `rollout status` says of one set at one moment. */
 export interface RolloutView {
@@ -18,6 +19,8 @@ export interface RolloutView {
   readonly exceptions: readonly string[];
   /** Domains of the set whose newest generation is refused: the set serves what they said before. */
   readonly refused: readonly { readonly domain: string; readonly message: string }[];
+  /** Waves, what holds the rollout, and who is behind: a line each, while there is something to tell. */
+  readonly details: readonly string[];
   /** Nothing more will happen by itself. */
   readonly done: boolean;
   readonly failed: boolean;
@@ -28,6 +31,7 @@ export function viewRollout(
   set: PolicySet,
   newest: PolicyRevision | undefined,
   domains: readonly PolicyDomain[],
+  revisions: readonly PolicyRevision[] = newest === undefined ? [] : [newest],
 ): RolloutView {
   const { status } = set;
   const ready = findCondition(status?.conditions, 'Ready');
@@ -43,6 +47,9 @@ export function viewRollout(
   const isCurrent = isDesired && status?.observedGeneration === set.metadata.generation && selected.every(isSettled);
   const failed = isCurrent && (stalled !== undefined || refused.length > 0);
   const counts = isDesired ? status?.pdps : undefined;
+  const exceptions = (status?.exceptions ?? []).map(
+    ({ node, state, reason = '' }) => `${node} ${state}${reason === '' ? '' : `: ${reason}`}`,
+  );
   const isCommitted = newest !== undefined && status?.committedRevision === newest.spec.n;
   return {
     set: set.metadata.name,
@@ -55,13 +62,38 @@ export function viewRollout(
     ready: ready?.status ?? 'Unknown',
     reason: stalled?.reason ?? (refused.length > 0 ? 'Invalid' : (ready?.reason ?? 'Progressing')),
     message: stalled?.message ?? newest?.status?.cause ?? ready?.message ?? '',
-    exceptions: (status?.exceptions ?? []).map(
-      ({ node, state, reason = '' }) => `${node} ${state}${reason === '' ? '' : `: ${reason}`}`,
-    ),
+    exceptions,
     refused,
     done: failed || (isCurrent && (ready?.status === 'True' || isEmpty)),
     failed,
+    details: newest === undefined || !isDesired ? [] : rolloutDetails({ set, revisions }, newest, exceptions),
   };
+}
+
+/** Columns of the widest label that is padded to. */
+const LABEL_WIDTH = 24;
+
+function rolloutDetails(sight: SetSight, newest: PolicyRevision, exceptions: readonly string[]): readonly string[] {
+  const { waves, hold, shadow, analysis, isOpen } = rolloutView(sight, newest);
+  if (newest.status?.phase === 'Completed') return exceptions.map((line) => `behind: ${line}`);
+  const steps = waves.map(({ index, label, state, decidedAt, approvedBy, isApproved, needsApproval }) => {
+    const approval = isApproved ? `approved${approvedBy === undefined ? '' : ` by ${approvedBy}`}` : 'needs approval';
+    const parts = [
+      ...(decidedAt === undefined ? [] : [`decided ${decidedAt}`]),
+      ...(needsApproval || isApproved ? [approval] : []),
+    ];
+    return `wave ${index + 1}/${waves.length}  ${label.padEnd(LABEL_WIDTH)}  ${state.padEnd(8)}${parts.join(', ')}`.trimEnd();
+  });
+  return [
+    ...(waves.length > 1 ? steps : []),
+    ...(hold === undefined || !isOpen ? [] : [`held: ${hold.message} (${hold.reason})`]),
+    ...(shadow === undefined ? [] : [`shadow: ${shadow.message}`]),
+    ...(analysis === undefined
+      ? []
+      : [`analysis of wave ${analysis.wave + 1}: ${analysis.verdict}, ${analysis.message}`]),
+    // What is behind a rollout that was ended is said as the reason why.
+    ...(isOpen ? exceptions.map((line) => `behind: ${line}`) : []),
+  ];
 }
 
 function isRefused({ metadata, status }: PolicyDomain): boolean {

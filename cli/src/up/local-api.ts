@@ -1,9 +1,18 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { findCondition } from '@edict/crds';
-import { formatFolderProblem, isStoreError, type FolderStore, type Operator } from '@edict/operator';
+import { formatFolderProblem, type EventSink, type FolderStore, type Operator } from '@edict/operator';
+import {
+  performAction,
+  ProblemError,
+  problemOf,
+  PROBLEMS,
+  readAction,
+  readActionBody,
+  sightOf,
+  sourceOf,
+} from '@edict/operator/console';
 import type { Registry } from 'prom-client';
-import { z } from 'zod';
 import { CommandError, messageOf } from '../io.ts';
 import { placesOf } from './domain-places.ts';
 
@@ -15,6 +24,9 @@ export interface LocalApiOptions {
   readonly store: FolderStore;
   readonly operator: Operator;
   readonly registry: Registry;
+  readonly events: EventSink;
+  /** Who uses this machine: whom actions are written down for. */
+  readonly user: string;
 }
 
 export interface LocalApi {
@@ -22,7 +34,6 @@ export interface LocalApi {
   readonly close: () => Promise<void>;
 }
 
-const Rollback = z.object({ rollbackTo: z.int().min(1).nullable() });
 const MAX_BODY_BYTES = 65_536;
 
 interface Answer {
@@ -68,9 +79,14 @@ async function answer(request: IncomingMessage, options: LocalApiOptions): Promi
   const { store, operator, registry } = options;
   if (!isLoopback(request.headers.host)) return text(403, 'this API answers to this machine alone\n');
   const path = (request.url ?? '/').split('?')[0] ?? '/';
-  const set = /^\/v1\/policysets\/([^/]+)\/([^/]+)$/.exec(path);
-  if (request.method === 'PATCH' && set !== null) return await patchSet(request, store, set[1] ?? '', set[2] ?? '');
+  const action = /^\/v1\/policysets\/([^/]+)\/([^/]+)\/actions\/([a-z]+)$/.exec(path);
+  if (request.method === 'POST' && action !== null) return await act(request, options, action.slice(1));
   if (request.method !== 'GET') return text(405, 'method not allowed\n');
+  const bundle = /^\/v1\/policybundles\/([^/]+)\/([^/]+)$/.exec(path);
+  if (bundle !== null) {
+    const [, namespace = '', name = ''] = bundle;
+    return json((await store.get('PolicyBundle', { namespace, name })) ?? null);
+  }
   switch (path) {
     case '/v1/policysets':
       // Who asks after an edit means the edited files, whether or not the file system has told us yet.
@@ -106,41 +122,33 @@ function isLoopback(host: string | undefined): boolean {
   return /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host ?? '');
 }
 
-async function patchSet(
+async function act(
   request: IncomingMessage,
-  store: FolderStore,
-  namespace: string,
-  name: string,
+  { store, operator, events, user }: LocalApiOptions,
+  [namespace = '', name = '', action = '']: readonly string[],
 ): Promise<Answer> {
-  const patch = Rollback.safeParse(await readJson(request));
-  if (!patch.success) return text(400, `${z.prettifyError(patch.error)}\n`);
-  const set = await store.get('PolicySet', { namespace, name });
-  if (set === undefined) return text(404, `no policy set ${namespace}/${name}\n`);
-  const { rollbackTo: _before, ...spec } = set.spec;
-  const { rollbackTo } = patch.data;
   try {
-    const next = rollbackTo === null ? spec : { ...spec, rollbackTo };
-    return json(await store.update<'PolicySet'>({ ...set, spec: next }));
+    const body = readActionBody(request.headers['content-type'], await readBody(request));
+    const source = sourceOf(operator, { store, events });
+    const set = source.world.sets.get({ namespace, name });
+    if (set === undefined) throw new ProblemError('not-found', `no policy set ${namespace}/${name}`);
+    return json(await performAction(readAction(action), sightOf(source, set), body, user, source));
   } catch (error) {
-    if (isStoreError(error)) return text(409, `${error.message}\n`);
-    throw error;
+    if (!(error instanceof ProblemError)) throw error;
+    const [status] = PROBLEMS[error.code];
+    return { status, body: JSON.stringify(problemOf(error)), contentType: 'application/problem+json' };
   }
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
+async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) return undefined;
+    if (size > MAX_BODY_BYTES) throw new ProblemError('body-too-large', `a body has at most ${MAX_BODY_BYTES} bytes`);
     chunks.push(chunk);
   }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString());
-  } catch {
-    // Not JSON: the caller's schema refuses it with the reason.
-    return undefined;
-  }
+  return Buffer.concat(chunks).toString();
 }
 
 function json(value: unknown): Answer {

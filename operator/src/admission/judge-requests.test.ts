@@ -29,12 +29,14 @@ test.each<[string, object]>([
     revision({ 'edict.dev/approve-wave': '0, 1', 'edict.dev/approved-by': USER }),
   ],
   ['ends a rollout', revision({ 'edict.dev/abort': 'not today' })],
+  ['ends one, and says who', revision({ 'edict.dev/abort': 'no', 'edict.dev/aborted-by': USER })],
 ])('a user who may write revisions %s', (_name, after) => {
   expect(asked(after)).toStrictEqual({ allowed: true });
 });
 
 test.each<[string, object, number]>([
   ['approves what is no wave', revision({ 'edict.dev/approve-wave': 'all' }), 422],
+  ['ends a rollout as another', revision({ 'edict.dev/abort': 'no', 'edict.dev/aborted-by': 'bob' }), 403],
   ['approves as another', revision({ 'edict.dev/approve-wave': '1', 'edict.dev/approved-by': 'bob' }), 403],
 ])('nobody %s', (_name, after, code) => {
   expect(asked(after)).toMatchObject({ allowed: false, code });
@@ -78,4 +80,52 @@ test.each<[string, object, string]>([
 test('a set with waves is taken', () => {
   const rollout = { waves: [{ principals: '0.5%', soak: '5m' }, { nodes: { zones: ['a'] } }, { all: true }] };
   expect(judgeSet(request('PolicySet', set({ rollout })))).toStrictEqual({ allowed: true });
+});
+
+const BY_BOB = { 'edict.dev/paused-by': 'bob' };
+const changedSet = (before: object, after: object, operator?: string) =>
+  judgeSet(request('PolicySet', after, before), operator);
+
+test.each<[string, object]>([
+  ['pauses', set({ paused: true }, { 'edict.dev/paused-by': USER })],
+  ['pauses without a name', set({ paused: true })],
+  ['goes back', set({ rollbackTo: 3 }, { 'edict.dev/rollback-by': USER })],
+  ['declares an emergency', set({}, { 'edict.dev/emergency': '3', 'edict.dev/emergency-by': USER })],
+])('a user who may write sets %s', (_name, after) => {
+  expect(changedSet(set({}), after)).toStrictEqual({ allowed: true });
+});
+
+test.each<[string, object, object]>([
+  ['pauses as another', set({}), set({ paused: true }, { 'edict.dev/paused-by': 'bob' })],
+  ['goes back as another', set({}), set({ rollbackTo: 3 }, { 'edict.dev/rollback-by': 'bob' })],
+  [
+    'declares an emergency as another',
+    set({}),
+    set({}, { 'edict.dev/emergency': '3', 'edict.dev/emergency-by': 'bob' }),
+  ],
+  [
+    'pauses under the name that another left there',
+    set({}, { 'edict.dev/paused-by': 'bob' }),
+    set({ paused: true }, { 'edict.dev/paused-by': 'bob' }),
+  ],
+  [
+    'goes back elsewhere under the name of who went back before',
+    set({ rollbackTo: 2 }, { 'edict.dev/rollback-by': 'bob' }),
+    set({ rollbackTo: 3 }, { 'edict.dev/rollback-by': 'bob' }),
+  ],
+])('nobody %s', (_name, before, after) => {
+  expect(changedSet(before, after)).toMatchObject({ allowed: false, code: 403 });
+});
+
+test.each<[string, object, object]>([
+  ['resumes what another paused', set({ paused: true }, BY_BOB), set({ paused: false }, BY_BOB)],
+  ['edits a set that another paused', set({ paused: true }, BY_BOB), set({ paused: true, minReady: 2 }, BY_BOB)],
+])('a user %s', (_name, before, after) => {
+  expect(changedSet(before, after)).toStrictEqual({ allowed: true });
+});
+
+test('the operator names whom it asked about, and a set from a backup keeps its names', () => {
+  const paused = set({ paused: true }, { 'edict.dev/paused-by': 'bob' });
+  expect(changedSet(set({}), paused, USER)).toStrictEqual({ allowed: true });
+  expect(judgeSet(request('PolicySet', paused))).toStrictEqual({ allowed: true });
 });

@@ -46,7 +46,7 @@ export function suitesOf<T extends Pick<PolicyTestSuite, 'metadata' | 'spec'>>(
 }
 
 /** The revisions of a set, ascending by n. Those of an earlier set of the same name are not among them. */
-export function revisionsOf(world: World, set: PolicySet): readonly PolicyRevision[] {
+export function revisionsOf(world: Pick<World, 'revisions'>, set: PolicySet): readonly PolicyRevision[] {
   return world.revisions
     .list(set.metadata.namespace)
     .filter(({ spec }) => spec.set === set.metadata.name && spec.setUid === set.metadata.uid)

@@ -55,8 +55,10 @@ export interface Distributor {
   /** Takes an authenticated stream. */
   readonly accept: AcceptStream;
   readonly progress: (set: SetKey) => RolloutProgress | undefined;
-  /** Every PDP that this replica knows of. */
-  readonly pdps: () => readonly PdpListing[];
+  /** True once the set's PDPs had time to connect: before that its progress shows losses that are none. */
+  readonly isSettled: (set: SetKey) => boolean;
+  /** Every PDP that this replica knows of; with `set` those of one set. */
+  readonly pdps: (set?: SetKey) => readonly PdpListing[];
   /** What somebody outside says about a wave that soaks; one about another wave is dropped. */
   readonly analysed: (
     set: SetKey,
@@ -298,7 +300,8 @@ export function createDistributor(options: DistributorOptions): Distributor {
   return {
     accept,
     progress: (set) => machine.progress(set, now()),
-    pdps: () => machine.pdps(),
+    isSettled: (set) => machine.isSettled(set, now()),
+    pdps: (set) => machine.pdps(now(), set),
     analysed: (set, revision, wave, { verdict, message }) => {
       step({ type: 'analysed', set, revision, wave, verdict, message });
     },

@@ -36,6 +36,8 @@ export interface Elector {
   /** Gives the Lease up if we hold it, so that another replica takes over at once. */
   readonly stop: () => Promise<void>;
   readonly isLeader: () => boolean;
+  /** Who leads as far as this replica has seen; undefined for nobody. */
+  readonly leader: () => string | undefined;
 }
 
 interface Lease extends KubeObject {
@@ -74,6 +76,12 @@ class LeaseElector implements Elector {
   }
 
   readonly isLeader = (): boolean => this.#state.heldSinceMs !== undefined;
+
+  readonly leader = (): string | undefined => {
+    if (this.isLeader()) return this.#options.identity;
+    const holder = this.#state.seen?.holder ?? '';
+    return holder === '' ? undefined : holder;
+  };
 
   readonly start = (): void => {
     this.#turn = this.#tryTurn();

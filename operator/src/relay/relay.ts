@@ -350,7 +350,7 @@ export function createRelay(options: RelayOptions): Relay {
   return {
     accept,
     artifacts: { getManifest: files.read, getBundle: files.read },
-    pdps: () => machine.pdps(),
+    pdps: () => machine.pdps(now()),
     isHubConnected: () => machine.isHubUp,
     committed: () => machine.committed(),
     drain,

@@ -99,6 +99,8 @@ export function connectPdp(
     readonly refuse?: (domains: readonly string[]) => string | undefined;
     /** What its engine understands. Default: nothing in particular. */
     readonly features?: readonly string[];
+    /** How often it is heard. Default: 50 ms. */
+    readonly heartbeatMs?: number;
   } = {},
   namespace = NAMESPACE,
 ): ConnectedPdp {
@@ -124,7 +126,7 @@ export function connectPdp(
     config: {
       ...PDP_DEFAULTS,
       engine: { name: 'edict', version: '1.0.0', features: options.features ?? [] },
-      heartbeatMs: 50,
+      heartbeatMs: options.heartbeatMs ?? 50,
     },
     records: new Map(),
     clock: systemClock,

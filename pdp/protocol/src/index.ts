@@ -16,13 +16,9 @@ export * from './operator/progress.ts';
 export type { ExternalVerdict } from './operator/analysis.ts';
 export { SetRollout, type DecisionOutcome, type RolloutDeps, type RolloutEffect } from './operator/rollout.ts';
 export * from './operator/identity.ts';
-export {
-  OperatorMachine,
-  type OperatorDeps,
-  type OperatorEffect,
-  type OperatorEvent,
-  type PdpListing,
-} from './operator/machine.ts';
+export { OperatorMachine, type OperatorDeps, type OperatorEffect, type OperatorEvent } from './operator/machine.ts';
+export { planWaves } from './operator/waves.ts';
+export type { PdpListing, PdpRefusal, PdpSetListing } from './operator/listing.ts';
 export type { SessionId } from './operator/sessions.ts';
 export { Outbox } from './operator/outbox.ts';
 export * from './log.ts';

@@ -8,7 +8,8 @@ import { keyOf, keyText } from '../../store/object-key.ts';
 import type { Store } from '../../store/store.ts';
 import { subjectOf } from '../event-subject.ts';
 import { WITHDRAW_FINALIZER } from '../names.ts';
-import type { SetAction, WantedSuite } from './observed.ts';
+import { REQUEST_REASON_ANNOTATION, REQUESTED_BY_ANNOTATION, wishOf } from '../user-requests.ts';
+import type { SetAction, Wanted, WantedSuite } from './observed.ts';
 
 export interface ExecuteSetDeps {
   readonly store: Store;
@@ -120,6 +121,7 @@ async function createRevision(
       metadata: {
         namespace,
         name: revisionName(name, n),
+        ...provenanceOf(set, wanted),
         ownerReferences: [{ apiVersion: API_VERSION, kind: 'PolicySet', name, uid, controller: true }],
       },
       spec: {
@@ -151,4 +153,18 @@ async function createRevision(
     message: `revision ${n} with ${what}${reason === 'Emergency' ? ', in an emergency: without waves' : ''}`,
     regarding: subjectOf(set),
   });
+}
+
+/** Who asked for the revision by name: whoever went back, or declared an emergency. What comes back by itself nobody asked for. */
+function provenanceOf(
+  { metadata }: PolicySet,
+  { reason, rollbackOf, isAutomatic }: Wanted,
+): { readonly annotations?: Readonly<Record<string, string>> } {
+  if (isAutomatic === true || (rollbackOf === undefined && reason !== 'Emergency')) return {};
+  const { by, reason: why } = wishOf(metadata, reason === 'Emergency' ? 'emergency' : 'rollback');
+  const annotations = {
+    ...(by === undefined ? {} : { [REQUESTED_BY_ANNOTATION]: by }),
+    ...(why === undefined ? {} : { [REQUEST_REASON_ANNOTATION]: why }),
+  };
+  return Object.keys(annotations).length === 0 ? {} : { annotations };
 }

@@ -129,7 +129,10 @@ export class Conductor {
   /** A PDP came to serve what was decided last. */
   noteActive(revision: RevisionId, now: Instant): void {
     const rollout = this.#rollout;
-    if (rollout?.phase !== 'Committing' || !isSameRevision(rollout.revision, revision)) return;
+    if (rollout === undefined || !isSameRevision(rollout.revision, revision)) return;
+    // PDPs may hear of a decision, and swap, before its writer hears that it is written.
+    const isBeingDecided = isSameRevision(this.#deciding?.revision, revision);
+    if (rollout.phase !== 'Committing' && !isBeingDecided) return;
     rollout.firstActive ??= now;
     rollout.lastActive = now;
   }
@@ -290,6 +293,7 @@ export class Conductor {
         return;
       case 'Committed':
         rollout.wave = rollout.waves.length - 1;
+        forgetActive(rollout);
         this.#commitTo(rollout, now);
         return;
       case 'Ended':
@@ -355,6 +359,7 @@ export class Conductor {
   /** Begins to prepare for a wave: whoever it is for and is connected now has to be ready for it. */
   #startWave(rollout: OpenRollout, wave: number, now: Instant): void {
     rollout.wave = wave;
+    forgetActive(rollout);
     rollout.phase = 'Preparing';
     rollout.hold = undefined;
     rollout.preparedAt = undefined;
@@ -501,8 +506,6 @@ export class Conductor {
     rollout.activateAt = commitLeadMs > 0 ? now.wall + commitLeadMs : undefined;
     rollout.reachBy = now.mono + progressDeadlineMs;
     delete rollout.waitingFor;
-    delete rollout.firstActive;
-    delete rollout.lastActive;
   }
 
   /** The rollout goes no further. What is decided of it stays. */
@@ -608,4 +611,10 @@ export class Conductor {
         this.#gate(rollout, now, false);
     }
   }
+}
+
+/** The figures of a wave are about the PDPs that it reaches, not about those before it. */
+function forgetActive(rollout: OpenRollout): void {
+  delete rollout.firstActive;
+  delete rollout.lastActive;
 }

@@ -82,7 +82,7 @@ describe('sessions', () => {
     driver.open('s2', 'a');
     expect(driver.say('s2', hello)).toEqual(['s1 closed', 's2 <- Welcome']);
     driver.step({ type: 'closed', sessionId: 's1' });
-    expect(driver.machine.pdps()).toMatchObject([{ nodeId: 'a', connected: true }]);
+    expect(driver.machine.pdps(driver.now())).toMatchObject([{ nodeId: 'a', connected: true }]);
   });
 
   test('a beat is answered, and keeps the stream; silence ends it', () => {
@@ -245,14 +245,25 @@ describe('sets', () => {
       ...beat,
       sets: [{ set: SET, setUid: 'uid-1', state: 'Staged', active: 1, staged: 2 }],
     });
-    expect(driver.machine.pdps()).toEqual([
+    expect(driver.machine.pdps(driver.now())).toEqual([
       {
         nodeId: 'a',
         pod: 'default/a',
         connected: true,
         engineVersion: '1.0.0',
         lastBeatAt: 1234,
-        sets: [{ set: SET, state: 'Staged', active: 1, staged: 2 }],
+        sets: [
+          {
+            set: SET,
+            state: 'Staged',
+            active: 1,
+            staged: 2,
+            prepared: 0,
+            changedAt: expect.any(Number),
+            laggard: false,
+            awaited: false,
+          },
+        ],
       },
     ]);
   });

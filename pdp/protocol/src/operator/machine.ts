@@ -5,13 +5,12 @@ import {
   type Hello,
   type OperatorMessage,
   type PdpMessage,
-  type SetState,
   type Vouch,
 } from '../messages.ts';
 import { nodeName, type PeerIdentity } from './identity.ts';
 import type { Instant } from './instant.ts';
 import type { ExternalVerdict } from './analysis.ts';
-import type { NodeView } from './node.ts';
+import { listBehindRelay, type PdpListing } from './listing.ts';
 import type { AbortCause, Decision, OperatorTuning, SetObservation, WaveRef } from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
 import { SetRollout, type DecisionOutcome, type RolloutEffect } from './rollout.ts';
@@ -79,25 +78,6 @@ export interface OperatorDeps {
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly issueTicket: (nodeId: NodeId, digest: Digest, now: Instant) => string;
-}
-
-/** One PDP for a list that people read. */
-export interface PdpListing {
-  readonly nodeId: NodeId;
-  /** `namespace/name` of the pod. */
-  readonly pod: string;
-  readonly connected: boolean;
-  readonly engineVersion: string;
-  /** Wall clock of this replica at the last Beat; 0 for none. */
-  readonly lastBeatAt: number;
-  readonly sets: readonly {
-    readonly set: SetKey;
-    readonly state: SetState;
-    /** 0 for none. */
-    readonly active: number;
-    readonly staged: number;
-    readonly nack?: string;
-  }[];
 }
 
 /**
@@ -184,20 +164,14 @@ export class OperatorMachine {
     return [...this.#rollouts.keys()];
   }
 
-  /** Every PDP that this replica knows of, ordered by pod. */
-  pdps(): readonly PdpListing[] {
+  /** Every PDP that this replica knows of, ordered by pod; of one set, if one is named. */
+  pdps(now: Instant, only?: SetKey): readonly PdpListing[] {
     const listings = new Map<NodeId, PdpListing>();
     for (const [set, rollout] of this.#rollouts) {
-      for (const node of rollout.nodes()) {
+      if (only !== undefined && set !== only) continue;
+      for (const [node, entry] of rollout.listing(now)) {
         const session = this.#sessions.ofNode(node.nodeId);
         const known = listings.get(node.nodeId);
-        const entry = {
-          set,
-          state: node.state,
-          active: node.active?.n ?? 0,
-          staged: node.staged?.n ?? 0,
-          ...(node.nack === undefined ? {} : { nack: node.nack.text }),
-        };
         listings.set(node.nodeId, {
           nodeId: node.nodeId,
           pod: node.name,
@@ -206,7 +180,7 @@ export class OperatorMachine {
           lastBeatAt: session?.lastBeatWall ?? 0,
           sets: [...(known?.sets ?? []), entry],
         });
-        for (const listing of behindRelay(node, set)) listings.set(listing.nodeId, listing);
+        for (const listing of listBehindRelay(node, set, now)) listings.set(listing.nodeId, listing);
       }
     }
     return [...listings.values()].toSorted((a, b) => (a.pod < b.pod ? -1 : a.pod > b.pod ? 1 : 0));
@@ -402,16 +376,4 @@ export class OperatorMachine {
     }
     if (mode === 'told' || effects.length > 0) this.#effects.push({ type: 'progressed', set });
   }
-}
-
-/** The PDPs of a site that its relay names: those that are not where they should be. */
-function behindRelay({ site, report, engineVersion }: Readonly<NodeView>, set: SetKey): readonly PdpListing[] {
-  return (report?.exceptions ?? []).map(({ node, state, active, reason }) => ({
-    nodeId: `site:${site}/${node}`,
-    pod: `${site}/${node}`,
-    connected: state !== 'Missing',
-    engineVersion,
-    lastBeatAt: 0,
-    sets: [{ set, state: active === 0 ? 'Empty' : 'Active', active, staged: 0, nack: `${state}: ${reason}` }],
-  }));
 }

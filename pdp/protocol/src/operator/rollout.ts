@@ -25,6 +25,7 @@ import { Fleet } from './fleet.ts';
 import type { NodeTraits } from './identity.ts';
 import type { Instant } from './instant.ts';
 import { Ledger } from './ledger.ts';
+import { listPdps, type PdpSetListing } from './listing.ts';
 import {
   noteFailing,
   noteRefused,
@@ -230,9 +231,18 @@ export class SetRollout {
     return summarize(this.#view(now));
   }
 
-  /** Every PDP of the set that this replica knows of. */
-  nodes(): Iterable<Readonly<NodeView>> {
-    return this.#fleet.nodes.values();
+  /** Every PDP of the set that this replica knows of, for people. */
+  listing(now: Instant): readonly (readonly [Readonly<NodeView>, PdpSetListing])[] {
+    return listPdps(
+      {
+        set: this.#observation.set,
+        nodes: this.#fleet.nodes.values(),
+        rollout: this.#conductor.rollout,
+        cohorts: this.#fleet.cohorts,
+        hasReached: (node, rollout) => this.#conductor.hasReached(node, rollout),
+      },
+      now,
+    );
   }
 
   #view(now: Instant): RolloutView {

@@ -148,7 +148,7 @@ describe('the hub and its relays', () => {
     machine.step({ type: 'opened', sessionId: 's', identity: siteIdentity('eu', 'relay') }, { mono: 1, wall: 1 });
     said(machine, hello);
     said(machine, report);
-    expect(machine.pdps().map(({ pod, connected }) => ({ pod, connected }))).toStrictEqual([
+    expect(machine.pdps({ mono: 1, wall: 1 }).map(({ pod, connected }) => ({ pod, connected }))).toStrictEqual([
       { pod: 'eu/shop/pdp-3', connected: false },
       { pod: 'shop/pod', connected: false },
       { pod: 'site/eu', connected: true },
@@ -161,7 +161,7 @@ describe('the hub and its relays', () => {
     machine.step({ type: 'opened', sessionId: 's', identity }, { mono: 1, wall: 1 });
     said(machine, hello);
     said(machine, report);
-    expect(machine.pdps()).toHaveLength(1);
+    expect(machine.pdps({ mono: 1, wall: 1 })).toHaveLength(1);
     expect(machine.progress(SET, { mono: 1, wall: 1 })?.sites).toStrictEqual([
       { site: 'eu', connected: false, active: 0, prepared: false },
     ]);

@@ -15,7 +15,8 @@ import {
 } from '../messages.ts';
 import { OPERATOR_TUNING, type OperatorTuning } from '../operator/observation.ts';
 import type { Instant } from '../operator/instant.ts';
-import { OperatorMachine, type OperatorEffect, type OperatorEvent, type PdpListing } from '../operator/machine.ts';
+import { OperatorMachine, type OperatorEffect, type OperatorEvent } from '../operator/machine.ts';
+import type { PdpListing } from '../operator/listing.ts';
 import type { RolloutProgress } from '../operator/progress.ts';
 import { nodeName, type PeerIdentity } from '../operator/identity.ts';
 import type { SessionId } from '../operator/sessions.ts';
@@ -124,8 +125,8 @@ export class RelayMachine {
   }
 
   /** Every PDP of the site that this relay knows of. */
-  pdps(): readonly PdpListing[] {
-    return this.#operator.pdps();
+  pdps(now: Instant): readonly PdpListing[] {
+    return this.#operator.pdps(now);
   }
 
   /** Live, admitted streams of PDPs. */
