@@ -346,7 +346,7 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   dial();
-  cancelTick = clock.schedule(TICK_MS, tick);
+  tick();
   return {
     accept,
     artifacts: { getManifest: files.read, getBundle: files.read },

@@ -10,7 +10,7 @@ test('with relays between the hub and its PDPs no invariant breaks, whatever bef
 
 test.each([
   { broken: 'commits-early', invariant: 'I1', seeds: [1, 2, 3, 4, 5, 6] },
-  { broken: 'vouches-fresh', invariant: 'I7', seeds: [93, 97, 108, 123, 125] },
+  { broken: 'vouches-fresh', invariant: 'I7', seeds: [80, 86, 96, 115, 143] },
 ] as const)(
   'a relay that $broken is noticed by $invariant',
   async ({ broken, invariant, seeds }) => {
