@@ -3,6 +3,7 @@
  * of real pods; see `docs/benchmarks.md`. Prints a table and a verdict for each number that the project promises; exits with 1
  * if one is missed.
  */
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { epochMs } from '../support/cluster-client.ts';
@@ -33,7 +34,7 @@ out, kills the leader, and checks what the project promises of that.
   --processes N   processes that they are spread over (default 4)
   --rollouts N    edits that are measured, after two that are not (default 5)
   --idle SECONDS  how long writes of a fleet at rest are counted (default 30)
-  --profile DIR   write CPU profiles of the leader there, one for each part
+  --profile DIR   write CPU profiles of the leader there, one for each part, and the logs of the replicas
   --source        run the operator from source and not bundled as in its image
   --help          this text
 `;
@@ -60,6 +61,9 @@ const PATIENCE_MS = 60_000;
 const TRAILING_MS = 1_500;
 /** The operator closes connections for artifacts when they have not been used for this long. */
 const ARTIFACTS_IDLE_MS = 10_000;
+
+/** What a stream that is coming back may cost at its peak: twice what it may cost at rest, kB. */
+const STORM_PEAK_KB = 140;
 
 const began = performance.now();
 const say = (text: string): void => {
@@ -97,7 +101,11 @@ async function run(): Promise<boolean> {
     return verdicts.failed === 0;
   } finally {
     await fleet?.stop();
-    await Promise.all(replicas.map((replica) => replica.close()));
+    const { profile } = options;
+    for (const { process: replica } of replicas) {
+      if (profile !== undefined) await writeFile(`${profile}/${replica.name}.log`, replica.log());
+    }
+    await Promise.all(replicas.map(({ process: replica }) => replica.end('SIGKILL')));
     await site.stop();
   }
 }
@@ -176,7 +184,7 @@ async function measureRollouts(site: Site, fleet: Fleet, leader: Replica, verdic
   const all: (RolloutFigures & { readonly writes: number })[] = [];
   for (let at = 1 - WARM_UP_EDITS; at <= Number(options.rollouts); at += 1) {
     const isMeasured = at >= 1;
-    const stop = isMeasured ? await profiled(leader, `rollout-${at}`) : () => Promise.resolve();
+    const stop = await profiled(leader, `rollout${at}`);
     const cpu = cpuSecondsOf(leader.process.pid);
     const figures = await measureRollout(site, fleet, PATIENCE_MS);
     await delay(TRAILING_MS);
@@ -263,9 +271,6 @@ async function measureStorm(
   verdicts.atMost('PDPs that missed a commit', missed, 0, '');
   verdicts.atMost('PDPs that went back or refused', wrong, 0, '');
 }
-
-/** What a stream that is coming back may cost at its peak: twice what it costs at rest. */
-const STORM_PEAK_KB = 140;
 
 function dialsOf(pdps: readonly { readonly dials: number }[]): number {
   return pdps.reduce((sum, { dials }) => sum + dials, 0);

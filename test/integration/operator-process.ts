@@ -26,6 +26,8 @@ export interface OperatorProcessOptions {
   readonly main?: string;
   /** Flags of Node. */
   readonly nodeArgs?: readonly string[];
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** `debug` by default. */
   readonly logLevel?: 'info' | 'debug';
 }
@@ -52,6 +54,7 @@ export async function startOperatorProcess(options: OperatorProcessOptions): Pro
       EDICT_OPERATOR_BUNDLES_PORT: String(bundles),
       EDICT_OPERATOR_WEBHOOK_CONFIGURATION: `edict-${namespace}`,
       EDICT_OPERATOR_LOG_LEVEL: logLevel,
+      ...options.env,
     },
   });
   const lines: string[] = [];

@@ -10,6 +10,7 @@ export * from './pdp/events.ts';
 export * from './pdp/lease.ts';
 export { createPdp, stepPdp } from './pdp/machine.ts';
 export { orderRevisions, type RevisionOrder } from './pdp/revision-order.ts';
+export { Arrivals } from './operator/arrivals.ts';
 export * from './operator/instant.ts';
 export * from './operator/observation.ts';
 export * from './operator/progress.ts';

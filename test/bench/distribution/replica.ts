@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { bundleProgram, BUNDLES } from '../../../scripts/images/bundle.ts';
-import { startOperatorProcess, type OperatorProcess } from '../../integration/operator-process.ts';
+import { bundleProgram, BUNDLES, variablesOf } from '../../../scripts/images/bundle.ts';
+import {
+  startOperatorProcess,
+  type OperatorProcess,
+  type OperatorProcessOptions,
+} from '../../integration/operator-process.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** A replica of the operator, as its image runs it, seen from outside by Node's inspector. */
@@ -14,7 +18,6 @@ export interface Replica {
   readonly peakBytes: () => number;
   /** Records what its main thread does until the returned function writes that to `file`. */
   readonly profile: (file: string) => Promise<() => Promise<void>>;
-  readonly close: () => Promise<void>;
 }
 
 /** Collections in a row: weak references and finalizers need more than one. */
@@ -23,12 +26,12 @@ const COLLECTIONS = 3;
 /** Which program the replicas run: the bundle of the image, or the sources. */
 export async function operatorProgram(
   fromSource: boolean,
-): Promise<{ readonly main?: string; readonly nodeArgs: readonly string[] }> {
+): Promise<Pick<OperatorProcessOptions, 'main' | 'env'> & { readonly nodeArgs: readonly string[] }> {
   if (fromSource) return { nodeArgs: [] };
   const spec = BUNDLES.find(({ name }) => name === 'operator');
   if (spec === undefined) throw new Error('no bundle is named operator');
   const { directory } = await bundleProgram(spec);
-  return { main: path.join(directory, 'main.js'), nodeArgs: spec.flags };
+  return { main: path.join(directory, 'main.js'), nodeArgs: spec.flags, env: variablesOf(spec, directory) };
 }
 
 /** Starts a replica and resolves when it is ready. */
@@ -45,25 +48,25 @@ export async function startReplica(options: {
     nodeArgs: [...program.nodeArgs, '--inspect=127.0.0.1:0'],
     logLevel: 'info',
   });
-  const inspector = await connectInspector(running);
   return {
     process: running,
     restingBytes: async () => {
+      const inspector = await connectInspector(running);
       for (let left = COLLECTIONS; left > 0; left -= 1) await inspector.call('HeapProfiler.collectGarbage');
+      inspector.close();
       return statusBytes(running.pid, 'VmRSS');
     },
     peakBytes: () => statusBytes(running.pid, 'VmHWM'),
     profile: async (file) => {
+      // One that is connected keeps a process from ending, so it is there only as long as it must be.
+      const inspector = await connectInspector(running);
       await inspector.call('Profiler.enable');
       await inspector.call('Profiler.start');
       return async () => {
         const { profile } = (await inspector.call('Profiler.stop')) as { readonly profile: object };
+        inspector.close();
         await writeFile(file, JSON.stringify(profile));
       };
-    },
-    close: async () => {
-      inspector.close();
-      await running.end('SIGKILL');
     },
   };
 }

@@ -67,6 +67,12 @@ async function furnish(
   const cluster = await connectCluster(plane.kubeconfig);
   const home = await cluster.namespace();
   const namespace = await cluster.namespace();
+  // There is no controller manager to make it.
+  await cluster.objects.create(RESOURCES.ServiceAccount, {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { namespace, name: 'default' },
+  });
   const revisions = new Map<number, PolicyRevision>();
   cluster.store.watch('PolicyRevision', { namespace }, ({ object }) => revisions.set(object.spec.n, object));
   let edits = 0;

@@ -7,7 +7,7 @@ import { messageOf } from '../log.ts';
 import type { OperatorMessage, PdpMessage } from '../messages.ts';
 import { decodeOperatorMessage, encodePdpMessage } from '../wire/codec.ts';
 import { FrameCutter, frameOf } from './grpc-frames.ts';
-import { DISTRIBUTION_SERVICE, KEEPALIVE_INTERVAL_MS, KEEPALIVE_TIMEOUT_MS } from './grpc-service.ts';
+import { CONNECT_PATH, CONTENT_TYPE, KEEPALIVE_INTERVAL_MS, KEEPALIVE_TIMEOUT_MS } from './grpc-service.ts';
 import { closeOfHeaders, hasStatus } from './grpc-status.ts';
 import { hostOf, serverIdentityOf } from './server-identity.ts';
 import type { Dial, MessageStream, StreamClose, StreamHandlers } from './stream.ts';
@@ -114,8 +114,8 @@ class GrpcDial implements MessageStream<PdpMessage> {
     });
     const stream = session.request({
       ':method': 'POST',
-      ':path': DISTRIBUTION_SERVICE.connect.path,
-      'content-type': 'application/grpc+proto',
+      ':path': CONNECT_PATH,
+      'content-type': CONTENT_TYPE,
       te: 'trailers',
       authorization: `Bearer ${token.trim()}`,
     });

@@ -10,7 +10,7 @@ import type { AcceptStream } from './accept.ts';
 import { watchCertificate, type Certificate, type RotatingCertificate } from './certificate.ts';
 import { dialGrpc } from './grpc-client.ts';
 import { serveGrpc, type GrpcServer } from './grpc-server.ts';
-import { DISTRIBUTION_SERVICE } from './grpc-service.ts';
+import { CONNECT_PATH } from './grpc-service.ts';
 import { PeerError } from './peer-error.ts';
 import type { MessageStream, StreamClose } from './stream.ts';
 
@@ -251,7 +251,7 @@ test('a watched certificate tells its listeners of a change, once', () => {
 });
 
 /** A client that speaks no protocol: raw bytes on a good token. */
-function rawStream(port: number, token: string) {
+function rawStream(port: number, token: string, path = CONNECT_PATH) {
   const options = { 'grpc.ssl_target_name_override': 'localhost', 'grpc.default_authority': 'localhost' };
   const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(authority.caPem)), options);
   closing.push(() => {
@@ -259,8 +259,8 @@ function rawStream(port: number, token: string) {
   });
   const metadata = new Metadata();
   if (token !== '') metadata.set('authorization', `Bearer ${token}`);
-  const { path, requestSerialize, responseDeserialize } = DISTRIBUTION_SERVICE.connect;
-  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+  const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
+  const stream = client.makeBidiStreamRequest(path, asBuffer, (bytes) => bytes, metadata);
   stream.on('data', () => undefined);
   stream.on('error', () => undefined);
   return {
@@ -292,6 +292,13 @@ test('a message over the limit is refused before it is read whole', async () => 
 test('a stream without a token is refused', async () => {
   const { server } = await startServer({});
   await expect(rawStream(server.port, '').ended).resolves.toBe(status.UNAUTHENTICATED);
+});
+
+test('a method that there is not is not implemented', async () => {
+  const { server } = await startServer({});
+  await expect(rawStream(server.port, 'good', '/edict.distribution.v1.DistributionService/Other').ended).resolves.toBe(
+    status.UNIMPLEMENTED,
+  );
 });
 
 test('an unreachable operator and a missing file both end the dial as Unavailable', async () => {
