@@ -21,6 +21,7 @@ WORKDIR /app
 
 FROM runtime AS operator
 COPY --from=build /src/dist/bundles/operator /app
+ENV MALLOC_MMAP_THRESHOLD_=32768
 EXPOSE 8080 9443 9444 9445
 ENTRYPOINT ["/usr/bin/node", "--enable-source-maps", "/app/main.js"]
 

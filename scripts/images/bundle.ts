@@ -33,9 +33,21 @@ const PDP_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=20', '--ex
 /** Or each thread that compiles or collects would keep what it freed for itself. */
 const PDP_ENV = { MALLOC_ARENA_MAX: '1' } as const;
 
+/**
+ * Node takes 64 KiB for what a TLS connection reads, of which a stream of a PDP uses three or four: taken from the system page by page
+ * they cost no more than what is used, which halves what a connection costs.
+ */
+const OPERATOR_ENV = { MALLOC_MMAP_THRESHOLD_: '32768' } as const;
+
 /** Every program of the project. */
 export const BUNDLES: readonly BundleSpec[] = [
-  { name: 'operator', main: 'operator/src/main.ts', workersIn: ['operator/src'], flags: ['--enable-source-maps'] },
+  {
+    name: 'operator',
+    main: 'operator/src/main.ts',
+    workersIn: ['operator/src'],
+    flags: ['--enable-source-maps'],
+    env: OPERATOR_ENV,
+  },
   {
     name: 'pdp',
     main: 'pdp/server/src/main.ts',

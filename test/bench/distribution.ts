@@ -59,8 +59,8 @@ const WARM_UP_EDITS = 2;
 const PATIENCE_MS = 60_000;
 /** So long after a rollout its last writes are out. */
 const TRAILING_MS = 1_500;
-/** The operator closes connections for artifacts when they have not been used for this long. */
-const ARTIFACTS_IDLE_MS = 10_000;
+/** The operator closes connections for artifacts when they have not been used for a few seconds. */
+const ARTIFACTS_IDLE_MS = 8_000;
 
 /** What a stream that is coming back may cost at its peak: twice what it may cost at rest, kB. */
 const STORM_PEAK_KB = 140;

@@ -13,6 +13,11 @@ export const TRANSFERS_MAX = 64;
 /** Manifests whose lists of bundles are kept in memory. */
 const MANIFESTS_CACHED_MAX = 256;
 const RETRY_AFTER_SECONDS = 1;
+/**
+ * How long a connection is kept for the next transfer. A PDP fetches a manifest and at once its bundles, and then nothing until
+ * the next edit; a fleet's connections would cost as much memory as its streams.
+ */
+const KEEP_ALIVE_MS = 5_000;
 
 /** Where the bytes come from. */
 export interface ArtifactStore {
@@ -61,7 +66,7 @@ export async function serveArtifacts(options: ArtifactServerOptions): Promise<Ar
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 20_000;
-  server.keepAliveTimeout = 60_000;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   const stop = certificate.onChange((next) => {
     server.setSecureContext({ cert: next.cert, key: next.key, minVersion: 'TLSv1.2' });
   });
