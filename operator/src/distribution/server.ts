@@ -76,6 +76,7 @@ export async function createDistributionServer(options: DistributionServerOption
     host,
     port: options.streamPort,
     certificate,
+    get: artifacts.handle,
     authenticate: createAuthenticator({ reviewToken: options.reviewToken, clock, metrics }),
     acceptor: () => leading()?.accept,
     notLeaderRetryMs: () => NOT_LEADER_RETRY_MS * (1 + random()) + arrivals.reserve(clock.monotonic()),

@@ -45,5 +45,6 @@ export {
   type GrpcServer,
   type GrpcServerOptions,
 } from './transport/grpc-server.ts';
+export { StreamConnection } from './transport/stream-connection.ts';
 export * from './transport/artifact-client.ts';
 export * from './transport/artifact-server.ts';

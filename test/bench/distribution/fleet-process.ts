@@ -5,6 +5,7 @@ import {
   createPdpClient,
   dialGrpc,
   PDP_DEFAULTS,
+  StreamConnection,
   systemClock,
   type Dial,
   type OperatorMessage,
@@ -52,10 +53,12 @@ function startAll(request: StartRequest): void {
 
 function startPdp(seed: PdpSeed, request: StartRequest, trustedKeys: ReadonlyMap<string, string>): Running {
   const { caFile, serverName } = request;
+  const connection = new StreamConnection();
   const artifacts = createArtifactClient({
     url: `https://127.0.0.1:${endpoints.bundlesPort}`,
     caFile,
     serverName,
+    connection,
     clock: systemClock,
     random: Math.random,
   });
@@ -72,6 +75,7 @@ function startPdp(seed: PdpSeed, request: StartRequest, trustedKeys: ReadonlyMap
         caFile,
         tokenFile: seed.tokenFile,
         serverName,
+        connection,
         clock: systemClock,
       }),
     ),

@@ -13,7 +13,12 @@ export class Verdicts {
   /** A number that is not one is a failure too. */
   atMost(what: string, measured: number, most: number, unit: string): void {
     const print = (value: number): string => `${Number(value.toFixed(2))} ${unit}`.trim();
-    this.#verdicts.push({ what, measured: print(measured), wanted: print(most), passed: Number.isFinite(measured) && measured <= most });
+    this.#verdicts.push({
+      what,
+      measured: print(measured),
+      wanted: print(most),
+      passed: Number.isFinite(measured) && measured <= most,
+    });
   }
 
   get failed(): number {

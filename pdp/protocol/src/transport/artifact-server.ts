@@ -45,6 +45,8 @@ export interface ArtifactServerOptions {
 /** A listening server. */
 export interface ArtifactServer {
   readonly port: number;
+  /** Answers one request, whichever connection it came by. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** Ends every connection and the listening socket. */
   readonly close: () => Promise<void>;
 }
@@ -57,13 +59,14 @@ export async function serveArtifacts(options: ArtifactServerOptions): Promise<Ar
   const { certificate } = options;
   const handle = createHandler(options);
   const { cert, key } = certificate.current();
-  const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxHeaderSize: 16_384 }, (request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response).catch((error: unknown) => {
       options.log.warn('an artifact could not be served', { path: request.url ?? '', error: messageOf(error) });
       if (response.headersSent) response.destroy();
       else answer(response, 500);
     });
-  });
+  };
+  const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxHeaderSize: 16_384 }, serve);
   server.headersTimeout = 10_000;
   server.requestTimeout = 20_000;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -73,6 +76,7 @@ export async function serveArtifacts(options: ArtifactServerOptions): Promise<Ar
   const port = await listen(server, options.host, options.port);
   return {
     port,
+    handle: serve,
     close: () =>
       new Promise((resolve) => {
         stop();

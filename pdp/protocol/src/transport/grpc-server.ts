@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { systemClock, type Clock } from '../clock.ts';
 import { MESSAGE_MAX_BYTES } from '../limits.ts';
@@ -8,7 +9,7 @@ import { decodePdpMessage, encodeOperatorMessage } from '../wire/codec.ts';
 import type { AcceptStream } from './accept.ts';
 import type { RotatingCertificate } from './certificate.ts';
 import { FrameCutter, FrameError, frameOf } from './grpc-frames.ts';
-import { CONNECT_PATH, CONTENT_TYPE, RETRY_AFTER_TRAILER } from './grpc-service.ts';
+import { ARTIFACTS_HEADER, CONNECT_PATH, CONTENT_TYPE, RETRY_AFTER_TRAILER } from './grpc-service.ts';
 import { STATUS_OF_CLOSE, statusHeaders } from './grpc-status.ts';
 import type { PeerErrorCode } from './peer-error.ts';
 import type { MessageStream, StreamClose, StreamHandlers } from './stream.ts';
@@ -17,8 +18,8 @@ import type { MessageStream, StreamClose, StreamHandlers } from './stream.ts';
 export const AUTHENTICATION_TIMEOUT_MS = 10_000;
 /** How long a connection may be without a stream, and how long the end of a stream may take to get out. */
 export const IDLE_CONNECTION_MS = 10_000;
-/** Streams of one connection. A PDP has one, and for a moment the next. */
-const STREAMS_PER_CONNECTION = 4;
+/** Streams of one connection: a PDP has one, and its transfers, of which there are four at a time by default. */
+const STREAMS_PER_CONNECTION = 16;
 /** Bytes of all headers of a request: a token and a few names. */
 const HEADERS_MAX_BYTES = 16_384;
 
@@ -33,6 +34,8 @@ export interface GrpcServerOptions {
   /** Takes streams while this replica leads; undefined: it does not, and PDPs are to dial again after `notLeaderRetryMs`. */
   readonly acceptor: () => AcceptStream | undefined;
   readonly notLeaderRetryMs: () => number;
+  /** Answers GETs by the same connections, as those of an HTTP server; absent: there is nothing to get. */
+  readonly get?: (request: IncomingMessage, response: ServerResponse) => void;
   readonly log: Log;
   /** The machine's by default. */
   readonly clock?: Clock;
@@ -49,7 +52,7 @@ export interface GrpcServer {
 export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer> {
   const { certificate, host, port } = options;
   // Loaded here: PDPs have this module too, and many never need it.
-  const { createSecureServer } = await import('node:http2');
+  const { createSecureServer, Http2ServerRequest, Http2ServerResponse } = await import('node:http2');
   const { cert, key } = certificate.current();
   const server = createSecureServer({
     cert,
@@ -76,6 +79,12 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
   server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     // A stream that fails without a listener would be an uncaught error.
     stream.on('error', () => undefined);
+    if (headers[':method'] === 'GET' && options.get !== undefined) {
+      const request = new Http2ServerRequest(stream, headers, {}, []);
+      // Both are made to stand in for those of an HTTP/1.1 server, which their types do not say.
+      options.get(request as unknown as IncomingMessage, new Http2ServerResponse(stream) as unknown as ServerResponse);
+      return;
+    }
     admit(stream, headers, options).catch((error: unknown) => {
       options.log.warn('a stream could not be admitted', { peer: peerOf(stream), error: messageOf(error) });
       refuse(stream, { code: 'Unavailable', reason: 'internal error' }, options.clock);
@@ -164,7 +173,7 @@ async function admit(
   const accept = options.acceptor();
   if (stream.destroyed || stream.aborted) return;
   if (accept === undefined) refuseNotLeader(stream, options);
-  else new GrpcStream(stream, options.clock).serve(identity, accept);
+  else new GrpcStream(stream, options.clock).serve(identity, accept, options.get !== undefined);
 }
 
 /** Of gRPC: the method is not known. */
@@ -246,10 +255,15 @@ class GrpcStream implements MessageStream<OperatorMessage> {
     this.#clock = clock;
   }
 
-  serve(identity: PeerIdentity, accept: AcceptStream): void {
+  serve(identity: PeerIdentity, accept: AcceptStream, hasArtifacts: boolean): void {
     const stream = this.#stream;
     // Headers say to the PDP that it is let in.
-    stream.respond({ ':status': 200, 'content-type': CONTENT_TYPE }, { waitForTrailers: true });
+    const headers = {
+      ':status': 200,
+      'content-type': CONTENT_TYPE,
+      ...(hasArtifacts ? { [ARTIFACTS_HEADER]: 'here' } : {}),
+    };
+    stream.respond(headers, { waitForTrailers: true });
     stream.on('wantTrailers', () => {
       stream.sendTrailers(this.#trailers);
     });

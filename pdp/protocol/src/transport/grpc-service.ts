@@ -10,3 +10,6 @@ export const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 /** Trailer that names when to come back, in milliseconds. */
 export const RETRY_AFTER_TRAILER = 'edict-retry-after-ms';
+
+/** Header of an accepted stream: artifacts can be fetched by the connection that it is on. */
+export const ARTIFACTS_HEADER = 'edict-artifacts';
