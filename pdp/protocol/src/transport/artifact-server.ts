@@ -8,8 +8,10 @@ import { messageOf, type Log } from '../log.ts';
 import type { RotatingCertificate } from './certificate.ts';
 import { checkTicket, type Ticket } from './ticket.ts';
 
-/** Transfers that a replica serves at a time; more are told to come back. */
+/** Transfers that a replica serves at a time; more wait. */
 export const TRANSFERS_MAX = 64;
+/** Transfers that wait: a fleet asks for a new bundle at one moment. More are told to come back. */
+export const TRANSFERS_WAITING_MAX = 4_096;
 /** Manifests whose lists of bundles are kept in memory. */
 const MANIFESTS_CACHED_MAX = 256;
 const RETRY_AFTER_SECONDS = 1;
@@ -40,6 +42,7 @@ export interface ArtifactServerOptions {
   readonly log: Log;
   readonly onRequest: (kind: 'manifest' | 'bundle', outcome: ArtifactOutcome, bytes: number) => void;
   readonly transfersMax?: number;
+  readonly transfersWaitingMax?: number;
 }
 
 /** A listening server. */
@@ -108,9 +111,41 @@ function createHandler(
   options: ArtifactServerOptions,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { store, ticketKey, clock, onRequest } = options;
-  const transfersMax = options.transfersMax ?? TRANSFERS_MAX;
+  const { transfersMax = TRANSFERS_MAX, transfersWaitingMax = TRANSFERS_WAITING_MAX } = options;
   const named = new Map<Digest, ReadonlySet<Digest>>();
+  const waiting = new Set<() => void>();
   let transfers = 0;
+
+  /** Waits for a place; false if whoever asked has gone meanwhile. */
+  async function turn(response: ServerResponse): Promise<boolean> {
+    if (transfers < transfersMax) {
+      transfers += 1;
+      return true;
+    }
+    return new Promise((resolve) => {
+      const begin = (): void => {
+        response.off('close', leave);
+        resolve(true);
+      };
+      const leave = (): void => {
+        waiting.delete(begin);
+        resolve(false);
+      };
+      waiting.add(begin);
+      response.once('close', leave);
+    });
+  }
+
+  /** Hands the place to the first who waits, or gives it back. */
+  function done(): void {
+    const [next] = waiting;
+    if (next === undefined) {
+      transfers -= 1;
+      return;
+    }
+    waiting.delete(next);
+    next();
+  }
 
   /** The bundles that a manifest names, from memory if it was asked for a moment ago. */
   async function namedBy(manifest: Digest, signal: AbortSignal): Promise<ReadonlySet<Digest> | undefined> {
@@ -192,16 +227,16 @@ function createHandler(
       answer(response, 401, { 'www-authenticate': `Bearer error="${ticket}"` });
       return;
     }
-    if (transfers >= transfersMax) {
+    if (transfers >= transfersMax && waiting.size >= transfersWaitingMax) {
       onRequest('bundle', 'busy', 0);
       answer(response, 503, { 'retry-after': String(RETRY_AFTER_SECONDS) });
       return;
     }
-    transfers += 1;
+    if (!(await turn(response))) return;
     try {
       await serve(ticket, name, response);
     } finally {
-      transfers -= 1;
+      done();
     }
   };
 }
