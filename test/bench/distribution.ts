@@ -71,14 +71,15 @@ const say = (text: string): void => {
 };
 
 if (options.help) console.log(HELP);
-else process.exitCode = (await run()) ? 0 : 1;
+// What is under way when it was interrupted is not waited for.
+else process.exit((await run()) ? 0 : 1);
 
 async function run(): Promise<boolean> {
   say('starting etcd and kube-apiserver');
   const site = await startSite();
   const replicas: Replica[] = [];
   let fleet: Fleet | undefined;
-  try {
+  const measure = async (): Promise<boolean> => {
     const program = await operatorProgram(options.source);
     const start = async (name: string): Promise<Replica> => {
       const { operatorKubeconfig: kubeconfig, home: namespace } = site;
@@ -99,6 +100,9 @@ async function run(): Promise<boolean> {
     await measureStorm(site, fleet, leader, follower, verdicts);
     console.log(`\n${verdicts.text()}`);
     return verdicts.failed === 0;
+  };
+  try {
+    return await Promise.race([measure(), interruption()]);
   } finally {
     await fleet?.stop();
     const { profile } = options;
@@ -108,6 +112,15 @@ async function run(): Promise<boolean> {
     await Promise.all(replicas.map(({ process: replica }) => replica.end('SIGKILL')));
     await site.stop();
   }
+}
+
+/** Rejects when somebody wants this to end: what was started has to end with it. */
+function interruption(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => reject(new Error(`ended by ${signal}`)));
+    }
+  });
 }
 
 /** Rolls edits out to nobody, and answers what the leader needs without PDPs, bytes. */
