@@ -64,7 +64,9 @@ export function startFleet(options: FleetOptions): Fleet {
       };
       child.on('message', onMessage);
       child.on('exit', onExit);
-      send(child, { type: 'report', id });
+      child.send({ type: 'report', id } satisfies FleetRequest, (error) => {
+        if (error !== null) onExit(child.exitCode);
+      });
     });
   const report = async (): Promise<readonly PdpReport[]> => (await Promise.all(children.map(ask))).flat();
   return {

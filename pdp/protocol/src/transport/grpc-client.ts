@@ -190,6 +190,8 @@ class GrpcDial implements MessageStream<PdpMessage> {
   #pingLater(session: ClientHttp2Session): void {
     const { clock } = this.#options;
     this.#cancelPing = clock.schedule(KEEPALIVE_INTERVAL_MS, () => {
+      // Broken off in this very moment: it cannot be asked, and its end is on the way here.
+      if (session.destroyed) return;
       const cancelTimeout = clock.schedule(KEEPALIVE_TIMEOUT_MS, () => {
         this.#end({ code: 'Unavailable', reason: 'the operator answers no pings' });
       });

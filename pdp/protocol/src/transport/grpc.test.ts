@@ -14,7 +14,7 @@ import { watchCertificate, type Certificate, type RotatingCertificate } from './
 import { dialGrpc } from './grpc-client.ts';
 import { createArtifactClient } from './artifact-client.ts';
 import { IDLE_CONNECTION_MS, serveGrpc, type GrpcServer, type GrpcServerOptions } from './grpc-server.ts';
-import { CONNECT_PATH } from './grpc-service.ts';
+import { CONNECT_PATH, KEEPALIVE_INTERVAL_MS } from './grpc-service.ts';
 import { PeerError } from './peer-error.ts';
 import type { MessageStream, StreamClose } from './stream.ts';
 import { StreamConnection } from './stream-connection.ts';
@@ -306,7 +306,7 @@ test('a stream without a token is refused', async () => {
 const artifact = Buffer.from('the bytes of an artifact');
 
 /** A PDP's two clients, with one connection for both; without that connection nothing can be fetched. */
-async function dialAndFetch(get: GrpcServerOptions['get']) {
+async function dialAndFetch(get: GrpcServerOptions['get'], clock: Clock = systemClock) {
   const { server } = await startServer(get === undefined ? {} : { get });
   const connection = new StreamConnection();
   const opened = Promise.withResolvers<undefined>();
@@ -317,7 +317,7 @@ async function dialAndFetch(get: GrpcServerOptions['get']) {
     tokenFile,
     serverName: 'localhost',
     connection,
-    clock: systemClock,
+    clock,
   })({
     onOpen: () => opened.resolve(undefined),
     onMessage: () => undefined,
@@ -363,6 +363,22 @@ test.each([
 test('an operator that serves no artifacts by its streams is not asked for them there', async () => {
   const { connection } = await dialAndFetch(undefined);
   expect(connection.current).toBeUndefined();
+});
+
+test('a ping that is due when the connection has just broken ends nothing but the stream', async () => {
+  const due: (() => void)[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    schedule: (delayMs, task) => {
+      if (delayMs === KEEPALIVE_INTERVAL_MS) due.push(task);
+      return systemClock.schedule(delayMs, task);
+    },
+  };
+  const { connection, ended } = await dialAndFetch(() => undefined, clock);
+  await until(() => due.length === 1);
+  connection.current?.destroy();
+  expect(due[0]).not.toThrow();
+  await expect(ended).resolves.toMatchObject({ code: 'Unavailable' });
 });
 
 test('a connection without a stream is closed after a while', async () => {
