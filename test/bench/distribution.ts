@@ -209,6 +209,7 @@ async function measureRollouts(site: Site, fleet: Fleet, leader: Replica, verdic
     all.push({ ...figures, writes: writes.length });
     rows.push({
       edit: String(at),
+      'apply to revision': ms(figures.created),
       'apply to Prepared p50': ms(quantile(figures.prepared, 0.5)),
       p99: ms(quantile(figures.prepared, 0.99)),
       all: ms(Math.max(...figures.prepared)),

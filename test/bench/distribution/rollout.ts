@@ -10,6 +10,8 @@ export interface RolloutFigures {
   readonly n: number;
   /** When the edit was sent, milliseconds since the epoch. */
   readonly editedAt: number;
+  /** From sending the edit to the revision that was made of it. */
+  readonly created: number;
   /** From sending the edit to each PDP's Prepared. */
   readonly prepared: readonly number[];
   /** From the decision, as it is in the revision's status, to each PDP's swap. */
@@ -65,11 +67,13 @@ export async function measureRollout(site: Site, fleet: Fleet, timeoutMs: number
   await untilCompleted(site, n, timeoutMs);
   const completed = epochMs() - editedAt;
   const pdps = await fleet.until(`all to serve revision ${n}`, ({ active }) => active >= n, { timeoutMs });
-  const decidedAt = decisionOf(site.revisions().get(n))?.at ?? Number.NaN;
+  const revision = site.revisions().get(n);
+  const decidedAt = decisionOf(revision)?.at ?? Number.NaN;
   const active = timesOf(pdps, n, 'active');
   return {
     n,
     editedAt,
+    created: Date.parse(revision?.spec.createdAt ?? '') - editedAt,
     prepared: timesOf(pdps, n, 'prepared').map((at) => at - editedAt),
     active: active.map((at) => at - decidedAt),
     skew: Math.max(...active) - Math.min(...active),

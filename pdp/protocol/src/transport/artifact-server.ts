@@ -189,6 +189,8 @@ function createHandler(
       onRequest(kind, 'failed', 0);
       throw error;
     }
+    // Gone while its bytes were read: it would not close a second time.
+    if (abort.signal.aborted) return;
     if (bytes === 'Refused') {
       onRequest(kind, 'refused', 0);
       answer(response, 403);

@@ -81,6 +81,8 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
     stream.on('error', () => undefined);
     if (headers[':method'] === 'GET' && options.get !== undefined) {
       const request = new Http2ServerRequest(stream, headers, {}, []);
+      // A body is of no interest, and one that nobody reads keeps the stream from closing.
+      stream.resume();
       // Both are made to stand in for those of an HTTP/1.1 server, which their types do not say.
       options.get(request as unknown as IncomingMessage, new Http2ServerResponse(stream) as unknown as ServerResponse);
       return;
