@@ -21,8 +21,9 @@ WORKDIR /app
 
 FROM runtime AS operator
 COPY --from=build /src/dist/bundles/operator /app
+ENV MALLOC_MMAP_THRESHOLD_=32768 MALLOC_ARENA_MAX=1
 EXPOSE 8080 9443 9444 9445
-ENTRYPOINT ["/usr/bin/node", "--enable-source-maps", "/app/main.js"]
+ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=4", "/app/main.js"]
 
 FROM runtime AS pdp
 COPY --from=build /src/dist/bundles/pdp /app

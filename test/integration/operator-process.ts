@@ -6,6 +6,7 @@ import { waitFor } from '../support/wait-for.ts';
 /** One replica of the operator, as its own process, started from the sources. */
 export interface OperatorProcess {
   readonly name: string;
+  readonly pid: number;
   readonly httpUrl: string;
   readonly webhookPort: number;
   readonly streamPort: number;
@@ -21,15 +22,23 @@ export interface OperatorProcessOptions {
   readonly kubeconfig: string;
   readonly namespace: string;
   readonly name: string;
+  /** What is run instead of the sources, such as the bundle of the image. */
+  readonly main?: string;
+  /** Flags of Node. */
+  readonly nodeArgs?: readonly string[];
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** `debug` by default. */
+  readonly logLevel?: 'info' | 'debug';
 }
 
 const ENTRY = path.join(import.meta.dirname, '../../operator/src/main.ts');
 
 /** Starts a replica and resolves when it is ready. */
 export async function startOperatorProcess(options: OperatorProcessOptions): Promise<OperatorProcess> {
-  const { kubeconfig, namespace, name } = options;
+  const { kubeconfig, namespace, name, main = ENTRY, nodeArgs = [], logLevel = 'debug' } = options;
   const [http = 0, webhook = 0, streams = 0, bundles = 0] = await freePorts(4);
-  const child = spawn(process.execPath, ['--no-warnings', ENTRY], {
+  const child = spawn(process.execPath, ['--no-warnings', ...nodeArgs, main], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -44,7 +53,8 @@ export async function startOperatorProcess(options: OperatorProcessOptions): Pro
       EDICT_OPERATOR_DISTRIBUTION_PORT: String(streams),
       EDICT_OPERATOR_BUNDLES_PORT: String(bundles),
       EDICT_OPERATOR_WEBHOOK_CONFIGURATION: `edict-${namespace}`,
-      EDICT_OPERATOR_LOG_LEVEL: 'debug',
+      EDICT_OPERATOR_LOG_LEVEL: logLevel,
+      ...options.env,
     },
   });
   const lines: string[] = [];
@@ -53,6 +63,7 @@ export async function startOperatorProcess(options: OperatorProcessOptions): Pro
   }
   const running: OperatorProcess = {
     name,
+    pid: child.pid ?? 0,
     httpUrl: `http://127.0.0.1:${String(http)}`,
     webhookPort: webhook,
     streamPort: streams,

@@ -40,6 +40,8 @@ export interface ControlPlaneOptions {
   readonly controllers?: boolean;
   /** The address that the API server is reached by from pods; 127.0.0.1 by default. */
   readonly address?: string;
+  /** Further flags of the API server, such as those of its audit log. */
+  readonly apiServerFlags?: readonly string[];
 }
 
 /** Addresses of Services; a benchmark range (RFC 2544) where nothing real is. */
@@ -72,7 +74,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
 }
 
 async function start(directory: string, options: ControlPlaneOptions): Promise<ControlPlaneParts> {
-  const { lifetime = 'bound', controllers = false, address = '127.0.0.1' } = options;
+  const { lifetime = 'bound', controllers = false, address = '127.0.0.1', apiServerFlags: furtherFlags = [] } = options;
   const wanted = controllers
     ? (['etcd', 'kube-apiserver', 'kube-controller-manager'] as const)
     : (['etcd', 'kube-apiserver'] as const);
@@ -94,7 +96,8 @@ async function start(directory: string, options: ControlPlaneOptions): Promise<C
   const server = `https://${address}:${secure}`;
   const kubeconfig = await writeKubeconfig(path.join(directory, 'admin.kubeconfig'), server, authority, admin);
   const files = { authority, serving, admin, frontProxy, tokenKey };
-  await launch('kube-apiserver', assets['kube-apiserver'], apiServerFlags(etcdUrl, address, secure, files));
+  const flags = [...apiServerFlags(etcdUrl, address, secure, files), ...furtherFlags];
+  await launch('kube-apiserver', assets['kube-apiserver'], flags);
   await waitUntilReady(directory, secure, address, authority, admin);
 
   const credentials = async (name: string, subject: string): Promise<string> => {

@@ -30,6 +30,7 @@ const TICK_MS = 500;
 const CONFIRM_MS = 1_000;
 /** Events of so many milliseconds share one look at the counts: those cost in proportion to the fleet. */
 const REPORT_MS = 20;
+const REPORT_MS_PER_PDP = 0.1;
 /** Share of the streams that each second of a drain sends elsewhere. */
 const DRAIN_SHARE = 0.1;
 
@@ -105,7 +106,7 @@ export function createDistributor(options: DistributorOptions): Distributor {
   function step(event: OperatorEvent): void {
     if (closed) return;
     for (const effect of machine.step(event, now())) perform(effect);
-    if (changed.size > 0) cancelReports ??= clock.schedule(REPORT_MS, reportChanged);
+    if (changed.size > 0) cancelReports ??= clock.schedule(REPORT_MS + peers.size * REPORT_MS_PER_PDP, reportChanged);
   }
 
   function reportChanged(): void {

@@ -1,4 +1,5 @@
 import {
+  Arrivals,
   serveArtifacts,
   serveGrpc,
   watchCertificate,
@@ -11,8 +12,10 @@ import {
 import { createAuthenticator, type ReviewToken } from './authenticator.ts';
 import type { DistributionMetrics } from './metrics.ts';
 
-/** PDPs that find a replica which does not lead come back after this, plus as much again at random. */
+/** PDPs that find a replica which does not lead come back after this at the earliest, plus as much again at random. */
 export const NOT_LEADER_RETRY_MS = 1_000;
+/** So many of them come back a second at most: each costs a handshake, and a fleet without a leader comes as a whole. */
+export const NOT_LEADER_RATE = 100;
 
 /** What a leading replica serves with. */
 export interface LeadingReplica {
@@ -55,6 +58,7 @@ export interface DistributionServer {
 export async function createDistributionServer(options: DistributionServerOptions): Promise<DistributionServer> {
   const { host, clock, log, metrics, random, leading, ticketKey } = options;
   const certificate = watchCertificate(options.tls, clock);
+  const arrivals = new Arrivals(NOT_LEADER_RATE);
   const artifacts = await serveArtifacts({
     host,
     port: options.artifactsPort,
@@ -72,10 +76,12 @@ export async function createDistributionServer(options: DistributionServerOption
     host,
     port: options.streamPort,
     certificate,
+    get: artifacts.handle,
     authenticate: createAuthenticator({ reviewToken: options.reviewToken, clock, metrics }),
     acceptor: () => leading()?.accept,
-    notLeaderRetryMs: () => NOT_LEADER_RETRY_MS * (1 + random()),
+    notLeaderRetryMs: () => NOT_LEADER_RETRY_MS * (1 + random()) + arrivals.reserve(clock.monotonic()),
     log,
+    clock,
   });
   return {
     streamPort: streams.port,

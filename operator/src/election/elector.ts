@@ -118,6 +118,7 @@ class LeaseElector implements Elector {
   }
 
   async #tryTurn(): Promise<void> {
+    const startedMs = this.#options.monotonicMs();
     try {
       await this.#acquireOrRenew();
     } catch (error) {
@@ -126,9 +127,13 @@ class LeaseElector implements Elector {
     }
     this.#stepDownIfLost();
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => {
-      this.#turn = this.#tryTurn();
-    }, this.#timing.retryMs);
+    const isRenewed = (this.#state.heldSinceMs ?? Number.NEGATIVE_INFINITY) >= startedMs;
+    this.#timer = setTimeout(
+      () => {
+        this.#turn = this.#tryTurn();
+      },
+      isRenewed ? this.#timing.renewMs : this.#timing.retryMs,
+    );
   }
 
   async #acquireOrRenew(): Promise<void> {

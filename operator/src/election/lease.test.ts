@@ -24,4 +24,6 @@ test('a holder steps down before another may take over', () => {
   expect(hasLost(leading, ELECTION_TIMING, ELECTION_TIMING.renewDeadlineMs)).toBe(false);
   expect(hasLost(leading, ELECTION_TIMING, ELECTION_TIMING.renewDeadlineMs + 1)).toBe(true);
   expect(ELECTION_TIMING.renewDeadlineMs + ELECTION_TIMING.retryMs).toBeLessThan(ELECTION_TIMING.leaseMs);
+  // A renewal that fails is tried again, several times.
+  expect(ELECTION_TIMING.renewMs + 5 * ELECTION_TIMING.retryMs).toBeLessThan(ELECTION_TIMING.renewDeadlineMs);
 });

@@ -26,9 +26,12 @@ export interface ElectionTiming {
   readonly renewDeadlineMs: number;
   /** Time between two tries. */
   readonly retryMs: number;
+  /** Time from a renewal to the next: each is a write to the API server, and a cluster at rest should have few. */
+  readonly renewMs: number;
 }
 
-export const ELECTION_TIMING: ElectionTiming = { leaseMs: 6000, renewDeadlineMs: 4000, retryMs: 1000 };
+/** A holder that fails to renew has 3 s to succeed; one that dies is followed within 10 s. */
+export const ELECTION_TIMING: ElectionTiming = { leaseMs: 9000, renewDeadlineMs: 8000, retryMs: 400, renewMs: 5000 };
 
 /** Notes what was read. An unchanged Lease keeps the time at which it was first seen. */
 export function observeLease(state: ElectionState, view: LeaseView | undefined, nowMs: number): ElectionState {

@@ -10,6 +10,7 @@ export * from './pdp/events.ts';
 export * from './pdp/lease.ts';
 export { createPdp, stepPdp } from './pdp/machine.ts';
 export { orderRevisions, type RevisionOrder } from './pdp/revision-order.ts';
+export { Arrivals } from './operator/arrivals.ts';
 export * from './operator/instant.ts';
 export * from './operator/observation.ts';
 export * from './operator/progress.ts';
@@ -40,6 +41,7 @@ export {
   type GrpcServer,
   type GrpcServerOptions,
 } from './transport/grpc-server.ts';
+export { StreamConnection } from './transport/stream-connection.ts';
 export * from './transport/artifact-client.ts';
 export * from './transport/artifact-server.ts';
 export type { RelayEffect, RelayEvent } from './relay/events.ts';

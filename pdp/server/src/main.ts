@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseTrustedKeys } from '@edict/bundle';
-import { createArtifactClient, dialGrpc, messageOf, systemClock } from '@edict/protocol';
+import { createArtifactClient, dialGrpc, messageOf, StreamConnection, systemClock } from '@edict/protocol';
 import { answeringOptions } from './answering-options.ts';
 import { LineWriter } from './audit/line-writer.ts';
 import { writeDescriptor } from './audit/write-descriptor.ts';
@@ -97,11 +97,13 @@ async function originOf(config: Config, logger: Logger): Promise<PolicyOrigin> {
       logger,
     });
   }
+  const connection = new StreamConnection();
   const artifacts = createArtifactClient({
     url: config.EDICT_PDP_BUNDLES_URL,
     caFile: config.EDICT_PDP_CA_FILE,
     // The leader names itself by address; its certificate bears the Service's name.
     serverName: new URL(config.EDICT_PDP_BUNDLES_URL).hostname,
+    connection,
     clock: systemClock,
     random: () => Math.random(),
   });
@@ -110,6 +112,7 @@ async function originOf(config: Config, logger: Logger): Promise<PolicyOrigin> {
       address: config.EDICT_PDP_OPERATOR_ADDRESS,
       caFile: config.EDICT_PDP_CA_FILE,
       tokenFile: config.EDICT_PDP_TOKEN_FILE,
+      connection,
       clock: systemClock,
     }),
     fetchArtifact: artifacts.fetch,

@@ -95,9 +95,10 @@ export function createKubeObjects(client: KubeClient): KubeObjects {
           signal,
         })) as {
           readonly metadata: { readonly continue?: string };
-          readonly items: readonly { metadata: ObjectMeta }[];
+          /** The apiserver writes an empty list of metadata as null. */
+          readonly items: readonly { metadata: ObjectMeta }[] | null;
         };
-        found.push(...answer.items.map(({ metadata }) => metadata));
+        found.push(...(answer.items ?? []).map(({ metadata }) => metadata));
         page = answer.metadata.continue === '' ? undefined : answer.metadata.continue;
       } while (page !== undefined);
       return found;

@@ -4,7 +4,7 @@ import { aRevision } from '../testing/builders.ts';
 import { SET } from '../testing/pdp-driver.ts';
 import { anObservation } from '../testing/rollout-driver.ts';
 import { OperatorMachine, type OperatorEffect, type OperatorEvent } from './machine.ts';
-import { helloRateFor, OPERATOR_TUNING, type OperatorTuning } from './observation.ts';
+import { OPERATOR_TUNING, type OperatorTuning } from './observation.ts';
 
 const hello: Hello = {
   type: 'Hello',
@@ -130,14 +130,6 @@ describe('sessions', () => {
     driver.mono = 500;
     driver.open('s-d', 'c');
     expect(driver.say('s-d', hello)).toEqual(['s-d <- Welcome']);
-  });
-
-  test.each([
-    [1, 20],
-    [4, 35],
-    [64, 100],
-  ])('with %d cores so many are admitted a second: %d', (cores, rate) => {
-    expect(helloRateFor(cores)).toBe(rate);
   });
 
   test('streams beyond the limit are refused', () => {

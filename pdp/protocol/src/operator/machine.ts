@@ -97,7 +97,7 @@ export class OperatorMachine {
   constructor(deps: OperatorDeps, now: Instant) {
     this.#deps = deps;
     this.#servingSince = now;
-    this.#sessions = new Sessions(deps.tuning, deps.random, now);
+    this.#sessions = new Sessions(deps.tuning, now);
   }
 
   /** Handles one event. Messages of unknown streams and about sets that the PDP does not serve change nothing. */

@@ -226,12 +226,10 @@ export interface OperatorTuning {
   readonly loadBucketMs: number;
 }
 
-/** Hellos per second that a replica with so many cores admits. */
-export function helloRateFor(cores: number): number {
-  return Math.min(15 + 5 * cores, 100);
-}
-
-/** Defaults of {@link OperatorTuning}; `helloRate` is for one core. */
+/**
+ * Defaults of {@link OperatorTuning}. A Hello is admitted by one thread, however many cores there are: at `helloRate` about a
+ * third of it goes to those who come.
+ */
 export const OPERATOR_TUNING: OperatorTuning = {
   settleMs: 35_000,
   resendMs: 5_000,
@@ -244,7 +242,7 @@ export const OPERATOR_TUNING: OperatorTuning = {
   heartbeatMs: 2_000,
   presenceTimeoutMs: 10_000,
   helloTimeoutMs: 10_000,
-  helloRate: helloRateFor(1),
+  helloRate: 100,
   sessionsMax: 20_000,
   loadBucketMs: 10_000,
 };

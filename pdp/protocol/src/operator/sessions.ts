@@ -1,5 +1,6 @@
 import type { NodeId, SetKey } from '../identifiers.ts';
 import type { BeatSet, EngineInfo, Hello, HelloSet, Load } from '../messages.ts';
+import { Arrivals } from './arrivals.ts';
 import type { PeerIdentity } from './identity.ts';
 import type { Instant } from './instant.ts';
 import type { OperatorTuning } from './observation.ts';
@@ -23,6 +24,9 @@ export interface Session {
   assigned: readonly SetKey[];
 }
 
+/** Whoever came too early has at least this long until its place. */
+const RETRY_MIN_MS = 500;
+
 /** How a Hello was answered. */
 export type Admission =
   | { readonly type: 'Admitted'; readonly session: Session; readonly replaced: SessionId | undefined }
@@ -35,15 +39,15 @@ export type Admission =
  */
 export class Sessions {
   readonly #tuning: OperatorTuning;
-  readonly #random: () => number;
+  readonly #arrivals: Arrivals;
   readonly #byId = new Map<SessionId, Session>();
   readonly #byNode = new Map<NodeId, Session>();
   #tokens: number;
   #refilledAt: number;
 
-  constructor(tuning: OperatorTuning, random: () => number, now: Instant) {
+  constructor(tuning: OperatorTuning, now: Instant) {
     this.#tuning = tuning;
-    this.#random = random;
+    this.#arrivals = new Arrivals(tuning.helloRate);
     this.#tokens = tuning.helloRate;
     this.#refilledAt = now.mono;
   }
@@ -90,10 +94,7 @@ export class Sessions {
   admit(session: Session, hello: Hello, now: Instant): Admission {
     if (session.engine !== undefined) return { type: 'Refused', reason: 'a second Hello on one stream' };
     if (!this.#takeToken(now)) {
-      // Spread over the time that the waiting ones need at the admitted rate.
-      const waiting = this.#byId.size - this.#byNode.size;
-      const span = Math.max(1000, (waiting / this.#tuning.helloRate) * 1000);
-      return { type: 'Retry', afterMs: Math.ceil(500 + this.#random() * span) };
+      return { type: 'Retry', afterMs: Math.ceil(RETRY_MIN_MS + this.#arrivals.reserve(now.mono)) };
     }
     session.engine = hello.engine;
     session.lastHeardAt = now.mono;

@@ -8,7 +8,10 @@ import type { Digest } from '../identifiers.ts';
 import { BUNDLE_GZ_MAX_BYTES, SET_MAX_BYTES } from '../limits.ts';
 import { codeOf, messageOf } from '../log.ts';
 import { RefusalError } from '../pdp/ports.ts';
+import { failureOf, FetchFailure, silent, tooLarge, truncated } from './fetch-failure.ts';
+import { getOverStream } from './get-over-stream.ts';
 import { serverIdentityOf } from './server-identity.ts';
+import type { StreamConnection } from './stream-connection.ts';
 
 const unzip = promisify(gunzip);
 
@@ -27,6 +30,8 @@ export interface ArtifactClientOptions {
   readonly caFile: string;
   /** Name or address that the certificate must bear, if it is not the URL's host. */
   readonly serverName?: string;
+  /** The stream's own connection, which is used while artifacts are served by it; absent: one of our own, always. */
+  readonly connection?: StreamConnection;
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -54,21 +59,10 @@ const IDLE_TIMEOUT_MS = 10_000;
 const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 5_000;
 
-/** One try failed; `retryable` if the next may not. */
-class FetchFailure extends Error {
-  override readonly name = 'FetchFailure';
-  readonly code: string;
-  readonly retryable: boolean;
-  constructor(code: string, retryable: boolean, message: string) {
-    super(message);
-    this.code = code;
-    this.retryable = retryable;
-  }
-}
-
 /** A client over HTTPS. One per process; `close` it. */
 export function createArtifactClient(options: ArtifactClientOptions): ArtifactClient {
   const concurrency = options.concurrency ?? FETCH_CONCURRENCY_DEFAULT;
+  const idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
   const waiting: (() => void)[] = [];
   let running = 0;
   let agent: Agent | undefined;
@@ -103,13 +97,25 @@ export function createArtifactClient(options: ArtifactClientOptions): ArtifactCl
   }
 
   async function fetchOnce(location: ArtifactLocation, digest: Digest, signal: AbortSignal): Promise<Uint8Array> {
-    const base = location.artifactsUrl === '' ? options.url : location.artifactsUrl;
-    const url = new URL(`/v1/bundles/${digest}`, base);
-    if (url.protocol !== 'https:')
-      throw new FetchFailure('BadUrl', false, `artifacts are fetched by HTTPS only, not from ${url.protocol}`);
-    const bytes = await get(url, location.ticket, await agentFor(), options.idleTimeoutMs ?? IDLE_TIMEOUT_MS, signal);
+    const path = `/v1/bundles/${digest}`;
+    const session = options.connection?.current;
+    const bytes =
+      session === undefined
+        ? await getByHttps(location, path, signal)
+        : await getOverStream(session, { path, ticket: location.ticket, idleTimeoutMs, signal });
     await checkDigest(bytes, digest);
     return bytes;
+  }
+
+  async function getByHttps(
+    { artifactsUrl, ticket }: ArtifactLocation,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const url = new URL(path, artifactsUrl === '' ? options.url : artifactsUrl);
+    if (url.protocol !== 'https:')
+      throw new FetchFailure('BadUrl', false, `artifacts are fetched by HTTPS only, not from ${url.protocol}`);
+    return get(url, ticket, await agentFor(), idleTimeoutMs, signal);
   }
 
   async function pause(failures: number, signal: AbortSignal): Promise<void> {
@@ -192,32 +198,11 @@ function get(url: URL, ticket: string, agent: Agent, idleTimeoutMs: number, sign
       });
     });
     outgoing.on('timeout', () => {
-      outgoing.destroy(new FetchFailure('Timeout', true, `nothing came for ${idleTimeoutMs} ms`));
+      outgoing.destroy(silent(idleTimeoutMs));
     });
     outgoing.on('error', reject);
     outgoing.end();
   });
-}
-
-function tooLarge(): FetchFailure {
-  return new FetchFailure('TooLarge', false, `more than ${BUNDLE_GZ_MAX_BYTES} bytes`);
-}
-
-function truncated(size: number): FetchFailure {
-  return new FetchFailure('Truncated', true, `the body ended after ${size} bytes`);
-}
-
-function failureOf(status: number): FetchFailure {
-  switch (status) {
-    case 401:
-    case 403:
-      // Tried again with the ticket of the next offer.
-      return new FetchFailure('TicketRefused', false, `the operator refused the ticket (${status})`);
-    case 404:
-      return new FetchFailure('NotFound', false, 'the operator does not have it');
-    default:
-      return new FetchFailure('Unavailable', true, `the operator answered ${status}`);
-  }
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -8,11 +8,18 @@ import { messageOf, type Log } from '../log.ts';
 import type { RotatingCertificate } from './certificate.ts';
 import { checkTicket, type Ticket } from './ticket.ts';
 
-/** Transfers that a replica serves at a time; more are told to come back. */
+/** Transfers that a replica serves at a time; more wait. */
 export const TRANSFERS_MAX = 64;
+/** Transfers that wait: a fleet asks for a new bundle at one moment. More are told to come back. */
+export const TRANSFERS_WAITING_MAX = 4_096;
 /** Manifests whose lists of bundles are kept in memory. */
 const MANIFESTS_CACHED_MAX = 256;
 const RETRY_AFTER_SECONDS = 1;
+/**
+ * How long a connection is kept for the next transfer. A PDP fetches a manifest and at once its bundles, and then nothing until
+ * the next edit; a fleet's connections would cost as much memory as its streams.
+ */
+const KEEP_ALIVE_MS = 5_000;
 
 /** Where the bytes come from. */
 export interface ArtifactStore {
@@ -35,11 +42,14 @@ export interface ArtifactServerOptions {
   readonly log: Log;
   readonly onRequest: (kind: 'manifest' | 'bundle', outcome: ArtifactOutcome, bytes: number) => void;
   readonly transfersMax?: number;
+  readonly transfersWaitingMax?: number;
 }
 
 /** A listening server. */
 export interface ArtifactServer {
   readonly port: number;
+  /** Answers one request, whichever connection it came by. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   /** Ends every connection and the listening socket. */
   readonly close: () => Promise<void>;
 }
@@ -52,22 +62,24 @@ export async function serveArtifacts(options: ArtifactServerOptions): Promise<Ar
   const { certificate } = options;
   const handle = createHandler(options);
   const { cert, key } = certificate.current();
-  const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxHeaderSize: 16_384 }, (request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response).catch((error: unknown) => {
       options.log.warn('an artifact could not be served', { path: request.url ?? '', error: messageOf(error) });
       if (response.headersSent) response.destroy();
       else answer(response, 500);
     });
-  });
+  };
+  const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxHeaderSize: 16_384 }, serve);
   server.headersTimeout = 10_000;
   server.requestTimeout = 20_000;
-  server.keepAliveTimeout = 60_000;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   const stop = certificate.onChange((next) => {
     server.setSecureContext({ cert: next.cert, key: next.key, minVersion: 'TLSv1.2' });
   });
   const port = await listen(server, options.host, options.port);
   return {
     port,
+    handle: serve,
     close: () =>
       new Promise((resolve) => {
         stop();
@@ -99,9 +111,41 @@ function createHandler(
   options: ArtifactServerOptions,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { store, ticketKey, clock, onRequest } = options;
-  const transfersMax = options.transfersMax ?? TRANSFERS_MAX;
+  const { transfersMax = TRANSFERS_MAX, transfersWaitingMax = TRANSFERS_WAITING_MAX } = options;
   const named = new Map<Digest, ReadonlySet<Digest>>();
+  const waiting = new Set<() => void>();
   let transfers = 0;
+
+  /** Waits for a place; false if whoever asked has gone meanwhile. */
+  async function turn(response: ServerResponse): Promise<boolean> {
+    if (transfers < transfersMax) {
+      transfers += 1;
+      return true;
+    }
+    return new Promise((resolve) => {
+      const begin = (): void => {
+        response.off('close', leave);
+        resolve(true);
+      };
+      const leave = (): void => {
+        waiting.delete(begin);
+        resolve(false);
+      };
+      waiting.add(begin);
+      response.once('close', leave);
+    });
+  }
+
+  /** Hands the place to the first who waits, or gives it back. */
+  function done(): void {
+    const [next] = waiting;
+    if (next === undefined) {
+      transfers -= 1;
+      return;
+    }
+    waiting.delete(next);
+    next();
+  }
 
   /** The bundles that a manifest names, from memory if it was asked for a moment ago. */
   async function namedBy(manifest: Digest, signal: AbortSignal): Promise<ReadonlySet<Digest> | undefined> {
@@ -145,6 +189,8 @@ function createHandler(
       onRequest(kind, 'failed', 0);
       throw error;
     }
+    // Gone while its bytes were read: it would not close a second time.
+    if (abort.signal.aborted) return;
     if (bytes === 'Refused') {
       onRequest(kind, 'refused', 0);
       answer(response, 403);
@@ -183,16 +229,16 @@ function createHandler(
       answer(response, 401, { 'www-authenticate': `Bearer error="${ticket}"` });
       return;
     }
-    if (transfers >= transfersMax) {
+    if (transfers >= transfersMax && waiting.size >= transfersWaitingMax) {
       onRequest('bundle', 'busy', 0);
       answer(response, 503, { 'retry-after': String(RETRY_AFTER_SECONDS) });
       return;
     }
-    transfers += 1;
+    if (!(await turn(response))) return;
     try {
       await serve(ticket, name, response);
     } finally {
-      transfers -= 1;
+      done();
     }
   };
 }

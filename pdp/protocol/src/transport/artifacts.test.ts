@@ -55,7 +55,9 @@ afterEach(async () => {
 });
 afterAll(() => folder.remove());
 
-async function startServer(transfersMax?: number): Promise<{ url: string; outcomes: ArtifactOutcome[] }> {
+async function startServer(
+  bounds: { readonly transfersMax?: number; readonly transfersWaitingMax?: number } = {},
+): Promise<{ url: string; outcomes: ArtifactOutcome[] }> {
   const issued = await authority.issue('02', ['127.0.0.1']);
   const outcomes: ArtifactOutcome[] = [];
   const server = await serveArtifacts({
@@ -72,7 +74,7 @@ async function startServer(transfersMax?: number): Promise<{ url: string; outcom
     onRequest: (_kind, outcome) => {
       outcomes.push(outcome);
     },
-    ...(transfersMax === undefined ? {} : { transfersMax }),
+    ...bounds,
   });
   closing.push(() => server.close());
   return { url: `https://127.0.0.1:${server.port}`, outcomes };
@@ -240,10 +242,18 @@ test('artifacts are never fetched without TLS', async () => {
 });
 
 test('a replica with all its transfers in use asks to come back', async () => {
-  const { url, outcomes } = await startServer(0);
+  const { url, outcomes } = await startServer({ transfersMax: 0, transfersWaitingMax: 0 });
   const stop = new AbortController();
   const waiting = aClient(url).fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, stop.signal);
   while (!outcomes.includes('busy')) await new Promise((resolve) => setTimeout(resolve, 5));
   stop.abort();
   await expect(waiting).rejects.toMatchObject({ phase: 'Fetch' });
+});
+
+test('transfers beyond those at a time wait for their turn, and none is refused', async () => {
+  const { url, outcomes } = await startServer({ transfersMax: 1 });
+  const clients = Array.from({ length: 8 }, () => aClient(url));
+  const location = { artifactsUrl: '', ticket: aTicket() };
+  await Promise.all(clients.map((client) => client.fetch(location, bundle, never)));
+  expect(outcomes).toEqual(Array.from({ length: 8 }, () => 'sent'));
 });

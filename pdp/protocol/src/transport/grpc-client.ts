@@ -7,9 +7,16 @@ import { messageOf } from '../log.ts';
 import type { OperatorMessage, PdpMessage } from '../messages.ts';
 import { decodeOperatorMessage, encodePdpMessage } from '../wire/codec.ts';
 import { FrameCutter, frameOf } from './grpc-frames.ts';
-import { DISTRIBUTION_SERVICE, KEEPALIVE_INTERVAL_MS, KEEPALIVE_TIMEOUT_MS } from './grpc-service.ts';
+import {
+  ARTIFACTS_HEADER,
+  CONNECT_PATH,
+  CONTENT_TYPE,
+  KEEPALIVE_INTERVAL_MS,
+  KEEPALIVE_TIMEOUT_MS,
+} from './grpc-service.ts';
 import { closeOfHeaders, hasStatus } from './grpc-status.ts';
 import { hostOf, serverIdentityOf } from './server-identity.ts';
+import type { StreamConnection } from './stream-connection.ts';
 import type { Dial, MessageStream, StreamClose, StreamHandlers } from './stream.ts';
 
 /** How a PDP reaches its operator. Both files are read again for every stream: tokens and CAs are rotated under us. */
@@ -24,6 +31,8 @@ export interface GrpcDialOptions {
   readonly serverName?: string;
   /** A stream that the operator has not accepted within this is given up. */
   readonly connectTimeoutMs?: number;
+  /** Told of the connection while artifacts are served by it. */
+  readonly connection?: StreamConnection;
   readonly clock: Clock;
 }
 
@@ -114,8 +123,8 @@ class GrpcDial implements MessageStream<PdpMessage> {
     });
     const stream = session.request({
       ':method': 'POST',
-      ':path': DISTRIBUTION_SERVICE.connect.path,
-      'content-type': 'application/grpc+proto',
+      ':path': CONNECT_PATH,
+      'content-type': CONTENT_TYPE,
       te: 'trailers',
       authorization: `Bearer ${token.trim()}`,
     });
@@ -152,6 +161,9 @@ class GrpcDial implements MessageStream<PdpMessage> {
     if (this.#ended || this.#opened) return;
     this.#opened = true;
     this.#cancelTimeout();
+    if (this.#session !== undefined && headers[ARTIFACTS_HEADER] !== undefined) {
+      this.#options.connection?.opened(this.#session);
+    }
     this.#handlers.onOpen();
   }
 
@@ -178,6 +190,8 @@ class GrpcDial implements MessageStream<PdpMessage> {
   #pingLater(session: ClientHttp2Session): void {
     const { clock } = this.#options;
     this.#cancelPing = clock.schedule(KEEPALIVE_INTERVAL_MS, () => {
+      // Broken off in this very moment: it cannot be asked, and its end is on the way here.
+      if (session.destroyed) return;
       const cancelTimeout = clock.schedule(KEEPALIVE_TIMEOUT_MS, () => {
         this.#end({ code: 'Unavailable', reason: 'the operator answers no pings' });
       });
@@ -194,6 +208,7 @@ class GrpcDial implements MessageStream<PdpMessage> {
     this.#ended = true;
     this.#cancelTimeout();
     this.#cancelPing?.();
+    if (this.#session !== undefined) this.#options.connection?.ended(this.#session);
     // Half-closed first: what was written still goes out when the ending is an orderly one.
     if (close.code === 'Closed') this.#linger();
     else {

@@ -4,6 +4,11 @@ const HEAD_BYTES = 5;
 /** Why bytes are no messages: none of these can be followed by anything sound. */
 export class FrameError extends Error {
   override readonly name = 'FrameError';
+  readonly code: 'Compressed' | 'TooLarge';
+  constructor(code: FrameError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** A message as gRPC sends it over HTTP/2: not compressed, behind its length. */
@@ -46,10 +51,10 @@ export class FrameCutter {
   }
 
   #lengthIn(bytes: Buffer): number {
-    if (bytes[0] !== 0) throw new FrameError('a message is compressed');
+    if (bytes[0] !== 0) throw new FrameError('Compressed', 'a message is compressed');
     const length = bytes.readUInt32BE(1);
     if (length > this.#maxMessageBytes) {
-      throw new FrameError(`a message has ${length} bytes, more than ${this.#maxMessageBytes}`);
+      throw new FrameError('TooLarge', `a message has ${length} bytes, more than ${this.#maxMessageBytes}`);
     }
     return length;
   }

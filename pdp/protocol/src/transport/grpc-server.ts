@@ -1,16 +1,27 @@
-import { experimental, Metadata, Server, status, type ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { systemClock, type Clock } from '../clock.ts';
+import { MESSAGE_MAX_BYTES } from '../limits.ts';
 import { codeOf, messageOf, type Log } from '../log.ts';
 import type { OperatorMessage, PdpMessage } from '../messages.ts';
 import type { PeerIdentity } from '../operator/identity.ts';
 import { decodePdpMessage, encodeOperatorMessage } from '../wire/codec.ts';
 import type { AcceptStream } from './accept.ts';
-import type { Certificate, RotatingCertificate } from './certificate.ts';
-import { CHANNEL_OPTIONS, DISTRIBUTION_SERVICE, RETRY_AFTER_TRAILER } from './grpc-service.ts';
+import type { RotatingCertificate } from './certificate.ts';
+import { FrameCutter, FrameError, frameOf } from './grpc-frames.ts';
+import { ARTIFACTS_HEADER, CONNECT_PATH, CONTENT_TYPE, RETRY_AFTER_TRAILER } from './grpc-service.ts';
+import { STATUS_OF_CLOSE, statusHeaders } from './grpc-status.ts';
 import type { PeerErrorCode } from './peer-error.ts';
 import type { MessageStream, StreamClose, StreamHandlers } from './stream.ts';
 
-/** How long a stream waits for the judgement on its token. */
+/** How long a stream waits for the judgement on its token, and a connection for the end of its handshake. */
 export const AUTHENTICATION_TIMEOUT_MS = 10_000;
+/** How long a connection may be without a stream, and how long the end of a stream may take to get out. */
+export const IDLE_CONNECTION_MS = 10_000;
+/** Streams of one connection: a PDP has one, and its transfers, of which there are four at a time by default. */
+const STREAMS_PER_CONNECTION = 16;
+/** Bytes of all headers of a request: a token and a few names. */
+const HEADERS_MAX_BYTES = 16_384;
 
 /** What serves streams over gRPC. */
 export interface GrpcServerOptions {
@@ -23,7 +34,11 @@ export interface GrpcServerOptions {
   /** Takes streams while this replica leads; undefined: it does not, and PDPs are to dial again after `notLeaderRetryMs`. */
   readonly acceptor: () => AcceptStream | undefined;
   readonly notLeaderRetryMs: () => number;
+  /** Answers GETs by the same connections, as those of an HTTP server; absent: there is nothing to get. */
+  readonly get?: (request: IncomingMessage, response: ServerResponse) => void;
   readonly log: Log;
+  /** The machine's by default. */
+  readonly clock?: Clock;
 }
 
 /** A listening server. */
@@ -33,73 +48,114 @@ export interface GrpcServer {
   readonly close: () => Promise<void>;
 }
 
-type WireStream = ServerDuplexStream<Uint8Array, Uint8Array>;
-
 /** Listens. @throws if the port cannot be bound */
 export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer> {
-  const server = new Server({ ...CHANNEL_OPTIONS });
-  server.addService(DISTRIBUTION_SERVICE, {
-    connect: (stream: WireStream) => {
-      admit(stream, options).catch((error: unknown) => {
-        options.log.warn('a stream could not be admitted', { peer: stream.getPeer(), error: messageOf(error) });
-        end(stream, { code: 'Unavailable', reason: 'internal error' });
-      });
+  const { certificate, host, port } = options;
+  // Loaded here: PDPs have this module too, and many never need it.
+  const { createSecureServer, Http2ServerRequest, Http2ServerResponse } = await import('node:http2');
+  const { cert, key } = certificate.current();
+  const server = createSecureServer({
+    cert,
+    key,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: AUTHENTICATION_TIMEOUT_MS,
+    settings: {
+      enablePush: false,
+      maxConcurrentStreams: STREAMS_PER_CONNECTION,
+      maxHeaderListSize: HEADERS_MAX_BYTES,
     },
   });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(
-      `${options.host.includes(':') ? `[${options.host}]` : options.host}:${options.port}`,
-      credentialsOf(options.certificate),
-      (error, bound) => {
-        if (error === null) resolve(bound);
-        else reject(error);
-      },
-    );
+  const stop = certificate.onChange((next) => {
+    server.setSecureContext({ cert: next.cert, key: next.key, minVersion: 'TLSv1.2' });
   });
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.on('close', () => sessions.delete(session));
+    // What is wrong with one connection is its own affair; its stream is told too.
+    session.on('error', () => undefined);
+    endWhenIdle(session, options.clock ?? systemClock);
+  });
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    // A stream that fails without a listener would be an uncaught error.
+    stream.on('error', () => undefined);
+    if (headers[':method'] === 'GET' && options.get !== undefined) {
+      const request = new Http2ServerRequest(stream, headers, {}, []);
+      // A body is of no interest, and one that nobody reads keeps the stream from closing.
+      stream.resume();
+      // Both are made to stand in for those of an HTTP/1.1 server, which their types do not say.
+      options.get(request as unknown as IncomingMessage, new Http2ServerResponse(stream) as unknown as ServerResponse);
+      return;
+    }
+    admit(stream, headers, options).catch((error: unknown) => {
+      options.log.warn('a stream could not be admitted', { peer: peerOf(stream), error: messageOf(error) });
+      refuse(stream, { code: 'Unavailable', reason: 'internal error' }, options.clock);
+    });
+  });
+  const bound = await listen(server, host, port);
   return {
-    port,
-    close: () => {
-      server.forceShutdown();
-      return Promise.resolve();
-    },
+    port: bound,
+    close: () =>
+      new Promise((resolve) => {
+        stop();
+        server.close(() => {
+          resolve();
+        });
+        for (const session of sessions) session.destroy();
+      }),
   };
 }
 
-/** Credentials that follow the rotation of the certificate without a new socket. */
-function credentialsOf(certificate: RotatingCertificate): ServerCredentials {
-  const stops = new Map<unknown, () => void>();
-  const provider: experimental.CertificateProvider = {
-    addCaCertificateListener: () => undefined,
-    removeCaCertificateListener: () => undefined,
-    addIdentityCertificateListener: (listener) => {
-      const tell = ({ cert, key }: Certificate): void => {
-        listener({ certificate: Buffer.from(cert), privateKey: Buffer.from(key) });
-      };
-      // Later: the library forwards only what comes after it has registered its own watcher, which it does next.
-      queueMicrotask(() => {
-        tell(certificate.current());
-      });
-      stops.set(listener, certificate.onChange(tell));
-    },
-    removeIdentityCertificateListener: (listener) => {
-      stops.get(listener)?.();
-      stops.delete(listener);
-    },
-  };
-  // The identity comes first whatever the declared parameter names say; no client certificates are asked for.
-  return experimental.createCertificateProviderServerCredentials(provider, null, false);
+function listen(server: Http2SecureServer, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
 }
 
-async function admit(stream: WireStream, options: GrpcServerOptions): Promise<void> {
-  // A stream that fails without a listener would be an uncaught error.
-  stream.on('error', () => undefined);
-  const token = bearerToken(stream.metadata);
+/**
+ * A connection is there for its stream. One whose peer is gone needs no pings to be found: the protocol ends a stream that
+ * is silent, and what is left of the connection goes after that.
+ */
+function endWhenIdle(session: ServerHttp2Session, clock: Clock): void {
+  const end = (): void => {
+    session.destroy();
+  };
+  let streams = 0;
+  let cancel = clock.schedule(IDLE_CONNECTION_MS, end);
+  session.on('stream', (stream) => {
+    cancel();
+    streams += 1;
+    stream.on('close', () => {
+      streams -= 1;
+      if (streams === 0) cancel = clock.schedule(IDLE_CONNECTION_MS, end);
+    });
+  });
+  session.on('close', () => {
+    cancel();
+  });
+}
+
+async function admit(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  options: GrpcServerOptions,
+): Promise<void> {
+  if (headers[':path'] !== CONNECT_PATH || headers[':method'] !== 'POST') {
+    end(stream, statusHeaders(UNIMPLEMENTED, 'there is no such method'), options.clock);
+    return;
+  }
+  const token = bearerToken(headers.authorization);
   if (token === undefined) {
-    end(stream, { code: 'Unauthenticated', reason: 'no bearer token' });
+    refuse(stream, { code: 'Unauthenticated', reason: 'no bearer token' }, options.clock);
     return;
   }
   if (options.acceptor() === undefined) {
-    endNotLeader(stream, options);
+    refuseNotLeader(stream, options);
     return;
   }
   let identity: PeerIdentity;
@@ -108,22 +164,28 @@ async function admit(stream: WireStream, options: GrpcServerOptions): Promise<vo
   } catch (error) {
     const code = codeOf(error) as PeerErrorCode | undefined;
     options.log.warn('a stream was refused', {
-      peer: stream.getPeer(),
+      peer: peerOf(stream),
       code: code ?? 'Internal',
       error: messageOf(error),
     });
-    end(stream, refusalOf(code, messageOf(error)));
+    refuse(stream, refusalOf(code, messageOf(error)), options.clock);
     return;
   }
   // Leadership may have been lost while the token was judged.
   const accept = options.acceptor();
-  if (stream.cancelled) return;
-  if (accept === undefined) endNotLeader(stream, options);
-  else serve(stream, identity, accept);
+  if (stream.destroyed || stream.aborted) return;
+  if (accept === undefined) refuseNotLeader(stream, options);
+  else new GrpcStream(stream, options.clock).serve(identity, accept, options.get !== undefined);
 }
 
-function endNotLeader(stream: WireStream, options: GrpcServerOptions): void {
-  end(stream, { code: 'Unavailable', reason: 'not leader', retryAfterMs: options.notLeaderRetryMs() });
+/** Of gRPC: the method is not known. */
+const UNIMPLEMENTED = 12;
+/** Of gRPC: a message is larger than it may be. */
+const RESOURCE_EXHAUSTED = 8;
+
+function refuseNotLeader(stream: ServerHttp2Stream, options: GrpcServerOptions): void {
+  const retryAfterMs = options.notLeaderRetryMs();
+  refuse(stream, { code: 'Unavailable', reason: 'not leader', retryAfterMs }, options.clock);
 }
 
 function refusalOf(code: PeerErrorCode | undefined, reason: string): StreamClose {
@@ -140,73 +202,134 @@ function refusalOf(code: PeerErrorCode | undefined, reason: string): StreamClose
   }
 }
 
-function bearerToken(metadata: Metadata): string | undefined {
-  const [value] = metadata.get('authorization');
-  if (typeof value !== 'string') return undefined;
-  const [, token] = /^Bearer ([\x21-\x7e]{1,8192})$/.exec(value) ?? [];
+function bearerToken(value: string | undefined): string | undefined {
+  const [, token] = /^Bearer ([\x21-\x7e]{1,8192})$/.exec(value ?? '') ?? [];
   return token;
 }
 
-function serve(stream: WireStream, identity: PeerIdentity, accept: AcceptStream): void {
-  let ended = false;
-  // Filled below: the acceptor may close the stream before it has answered who hears it.
-  const heard: { by?: StreamHandlers<PdpMessage> } = {};
-  const finish = (close: StreamClose): void => {
-    if (ended) return;
-    ended = true;
-    end(stream, close);
-    queueMicrotask(() => heard.by?.onClose(close));
-  };
-  const own: MessageStream<OperatorMessage> = {
-    send: (message) => {
-      if (ended) return true;
-      try {
-        return stream.write(encodeOperatorMessage(message));
-      } catch (error) {
-        finish({ code: 'Protocol', reason: `${message.type} cannot be sent: ${messageOf(error)}` });
-        return true;
-      }
-    },
-    close: finish,
-  };
-  const handlers = accept(identity, own);
-  heard.by = handlers;
-  stream.on('data', (bytes: Uint8Array) => {
-    if (ended) return;
-    try {
-      handlers.onMessage(decodePdpMessage(bytes));
-    } catch (error) {
-      finish({ code: 'Protocol', reason: messageOf(error) });
-    }
-  });
-  stream.on('drain', () => {
-    if (!ended) handlers.onDrain();
-  });
-  stream.on('end', () => {
-    finish({ code: 'Closed', reason: 'the PDP ended the stream' });
-  });
-  stream.on('cancelled', () => {
-    finish({ code: 'Unavailable', reason: 'the PDP went away' });
-  });
-  stream.on('error', (error: unknown) => {
-    finish({ code: 'Unavailable', reason: messageOf(error) });
-  });
-  // Headers say to the PDP that it is let in.
-  stream.sendMetadata(new Metadata());
-  handlers.onOpen();
+function peerOf(stream: ServerHttp2Stream): string {
+  const { remoteAddress = '', remotePort = 0 } = stream.session?.socket ?? {};
+  return `${remoteAddress}:${remotePort}`;
 }
 
-const STATUS: Record<StreamClose['code'], number> = {
-  Closed: status.OK,
-  Unavailable: status.UNAVAILABLE,
-  Unauthenticated: status.UNAUTHENTICATED,
-  Protocol: status.INVALID_ARGUMENT,
-};
+type Trailers = Readonly<Record<string, string>>;
 
-function end(stream: WireStream, close: StreamClose): void {
-  if (stream.cancelled || stream.destroyed) return;
-  const trailers = new Metadata();
-  if (close.retryAfterMs !== undefined) trailers.set(RETRY_AFTER_TRAILER, String(Math.ceil(close.retryAfterMs)));
-  if (close.code === 'Closed') stream.end(trailers);
-  else stream.emit('error', { code: STATUS[close.code], details: close.reason, metadata: trailers });
+function trailersOf({ code, reason, retryAfterMs }: StreamClose, status = STATUS_OF_CLOSE[code]): Trailers {
+  return {
+    ...statusHeaders(status, reason),
+    ...(retryAfterMs === undefined ? {} : { [RETRY_AFTER_TRAILER]: String(Math.ceil(retryAfterMs)) }),
+  };
+}
+
+/** Answers with nothing but the end. */
+function refuse(stream: ServerHttp2Stream, close: StreamClose, clock: Clock | undefined): void {
+  end(stream, trailersOf(close), clock);
+}
+
+function end(stream: ServerHttp2Stream, trailers: Trailers, clock: Clock | undefined): void {
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond({ ':status': 200, 'content-type': CONTENT_TYPE, ...trailers }, { endStream: true });
+  // What it still sends is of no interest.
+  stream.resume();
+  linger(stream, clock);
+}
+
+/** A peer that does not read gets no end, one that does not end its half keeps the stream, and a dead connection never closes. */
+function linger(stream: ServerHttp2Stream, clock: Clock = systemClock): void {
+  const cancel = clock.schedule(IDLE_CONNECTION_MS, () => {
+    (stream.session ?? stream).destroy();
+  });
+  stream.once('close', cancel);
+}
+
+/** One accepted stream. */
+class GrpcStream implements MessageStream<OperatorMessage> {
+  readonly #stream: ServerHttp2Stream;
+  readonly #clock: Clock | undefined;
+  readonly #cutter = new FrameCutter(MESSAGE_MAX_BYTES);
+  #trailers: Trailers = {};
+  #ended = false;
+  /** Absent until the acceptor has answered who hears it: it may close the stream before. */
+  #handlers: StreamHandlers<PdpMessage> | undefined;
+
+  constructor(stream: ServerHttp2Stream, clock: Clock | undefined) {
+    this.#stream = stream;
+    this.#clock = clock;
+  }
+
+  serve(identity: PeerIdentity, accept: AcceptStream, hasArtifacts: boolean): void {
+    const stream = this.#stream;
+    // Headers say to the PDP that it is let in.
+    const headers = {
+      ':status': 200,
+      'content-type': CONTENT_TYPE,
+      ...(hasArtifacts ? { [ARTIFACTS_HEADER]: 'here' } : {}),
+    };
+    stream.respond(headers, { waitForTrailers: true });
+    stream.on('wantTrailers', () => {
+      stream.sendTrailers(this.#trailers);
+    });
+    this.#handlers = accept(identity, this);
+    stream.on('data', (piece: Buffer) => {
+      this.#receive(piece);
+    });
+    stream.on('drain', () => {
+      if (!this.#ended) this.#handlers?.onDrain();
+    });
+    stream.on('end', () => {
+      this.#finish({ code: 'Closed', reason: 'the PDP ended the stream' });
+    });
+    stream.on('error', (error: Error) => {
+      this.#finish({ code: 'Unavailable', reason: error.message });
+    });
+    stream.on('close', () => {
+      this.#finish({ code: 'Unavailable', reason: 'the PDP went away' });
+    });
+    this.#handlers.onOpen();
+  }
+
+  send(message: OperatorMessage): boolean {
+    if (this.#ended) return true;
+    try {
+      const bytes = encodeOperatorMessage(message);
+      if (bytes.length > MESSAGE_MAX_BYTES) throw new FrameError('TooLarge', `it has ${bytes.length} bytes`);
+      return this.#stream.write(frameOf(bytes));
+    } catch (error) {
+      this.#finish({ code: 'Protocol', reason: `${message.type} cannot be sent: ${messageOf(error)}` });
+      return true;
+    }
+  }
+
+  close(close: StreamClose): void {
+    this.#finish(close);
+  }
+
+  #receive(piece: Buffer): void {
+    if (this.#ended) return;
+    try {
+      for (const bytes of this.#cutter.push(piece)) {
+        if (!this.#isOver()) this.#handlers?.onMessage(decodePdpMessage(bytes));
+      }
+    } catch (error) {
+      const isTooLarge = error instanceof FrameError && error.code === 'TooLarge';
+      this.#finish({ code: 'Protocol', reason: messageOf(error) }, isTooLarge ? RESOURCE_EXHAUSTED : undefined);
+    }
+  }
+
+  /** It may have been ended meanwhile, also by a handler of messages. */
+  #isOver(): boolean {
+    return this.#ended;
+  }
+
+  #finish(close: StreamClose, status?: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const stream = this.#stream;
+    if (!stream.destroyed) {
+      this.#trailers = trailersOf(close, status);
+      stream.end();
+      linger(stream, this.#clock);
+    }
+    queueMicrotask(() => this.#handlers?.onClose(close));
+  }
 }

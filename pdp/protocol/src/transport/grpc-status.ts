@@ -13,6 +13,19 @@ const CLOSE_CODES = new Map<string, CloseCode>([
   ['16', 'Unauthenticated'],
 ]);
 
+/** The code of gRPC that tells a PDP of an end. */
+export const STATUS_OF_CLOSE: Readonly<Record<CloseCode, number>> = {
+  Closed: 0,
+  Unavailable: 14,
+  Unauthenticated: 16,
+  Protocol: 3,
+};
+
+/** The trailers, or the only headers, that tell of an end. */
+export function statusHeaders(status: number, reason: string): Readonly<Record<string, string>> {
+  return { 'grpc-status': String(status), 'grpc-message': encodeURIComponent(reason) };
+}
+
 /** Of servers between us and the operator, which know nothing of gRPC. */
 const HTTP_CLOSE_CODES = new Map<number, CloseCode>([
   [401, 'Unauthenticated'],

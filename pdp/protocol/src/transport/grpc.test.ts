@@ -1,18 +1,23 @@
 import { writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
+import { digestOf } from '@edict/bundle';
 import { MESSAGE_MAX_BYTES } from '../limits.ts';
-import { systemClock } from '../clock.ts';
+import { systemClock, type Clock } from '../clock.ts';
 import type { OperatorMessage, PdpMessage } from '../messages.ts';
 import type { PeerIdentity } from '../operator/identity.ts';
 import { createAuthority, createFolder, type TestAuthority } from '../testing/certificates.ts';
 import type { AcceptStream } from './accept.ts';
 import { watchCertificate, type Certificate, type RotatingCertificate } from './certificate.ts';
 import { dialGrpc } from './grpc-client.ts';
-import { serveGrpc, type GrpcServer } from './grpc-server.ts';
-import { DISTRIBUTION_SERVICE } from './grpc-service.ts';
+import { createArtifactClient } from './artifact-client.ts';
+import { IDLE_CONNECTION_MS, serveGrpc, type GrpcServer, type GrpcServerOptions } from './grpc-server.ts';
+import { CONNECT_PATH, KEEPALIVE_INTERVAL_MS } from './grpc-service.ts';
 import { PeerError } from './peer-error.ts';
 import type { MessageStream, StreamClose } from './stream.ts';
+import { StreamConnection } from './stream-connection.ts';
 
 const log = { info: () => undefined, warn: () => undefined };
 const peer: PeerIdentity = {
@@ -66,6 +71,8 @@ async function startServer(options: {
   readonly leading?: () => boolean;
   readonly authenticate?: (token: string) => Promise<PeerIdentity>;
   readonly certificate?: RotatingCertificate;
+  readonly get?: GrpcServerOptions['get'];
+  readonly clock?: Clock;
 }): Promise<{ server: GrpcServer; heard: Heard }> {
   const heard: Heard = { messages: [], closes: [] };
   const accept: AcceptStream = (_identity, stream) => {
@@ -95,6 +102,8 @@ async function startServer(options: {
     acceptor: () => (options.leading?.() === false ? undefined : accept),
     notLeaderRetryMs: () => 1234,
     log,
+    ...(options.get === undefined ? {} : { get: options.get }),
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
   closing.push(() => server.close());
   return { server, heard };
@@ -251,7 +260,7 @@ test('a watched certificate tells its listeners of a change, once', () => {
 });
 
 /** A client that speaks no protocol: raw bytes on a good token. */
-function rawStream(port: number, token: string) {
+function rawStream(port: number, token: string, path = CONNECT_PATH) {
   const options = { 'grpc.ssl_target_name_override': 'localhost', 'grpc.default_authority': 'localhost' };
   const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(Buffer.from(authority.caPem)), options);
   closing.push(() => {
@@ -259,8 +268,8 @@ function rawStream(port: number, token: string) {
   });
   const metadata = new Metadata();
   if (token !== '') metadata.set('authorization', `Bearer ${token}`);
-  const { path, requestSerialize, responseDeserialize } = DISTRIBUTION_SERVICE.connect;
-  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+  const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
+  const stream = client.makeBidiStreamRequest(path, asBuffer, (bytes) => bytes, metadata);
   stream.on('data', () => undefined);
   stream.on('error', () => undefined);
   return {
@@ -292,6 +301,109 @@ test('a message over the limit is refused before it is read whole', async () => 
 test('a stream without a token is refused', async () => {
   const { server } = await startServer({});
   await expect(rawStream(server.port, '').ended).resolves.toBe(status.UNAUTHENTICATED);
+});
+
+const artifact = Buffer.from('the bytes of an artifact');
+
+/** A PDP's two clients, with one connection for both; without that connection nothing can be fetched. */
+async function dialAndFetch(get: GrpcServerOptions['get'], clock: Clock = systemClock) {
+  const { server } = await startServer(get === undefined ? {} : { get });
+  const connection = new StreamConnection();
+  const opened = Promise.withResolvers<undefined>();
+  const ended = Promise.withResolvers<StreamClose>();
+  const stream = dialGrpc({
+    address: `127.0.0.1:${server.port}`,
+    caFile,
+    tokenFile,
+    serverName: 'localhost',
+    connection,
+    clock,
+  })({
+    onOpen: () => opened.resolve(undefined),
+    onMessage: () => undefined,
+    onDrain: () => undefined,
+    onClose: ended.resolve,
+  });
+  closing.push(() => stream.close({ code: 'Closed', reason: 'test ends' }));
+  await opened.promise;
+  const url = 'https://127.0.0.1:1';
+  const client = createArtifactClient({ url, caFile, connection, clock: systemClock, random: Math.random });
+  closing.push(client.close);
+  return { connection, client, ended: ended.promise, stream };
+}
+
+test('artifacts are fetched by the connection of the stream, and no more once that has ended', async () => {
+  const asked: string[] = [];
+  const { connection, client, stream, ended } = await dialAndFetch((request, response) => {
+    asked.push(`${request.method} ${request.url} ${request.headers.authorization}`);
+    response.writeHead(200, { 'content-length': String(artifact.length) });
+    response.end(artifact);
+  });
+  const digest = digestOf(artifact);
+  const bytes = await client.fetch({ artifactsUrl: '', ticket: 't' }, digest, new AbortController().signal);
+  expect(Buffer.from(bytes)).toEqual(artifact);
+  expect(asked).toEqual([`GET /v1/bundles/${digest} Bearer t`]);
+  stream.close({ code: 'Closed', reason: 'bye' });
+  await ended;
+  expect(connection.current).toBeUndefined();
+});
+
+test.each([
+  [403, 'TicketRefused'],
+  [404, 'NotFound'],
+])('an answer of %d by the connection of the stream is what it is by any other', async (status, code) => {
+  const { client } = await dialAndFetch((_request, response) => {
+    response.writeHead(status);
+    response.end();
+  });
+  const fetched = client.fetch({ artifactsUrl: '', ticket: 't' }, digestOf(artifact), new AbortController().signal);
+  await expect(fetched).rejects.toMatchObject({ code });
+});
+
+test('an operator that serves no artifacts by its streams is not asked for them there', async () => {
+  const { connection } = await dialAndFetch(undefined);
+  expect(connection.current).toBeUndefined();
+});
+
+test('a ping that is due when the connection has just broken ends nothing but the stream', async () => {
+  const due: (() => void)[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    schedule: (delayMs, task) => {
+      if (delayMs === KEEPALIVE_INTERVAL_MS) due.push(task);
+      return systemClock.schedule(delayMs, task);
+    },
+  };
+  const { connection, ended } = await dialAndFetch(() => undefined, clock);
+  await until(() => due.length === 1);
+  connection.current?.destroy();
+  expect(due[0]).not.toThrow();
+  await expect(ended).resolves.toMatchObject({ code: 'Unavailable' });
+});
+
+test('a connection without a stream is closed after a while', async () => {
+  const scheduled: { readonly delayMs: number; readonly task: () => void }[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    schedule: (delayMs, task) => {
+      scheduled.push({ delayMs, task });
+      return () => undefined;
+    },
+  };
+  const { server } = await startServer({ clock });
+  const session = connect(`https://localhost:${server.port}`, { ca: authority.caPem });
+  await once(session, 'remoteSettings');
+  expect(scheduled.map(({ delayMs }) => delayMs)).toEqual([IDLE_CONNECTION_MS]);
+  const closed = once(session, 'close');
+  scheduled[0]?.task();
+  await closed;
+});
+
+test('a method that there is not is not implemented', async () => {
+  const { server } = await startServer({});
+  await expect(rawStream(server.port, 'good', '/edict.distribution.v1.DistributionService/Other').ended).resolves.toBe(
+    status.UNIMPLEMENTED,
+  );
 });
 
 test('an unreachable operator and a missing file both end the dial as Unavailable', async () => {
