@@ -85,7 +85,10 @@ test('a canary by principal: every caller sees the old answer, then the new one,
   // Callers of later waves were answered by the old revision on every PDP while the first wave was served.
   const between = all.filter(({ sentAt }) => sentAt > (reached[0] ?? 0) && sentAt < (decided[1] ?? 0));
   const served = new Map(
-    [...Map.groupBy(between, ({ revision: n }) => n ?? 0)].map(([n, some]) => [n, new Set(some.map((one) => one.target))]),
+    [...Map.groupBy(between, ({ revision: n }) => n ?? 0)].map(([n, some]) => [
+      n,
+      new Set(some.map((one) => one.target)),
+    ]),
   );
   expect([first, next].map((n) => served.get(n)?.size)).toEqual([3, 3]);
   expect(timeline.phases(next).at(-1)).toBe('Completed');

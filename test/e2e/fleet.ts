@@ -56,15 +56,12 @@ export async function createFleet(
     spec: { ...SET_SPEC, ...spec },
   });
   await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-  await cluster.apply(
-    setOf(setSpec),
-    {
-      apiVersion: EDICT,
-      kind: 'PolicyDecisionPoint',
-      metadata,
-      spec: { replicas, resources: { requests: { cpu: '10m' } } },
-    },
-  );
+  await cluster.apply(setOf(setSpec), {
+    apiVersion: EDICT,
+    kind: 'PolicyDecisionPoint',
+    metadata,
+    spec: { replicas, resources: { requests: { cpu: '10m' } } },
+  });
   const pods = async (): Promise<readonly Pod[]> => {
     const listed = await cluster.list<Pod>('v1', 'Pod', namespace, 'app.kubernetes.io/component=pdp');
     return listed

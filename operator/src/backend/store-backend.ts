@@ -138,21 +138,19 @@ export function decidedStatus(
   now: number,
 ): PolicyRevisionStatus {
   const { index, final, ...target } = wave;
+  const decided = {
+    index,
+    decision: decision.type,
+    ...(final ? {} : { final, target: targetOf(target) }),
+    decidedAt: rfc3339Millis(now),
+    decidedBy,
+  };
   const others = (before.waves ?? []).filter((other) => other.index !== index);
   return {
     ...before,
     phase: decision.type === 'Commit' ? 'Committing' : 'Aborted',
     ...(decision.type === 'Abort' ? { cause: formatCause(decision.cause) } : {}),
-    waves: [
-      {
-        index,
-        decision: decision.type,
-        ...(final ? {} : { final, target: targetOf(target) }),
-        decidedAt: rfc3339Millis(now),
-        decidedBy,
-      },
-      ...others,
-    ],
+    waves: [...others, decided].sort((a, b) => a.index - b.index),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { PolicyDomain, PolicyDomainStatus } from '@edict/crds';
+import type { ConditionReason, PolicyDomain, PolicyDomainStatus } from '@edict/crds';
 import type { DomainVerdict } from '../../compile/domain-checker.ts';
 import type { AbortCause } from '@edict/protocol';
 import type { RevisionState } from '../world.ts';
@@ -43,6 +43,8 @@ export interface SetView {
         readonly state: RevisionState;
         readonly cause: AbortCause | undefined;
         readonly progress: string;
+        /** What its rollout waits for, where that is more than the PDPs. */
+        readonly hold?: { readonly reason: ConditionReason; readonly isStalled: boolean };
       }
     | undefined;
   /** The newest revision that every required PDP has served; 0 for none. */

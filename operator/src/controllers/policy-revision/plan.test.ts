@@ -135,3 +135,47 @@ test('figures alone wait for their time, a change of phase does not', () => {
   expect(planRevision(again)).toStrictEqual({ requeueAfterMs: 600 });
   expect(planRevision({ ...again, revision: aRevision(1, { ...status, ...commit }) }).status?.phase).toBe('Committing');
 });
+
+const differences = { total: 9, changed: 6, grantToDeny: 6, denyToGrant: 0, errors: 0, dropped: 0 };
+const judged = (verdict: 'Waiting' | 'Fail'): Pick<RolloutProgress, 'shadow'> => ({
+  shadow: { counts: differences, samples: [], reporting: 2, done: 2, verdict, message: verdict },
+});
+
+test('the verdict that ended a rollout is recorded although its end was recorded first', () => {
+  const gate = { ...told(1, 'Gating'), ...judged('Waiting') };
+  const { status: waiting } = planRevision(observe({ progress: gate }));
+  const { status: ended } = planRevision(
+    observe({ revision: aRevision(1, { ...waiting, ...abort('Gate: too many') }), progress: gate }),
+  );
+  expect(ended?.shadow?.verdict).toBe('Waiting');
+  const last = { ...told(1, 'Aborted'), ...judged('Fail') };
+  const { status } = planRevision(observe({ revision: aRevision(1, ended), progress: last }));
+  expect(status).toStrictEqual({ ...ended, shadow: { ...differences, verdict: 'Fail', message: 'Fail', samples: [] } });
+  expect(planRevision(observe({ revision: aRevision(1, status), progress: last }))).toStrictEqual({});
+});
+
+const firstWave = { index: 0, count: 2, required: 3, active: 0, decided: [] };
+const firstDecided: PolicyRevisionStatus['waves'] = [{ index: 0, decision: 'Commit', final: false }];
+const approval = { reason: 'ApprovalRequired', message: 'awaited' } as const;
+
+test('a rollout that waits for approval says what to write', () => {
+  const progress = { ...told(1, 'AwaitingApproval'), wave: firstWave, hold: approval };
+  const { status } = planRevision(observe({ progress }));
+  const message = 'wave 1 of 2 waits for approval: annotation edict.dev/approve-wave "0" on the PolicyRevision';
+  expect(status?.hold).toStrictEqual({ reason: 'ApprovalRequired', message });
+  expect(findCondition(status?.conditions, 'Ready')).toMatchObject({ reason: 'AwaitingApproval', message });
+});
+
+test('what was told before a decision does not take back what the decision moved on', () => {
+  const progress = { ...told(1, 'AwaitingApproval'), wave: firstWave, hold: approval };
+  const { status } = planRevision(observe({ progress }));
+  const decided = { ...status, phase: 'Committing' as const, waves: firstDecided };
+  expect(planRevision(observe({ revision: aRevision(1, decided), progress }))).toStrictEqual({});
+});
+
+test('a rollout stays where it was known to be while a new leader has told nothing yet', () => {
+  const progress = { ...told(1, 'Soaking'), wave: { ...firstWave, decided: [{ index: 0, decidedAt: NOW }] } };
+  const { status } = planRevision(observe({ revision: aRevision(1, { waves: firstDecided }), progress }));
+  expect(status?.phase).toBe('Soaking');
+  expect(planRevision(observe({ revision: aRevision(1, status) })).status?.phase ?? status?.phase).toBe('Soaking');
+});

@@ -3,6 +3,7 @@ import { mergeConditions, type DesiredCondition, type PolicyRevision, type Polic
 import type { AbortCause, RolloutProgress } from '@edict/protocol';
 import { rfc3339, rfc3339Millis } from '../../clock.ts';
 import { parseCause } from '../abort-cause.ts';
+import { describeHold } from '../rollout-board.ts';
 import { exceptionsOf, FAILURES, HOLDS, phaseOf, waveText } from '../policy-set/status.ts';
 import { approvedWaves, approver } from '../user-requests.ts';
 import { stateOf } from '../world.ts';
@@ -39,18 +40,21 @@ export function planRevision(observed: ObservedRevision): RevisionPlan {
   return !isUrgent && dueInMs > 0 ? { requeueAfterMs: dueInMs } : { status };
 }
 
-function statusOf({ revision, progress, committedN, now }: ObservedRevision): PolicyRevisionStatus {
+function statusOf(observed: ObservedRevision): PolicyRevisionStatus {
+  const { revision, progress, committedN, now } = observed;
   const { n } = revision.spec;
   const before = revision.status ?? {};
   const state = stateOf(revision);
   // One that was decided while nobody was there has not converged: its counts follow those who come.
   const isCompleted = before.phase === 'Completed' && before.convergenceMilliseconds !== undefined;
   const isOvertaken = state === 'Committed' && committedN > n;
-  const phase = isOvertaken ? 'Completed' : phaseOf({ n, state, cause: causeOf(before) }, progress);
+  const told = progress?.revision === n ? progress : undefined;
+  if (told !== undefined && state === 'Open' && isOutdated(told, before)) return before;
+  const phase = isOvertaken ? 'Completed' : standingPhase(observed, before, told);
   // One that was stopped after some of its waves goes on being served until a newer one is committed.
   const isOver = state === 'Aborted' || (state === 'Stopped' && committedN > n);
-  if (isCompleted || (isOver && tellsEnd(before, phase))) return before;
-  const told = progress?.revision === n ? progress : undefined;
+  if (isCompleted) return before;
+  if (isOver && tellsEnd(before, phase)) return withVerdicts(before, told);
   const generation = revision.metadata.generation ?? 1;
   const desired = conditionsOf(phase, told, before, isOvertaken);
   const approvals = approvalsOf(revision, before);
@@ -62,6 +66,34 @@ function statusOf({ revision, progress, committedN, now }: ObservedRevision): Po
     observedGeneration: generation,
     phase,
     conditions: mergeConditions(before.conditions, desired, absent, generation, rfc3339(now)),
+  };
+}
+
+/** What was told before the last decision was known: it would take back what the decision has moved on. */
+function isOutdated({ wave }: RolloutProgress, { waves = [] }: PolicyRevisionStatus): boolean {
+  return wave !== undefined && waves.filter(({ decision }) => decision === 'Commit').length > wave.decided.length;
+}
+
+/** The phase; what was known of an open rollout stays until somebody tells more, such as a leader that is new. */
+function standingPhase(
+  { revision, progress }: ObservedRevision,
+  before: PolicyRevisionStatus,
+  told: RolloutProgress | undefined,
+): NonNullable<PolicyRevisionStatus['phase']> {
+  const state = stateOf(revision);
+  if (told === undefined && state === 'Open' && before.phase !== undefined) return before.phase;
+  return phaseOf({ n: revision.spec.n, state, cause: causeOf(before) }, progress);
+}
+
+/** An ended rollout with the verdicts that ended it, where its end was recorded before they were told. */
+function withVerdicts(before: PolicyRevisionStatus, told: RolloutProgress | undefined): PolicyRevisionStatus {
+  const { shadow, analysis } = told ?? {};
+  const isShadowNew = before.shadow?.verdict === 'Waiting' && shadow !== undefined && shadow.verdict !== 'Waiting';
+  const isAnalysisNew = before.analysis?.verdict !== 'Fail' && analysis?.verdict === 'Fail';
+  return {
+    ...before,
+    ...(isShadowNew ? { shadow: diffOf(shadow) } : {}),
+    ...(isAnalysisNew ? { analysis: analysisOf(analysis) } : {}),
   };
 }
 
@@ -95,13 +127,20 @@ function approvalsOf(
   return [...approvals, ...added].sort((a, b) => a.wave - b.wave).slice(0, 64);
 }
 
-function wavesOf({ wave, hold, shadow, analysis }: RolloutProgress): PolicyRevisionStatus {
+function wavesOf(progress: RolloutProgress): PolicyRevisionStatus {
+  const { wave, hold, shadow, analysis } = progress;
   return {
     ...(wave === undefined ? {} : { wave: waveText(wave) }),
-    ...(hold === undefined ? {} : { hold: { reason: hold.reason, message: hold.message.slice(0, 2048) } }),
+    ...(hold === undefined
+      ? {}
+      : { hold: { reason: hold.reason, message: (describeHold(progress) ?? '').slice(0, 2048) } }),
     ...(shadow === undefined ? {} : { shadow: diffOf(shadow) }),
-    ...(analysis === undefined ? {} : { analysis: { ...analysis, message: analysis.message.slice(0, 2048) } }),
+    ...(analysis === undefined ? {} : { analysis: analysisOf(analysis) }),
   };
+}
+
+function analysisOf(analysis: NonNullable<RolloutProgress['analysis']>): NonNullable<PolicyRevisionStatus['analysis']> {
+  return { ...analysis, message: analysis.message.slice(0, 2048) };
 }
 
 function diffOf({
@@ -165,9 +204,11 @@ function conditionsOf(
     case 'AwaitingApproval': {
       const hold = told?.hold;
       const known = hold && HOLDS[hold.reason];
-      const message = hold?.message ?? `${active === '' ? 'no' : active} PDPs serve it`;
+      const message = (told && describeHold(told)) ?? `${active === '' ? 'no' : active} PDPs serve it`;
       const reason = known?.reason ?? 'Soaking';
+      const isPrepared = phase === 'Soaking' || (told !== undefined && told.counts.prepared >= told.counts.required);
       return [
+        ...(isPrepared ? [{ ...all, message: 'every required PDP has prepared it' }] : []),
         { type: 'Converged', status: 'False', reason, message },
         { type: 'Ready', status: 'False', reason, message },
         { type: known?.isStalled === true ? 'Stalled' : 'Reconciling', status: 'True', reason, message },
