@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createClusterClient, type ClusterClient } from '../support/cluster-client.ts';
 import { printFigures } from '../support/figures.ts';
 import { failuresOf, type Answer } from '../support/load-generator.ts';
 import { editQuestion } from '../support/policy-fixture.ts';
-import { startCallers } from '../support/steady-caller.ts';
+import { startCallers, type SteadyCallers } from '../support/steady-caller.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { readEnvironment } from './environment.ts';
 import { createFleet, podTarget, type Fleet } from './fleet.ts';
@@ -21,12 +21,14 @@ const ROLLOUT = { waves: WAVES, commit: { mode: 'Scheduled', lead: '1s' } };
 const environment = readEnvironment();
 let cluster: ClusterClient;
 let fleet: Fleet;
+let callers: SteadyCallers | undefined;
 
 beforeAll(async () => {
   cluster = await createClusterClient(environment.kubeconfig);
   fleet = await createFleet(cluster, 'canary', 3, { rollout: ROLLOUT });
 });
 afterAll(() => fleet.remove());
+afterEach(() => callers?.stop());
 
 /** What is wrong with the answers of one caller, as sentences. */
 function turnsBack(caller: string, answers: readonly Answer[]): readonly string[] {
@@ -41,12 +43,13 @@ test('a canary by principal: every caller sees the old answer, then the new one,
   const first = await fleet.rollOutEdit(1);
   const pods = await fleet.waitForReadyPods(3);
   const timeline = await watchRollouts(cluster, fleet);
-  const callers = startCallers(PRINCIPALS, pods.map(podTarget), PAUSE_MS, (caller) => editQuestion(2, caller));
+  callers = startCallers(PRINCIPALS, pods.map(podTarget), PAUSE_MS, (caller) => editQuestion(2, caller));
+  const { answers: given } = callers;
   await fleet.applyEdit(2);
   const next = first + 1;
   await waitForPhase(fleet, next, 'Completed', 180_000);
   await waitFor('every caller to have asked every PDP since', () =>
-    [...callers.answers.values()].every((own) => own.slice(-3).every((answer) => answer.revision === next)),
+    [...given.values()].every((own) => own.slice(-3).every((answer) => answer.revision === next)),
   );
   const answers = await callers.stop();
   timeline.stop();

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createClusterClient, type ClusterClient } from '../support/cluster-client.ts';
 import { printFigures } from '../support/figures.ts';
-import { failuresOf, startLoad } from '../support/load-generator.ts';
+import { failuresOf, startLoad, type Load } from '../support/load-generator.ts';
 import { editQuestion } from '../support/policy-fixture.ts';
 import { readEnvironment } from './environment.ts';
 import { createFleet, podTarget, type Fleet } from './fleet.ts';
@@ -15,6 +15,7 @@ const SUBJECT = 'ann-of-green-gables';
 const environment = readEnvironment();
 let cluster: ClusterClient;
 let fleet: Fleet;
+let load: Load | undefined;
 
 beforeAll(async () => {
   cluster = await createClusterClient(environment.kubeconfig);
@@ -22,13 +23,14 @@ beforeAll(async () => {
   await fleet.rollOutEdit(5);
 });
 afterAll(() => fleet.remove());
+afterEach(() => load?.stop());
 
 test('a candidate that would deny too much of what is granted is given up, and nobody ever serves it', async () => {
   const served = (await fleet.set())?.status?.committedRevision ?? Number.NaN;
   const pods = await fleet.waitForReadyPods(2);
   let asked = 0;
   // Of these six questions edit 5 grants the first five, edit 2 the first two, edit 6 all.
-  const load = startLoad(pods.map(podTarget), 20, () => editQuestion(1 + (asked++ % 6), SUBJECT));
+  load = startLoad(pods.map(podTarget), 20, () => editQuestion(1 + (asked++ % 6), SUBJECT));
   await fleet.applyEdit(2);
   const refused = await waitForPhase(fleet, served + 1, 'Aborted');
   await fleet.applyEdit(6);
@@ -57,7 +59,7 @@ test('a candidate that would deny too much of what is granted is given up, and n
 
 test('the set and the domain say what was in the way', async () => {
   const served = (await fleet.set())?.status?.committedRevision ?? Number.NaN;
-  const load = startLoad((await fleet.waitForReadyPods(2)).map(podTarget), 20, () => editQuestion(6, SUBJECT));
+  load = startLoad((await fleet.waitForReadyPods(2)).map(podTarget), 20, () => editQuestion(6, SUBJECT));
   await fleet.applyEdit(3);
   await waitForPhase(fleet, served + 1, 'Aborted');
   await cluster.kubectl('-n', fleet.namespace, 'wait', '--for=condition=Stalled', 'policyset/main', '--timeout=30s');

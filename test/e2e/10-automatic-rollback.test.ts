@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createClusterClient, type ClusterClient } from '../support/cluster-client.ts';
 import { printFigures } from '../support/figures.ts';
-import { ask, failuresOf, startLoad } from '../support/load-generator.ts';
+import { ask, failuresOf, startLoad, type Load } from '../support/load-generator.ts';
 import { domainOfEdit, domainWithRego, editQuestion } from '../support/policy-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { readEnvironment } from './environment.ts';
@@ -28,6 +28,7 @@ allow := false if input.principal.sub != ""
 const environment = readEnvironment();
 let cluster: ClusterClient;
 let fleet: Fleet;
+let load: Load | undefined;
 let asked = 0;
 
 beforeAll(async () => {
@@ -36,6 +37,7 @@ beforeAll(async () => {
   await fleet.rollOutEdit(1);
 });
 afterAll(() => fleet.remove());
+afterEach(() => load?.stop());
 
 const question = (): object => editQuestion(1, `caller-${asked++ % PRINCIPALS}`);
 
@@ -55,16 +57,17 @@ test.each<[string, () => object, RegExp]>([
   const content = (await fleet.set())?.status?.committedDigest;
   const newest = (await fleet.revisions()).at(-1)?.spec.n ?? Number.NaN;
   const pods = await fleet.waitForReadyPods(2);
-  const load = startLoad(pods.map(podTarget), 20, question);
-  await waitFor('answers to compare with', () => load.answers.length >= 200);
+  load = startLoad(pods.map(podTarget), 20, question);
+  const { answers: given } = load;
+  await waitFor('answers to compare with', () => given.length >= 200);
   await cluster.apply(bad());
   const applied = await fleet.domain();
   const stopped = await waitForPhase(fleet, newest + 1, 'RolledBack');
   const back = await waitForPhase(fleet, newest + 2, 'Completed');
   await waitFor('the domain to say so', async () => conditionOf(await fleet.domain(), 'Ready') === 'False/RolledBack');
   // What went back on all PDPs is back for everyone from here on.
-  const calm = load.answers.length;
-  await waitFor('answers since', () => load.answers.length >= calm + 40);
+  const calm = given.length;
+  await waitFor('answers since', () => given.length >= calm + 40);
   const answers = await load.stop();
 
   expect(stopped.status?.cause).toMatch(cause);

@@ -142,17 +142,18 @@ test('a paused set stays where it is although the wave is approved, and goes on 
   expect(revisionsOf(await askAll())).toEqual([open - 1, open]);
   expect(await pause('bob', false)).toMatchObject({ done: true });
   const completed = await waitForPhase(fleet, open, 'Completed');
-  expect(completed.status?.waves?.map(({ decision, final }) => [decision, final])).toEqual([
-    ['Commit', false],
-    ['Commit', true],
+  expect(completed.status?.waves?.map(({ index, decision, final = true }) => [index, decision, final])).toEqual([
+    [0, 'Commit', false],
+    [1, 'Commit', true],
   ]);
   expect(revisionsOf(await askAll())).toEqual([open]);
 });
 
 test('every turn is an event of the set', async () => {
   const wanted = [
-    /Normal +AwaitingApproval .*revision 2: wave/,
+    /Normal +AwaitingApproval .*revision 2: wave 1 of 2 waits for approval: .*approve-wave "0"/,
     /Normal +Approved .*revision 2, wave 1 was approved by alice/,
+    /Normal +AwaitingApproval .*revision 2: wave 2 of 2 waits for approval: .*approve-wave "1"/,
     /Warning +Paused .*revision 2: a pause was asked for/,
     /Normal +Resumed .*revision 2 goes on/,
     /Normal +Converged .*revision 2: 2\/2 PDPs serve it/,

@@ -60,7 +60,7 @@ test('undo serves the content before as a new revision, to any earlier one, and 
     const oldest = await waitForPhase(fleet, third + 2, 'Completed');
     expect(oldest.spec).toMatchObject({ reason: 'Rollback', rollbackOf: first });
     expect(await grants(2)).toEqual([false, false]);
-    expect(await rollout('history')).toMatch(new RegExp(`\\* *${third + 2}\\b.*Rollback`));
+    expect(await rollout('history')).toMatch(new RegExp(`^${third + 2} \\* +Completed +Rollback to ${first} `, 'm'));
     // The domain keeps what its user wrote, and says that this is not what serves.
     await waitFor(
       'the domain to say so',

@@ -164,7 +164,7 @@ function testsOf(
   const head = headOf(revisions);
   const isHead = !isRefusal(wanted) && wanted.content === head?.content;
   const count = (isHead ? wanted.manifest.tests.length : head?.suites) ?? 0;
-  const message = `revision ${head?.n ?? 0} passes ${count} test suites`;
+  const message = `revision ${head?.n ?? 0} passes ${count} test ${count === 1 ? 'suite' : 'suites'}`;
   return count === 0 ? [] : [{ type: 'TestsPassed', status: 'True', reason: 'TestsPassed', message }];
 }
 
