@@ -6,7 +6,7 @@ import { editQuestion } from '../support/policy-fixture.ts';
 import { readEnvironment } from './environment.ts';
 import { createFleet, podTarget, type Fleet } from './fleet.ts';
 import { conditionOf } from './objects.ts';
-import { waitForPhase } from './rollout-timeline.ts';
+import { waitForPhase, waitForRevision } from './rollout-timeline.ts';
 
 const ROLLOUT = { shadow: { sampleRate: '100%', window: '10s', maxGrantToDeny: '5%' } };
 /** Who asks; no status may show the name. */
@@ -32,7 +32,9 @@ test('a candidate that would deny too much of what is granted is given up, and n
   // Of these six questions edit 5 grants the first five, edit 2 the first two, edit 6 all.
   load = startLoad(pods.map(podTarget), 20, () => editQuestion(1 + (asked++ % 6), SUBJECT));
   await fleet.applyEdit(2);
-  const refused = await waitForPhase(fleet, served + 1, 'Aborted');
+  const refused = await waitForRevision('the verdict', fleet, served + 1, ({ status }) => {
+    return status?.phase === 'Aborted' && status.shadow?.verdict !== 'Waiting';
+  });
   await fleet.applyEdit(6);
   const passed = await waitForPhase(fleet, served + 2, 'Completed');
   const answers = await load.stop();

@@ -82,6 +82,14 @@ test('a suite that is applied while it fails is taken with a warning, the set sa
   expect(edit.code).not.toBe(0);
   expect(edit.said).toContain(`case ${caseName}`);
 
+  // What does not pass through admission is stopped where revisions are made: an edit of the set asks for one.
+  await fleet.applySet({ consistency: { mode: 'Standard', lease: '30s' } });
+  await waitFor('the set to be without its revision', async () => {
+    return conditionOf(await fleet.set(), 'Ready') === 'False/TestsFailed';
+  });
+  expect(await numbers()).toEqual(before);
+  expect((await fleet.set())?.status?.committedRevision).toBe(served);
+
   // Both suites pass with edit 2, and then it is served.
   const repaired = await fleet.rollOutEdit(2);
   expect(repaired).toBe((before.at(-1) ?? Number.NaN) + 1);
