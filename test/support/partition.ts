@@ -1,6 +1,6 @@
 import { runCommand } from '../../scripts/run-command.ts';
 
-/** Puts back what {@link isolate} took away; once. */
+/** Puts back what {@link isolate} or {@link separate} took away; once. */
 export type Heal = () => Promise<void>;
 
 /** The chain that holds the rules, in the pod's own network namespace: nobody else's rules are touched. */
@@ -11,21 +11,38 @@ const CHAIN = 'EDICT-PARTITION';
  * and inside it. Nothing is refused, so that whoever is connected learns of it by silence alone. Needs root.
  */
 export async function isolate(pid: number, reachable: string): Promise<Heal> {
-  const rule = async (...args: readonly string[]): Promise<void> => {
+  return drop(pid, [
+    ['-i', 'lo', '-j', 'RETURN'],
+    ['-o', 'lo', '-j', 'RETURN'],
+    ['-s', reachable, '-j', 'RETURN'],
+    ['-d', reachable, '-j', 'RETURN'],
+    ['-j', 'DROP'],
+  ]);
+}
+
+/** Drops every packet between a process' network namespace and `addresses`, without a word to either side. Needs root. */
+export async function separate(pid: number, addresses: readonly string[]): Promise<Heal> {
+  return drop(
+    pid,
+    addresses.flatMap((address) => [
+      ['-s', address, '-j', 'DROP'],
+      ['-d', address, '-j', 'DROP'],
+    ]),
+  );
+}
+
+async function drop(pid: number, rules: readonly (readonly string[])[]): Promise<Heal> {
+  const iptables = async (...args: readonly string[]): Promise<void> => {
     await runCommand('nsenter', ['--target', String(pid), '--net', '--', 'iptables', '-w', ...args]);
   };
-  await rule('-N', CHAIN);
-  await rule('-A', CHAIN, '-i', 'lo', '-j', 'RETURN');
-  await rule('-A', CHAIN, '-o', 'lo', '-j', 'RETURN');
-  await rule('-A', CHAIN, '-s', reachable, '-j', 'RETURN');
-  await rule('-A', CHAIN, '-d', reachable, '-j', 'RETURN');
-  await rule('-A', CHAIN, '-j', 'DROP');
-  await rule('-I', 'INPUT', '-j', CHAIN);
-  await rule('-I', 'OUTPUT', '-j', CHAIN);
+  await iptables('-N', CHAIN);
+  for (const rule of rules) await iptables('-A', CHAIN, ...rule);
+  await iptables('-I', 'INPUT', '-j', CHAIN);
+  await iptables('-I', 'OUTPUT', '-j', CHAIN);
   return async () => {
-    await rule('-D', 'OUTPUT', '-j', CHAIN);
-    await rule('-D', 'INPUT', '-j', CHAIN);
-    await rule('-F', CHAIN);
-    await rule('-X', CHAIN);
+    await iptables('-D', 'OUTPUT', '-j', CHAIN);
+    await iptables('-D', 'INPUT', '-j', CHAIN);
+    await iptables('-F', CHAIN);
+    await iptables('-X', CHAIN);
   };
 }
