@@ -50,19 +50,9 @@ function nameWave({ index, count }: NonNullable<RolloutProgress['wave']>): strin
 export function describeHold({ hold, wave }: RolloutProgress): string | undefined {
   if (hold === undefined) return undefined;
   const name = wave === undefined ? 'it' : `wave ${nameWave(wave)}`;
-  switch (hold.reason) {
-    case 'ApprovalRequired':
-      return `${name} waits for approval: annotation ${APPROVE_WAVE_ANNOTATION} "${wave?.index ?? 0}" on the PolicyRevision`;
-    case 'Soak':
-      return `${name} is watched: ${hold.message}`;
-    case 'PauseRequested':
-      return 'a pause was asked for: spec.paused of the PolicySet';
-    case 'AnalysisFailed':
-    case 'AnalysisUnknown':
-    case 'DeadlineExceeded':
-    case 'LeaseGap':
-    case 'RepeatedFailure':
-    case 'ShadowWindow':
-      return hold.message;
+  if (hold.reason === 'ApprovalRequired') {
+    return `${name} waits for approval: annotation ${APPROVE_WAVE_ANNOTATION} "${wave?.index ?? 0}" on the PolicyRevision`;
   }
+  if (hold.reason === 'Soak') return `${name} is watched: ${hold.message}`;
+  return hold.reason === 'PauseRequested' ? 'a pause was asked for: spec.paused of the PolicySet' : hold.message;
 }

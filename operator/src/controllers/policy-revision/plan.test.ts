@@ -137,21 +137,38 @@ test('figures alone wait for their time, a change of phase does not', () => {
 });
 
 const differences = { total: 9, changed: 6, grantToDeny: 6, denyToGrant: 0, errors: 0, dropped: 0 };
-const judged = (verdict: 'Waiting' | 'Fail'): Pick<RolloutProgress, 'shadow'> => ({
-  shadow: { counts: differences, samples: [], reporting: 2, done: 2, verdict, message: verdict },
+const judged = (verdict: 'Waiting' | 'Fail', counts = differences): Pick<RolloutProgress, 'shadow'> => ({
+  shadow: { counts, samples: [], reporting: 2, done: 2, verdict, message: verdict },
 });
 
-test('the verdict that ended a rollout is recorded although its end was recorded first', () => {
-  const gate = { ...told(1, 'Gating'), ...judged('Waiting') };
+test('the last figures of a shadow evaluation are recorded although its end was recorded first', () => {
+  const gate = { ...told(1, 'Gating'), ...judged('Waiting', { ...differences, total: 5 }) };
   const { status: waiting } = planRevision(observe({ progress: gate }));
   const { status: ended } = planRevision(
     observe({ revision: aRevision(1, { ...waiting, ...abort('Gate: too many') }), progress: gate }),
   );
-  expect(ended?.shadow?.verdict).toBe('Waiting');
+  expect(ended?.shadow?.total).toBe(5);
   const last = { ...told(1, 'Aborted'), ...judged('Fail') };
   const { status } = planRevision(observe({ revision: aRevision(1, ended), progress: last }));
   expect(status).toStrictEqual({ ...ended, shadow: { ...differences, verdict: 'Fail', message: 'Fail', samples: [] } });
   expect(planRevision(observe({ revision: aRevision(1, status), progress: last }))).toStrictEqual({});
+});
+
+test('what was told before the end does not take back the verdict that the end was decided for', () => {
+  const passing = { wave: 0, verdict: 'Pass', message: 'all is well' } as const;
+  const failed = { wave: 0, verdict: 'Fail', message: 'denied answers went up' } as const;
+  const soaking = { ...told(1, 'Soaking'), analysis: passing };
+  const stopped: PolicyRevisionStatus = {
+    phase: 'Aborted',
+    cause: 'Analysis: denied answers went up',
+    analysis: failed,
+    waves: [
+      { index: 0, decision: 'Commit', final: false },
+      { index: 1, decision: 'Abort' },
+    ],
+  };
+  const { status } = planRevision(observe({ revision: aRevision(1, stopped), progress: soaking }));
+  expect(status?.analysis).toStrictEqual(failed);
 });
 
 const firstWave = { index: 0, count: 2, required: 3, active: 0, decided: [] };

@@ -54,7 +54,7 @@ function statusOf(observed: ObservedRevision): PolicyRevisionStatus {
   // One that was stopped after some of its waves goes on being served until a newer one is committed.
   const isOver = state === 'Aborted' || (state === 'Stopped' && committedN > n);
   if (isCompleted) return before;
-  if (isOver && tellsEnd(before, phase)) return withVerdicts(before, told);
+  if (isOver && tellsEnd(before, phase)) return withFigures(before, told);
   const generation = revision.metadata.generation ?? 1;
   const desired = conditionsOf(phase, told, before, isOvertaken);
   const approvals = approvalsOf(revision, before);
@@ -62,6 +62,7 @@ function statusOf(observed: ObservedRevision): PolicyRevisionStatus {
   return {
     ...(told === undefined && state === 'Open' ? before : withoutHold(before)),
     ...(told === undefined ? {} : figuresOf(told)),
+    ...(state === 'Aborted' || state === 'Stopped' ? verdictsOf(before) : {}),
     ...(approvals.length === 0 ? {} : { approvals }),
     observedGeneration: generation,
     phase,
@@ -85,16 +86,16 @@ function standingPhase(
   return phaseOf({ n: revision.spec.n, state, cause: causeOf(before) }, progress);
 }
 
-/** An ended rollout with the verdicts that ended it, where its end was recorded before they were told. */
-function withVerdicts(before: PolicyRevisionStatus, told: RolloutProgress | undefined): PolicyRevisionStatus {
-  const { shadow, analysis } = told ?? {};
-  const isShadowNew = before.shadow?.verdict === 'Waiting' && shadow !== undefined && shadow.verdict !== 'Waiting';
-  const isAnalysisNew = before.analysis?.verdict !== 'Fail' && analysis?.verdict === 'Fail';
-  return {
-    ...before,
-    ...(isShadowNew ? { shadow: diffOf(shadow) } : {}),
-    ...(isAnalysisNew ? { analysis: analysisOf(analysis) } : {}),
-  };
+/** What a rollout was ended for, as the decision recorded it: what was told before does not take it back. */
+function verdictsOf({ analysis, shadow }: PolicyRevisionStatus): PolicyRevisionStatus {
+  return { ...(analysis?.verdict === 'Fail' ? { analysis } : {}), ...(shadow?.verdict === 'Fail' ? { shadow } : {}) };
+}
+
+/** An ended rollout with the last figures of its shadow evaluation, which are told after its end was recorded. */
+function withFigures(before: PolicyRevisionStatus, told: RolloutProgress | undefined): PolicyRevisionStatus {
+  const shadow = told?.shadow;
+  const isMore = shadow?.verdict === 'Fail' && shadow.counts.total > (before.shadow?.total ?? 0);
+  return isMore ? { ...before, shadow: diffOf(shadow) } : before;
 }
 
 /** True once the conditions say how it ended: the decision alone, which others write, sets the phase and the cause. */
@@ -135,12 +136,8 @@ function wavesOf(progress: RolloutProgress): PolicyRevisionStatus {
       ? {}
       : { hold: { reason: hold.reason, message: (describeHold(progress) ?? '').slice(0, 2048) } }),
     ...(shadow === undefined ? {} : { shadow: diffOf(shadow) }),
-    ...(analysis === undefined ? {} : { analysis: analysisOf(analysis) }),
+    ...(analysis === undefined ? {} : { analysis: { ...analysis, message: analysis.message.slice(0, 2048) } }),
   };
-}
-
-function analysisOf(analysis: NonNullable<RolloutProgress['analysis']>): NonNullable<PolicyRevisionStatus['analysis']> {
-  return { ...analysis, message: analysis.message.slice(0, 2048) };
 }
 
 function diffOf({
