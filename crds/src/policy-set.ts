@@ -149,7 +149,7 @@ export const policySetKind: KindDefinition = {
     { name: 'Desired', type: 'integer', jsonPath: '.status.desiredRevision', description: 'Newest revision.' },
     { name: 'Committed', type: 'integer', jsonPath: '.status.committedRevision', description: 'Committed revision.' },
     { name: 'PDPs', type: 'string', jsonPath: '.status.pdpsActive', description: 'Serving PDPs of those required.' },
-    { name: 'Wave', type: 'string', jsonPath: '.status.rollout.wave', description: 'Wave under way.', priority: 1 },
+    { name: 'Wave', type: 'string', jsonPath: '.status.rollout.wave', description: 'Wave under way.' },
     { name: 'Rollout', type: 'string', jsonPath: '.status.rollout.phase', description: 'Phase of the newest rollout.' },
     conditionColumn('Ready', 'Ready', 'status'),
     conditionColumn('Reason', 'Ready', 'reason', 1),

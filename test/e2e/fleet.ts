@@ -21,6 +21,10 @@ export interface Fleet {
   readonly set: () => Promise<EdictKinds['PolicySet'] | undefined>;
   /** Sorted by `spec.n`. */
   readonly revisions: () => Promise<readonly EdictKinds['PolicyRevision'][]>;
+  /** `revisions()` of that number; rejects when there is none. */
+  readonly revision: (n: number) => Promise<EdictKinds['PolicyRevision']>;
+  /** Applies the set again: what `spec` says beside what all sets of these tests say. Replaces what an earlier call said. */
+  readonly applySet: (spec: SetSpec) => Promise<void>;
   readonly scale: (replicas: number) => Promise<void>;
   /** Deletes the namespace and resolves when it is gone. */
   readonly remove: () => Promise<void>;
@@ -31,22 +35,33 @@ export const FLEET_NAME = 'main';
 /** The name of the domain. */
 export const DOMAIN_NAME = 'notes';
 
+/** Members of a PolicySet's spec, as a user writes them. */
+export type SetSpec = Readonly<Record<string, unknown>>;
+
 /** The history is longer than by default, so that a test of many edits finds the decision of each. */
 const SET_SPEC = { domains: { selector: {} }, history: { limit: 100 } };
 
 /** Makes the namespace, the set and the PDPs; they are ready only once a domain is applied. */
-export async function createFleet(cluster: ClusterClient, namespace: string, replicas: number): Promise<Fleet> {
+export async function createFleet(
+  cluster: ClusterClient,
+  namespace: string,
+  replicas: number,
+  setSpec: SetSpec = {},
+): Promise<Fleet> {
   const metadata = { name: FLEET_NAME, namespace };
+  const setOf = (spec: SetSpec): object => ({
+    apiVersion: EDICT,
+    kind: 'PolicySet',
+    metadata,
+    spec: { ...SET_SPEC, ...spec },
+  });
   await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-  await cluster.apply(
-    { apiVersion: EDICT, kind: 'PolicySet', metadata, spec: SET_SPEC },
-    {
-      apiVersion: EDICT,
-      kind: 'PolicyDecisionPoint',
-      metadata,
-      spec: { replicas, resources: { requests: { cpu: '10m' } } },
-    },
-  );
+  await cluster.apply(setOf(setSpec), {
+    apiVersion: EDICT,
+    kind: 'PolicyDecisionPoint',
+    metadata,
+    spec: { replicas, resources: { requests: { cpu: '10m' } } },
+  });
   const pods = async (): Promise<readonly Pod[]> => {
     const listed = await cluster.list<Pod>('v1', 'Pod', namespace, 'app.kubernetes.io/component=pdp');
     return listed
@@ -56,6 +71,10 @@ export async function createFleet(cluster: ClusterClient, namespace: string, rep
   const domain = (): Promise<EdictKinds['PolicyDomain'] | undefined> =>
     getEdict(cluster, 'PolicyDomain', namespace, DOMAIN_NAME);
   const set = (): Promise<EdictKinds['PolicySet'] | undefined> => getEdict(cluster, 'PolicySet', namespace, FLEET_NAME);
+  const revisions = async (): Promise<readonly EdictKinds['PolicyRevision'][]> => {
+    const listed = await cluster.list<EdictKinds['PolicyRevision']>(EDICT, 'PolicyRevision', namespace);
+    return listed.toSorted((a, b) => a.spec.n - b.spec.n);
+  };
   const applyEdit = (edit: number): Promise<void> => cluster.apply(domainOfEdit(namespace, DOMAIN_NAME, edit));
   return {
     namespace,
@@ -83,10 +102,13 @@ export async function createFleet(cluster: ClusterClient, namespace: string, rep
     },
     domain,
     set,
-    revisions: async () => {
-      const listed = await cluster.list<EdictKinds['PolicyRevision']>(EDICT, 'PolicyRevision', namespace);
-      return listed.toSorted((a, b) => a.spec.n - b.spec.n);
+    revisions,
+    revision: async (n) => {
+      const found = (await revisions()).find(({ spec }) => spec.n === n);
+      if (found === undefined) throw new Error(`there is no revision ${n} in ${namespace}`);
+      return found;
     },
+    applySet: (spec) => cluster.apply(setOf(spec)),
     scale: async (count) => {
       await cluster.kubectl('-n', namespace, 'scale', `policydecisionpoint/${FLEET_NAME}`, `--replicas=${count}`);
     },

@@ -115,7 +115,7 @@ test('a set that wants approval waits for it, paused sets wait too, and both go 
   await start({ rollout: { approval: 'Required' } });
   await applyDomain(regoPermitting('bob'));
   await untilRevision(2, 'AwaitingApproval');
-  await untilReason('WaitingForPDP');
+  await untilReason('AwaitingApproval');
   await applySet({ paused: true, rollout: { approval: 'Required' } });
   await untilRevision(2, 'Paused');
   await annotate('PolicyRevision', 'till-2', { 'edict.dev/approve-wave': '0' });

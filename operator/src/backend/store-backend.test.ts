@@ -215,6 +215,12 @@ test('a revision that is stopped after a wave stays what it was, and nothing mor
     undecided: [],
     stopped: [{ revision: { n: 2 }, cause, decided: [{ index: 0, principals: 500 }] }],
   });
+  const { status } = (await store.get('PolicyRevision', { namespace: NAMESPACE, name: 's-2' })) ?? {};
+  expect(status?.waves?.map(({ index, decision }) => [index, decision])).toStrictEqual([
+    [0, 'Commit'],
+    [1, 'Abort'],
+  ]);
+  expect(status?.analysis).toStrictEqual({ wave: 0, verdict: 'Fail', message: cause.message });
   expect(backend.listSets()[0]?.aborted).toBeUndefined();
 });
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { PolicyRevision, PolicyRevisionStatus } from '@edict/crds';
 import {
   ONLY_WAVE,
+  type AbortCause,
   type Decision,
   type RevisionId,
   type RolloutProgress,
@@ -138,21 +139,31 @@ export function decidedStatus(
   now: number,
 ): PolicyRevisionStatus {
   const { index, final, ...target } = wave;
+  const decided = {
+    index,
+    decision: decision.type,
+    ...(final ? {} : { final, target: targetOf(target) }),
+    decidedAt: rfc3339Millis(now),
+    decidedBy,
+  };
   const others = (before.waves ?? []).filter((other) => other.index !== index);
   return {
     ...before,
     phase: decision.type === 'Commit' ? 'Committing' : 'Aborted',
-    ...(decision.type === 'Abort' ? { cause: formatCause(decision.cause) } : {}),
-    waves: [
-      {
-        index,
-        decision: decision.type,
-        ...(final ? {} : { final, target: targetOf(target) }),
-        decidedAt: rfc3339Millis(now),
-        decidedBy,
-      },
-      ...others,
-    ],
+    ...(decision.type === 'Abort' ? endOf(before, decision.cause, index) : {}),
+    waves: [...others, decided].sort((a, b) => a.index - b.index),
+  };
+}
+
+/** Why a rollout ends; the verdict that it rests on is recorded with it, since nobody may be there to tell it later. */
+function endOf({ analysis, shadow }: PolicyRevisionStatus, cause: AbortCause, index: number): PolicyRevisionStatus {
+  const { reason, message } = cause;
+  const verdict = { verdict: 'Fail' as const, message: message.slice(0, 2048) };
+  return {
+    cause: formatCause(cause),
+    // What is given up is the wave that would come next.
+    ...(reason === 'Analysis' ? { analysis: { wave: analysis?.wave ?? Math.max(0, index - 1), ...verdict } } : {}),
+    ...(reason === 'Gate' && shadow !== undefined ? { shadow: { ...shadow, ...verdict } } : {}),
   };
 }
 

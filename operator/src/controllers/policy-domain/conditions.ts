@@ -81,9 +81,11 @@ function verdictOf(set: SetView, digest: string | undefined): SetVerdict {
   const back = isOnItsWay ? undefined : set.takenBack.findLast((taken) => taken.digest === digest);
   if (back !== undefined) return stalled('RolledBack', `revision ${back.n} was taken back: ${back.message}`);
   if (set.rolledBack) return stalled('RolledBack', `${set.name} is rolled back to an earlier content`);
-  if (set.paused) return stalled('Paused', `${set.name} is paused`);
+  if (set.paused && newest?.hold?.reason !== 'Paused') return stalled('Paused', `${set.name} is paused`);
   if (newest?.digest === digest && newest?.state === 'Open') {
-    return progressing('WaitingForPDP', `${set.name}@${newest.n}: ${newest.progress}`);
+    const { reason = 'WaitingForPDP', isStalled = false } = newest.hold ?? {};
+    const message = `${set.name}@${newest.n}: ${newest.progress}`;
+    return isStalled ? stalled(reason, message) : progressing(reason, message);
   }
   return progressing('Progressing', `${set.name} is about to get a revision with it`);
 }

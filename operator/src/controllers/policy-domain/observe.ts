@@ -3,9 +3,9 @@ import type { RolloutProgress } from '@edict/protocol';
 import { keyOf, keyText, parseKey } from '../../store/object-key.ts';
 import { parseCause } from '../abort-cause.ts';
 import { entryOf } from '../manifest-text.ts';
-import { describeProgress, type RolloutBoard } from '../rollout-board.ts';
-import { bundleOf, carries, committedOf, hasFailed, isDeleting, revisionsOf, stateOf, type World } from '../world.ts';
 import { HOLDS } from '../policy-set/status.ts';
+import { describeHold, describeProgress, type RolloutBoard } from '../rollout-board.ts';
+import { bundleOf, carries, committedOf, hasFailed, isDeleting, revisionsOf, stateOf, type World } from '../world.ts';
 import type { DomainJudge } from './judge.ts';
 import type { ObservedDomain, SetView } from './observed.ts';
 
@@ -71,21 +71,24 @@ function setView(set: PolicySet, domain: PolicyDomain, world: World, board: Roll
             digest: entryOf(newest, uid)?.digest,
             state: stateOf(newest),
             cause: isEnded(newest) ? parseCause(newest.status?.cause) : undefined,
-            progress: describeProgress(progress),
-            ...holdOf(newest, progress),
+            ...standing(newest.spec.n, progress),
           },
     convergedRevision: set.status?.lastConvergence?.revision ?? 0,
     required: progress?.counts.required ?? set.status?.pdps?.required,
   };
 }
 
-function holdOf(
-  newest: PolicyRevision,
+/** How far the newest revision is, and what it waits for. */
+function standing(
+  n: number,
   progress: RolloutProgress | undefined,
-): Pick<NonNullable<SetView['newest']>, 'hold'> {
-  const told = progress?.revision === newest.spec.n ? progress.hold : undefined;
-  const known = told && HOLDS[told.reason];
-  return known === undefined ? {} : { hold: { reason: known.reason, message: told?.message ?? '' } };
+): Pick<NonNullable<SetView['newest']>, 'progress' | 'hold'> {
+  const figure = describeProgress(progress);
+  const told = progress?.revision === n ? progress : undefined;
+  const why = told && describeHold(told);
+  if (told?.hold === undefined || why === undefined) return { progress: figure };
+  const hold = HOLDS[told.hold.reason];
+  return { progress: `${figure}; ${why}`, ...(hold === undefined ? {} : { hold: { ...hold, message: why } }) };
 }
 
 /** What of the domain some PDPs or principals were served and are no longer, for the set's present spec. */

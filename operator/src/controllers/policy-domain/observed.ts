@@ -44,7 +44,7 @@ export interface SetView {
         readonly cause: AbortCause | undefined;
         readonly progress: string;
         /** What its rollout waits for, where that is more than the PDPs. */
-        readonly hold?: { readonly reason: ConditionReason; readonly message: string };
+        readonly hold?: { readonly reason: ConditionReason; readonly message: string; readonly isStalled: boolean };
       }
     | undefined;
   /** The newest revision that every required PDP has served; 0 for none. */

@@ -135,3 +135,64 @@ test('figures alone wait for their time, a change of phase does not', () => {
   expect(planRevision(again)).toStrictEqual({ requeueAfterMs: 600 });
   expect(planRevision({ ...again, revision: aRevision(1, { ...status, ...commit }) }).status?.phase).toBe('Committing');
 });
+
+const differences = { total: 9, changed: 6, grantToDeny: 6, denyToGrant: 0, errors: 0, dropped: 0 };
+const judged = (verdict: 'Waiting' | 'Fail', counts = differences): Pick<RolloutProgress, 'shadow'> => ({
+  shadow: { counts, samples: [], reporting: 2, done: 2, verdict, message: verdict },
+});
+
+test('the last figures of a shadow evaluation are recorded although its end was recorded first', () => {
+  const gate = { ...told(1, 'Gating'), ...judged('Waiting', { ...differences, total: 5 }) };
+  const { status: waiting } = planRevision(observe({ progress: gate }));
+  const { status: ended } = planRevision(
+    observe({ revision: aRevision(1, { ...waiting, ...abort('Gate: too many') }), progress: gate }),
+  );
+  expect(ended?.shadow?.total).toBe(5);
+  const last = { ...told(1, 'Aborted'), ...judged('Fail') };
+  const { status } = planRevision(observe({ revision: aRevision(1, ended), progress: last }));
+  expect(status).toStrictEqual({ ...ended, shadow: { ...differences, verdict: 'Fail', message: 'Fail', samples: [] } });
+  expect(planRevision(observe({ revision: aRevision(1, status), progress: last }))).toStrictEqual({});
+});
+
+test('what was told before the end does not take back the verdict that the end was decided for', () => {
+  const passing = { wave: 0, verdict: 'Pass', message: 'all is well' } as const;
+  const failed = { wave: 0, verdict: 'Fail', message: 'denied answers went up' } as const;
+  const soaking = { ...told(1, 'Soaking'), analysis: passing };
+  const stopped: PolicyRevisionStatus = {
+    phase: 'Aborted',
+    cause: 'Analysis: denied answers went up',
+    analysis: failed,
+    waves: [
+      { index: 0, decision: 'Commit', final: false },
+      { index: 1, decision: 'Abort' },
+    ],
+  };
+  const { status } = planRevision(observe({ revision: aRevision(1, stopped), progress: soaking }));
+  expect(status?.analysis).toStrictEqual(failed);
+});
+
+const firstWave = { index: 0, count: 2, required: 3, active: 0, decided: [] };
+const firstDecided: PolicyRevisionStatus['waves'] = [{ index: 0, decision: 'Commit', final: false }];
+const approval = { reason: 'ApprovalRequired', message: 'awaited' } as const;
+
+test('a rollout that waits for approval says what to write', () => {
+  const progress = { ...told(1, 'AwaitingApproval'), wave: firstWave, hold: approval };
+  const { status } = planRevision(observe({ progress }));
+  const message = 'wave 1 of 2 waits for approval: annotation edict.dev/approve-wave "0" on the PolicyRevision';
+  expect(status?.hold).toStrictEqual({ reason: 'ApprovalRequired', message });
+  expect(findCondition(status?.conditions, 'Ready')).toMatchObject({ reason: 'AwaitingApproval', message });
+});
+
+test('what was told before a decision does not take back what the decision moved on', () => {
+  const progress = { ...told(1, 'AwaitingApproval'), wave: firstWave, hold: approval };
+  const { status } = planRevision(observe({ progress }));
+  const decided = { ...status, phase: 'Committing' as const, waves: firstDecided };
+  expect(planRevision(observe({ revision: aRevision(1, decided), progress }))).toStrictEqual({});
+});
+
+test('a rollout stays where it was known to be while a new leader has told nothing yet', () => {
+  const progress = { ...told(1, 'Soaking'), wave: { ...firstWave, decided: [{ index: 0, decidedAt: NOW }] } };
+  const { status } = planRevision(observe({ revision: aRevision(1, { waves: firstDecided }), progress }));
+  expect(status?.phase).toBe('Soaking');
+  expect(planRevision(observe({ revision: aRevision(1, status) })).status?.phase ?? status?.phase).toBe('Soaking');
+});

@@ -3,6 +3,7 @@ import { mergeConditions, type DesiredCondition, type PolicyRevision, type Polic
 import type { AbortCause, RolloutProgress } from '@edict/protocol';
 import { rfc3339, rfc3339Millis } from '../../clock.ts';
 import { parseCause } from '../abort-cause.ts';
+import { describeHold } from '../rollout-board.ts';
 import { exceptionsOf, FAILURES, HOLDS, phaseOf, waveText } from '../policy-set/status.ts';
 import { approvedWaves, approver } from '../user-requests.ts';
 import { hasFailed, stateOf } from '../world.ts';
@@ -39,7 +40,8 @@ export function planRevision(observed: ObservedRevision): RevisionPlan {
   return !isUrgent && dueInMs > 0 ? { requeueAfterMs: dueInMs } : { status };
 }
 
-function statusOf({ revision, progress, committedN, now }: ObservedRevision): PolicyRevisionStatus {
+function statusOf(observed: ObservedRevision): PolicyRevisionStatus {
+  const { revision, progress, committedN, now } = observed;
   const { n } = revision.spec;
   const before = revision.status ?? {};
   const state = stateOf(revision);
@@ -47,13 +49,13 @@ function statusOf({ revision, progress, committedN, now }: ObservedRevision): Po
   // One that was decided while nobody was there has not converged: its counts follow those who come.
   const isCompleted = !isFailed && before.phase === 'Completed' && before.convergenceMilliseconds !== undefined;
   const isOvertaken = state === 'Committed' && !isFailed && committedN > n;
-  const phase = isOvertaken
-    ? 'Completed'
-    : phaseOf({ n, state, cause: isFailed || state !== 'Committed' ? causeOf(before) : undefined }, progress);
+  const told = progress?.revision === n ? progress : undefined;
+  if (told !== undefined && state === 'Open' && isOutdated(told, before)) return before;
+  const phase = isOvertaken ? 'Completed' : standingPhase(observed, before, told);
   // One that was stopped after some of its waves goes on being served until a newer one is committed.
   const isOver = state === 'Aborted' || ((state === 'Stopped' || isFailed) && committedN > n);
-  if (isCompleted || (isOver && tellsEnd(before, phase))) return before;
-  const told = progress?.revision === n ? progress : undefined;
+  if (isCompleted) return before;
+  if (isOver && tellsEnd(before, phase)) return withFigures(before, told);
   const generation = revision.metadata.generation ?? 1;
   const desired = [...conditionsOf(phase, told, before, isOvertaken), ...comparedOf(told)];
   const approvals = approvalsOf(revision, before);
@@ -61,11 +63,41 @@ function statusOf({ revision, progress, committedN, now }: ObservedRevision): Po
   return {
     ...(told === undefined && state === 'Open' ? before : withoutHold(before)),
     ...(told === undefined ? {} : figuresOf(told)),
+    ...(state === 'Aborted' || state === 'Stopped' ? verdictsOf(before) : {}),
     ...(approvals.length === 0 ? {} : { approvals }),
     observedGeneration: generation,
     phase,
     conditions: mergeConditions(before.conditions, desired, absent, generation, rfc3339(now)),
   };
+}
+
+/** What was told before the last decision was known: it would take back what the decision has moved on. */
+function isOutdated({ wave }: RolloutProgress, { waves = [] }: PolicyRevisionStatus): boolean {
+  return wave !== undefined && waves.filter(({ decision }) => decision === 'Commit').length > wave.decided.length;
+}
+
+/** The phase; what was known of an open rollout stays until somebody tells more, such as a leader that is new. */
+function standingPhase(
+  { revision, progress }: ObservedRevision,
+  before: PolicyRevisionStatus,
+  told: RolloutProgress | undefined,
+): NonNullable<PolicyRevisionStatus['phase']> {
+  const state = stateOf(revision);
+  if (told === undefined && state === 'Open' && before.phase !== undefined) return before.phase;
+  const cause = hasFailed(revision) || state !== 'Committed' ? causeOf(before) : undefined;
+  return phaseOf({ n: revision.spec.n, state, cause }, progress);
+}
+
+/** What a rollout was ended for, as the decision recorded it: what was told before does not take it back. */
+function verdictsOf({ analysis, shadow }: PolicyRevisionStatus): PolicyRevisionStatus {
+  return { ...(analysis?.verdict === 'Fail' ? { analysis } : {}), ...(shadow?.verdict === 'Fail' ? { shadow } : {}) };
+}
+
+/** An ended rollout with the last figures of its shadow evaluation, which are told after its end was recorded. */
+function withFigures(before: PolicyRevisionStatus, told: RolloutProgress | undefined): PolicyRevisionStatus {
+  const shadow = told?.shadow;
+  const isMore = shadow?.verdict === 'Fail' && shadow.counts.total > (before.shadow?.total ?? 0);
+  return isMore ? { ...before, shadow: diffOf(shadow) } : before;
 }
 
 /** True once the conditions say how it ended: the decision alone, which others write, sets the phase and the cause. */
@@ -98,10 +130,13 @@ function approvalsOf(
   return [...approvals, ...added].sort((a, b) => a.wave - b.wave).slice(0, 64);
 }
 
-function wavesOf({ wave, hold, shadow, analysis }: RolloutProgress): PolicyRevisionStatus {
+function wavesOf(progress: RolloutProgress): PolicyRevisionStatus {
+  const { wave, hold, shadow, analysis } = progress;
   return {
     ...(wave === undefined ? {} : { wave: waveText(wave) }),
-    ...(hold === undefined ? {} : { hold: { reason: hold.reason, message: hold.message.slice(0, 2048) } }),
+    ...(hold === undefined
+      ? {}
+      : { hold: { reason: hold.reason, message: (describeHold(progress) ?? '').slice(0, 2048) } }),
     ...(shadow === undefined ? {} : { shadow: diffOf(shadow) }),
     ...(analysis === undefined ? {} : { analysis: { ...analysis, message: analysis.message.slice(0, 2048) } }),
   };
@@ -168,9 +203,11 @@ function conditionsOf(
     case 'AwaitingApproval': {
       const hold = told?.hold;
       const known = hold && HOLDS[hold.reason];
-      const message = hold?.message ?? `${active === '' ? 'no' : active} PDPs serve it`;
+      const message = (told && describeHold(told)) ?? `${active === '' ? 'no' : active} PDPs serve it`;
       const reason = known?.reason ?? 'Soaking';
+      const isPrepared = phase === 'Soaking' || (told !== undefined && told.counts.prepared >= told.counts.required);
       return [
+        ...(isPrepared ? [{ ...all, message: 'every required PDP has prepared it' }] : []),
         { type: 'Converged', status: 'False', reason, message },
         { type: 'Ready', status: 'False', reason, message },
         { type: known?.isStalled === true ? 'Stalled' : 'Reconciling', status: 'True', reason, message },

@@ -8,6 +8,12 @@ test.each<[string, PolicyRevisionStatus, PolicyRevisionStatus, readonly string[]
   ['a pause is told', { phase: 'Soaking' }, { phase: 'Paused', hold }, ['Paused: revision 2: a pause was asked for']],
   ['a pause that goes on is told once', { phase: 'Paused', hold }, { phase: 'Paused', hold }, []],
   ['so is its end', { phase: 'Paused', hold }, { phase: 'Soaking' }, ['Resumed: revision 2 goes on']],
+  [
+    'so is its end where the next decision came first',
+    { phase: 'Committing', hold },
+    { phase: 'Committing' },
+    ['Resumed: revision 2 goes on'],
+  ],
   ['what is given up does not go on', { phase: 'Paused', hold }, { phase: 'RolledBack' }, []],
   [
     'an approval is told with its author, once',

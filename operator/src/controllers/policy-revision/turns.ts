@@ -18,17 +18,29 @@ export function turnsOf(
   if (isUnproven && findCondition(before?.conditions, 'ShadowCompared')?.reason !== 'NoTraffic') {
     approvals.push({ type: 'Warning', reason: 'NoTraffic', message: `revision ${n}: ${unproven.message}` });
   }
-  return before?.phase === after.phase ? approvals : [...approvals, ...phaseTurns(n, before?.phase, after)];
+  return before?.phase === after.phase && !isResumed(before, after)
+    ? approvals
+    : [...approvals, ...phaseTurns(n, before, after)];
 }
 
 function phaseTurns(
   n: number,
-  before: PolicyRevisionStatus['phase'],
-  { phase, hold }: PolicyRevisionStatus,
+  before: PolicyRevisionStatus | undefined,
+  after: PolicyRevisionStatus,
 ): readonly Omit<OperatorEvent, 'regarding'>[] {
+  const { phase, hold } = after;
   const message = `revision ${n}: ${hold?.message ?? phase ?? ''}`;
   if (phase === 'AwaitingApproval') return [{ type: 'Normal', reason: 'AwaitingApproval', message }];
   if (phase === 'Paused') return [{ type: 'Warning', reason: 'Paused', message }];
-  const goesOn = before === 'Paused' && phase !== 'Aborted' && phase !== 'RolledBack';
-  return goesOn ? [{ type: 'Normal', reason: 'Resumed', message: `revision ${n} goes on` }] : [];
+  return isResumed(before, after) ? [{ type: 'Normal', reason: 'Resumed', message: `revision ${n} goes on` }] : [];
+}
+
+/**
+ * True if somebody's pause is over and the rollout lives. The decision that follows may have set the phase already, so what
+ * held it counts too.
+ */
+function isResumed(before: PolicyRevisionStatus | undefined, { phase, hold }: PolicyRevisionStatus): boolean {
+  const wasPaused = before?.phase === 'Paused' || before?.hold?.reason === 'PauseRequested';
+  const isPaused = phase === 'Paused' || hold?.reason === 'PauseRequested';
+  return wasPaused && !isPaused && phase !== 'Aborted' && phase !== 'RolledBack';
 }

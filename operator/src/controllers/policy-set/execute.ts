@@ -145,8 +145,11 @@ async function createRevision(
     throw new StoreError('Conflict', `revision ${n} of ${namespace}/${name} exists already`, { cause: error });
   }
   metrics.revisions.inc({ reason });
+  const { length } = wanted.manifest.domains;
   const what =
-    rollbackOf === undefined ? `${wanted.manifest.domains.length} domains` : `the content of revision ${rollbackOf}`;
+    rollbackOf === undefined
+      ? `${length} ${length === 1 ? 'domain' : 'domains'}`
+      : `the content of revision ${rollbackOf}`;
   events.emit({
     type: wanted.isAutomatic === true ? 'Warning' : 'Normal',
     reason: rollbackOf === undefined ? (reason === 'Emergency' ? 'Emergency' : 'RevisionCreated') : 'RolledBack',

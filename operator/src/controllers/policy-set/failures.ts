@@ -26,6 +26,11 @@ export function failedDigests({ set, revisions }: Pick<ObservedSet, 'set' | 'rev
   return [...known.values()].slice(-FAILED_DIGESTS_MAX);
 }
 
+/** True for a content that failed for the set's present spec, whichever generation of its domains it was rendered from. */
+export function hasFailedContent(observed: Pick<ObservedSet, 'set' | 'revisions'>, content: string): boolean {
+  return endedFor(observed, isFailure).some((revision) => revision.content === content);
+}
+
 /** Revisions that were made for the set's present spec, and ended for one of these reasons. */
 function endedFor(
   { set, revisions }: Pick<ObservedSet, 'set' | 'revisions'>,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { PolicyRevision } from '@edict/crds';
 import { suiteOf } from '../../compile/test-suites.ts';
 import { keyOf, keyText, parseKey } from '../../store/object-key.ts';
@@ -8,6 +9,7 @@ import { committedOf, hasFailed, isDeleting, revisionsOf, stateOf, type World } 
 import type { CombinationJudge } from './combination.ts';
 import type { Debounce } from './debounce.ts';
 import { isRefusal, type ObservedSet, type Refusal, type RevisionView, type Wanted } from './observed.ts';
+import { hasFailedContent } from './failures.ts';
 import { headOf } from './head.ts';
 import { membersOf, wantedOf } from './wanted.ts';
 
@@ -38,8 +40,11 @@ export async function observeSet(key: string, deps: ObserveSetDeps): Promise<Obs
   const unsettled = set.spec.rollbackTo === undefined && members.some((member) => !member.settled);
   let wanted: Wanted | Refusal = wantedOf(set, members, own, world.suites.list(namespace));
   let debounceMs = 0;
+  let failedTest: string | undefined;
   if (!isRefusal(wanted)) {
-    if (wanted.content === (head?.content ?? '[]')) debounce.settle(key);
+    const { content } = wanted;
+    // Nor does what failed wait for anything: the edit after it begins a row of its own.
+    if (content === (head?.content ?? '[]') || hasFailedContent({ set, revisions }, content)) debounce.settle(key);
     else if (!isDeleting(set)) debounceMs = debounce.remainingMs(key, wanted.content, unsettled, now());
     const isNew =
       wanted.content !== head?.content && wanted.rollbackOf === undefined && wanted.manifest.domains.length > 0;
@@ -49,6 +54,10 @@ export async function observeSet(key: string, deps: ObserveSetDeps): Promise<Obs
       const good = committed === undefined ? undefined : manifestOf(committed);
       const suites = wanted.suites?.map(({ object }) => suiteOf(object)) ?? [];
       wanted = (await combinations.judge(namespace, wanted.content, wanted.manifest, good, suites)) ?? wanted;
+    } else if (head !== undefined && hasOtherTests(wanted, head)) {
+      const suites = wanted.suites?.map(({ object }) => suiteOf(object)) ?? [];
+      const refusal = await combinations.judge(namespace, content, wanted.manifest, manifestOf(head.object), suites);
+      failedTest = refusal?.message;
     }
   }
   const highestN = Math.max(
@@ -63,11 +72,18 @@ export async function observeSet(key: string, deps: ObserveSetDeps): Promise<Obs
     wanted,
     unsettled,
     debounceMs,
+    ...(failedTest === undefined ? {} : { failedTest }),
     progress: board.get(keyText(keyOf(set)), set.metadata.uid),
     statusWrittenAt: statusWrittenAt(key),
     statusIntervalMs,
     now: now(),
   };
+}
+
+/** True if what is wanted is served already, but has to pass other suites than it did when it was made. */
+function hasOtherTests({ content, manifest, rollbackOf }: Wanted, head: RevisionView): boolean {
+  if (content !== head.content || rollbackOf !== undefined) return false;
+  return !isDeepStrictEqual(manifest.tests, manifestOf(head.object).tests);
 }
 
 function viewOf(object: PolicyRevision): RevisionView {

@@ -66,6 +66,8 @@ export interface ObservedSet {
   /** Highest n ever given under this name. */
   readonly highestN: number;
   readonly wanted: Wanted | Refusal;
+  /** The case that fails with what is wanted and served, of suites that came or changed since it was made. */
+  readonly failedTest?: string;
   /** Some member has not been looked at since its last edit, or its bundle is not stored yet. */
   readonly unsettled: boolean;
   /** How long what is wanted has to stay as it is before it gets a revision; 0 for now. */

@@ -189,6 +189,30 @@ test('three failures within ten minutes stop the set until an edit of it, or unt
 
 const serving = [aRevision(1, 'a', 'Committed')];
 
+test('an edit after a failure brings the edited content, never the failed one under another generation', () => {
+  const back = aRevision(3, 'a', 'Committed');
+  const revisions = [aRevision(1, 'a', 'Committed'), aRevision(2, 'b', 'Stopped', { cause: nack }), back];
+  const edited = { ...want('b'), digest: digestOf('b of the next generation') };
+  const observed = observe({ revisions, wanted: edited, unsettled: true });
+  expect(types(observed)).toStrictEqual(['set-status']);
+  expect(planSet(observed).requeueAfterMs).toBeGreaterThan(0);
+  // Looked at and found to be the same, it is another try that somebody asked for.
+  expect(types(observe({ revisions, wanted: edited }))).toStrictEqual(['create-revision']);
+  expect(types(observe({ revisions, wanted: want('c') }))).toStrictEqual(['create-revision']);
+});
+
+test('a suite that comes later and fails is told, and what serves is as ready as before', () => {
+  const observed = observe({
+    revisions: [aRevision(1, 'a', 'Committed')],
+    progress: progress(1, 'Completed', 3, 3),
+    failedTest: 'suite late, case ann: expected allow=false, got allow=true',
+  });
+  const [action] = planSet(observed).actions;
+  const conditions = action?.type === 'set-status' ? action.status.conditions : [];
+  expect(findCondition(conditions, 'TestsPassed')).toMatchObject({ status: 'False', reason: 'TestsFailed' });
+  expect(findCondition(conditions, 'Ready')?.status).toBe('True');
+});
+
 test('the token names the newest revision that was ready, and stays while another is on its way', () => {
   const token = (over: Partial<ObservedSet>): string | undefined => {
     const action = planSet(observe({ revisions: serving, ...over })).actions.find(({ type }) => type === 'set-status');

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { durationMs, type PolicySetStatus } from '@edict/crds';
 import { manifestOf } from '../manifest-text.ts';
 import { FORCE_DELETE_ANNOTATION, WITHDRAW_FINALIZER } from '../names.ts';
-import { failedDigests, restMs } from './failures.ts';
+import { failedDigests, hasFailedContent, restMs } from './failures.ts';
 import { comingBack, headOf, predecessorOf, strandedOf } from './head.ts';
 import {
   isRefusal,
@@ -15,6 +15,9 @@ import {
 } from './observed.ts';
 import { statusOf } from './status.ts';
 import type { Standing } from './standing.ts';
+
+/** Until the next look at a domain that is being rendered; its status brings one sooner. */
+const LOOK_MS = 1_000;
 
 /** What to do about one set. Pure; an empty plan is the definition of done. */
 export function planSet(observed: ObservedSet): SetPlan {
@@ -56,6 +59,9 @@ function standingOf(observed: ObservedSet): Standing {
     const cause = revision?.cause?.reason ?? 'Nack';
     return { type: 'Failed', message: failed.reason, n: revision?.n, cause, isRolledBack };
   }
+  // A domain was edited and is not rendered yet: until it is, what is wanted is what failed, under another generation.
+  if (unsettled && hasFailedContent(observed, wanted.content))
+    return { type: 'Waiting', remainingMs: LOOK_MS, unsettled };
   const rest = restMs(observed);
   if (rest > 0) return { type: 'Resting', remainingMs: rest };
   if (debounceMs > 0) return { type: 'Waiting', remainingMs: debounceMs, unsettled };

@@ -9,10 +9,10 @@ import {
 import { encodeToken } from '@edict/bundle';
 import type { AbortReason, RolloutProgress } from '@edict/protocol';
 import { rfc3339 } from '../../clock.ts';
-import { describeProgress } from '../rollout-board.ts';
+import { describeHold, describeProgress } from '../rollout-board.ts';
 import { failedDigests } from './failures.ts';
 import { headOf } from './head.ts';
-import type { ObservedSet, Refusal, RevisionView } from './observed.ts';
+import { isRefusal, type ObservedSet, type Refusal, type RevisionView } from './observed.ts';
 import type { Standing } from './standing.ts';
 
 /** The status of a set: exact by construction, as it is made from the PDPs' own words and from durable decisions only. */
@@ -49,12 +49,13 @@ export function statusOf(observed: ObservedSet, standing: Standing): PolicySetSt
 
 function rolloutOf(newest: RevisionView, progress: RolloutProgress | undefined): PolicySetStatus['rollout'] {
   const told = progress?.revision === newest.n ? progress : undefined;
-  const { wave, hold } = told ?? {};
+  const { wave } = told ?? {};
+  const hold = told && describeHold(told);
   return {
     revision: newest.n,
     phase: phaseOf(newest, progress),
     ...(wave === undefined ? {} : { wave: waveText(wave) }),
-    ...(hold === undefined ? {} : { hold: hold.message.slice(0, 2048) }),
+    ...(hold === undefined ? {} : { hold: hold.slice(0, 2048) }),
   };
 }
 
@@ -171,14 +172,17 @@ function conditionsOf(observed: ObservedSet, standing: Standing): readonly Desir
   ];
 }
 
-/** Only what passed gets a revision. */
-function testsOf({ revisions }: ObservedSet, refusal: Refusal | undefined): readonly DesiredCondition[] {
-  if (refusal?.reason === 'TestsFailed') {
-    return [{ type: 'TestsPassed', status: 'False', reason: 'TestsFailed', message: refusal.message }];
-  }
+/** Only what passed gets a revision, but suites come and change while it serves. */
+function testsOf(
+  { revisions, wanted, failedTest }: ObservedSet,
+  refusal: Refusal | undefined,
+): readonly DesiredCondition[] {
+  const failure = refusal?.reason === 'TestsFailed' ? refusal.message : failedTest;
+  if (failure !== undefined) return [{ type: 'TestsPassed', status: 'False', reason: 'TestsFailed', message: failure }];
   const head = headOf(revisions);
-  const count = head?.suites ?? 0;
-  const message = `revision ${head?.n ?? 0} passes ${count} test suites`;
+  const isHead = !isRefusal(wanted) && wanted.content === head?.content;
+  const count = (isHead ? wanted.manifest.tests.length : head?.suites) ?? 0;
+  const message = `revision ${head?.n ?? 0} passes ${count} test ${count === 1 ? 'suite' : 'suites'}`;
   return count === 0 ? [] : [{ type: 'TestsPassed', status: 'True', reason: 'TestsPassed', message }];
 }
 
@@ -245,7 +249,8 @@ function servedVerdict({ set, progress }: ObservedSet, head: RevisionView): Verd
     const prepared = isPrepared && progress.counts.prepared >= progress.counts.required;
     const hold = progress?.revision === head.n ? progress.hold : undefined;
     const known = hold && HOLDS[hold.reason];
-    const message = `revision ${head.n}: ${told}${hold === undefined ? '' : `; ${hold.message}`}`;
+    const why = hold && progress && describeHold(progress);
+    const message = `revision ${head.n}: ${told}${why === undefined ? '' : `; ${why}`}`;
     const work = known?.isStalled === true ? 'Stalled' : 'Reconciling';
     return { ...no(known?.reason ?? 'Progressing', message, work), prepared };
   }

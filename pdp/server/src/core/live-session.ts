@@ -19,6 +19,7 @@ import type { EvaluateOptions, Outcome } from '@edict/rego';
 import type { Serving } from '@edict/crds';
 import type { AuditContext, AuditSink } from './audit-sink.ts';
 import { bodiesFull, bodyTooLarge } from './body-claim.ts';
+import { hasFailed } from './decision-cache.ts';
 import type { DecisionTracer, TracedDecision } from './decision-tracer.ts';
 import type { ServedRevision } from './served-revision.ts';
 import type {
@@ -209,8 +210,9 @@ export class LiveSession implements Session, AuditContext {
     if (record !== undefined && !probe) this.#served.shadow.tap?.decided({ porc, allow, record });
     const kept = record === undefined || probe ? undefined : this.#deps.audit.record(record, this);
     const answer: PorcAnswer = explain === true ? { kind: 'decided', allow, record } : allow ? ALLOWED : DENIED;
-    if (kept === undefined) return this.#counted(allow, answer, record);
-    return kept.then((safe) => (safe ? this.#counted(allow, answer, record) : this.#unrecorded()));
+    const isFailure = record !== undefined && hasFailed(record);
+    if (kept === undefined) return this.#counted(allow, answer, record, isFailure);
+    return kept.then((safe) => (safe ? this.#counted(allow, answer, record, isFailure) : this.#unrecorded()));
   }
 
   #query(query: DocumentQuery): DocumentAnswer | Promise<DocumentAnswer> {
@@ -257,15 +259,16 @@ export class LiveSession implements Session, AuditContext {
     const answer: DocumentAnswer = { kind: 'evaluated', decisionId: id, outcome };
     const asked = label ?? path.join('/');
     const traced = { id, path: asked };
-    if (probe === true) return this.#counted(allow, answer, traced);
+    const isFailure = outcome.kind === 'error';
+    if (probe === true) return this.#counted(allow, answer, traced, isFailure);
     this.#served.shadow.tap?.queried({ path, input, outcome, verdict });
     const durationNs = clock.monotonicNs() - startedNs;
     const kept = audit.record(
       { kind: 'document', id, timestampMs, path: asked, input, outcome, allow, durationNs },
       this,
     );
-    if (kept === undefined) return this.#counted(allow, answer, traced);
-    return kept.then((safe) => (safe ? this.#counted(allow, answer, traced) : this.#unrecorded()));
+    if (kept === undefined) return this.#counted(allow, answer, traced, isFailure);
+    return kept.then((safe) => (safe ? this.#counted(allow, answer, traced, isFailure) : this.#unrecorded()));
   }
 
   #boundedOptions(options: EvaluateOptions | undefined, nowMs: number): EvaluateOptions {
@@ -277,13 +280,15 @@ export class LiveSession implements Session, AuditContext {
     };
   }
 
-  #counted<T>(allow: boolean | undefined, answer: T, traced: TracedDecision): T {
+  /** `isFailure`: an evaluation failed, whatever the answer became by it. A wave is judged by how many do. */
+  #counted<T>(allow: boolean | undefined, answer: T, traced: TracedDecision, isFailure: boolean): T {
     const nowNs = this.#deps.clock.monotonicNs();
     const durationNs = nowNs - this.#sinceNs;
     this.#tally.decided(allow, durationNs);
     const { counters, load, stale } = this.#served;
     counters.decided(allow);
     load.decided(allow !== false, durationNs);
+    if (isFailure) load.failed();
     stale?.count();
     this.#deps.tracer?.decided(this, allow, durationNs, traced);
     this.#sinceNs = nowNs;

@@ -40,7 +40,7 @@ export interface ServedRevision {
   /** Remembered documents, likewise. */
   readonly outcomes: DecisionCache | undefined;
   /** What the Beats tell of these decisions. */
-  readonly load: Pick<LoadMeter, 'decided' | 'refused'>;
+  readonly load: Pick<LoadMeter, 'decided' | 'failed' | 'refused'>;
   readonly lease: LeaseGate;
   readonly shadow: ShadowPlace;
   /** What answers for some principals in its place. */

@@ -5,7 +5,7 @@ import { principalShare } from '@edict/protocol';
 import fc from 'fast-check';
 import { ActiveSets } from '../active-sets.ts';
 import { SetLoadMeters } from '../observability/set-load-meters.ts';
-import { craneDomain, liftRequest, SET } from '../testing/revisions.ts';
+import { craneDomain, craneDomainWithRego, liftRequest, SET } from '../testing/revisions.ts';
 import { snapshotOf } from '../testing/snapshots.ts';
 import type { AuditSink } from './audit-sink.ts';
 import { createDecisionCore } from './decision-core.ts';
@@ -242,4 +242,17 @@ test('the request counts once against its set, and the loads of both revisions a
     canaryLoad: { decisions: 2, denied: 0 },
   });
   expect(setLoads.take().size).toBe(0);
+});
+
+test('decisions of which an evaluation failed are errors of the revision that made them', () => {
+  const conflict =
+    'package authz\n\nallow = true { input.operation != "" }\n\nallow = false { input.operation != "" }\n';
+  const { enter, setLoads } = start({ after: { policies: craneDomainWithRego(conflict).policies } });
+  const session = enter();
+  expect([early, late, early2].map((sub) => allowed(session, askOf(sub, 3)))).toStrictEqual([false, true, false]);
+  session.end();
+  expect(setLoads.take().get(SET)).toMatchObject({
+    load: { decisions: 1, denied: 0, errors: 0 },
+    canaryLoad: { decisions: 2, denied: 2, errors: 2 },
+  });
 });

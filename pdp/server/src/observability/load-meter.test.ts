@@ -5,9 +5,10 @@ test('a Beat tells what happened since the Beat before', () => {
   const meter = new LoadMeter(() => 42);
   meter.decided(true, 10_000);
   meter.decided(false, 10_000);
+  meter.failed();
   meter.refused();
   meter.lostRecord();
-  expect(meter.take()).toStrictEqual({ decisions: 2, denied: 1, errors: 1, unlogged: 1, p99Micros: 12, rssBytes: 42 });
+  expect(meter.take()).toStrictEqual({ decisions: 2, denied: 1, errors: 2, unlogged: 1, p99Micros: 12, rssBytes: 42 });
   expect(meter.take()).toStrictEqual({ decisions: 0, denied: 0, errors: 0, unlogged: 0, p99Micros: 0, rssBytes: 42 });
 });
 

@@ -26,6 +26,11 @@ export class LoadMeter {
     this.#counts[index] = (this.#counts[index] ?? 0) + 1;
   }
 
+  /** The decision that was counted last came of an evaluation that failed. */
+  failed(): void {
+    this.#errors++;
+  }
+
   /** One request that got a problem in place of a decision. */
   refused(): void {
     this.#errors++;
