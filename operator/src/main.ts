@@ -9,13 +9,16 @@ import { systemClock } from './clock.ts';
 import { createWorkerChecker } from './compile/worker-checker.ts';
 import { describeConfig, loadConfig, type Config } from './config.ts';
 import { createDistributionMetrics, createDistributionServer } from './distribution/index.ts';
+import { createBundleEndpoint, createBundleMetrics, BUNDLE_LIMITS, UnmanagedPdps, watchCommittedSets } from './bundle-endpoint/index.ts';
+import { BundleBytes } from './backend/bundle-bytes.ts';
 import { createElector } from './election/elector.ts';
+import { createBundleReader } from './kube/bundle-reader.ts';
 import { createKubeEventSink } from './kube/event-sink.ts';
 import { lead, type Leadership } from './kube/leadership.ts';
 import { startPodDirectory } from './kube/pod-directory.ts';
 import { loadSigningKeys } from './kube/signing-key.ts';
 import { createTokenReviewer } from './kube/token-reviewer.ts';
-import { createTrustPublisher } from './kube/trust-publisher.ts';
+import { createTrustPublisher, type Trust } from './kube/trust-publisher.ts';
 import { createWebhookTrust } from './kube/webhook-trust.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { startStatusServer } from './observability/status-server.ts';
@@ -76,6 +79,11 @@ async function run(config: Config): Promise<void> {
     onChange: (next) => rotation.tell?.(next),
   });
   let current = await certificates.start();
+  const trustOf = ({ trustBundle }: ServingCertificates): Trust => ({
+    ca: trustBundle,
+    keys: signing.trusted,
+    opaKey: signing.opa.publicKey,
+  });
   const domains = store.watch('PolicyDomain', {}, () => undefined);
   const sets = store.watch('PolicySet', {}, () => undefined);
   const suites = store.watch('PolicyTestSuite', {}, () => undefined);
@@ -103,7 +111,7 @@ async function run(config: Config): Promise<void> {
     current = next;
     webhook.setCertificate(next.certificate, next.privateKey);
     webhookTrust?.keep(next.trustBundle);
-    leadership?.trust.publish({ ca: next.trustBundle, keys: signing.trusted });
+    leadership?.trust.publish(trustOf(next));
   };
   webhookTrust?.keep(current.trustBundle);
 
@@ -114,6 +122,20 @@ async function run(config: Config): Promise<void> {
     random: Math.random,
     onRestart: (cause, error, retryInMs) => onRestart('Pod', cause, error, retryInMs),
   });
+  const unmanaged = new UnmanagedPdps(clock, BUNDLE_LIMITS, (set) => {
+    leadership?.operator.distributor().recount(set);
+  });
+  const storedBundles = new BundleBytes(store, OPA_STORED_BUNDLES_BYTES);
+  const bundles = createBundleEndpoint({
+    committed: () => watchCommittedSets(store),
+    readBundle: (inNamespace, digest) => storedBundles.get(inNamespace, digest),
+    key: signing.opa,
+    review: createBundleReader(client),
+    unmanaged: () => leadership && unmanaged,
+    clock,
+    log: logger,
+    metrics: createBundleMetrics(registry),
+  });
   const distribution = await createDistributionServer({
     host,
     streamPort: config.EDICT_OPERATOR_DISTRIBUTION_PORT,
@@ -123,6 +145,7 @@ async function run(config: Config): Promise<void> {
     ticketKey,
     leading: () =>
       leadership && { accept: leadership.operator.distributor().accept, artifacts: leadership.operator.backend() },
+    bundles,
     clock,
     random: Math.random,
     log: logger,
@@ -169,10 +192,11 @@ async function run(config: Config): Promise<void> {
       registry,
       log: logger,
       clock,
+      unmanaged: (set) => unmanaged.count(set),
       createTrust: (namespaces) =>
         createTrustPublisher({ objects, name: config.EDICT_OPERATOR_TRUST_CONFIGMAP, namespaces, clock, logger }),
     });
-    leadership.trust.publish({ ca: current.trustBundle, keys: signing.trusted });
+    leadership.trust.publish(trustOf(current));
   };
   const elector = createElector({
     objects,
@@ -199,6 +223,8 @@ async function run(config: Config): Promise<void> {
     await elector.stop();
     certificates.stop();
     webhookTrust?.stop();
+    unmanaged.close();
+    await bundles.close();
     await Promise.all([distribution.close(), webhook.close(), pods.stop(), checker.close()]);
     await store.close();
   };
@@ -212,6 +238,9 @@ async function run(config: Config): Promise<void> {
     });
   }
 }
+
+/** Bundles of domains that are kept to be put together: what is put together is kept too. */
+const OPA_STORED_BUNDLES_BYTES = 8 * 1024 * 1024;
 
 /** How long a leader that stops lets its PDPs leave in order. */
 const DRAIN_MS = 3000;

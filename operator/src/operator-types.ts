@@ -34,6 +34,8 @@ export interface OperatorOptions {
   readonly distributionMetrics?: DistributionMetrics;
   /** Who should serve a set. Absent: whoever connects. */
   readonly members?: MemberSource;
+  /** How many PDPs pull a set's bundle by themselves and say so; nobody counts them if absent. */
+  readonly unmanaged?: (set: string) => number;
   /** Default: the machine's. */
   readonly clock?: Clock;
   /** 0..1; default `Math.random`. Spreads retries only. */

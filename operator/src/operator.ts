@@ -162,6 +162,7 @@ class ComposedOperator {
       random: this.#options.random ?? Math.random,
       log: this.#options.log,
       metrics: this.#distributionMetrics,
+      ...(this.#options.unmanaged === undefined ? {} : { unmanaged: this.#options.unmanaged }),
       ...(this.#options.tuning === undefined ? {} : { tuning: this.#options.tuning }),
     });
   }

@@ -48,6 +48,8 @@ export interface DistributorOptions {
   readonly log: Log;
   readonly metrics: DistributionMetrics;
   readonly tuning?: Partial<OperatorTuning>;
+  /** How many PDPs of a set are not ours to lead and have told of themselves; nobody counts them if absent. */
+  readonly unmanaged?: (set: SetKey) => number;
 }
 
 /** Distribution by one leading replica, over whichever transports bring streams. */
@@ -55,6 +57,8 @@ export interface Distributor {
   /** Takes an authenticated stream. */
   readonly accept: AcceptStream;
   readonly progress: (set: SetKey) => RolloutProgress | undefined;
+  /** The number of unmanaged PDPs of the set has changed. */
+  readonly recount: (set: SetKey) => void;
   /** Every PDP that this replica knows of. */
   readonly pdps: () => readonly PdpListing[];
   /** What somebody outside says about a wave that soaks; one about another wave is dropped. */
@@ -186,9 +190,22 @@ export function createDistributor(options: DistributorOptions): Distributor {
       });
   }
 
+  function progressOf(set: SetKey, at: Instant): RolloutProgress | undefined {
+    const progress = machine.progress(set, at);
+    const unmanaged = options.unmanaged?.(set) ?? 0;
+    if (progress === undefined || unmanaged === 0) return progress;
+    return { ...progress, counts: { ...progress.counts, unmanaged } };
+  }
+
+  function recount(set: SetKey): void {
+    if (closed) return;
+    changed.add(set);
+    cancelReports ??= clock.schedule(REPORT_MS, reportChanged);
+  }
+
   function report(set: SetKey): void {
     const at = now();
-    const progress = machine.progress(set, at);
+    const progress = progressOf(set, at);
     if (progress === undefined) return;
     metrics.progress(progress);
     // Right after a change of leader nobody is connected yet; a status that said so would be wrong in a moment.
@@ -297,7 +314,8 @@ export function createDistributor(options: DistributorOptions): Distributor {
   cancelTick = clock.schedule(TICK_MS, tick);
   return {
     accept,
-    progress: (set) => machine.progress(set, now()),
+    progress: (set) => progressOf(set, now()),
+    recount,
     pdps: () => machine.pdps(),
     analysed: (set, revision, wave, { verdict, message }) => {
       step({ type: 'analysed', set, revision, wave, verdict, message });

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RolloutProgress } from '@edict/protocol';
 
-const PDP_STATES = ['required', 'connected', 'prepared', 'active', 'nacked', 'laggards', 'missing'] as const;
+const PDP_STATES = ['required', 'connected', 'prepared', 'active', 'nacked', 'laggards', 'missing', 'unmanaged'] as const;
 
 /** What distribution counts. Labels come from closed sets, but for the set's own key. */
 export interface DistributionMetrics {
@@ -107,7 +107,7 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
     progress: (progress) => {
       const { set, counts } = progress;
       committed.set({ set }, progress.committed);
-      for (const state of PDP_STATES) pdps.set({ set, state }, counts[state]);
+      for (const state of PDP_STATES) pdps.set({ set, state }, counts[state] ?? 0);
       if (progress.completedAt === undefined || finished.get(set) === progress.revision) return;
       finished.set(set, progress.revision);
       if (progress.convergenceMs !== undefined) convergence.observe(progress.convergenceMs / 1000);

@@ -35,6 +35,8 @@ export interface LeadershipOptions {
   readonly distributionMetrics: DistributionMetrics;
   readonly log: OperatorLog;
   readonly clock: Clock;
+  /** PDPs that pull the bundle of a set by themselves. */
+  readonly unmanaged: (set: string) => number;
   /** Makes the publisher once the leader knows which namespaces need trust. */
   readonly createTrust: (namespaces: () => ReadonlyMap<string, readonly Owner[]>) => TrustPublisher;
 }

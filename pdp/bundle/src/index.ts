@@ -48,6 +48,10 @@ export {
   RENDERER_VERSION,
 } from './render/render-bundle.ts';
 export type { Bundle, BundleLimits } from './render/render-bundle.ts';
+export { generateOpaSigningKey, opaSigningKeyOf } from './render/opa-signature.ts';
+export type { OpaSigningKey } from './render/opa-signature.ts';
+export { opaRevisionText, parseOpaRevision, renderOpaSetBundle } from './render/opa-set-bundle.ts';
+export type { OpaSetBundleInput } from './render/opa-set-bundle.ts';
 export { parseBundle } from './render/parse-bundle.ts';
 export type { ParseBundleOptions } from './render/parse-bundle.ts';
 export { buildReference } from './build-reference.ts';

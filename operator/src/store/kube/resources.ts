@@ -28,6 +28,12 @@ export const RESOURCES = {
   Secret: namespaced('v1', 'Secret', 'secrets'),
   Service: namespaced('v1', 'Service', 'services'),
   ServiceAccount: namespaced('v1', 'ServiceAccount', 'serviceaccounts'),
+  SubjectAccessReview: {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    plural: 'subjectaccessreviews',
+    isNamespaced: false,
+  },
   TokenReview: {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenReview',

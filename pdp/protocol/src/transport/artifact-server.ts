@@ -35,6 +35,8 @@ export interface ArtifactServerOptions {
   readonly log: Log;
   readonly onRequest: (kind: 'manifest' | 'bundle', outcome: ArtifactOutcome, bytes: number) => void;
   readonly transfersMax?: number;
+  /** Takes requests for other paths: resolves false if this is none of its own either. */
+  readonly otherwise?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 }
 
 /** A listening server. */
@@ -169,7 +171,7 @@ function createHandler(
   return async (request, response) => {
     const [, name] = /^\/v1\/bundles\/([^/?#]+)$/.exec(request.url ?? '') ?? [];
     if (name === undefined || !isDigest(name)) {
-      answer(response, 404);
+      if ((await options.otherwise?.(request, response)) !== true) answer(response, 404);
       return;
     }
     if (request.method !== 'GET') {
