@@ -125,7 +125,7 @@ async function run(config: Config): Promise<void> {
   const unmanaged = new UnmanagedPdps(clock, BUNDLE_LIMITS, (set) => {
     leadership?.operator.distributor().recount(set);
   });
-  const storedBundles = new BundleBytes(store, OPA_STORED_BUNDLES_BYTES);
+  const storedBundles = new BundleBytes(store, BUNDLE_LIMITS.storedMaxBytes);
   const bundles = createBundleEndpoint({
     committed: () => watchCommittedSets(store),
     readBundle: (inNamespace, digest) => storedBundles.get(inNamespace, digest),
@@ -238,9 +238,6 @@ async function run(config: Config): Promise<void> {
     });
   }
 }
-
-/** Bundles of domains that are kept to be put together: what is put together is kept too. */
-const OPA_STORED_BUNDLES_BYTES = 8 * 1024 * 1024;
 
 /** How long a leader that stops lets its PDPs leave in order. */
 const DRAIN_MS = 3000;

@@ -8,6 +8,8 @@ export interface BundleLimits {
   readonly transfersMax: number;
   /** Bytes of rendered bundles that stay in memory. Default 64 MiB. */
   readonly cacheMaxBytes: number;
+  /** Bytes of bundles of single domains that stay in memory, to be put together. Default 8 MiB. */
+  readonly storedMaxBytes: number;
   /** Revisions that are rendered at a time; others wait their turn. Default 2. */
   readonly rendersMax: number;
   /** Largest status report, in bytes. Default 1 MiB. */
@@ -35,6 +37,7 @@ export const BUNDLE_LIMITS: BundleLimits = {
   waitMaxMs: 300_000,
   transfersMax: 64,
   cacheMaxBytes: 64 * 1024 * 1024,
+  storedMaxBytes: 8 * 1024 * 1024,
   rendersMax: 2,
   statusMaxBytes: 1024 * 1024,
   statusesMax: 64,

@@ -15,7 +15,7 @@ const TokenReview = z.looseObject({
     audiences: z.array(z.string()).default([]),
     user: z
       .looseObject({
-        username: z.string(),
+        username: z.string().default(''),
         uid: z.string().default(''),
         groups: z.array(z.string()).default([]),
         extra: z.record(z.string(), z.array(z.string())).default({}),
