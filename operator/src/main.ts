@@ -9,7 +9,13 @@ import { systemClock } from './clock.ts';
 import { createWorkerChecker } from './compile/worker-checker.ts';
 import { describeConfig, loadConfig, type Config } from './config.ts';
 import { createDistributionMetrics, createDistributionServer } from './distribution/index.ts';
-import { createBundleEndpoint, createBundleMetrics, BUNDLE_LIMITS, UnmanagedPdps, watchCommittedSets } from './bundle-endpoint/index.ts';
+import {
+  createBundleEndpoint,
+  createBundleMetrics,
+  BUNDLE_LIMITS,
+  UnmanagedPdps,
+  watchCommittedSets,
+} from './bundle-endpoint/index.ts';
 import { BundleBytes } from './backend/bundle-bytes.ts';
 import { createElector } from './election/elector.ts';
 import { createBundleReader } from './kube/bundle-reader.ts';

@@ -34,7 +34,9 @@ beforeAll(async () => {
     kind: 'PolicyDomain',
     metadata: key('odd'),
     spec: {
-      data: { odd: { '\u2028': '\u0007\b\u007f <&>', '\ue000': 1e21, '😀': -0.5, é: [null, true, 1e-7, {}, []], '': 0.1 } },
+      data: {
+        odd: { '\u2028': '\u0007\b\u007f <&>', '\ue000': 1e21, '😀': -0.5, é: [null, true, 1e-7, {}, []], '': 0.1 },
+      },
     },
   });
   await applyDomain(1);
@@ -76,7 +78,11 @@ async function applySet(spec: object): Promise<void> {
 async function applyDomain(edit: number): Promise<void> {
   const spec: PolicyDomainSpec = {
     policies: [
-      { mrn: 'mrn:policy:read', name: 'read', rego: `package authz\n\ndefault allow = false\n\nallow { input.edit <= ${edit} }\n` },
+      {
+        mrn: 'mrn:policy:read',
+        name: 'read',
+        rego: `package authz\n\ndefault allow = false\n\nallow { input.edit <= ${edit} }\n`,
+      },
     ],
     'policy-libraries': [
       { mrn: 'mrn:library:rooms', name: 'rooms', rego: 'package rooms\n\nopen { data.limits.edit >= input.edit }\n' },
@@ -122,14 +128,14 @@ async function grant(account: string, set: string): Promise<void> {
     kind: 'Role',
     metadata,
     rules: [{ apiGroups: ['edict.dev'], resources: ['policysets/bundle'], resourceNames: [set], verbs: ['get'] }],
-  } as KubeObject);
+  });
   await cluster.objects.create(rbac('RoleBinding', 'rolebindings'), {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'RoleBinding',
     metadata,
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
     subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
-  } as KubeObject);
+  });
 }
 
 async function tokenOf(account: string, audience = 'edict-bundles'): Promise<string> {
@@ -191,16 +197,16 @@ async function query(opa: StockOpa, place: string, input: unknown = {}): Promise
 const POLICY = `edict/shop/policies/${encodeURIComponent('mrn:policy:read')}/authz/allow`;
 
 async function untilEdit(opa: StockOpa, edit: number): Promise<void> {
-  await waitFor(
-    `OPA to decide by edit ${edit}`,
-    async () => {
-      const answers = [await query(opa, POLICY, { edit }), await query(opa, 'rooms/open', { edit })];
-      if (answers.every((answer) => answer === true)) return true;
-      const set = await cluster.store.get('PolicySet', key('main'));
-      const log = opa.log().split('\n').filter((line) => !line.includes('client_addr'));
-      throw new Error(`${JSON.stringify(set?.status)}\n${log.slice(-8).join('\n')}`);
-    },
-  );
+  await waitFor(`OPA to decide by edit ${edit}`, async () => {
+    const answers = [await query(opa, POLICY, { edit }), await query(opa, 'rooms/open', { edit })];
+    if (answers.every((answer) => answer === true)) return true;
+    const set = await cluster.store.get('PolicySet', key('main'));
+    const log = opa
+      .log()
+      .split('\n')
+      .filter((line) => !line.includes('client_addr'));
+    throw new Error(`${JSON.stringify(set?.status)}\n${log.slice(-8).join('\n')}`);
+  });
 }
 
 async function metric(pattern: RegExp): Promise<number> {

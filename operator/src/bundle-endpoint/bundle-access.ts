@@ -78,7 +78,9 @@ export function createBundleAccess(
   }
 
   return (token, set) => {
-    const key = createHash('sha256').update(`${set ?? ''}\n${token}`).digest('base64');
+    const key = createHash('sha256')
+      .update(`${set ?? ''}\n${token}`)
+      .digest('base64');
     const known = verdicts.get(key);
     if (known !== undefined && known.until > clock.monotonic())
       return 'caller' in known ? Promise.resolve(known.caller) : Promise.reject(known.error);

@@ -34,7 +34,7 @@ export interface BundleEndpoint {
   readonly close: () => Promise<void>;
 }
 
-const BUNDLE_PATH = /^(?:\/v1)?\/bundles\/([a-z0-9][a-z0-9.-]{0,252})\/([a-z0-9][a-z0-9.-]{0,252})(?:\.tar\.gz)?$/;
+const BUNDLE_PATH = /^(?:\/v1)?\/bundles\/([a-z0-9][a-z0-9.-]{0,252})\/([a-z0-9][a-z0-9.-]{0,252})$/;
 const STATUS_PATH = /^(?:\/v1)?\/status(?:\/[^/?#]{0,253})?$/;
 
 /** Makes an endpoint. */
@@ -195,6 +195,10 @@ class Endpoint implements BundleEndpoint {
     this.#statuses += 1;
     try {
       await this.#authorize(request);
+      if (Number(request.headers['content-length'] ?? 0) > this.#limits.statusMaxBytes) {
+        end('invalid', 413, CLOSE, `a status may have ${this.#limits.statusMaxBytes} bytes`);
+        return;
+      }
       const body = await readBody(request, this.#limits.statusMaxBytes);
       const report = body === undefined ? undefined : readOpaStatus(body);
       if (report === undefined) {
@@ -248,7 +252,10 @@ function answer(response: ServerResponse, status: number, headers: Headers = {},
   const own =
     status === 304
       ? {}
-      : { 'content-length': String(Buffer.byteLength(body)), ...(body === '' ? {} : { 'content-type': 'application/json' }) };
+      : {
+          'content-length': String(Buffer.byteLength(body)),
+          ...(body === '' ? {} : { 'content-type': 'application/json' }),
+        };
   response.writeHead(status, { 'cache-control': 'no-store', ...own, ...headers });
   response.end(body);
 }

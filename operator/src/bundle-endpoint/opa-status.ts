@@ -8,10 +8,7 @@ const BUNDLES_MAX = 64;
 const StatusUpdate = z.looseObject({
   labels: z.record(z.string(), z.string()).default({}),
   bundles: z
-    .record(
-      z.string(),
-      z.looseObject({ active_revision: z.string().default(''), code: z.string().default('') }),
-    )
+    .record(z.string(), z.looseObject({ active_revision: z.string().default(''), code: z.string().default('') }))
     .default({}),
 });
 

@@ -40,7 +40,9 @@ const jsonOf = (files: ReadonlyMap<string, Uint8Array>, name: string): unknown =
 const prices = aDomain({
   name: 'prices',
   data: canonicalJson({ limits: { day: 2500 } }).replace('2500', '2500.00'),
-  libraries: [aPolicy({ mrn: 'mrn:library:prices', rego: 'package prices\n\nallow { input.amount < data.limits.day }\n' })],
+  libraries: [
+    aPolicy({ mrn: 'mrn:library:prices', rego: 'package prices\n\nallow { input.amount < data.limits.day }\n' }),
+  ],
 });
 const rooms = aDomain({
   name: 'rooms',
@@ -71,7 +73,12 @@ test('every domain has its own root, and the revision names set and number', () 
       },
     },
   });
-  expect([...files.keys()]).toEqual(['.manifest', '.signatures.json', 'data.json', 'domain/000001/policy/000000/000000.rego']);
+  expect([...files.keys()]).toEqual([
+    '.manifest',
+    '.signatures.json',
+    'data.json',
+    'domain/000001/policy/000000/000000.rego',
+  ]);
   expect(jsonOf(files, 'data.json')).toMatchObject({ edict: { prices: { format: 1 }, rooms: { format: 1 } } });
 });
 
@@ -109,7 +116,11 @@ test('the signature lists every file with its digest, names the set, and verifie
   expect(decode(header)).toEqual({ alg: 'ES256', typ: 'JWT', kid: key.keyId });
   const claims = decode(payload) as { readonly files: readonly { readonly name: string; readonly hash: string }[] };
   expect(claims).toMatchObject({ scope: 'shop/main' });
-  expect(claims.files.map(({ name }) => name)).toEqual(['.manifest', 'data.json', 'domain/000001/policy/000000/000000.rego']);
+  expect(claims.files.map(({ name }) => name)).toEqual([
+    '.manifest',
+    'data.json',
+    'domain/000001/policy/000000/000000.rego',
+  ]);
   const module = files.get('domain/000001/policy/000000/000000.rego') ?? new Uint8Array();
   expect(claims.files[2]?.hash).toBe(createHash('sha256').update(module).digest('hex'));
   const publicKey = { key: createPublicKey(key.publicKey), dsaEncoding: 'ieee-p1363' } as const;

@@ -101,7 +101,11 @@ function documentsOf(domains: readonly DomainModel[], { serving }: Manifest): Do
   if (!gathered.ok) return omit(gathered.problems[0]?.message ?? 'they do not fit together');
   const { modules, data } = gathered.sources;
   const base = Object.keys(JSON.parse(data) as Readonly<Record<string, unknown>>);
-  const packages = modules.flatMap((module) => rulePlaces(module, 'v0').slice(0, 1).flatMap(({ path }) => path[0] ?? []));
+  const packages = modules.flatMap((module) =>
+    rulePlaces(module, 'v0')
+      .slice(0, 1)
+      .flatMap(({ path }) => path[0] ?? []),
+  );
   const roots = [...new Set([...base, ...packages])];
   // Its place is taken by what every domain has there; and a slash would make two roots of one.
   const unfit = roots.find((root) => root === 'edict' || root === 'system' || root === '' || root.includes('/'));
@@ -117,7 +121,11 @@ function omit(reason: string): Documents {
 
 /** One tree: everything of the domains below `edict`, and the documents. Texts are joined, so that numbers stay as they are. */
 function mergedData(
-  domains: readonly { readonly name: string; readonly files: ReadonlyMap<string, Uint8Array>; readonly model: DomainModel }[],
+  domains: readonly {
+    readonly name: string;
+    readonly files: ReadonlyMap<string, Uint8Array>;
+    readonly model: DomainModel;
+  }[],
   documents: string,
 ): string {
   const owned = domains.map(({ name, files, model }) => {
@@ -136,7 +144,9 @@ function mergedData(
 /** What a domain's own manifest says of it: where each policy's answer is, and what had to be left out. */
 function edictMetadata(files: ReadonlyMap<string, Uint8Array>): { readonly [key: string]: CanonicalValue } {
   const manifest = JSON.parse(textOf(files, '.manifest')) as {
-    readonly metadata?: { readonly edict?: { readonly entrypoints?: CanonicalValue; readonly omitted?: CanonicalValue } };
+    readonly metadata?: {
+      readonly edict?: { readonly entrypoints?: CanonicalValue; readonly omitted?: CanonicalValue };
+    };
   };
   const { entrypoints = [], omitted = [] } = manifest.metadata?.edict ?? {};
   return { entrypoints, omitted };
