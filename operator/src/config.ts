@@ -43,6 +43,14 @@ const Environment = z.object({
   EDICT_OPERATOR_WEBHOOK_PORT: Port.default(9443).meta({ description: 'Admission webhook (HTTPS).' }),
   EDICT_OPERATOR_DISTRIBUTION_PORT: Port.default(9444).meta({ description: 'Streams of the PDPs (gRPC over TLS).' }),
   EDICT_OPERATOR_BUNDLES_PORT: Port.default(9445).meta({ description: 'Manifests and bundles (HTTPS).' }),
+  EDICT_OPERATOR_FALLBACK_SOURCES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((url) => url !== ''))
+    .pipe(z.array(z.url({ protocol: /^https?$/, error: 'must be http or https URLs' })).max(8))
+    .meta({
+      description: 'URLs that PDPs are told to load committed policy from while no operator is there, comma-separated.',
+    }),
   EDICT_OPERATOR_ALLOWED_BUILTINS: z
     .string()
     .default('')

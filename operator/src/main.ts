@@ -176,6 +176,7 @@ async function run(config: Config): Promise<void> {
       signingKey: signing.current,
       identity: config.EDICT_OPERATOR_POD_NAME,
       artifactsUrl: `https://${bracketed(config.EDICT_OPERATOR_POD_IP)}:${distribution.artifactsPort}`,
+      fallbackSources: config.EDICT_OPERATOR_FALLBACK_SOURCES,
       ticketKey,
       defaults: {
         image: config.EDICT_OPERATOR_PDP_IMAGE,

@@ -22,6 +22,8 @@ export interface OperatorOptions {
   readonly identity: string;
   /** Base URL of manifests and bundles as PDPs reach it; default `''`: they know it, or share the process. */
   readonly artifactsUrl?: string;
+  /** Where PDPs may load committed policy while no operator is there; see docs/fallback.md. Default: nowhere. */
+  readonly fallbackSources?: readonly string[];
   /** Key under the tickets that artifacts are fetched with. Default: random bytes of this process. */
   readonly ticketKey?: Uint8Array;
   readonly log: OperatorLog;

@@ -157,6 +157,7 @@ class ComposedOperator {
       backend,
       replica: this.#options.identity,
       artifactsUrl: this.#options.artifactsUrl ?? '',
+      ...(this.#options.fallbackSources === undefined ? {} : { fallbackSources: this.#options.fallbackSources }),
       ticketKey: this.#options.ticketKey ?? randomBytes(32),
       clock: this.#clock,
       random: this.#options.random ?? Math.random,

@@ -40,6 +40,8 @@ export interface DistributorOptions {
   readonly replica: string;
   /** Base URL of manifests and bundles as PDPs reach it; `''` if they know it. */
   readonly artifactsUrl: string;
+  /** What PDPs are told to load without policy and without an operator; none if absent. */
+  readonly fallbackSources?: readonly string[];
   /** Key under the tickets; every replica that serves artifacts has the same. */
   readonly ticketKey: Uint8Array;
   readonly clock: Clock;
@@ -97,6 +99,7 @@ export function createDistributor(options: DistributorOptions): Distributor {
     {
       replica: options.replica,
       artifactsUrl: options.artifactsUrl,
+      ...(options.fallbackSources === undefined ? {} : { fallbackSources: options.fallbackSources }),
       tuning: { ...OPERATOR_TUNING, ...options.tuning },
       random: options.random,
       issueTicket: (nodeId, manifest, at) => issueTicket({ nodeId, manifest }, options.ticketKey, at.wall),

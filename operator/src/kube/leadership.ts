@@ -27,6 +27,7 @@ export interface LeadershipOptions {
   readonly signingKey: SigningKey;
   readonly identity: string;
   readonly artifactsUrl: string;
+  readonly fallbackSources: readonly string[];
   readonly ticketKey: Uint8Array;
   readonly defaults: FleetDefaults;
   readonly events: EventSink;

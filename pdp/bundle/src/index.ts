@@ -29,6 +29,16 @@ export type {
 } from './signature.ts';
 export { ManifestError, MANIFEST_MAX_BYTES, parseManifest } from './parse-manifest.ts';
 export type { ManifestErrorCode } from './parse-manifest.ts';
+export {
+  FALLBACK_FORMAT,
+  FALLBACK_INDEX_MAX_BYTES,
+  fallbackArtifactPath,
+  FallbackIndexError,
+  fallbackIndexPath,
+  formatFallbackIndex,
+  parseFallbackIndex,
+} from './fallback-index.ts';
+export type { FallbackIndex } from './fallback-index.ts';
 export { formatTrustedKeys, parseTrustedKeys } from './trusted-keys.ts';
 export { checkDomains } from './check/check-domains.ts';
 export { defaultUnsafeBuiltins, unsafeBuiltinsBut } from './check/check-options.ts';

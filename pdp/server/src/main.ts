@@ -8,6 +8,7 @@ import { describeConfig, loadConfig, type Config } from './config.ts';
 import { parseGrpcAddress } from './grpc/grpc-address.ts';
 import { createLogger } from './observability/logger.ts';
 import { startPdp, type PdpOptions } from './pdp.ts';
+import { createFallbackClient } from './sync/fallback-client.ts';
 import { WORKER_VARIABLE } from './workers/worker-variable.ts';
 
 const LOG_BUFFER_BYTES = 4_194_304;
@@ -66,6 +67,15 @@ async function run(config: Config): Promise<void> {
       tokenFile: config.EDICT_PDP_TOKEN_FILE,
       clock: systemClock,
     }),
+    fallback: {
+      sources: config.EDICT_PDP_FALLBACK_SOURCES,
+      sets: config.EDICT_PDP_FALLBACK_SETS,
+      get: createFallbackClient({
+        caFile: config.EDICT_PDP_FALLBACK_CA_FILE,
+        tokenFile: config.EDICT_PDP_FALLBACK_TOKEN_FILE,
+      }),
+      times: { afterMs: config.EDICT_PDP_FALLBACK_AFTER_MS },
+    },
     collectGarbage: collectorOf(globalThis.gc),
     fetchArtifact: artifacts.fetch,
     trustedKeys: async () => parseTrustedKeys(await readFile(config.EDICT_PDP_KEYS_FILE, 'utf8')),

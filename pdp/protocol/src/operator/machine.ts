@@ -75,6 +75,8 @@ export interface OperatorDeps {
   readonly tuning: OperatorTuning;
   /** Base URL of manifests and bundles as PDPs reach it; `''` if they know it. */
   readonly artifactsUrl: string;
+  /** What PDPs are told to load without policy and without an operator; none if absent. */
+  readonly fallbackSources?: readonly string[];
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly issueTicket: (nodeId: NodeId, digest: Digest, now: Instant) => string;
@@ -279,9 +281,10 @@ export class OperatorMachine {
   }
 
   #welcome(session: Session): void {
-    const { replica, artifactsUrl, tuning } = this.#deps;
+    const { replica, artifactsUrl, tuning, fallbackSources = [] } = this.#deps;
     const { heartbeatMs } = tuning;
-    this.#send(session.id, { type: 'Welcome', replica, sets: session.assigned, heartbeatMs, artifactsUrl });
+    const fallback = fallbackSources.length === 0 ? {} : { fallbackSources };
+    this.#send(session.id, { type: 'Welcome', replica, sets: session.assigned, heartbeatMs, artifactsUrl, ...fallback });
   }
 
   #join(session: Session, set: SetKey, now: Instant): void {

@@ -24,6 +24,7 @@ export interface PdpMetrics extends InstanceMetrics {
   readonly prepareSeconds: Histogram;
   readonly swapSeconds: Histogram;
   readonly nacks: Counter<'phase'>;
+  readonly fallbackLoads: Counter<'outcome'>;
   readonly bootFailures: Counter<'phase'>;
   readonly activeRevision: Gauge<'set'>;
   readonly activeSince: Gauge<'set'>;
@@ -157,6 +158,12 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
       name: 'pdp_nacks_total',
       help: 'Revisions refused, by phase.',
       labelNames: ['phase'],
+      registers,
+    }),
+    fallbackLoads: new Counter({
+      name: 'pdp_fallback_loads_total',
+      help: 'Looks for the policy of a set at fallback sources, by how they ended.',
+      labelNames: ['outcome'],
       registers,
     }),
     bootFailures: new Counter({

@@ -374,6 +374,8 @@ export interface Welcome {
   heartbeatMs: number;
   /** Base URL of manifests and bundles; empty means as configured. */
   artifactsUrl: string;
+  /** Base URLs of what a PDP without policy loads while no operator is there. At most 8. */
+  fallbackSources: string[];
 }
 
 /** Evaluate a part of the live requests with the candidate too. */
@@ -2359,7 +2361,7 @@ export const ShadowReport: MessageFns<ShadowReport> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { replica: '', sets: [], heartbeatMs: 0, artifactsUrl: '' };
+  return { replica: '', sets: [], heartbeatMs: 0, artifactsUrl: '', fallbackSources: [] };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -2375,6 +2377,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.artifactsUrl !== '') {
       writer.uint32(34).string(message.artifactsUrl);
+    }
+    for (const v of message.fallbackSources) {
+      writer.uint32(82).string(v!);
     }
     return writer;
   },
@@ -2422,6 +2427,14 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.artifactsUrl = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.fallbackSources.push(reader.string());
             continue;
           }
         }
