@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { bundleExport } from './commands/bundle-export.ts';
 import { pdps } from './commands/pdps.ts';
 import { rolloutHistory } from './commands/rollout-history.ts';
 import { rolloutStatus } from './commands/rollout-status.ts';
@@ -6,7 +7,7 @@ import { rolloutUndo } from './commands/rollout-undo.ts';
 import type { Fleet, FleetOptions } from './fleet/fleet.ts';
 import { openFleet } from './fleet/open-fleet.ts';
 import type { Io, OutputFormat } from './io.ts';
-import { duration, httpUrl, outputOption, revisionNumber } from './option-values.ts';
+import { duration, httpUrl, list, outputOption, revisionNumber } from './option-values.ts';
 
 /** The commands that ask a running Edict. */
 export function addFleetCommands(
@@ -68,6 +69,17 @@ export function addFleetCommands(
         await withFleet(options, async (fleet) => {
           await rolloutUndo(io, fleet, { ...options, clear, program: name, ...(set === undefined ? {} : { set }) });
         }),
+    );
+  const bundle = program.command('bundle').description('Take committed policy out of a running Edict.');
+  fleetOptions(bundle.command('export'))
+    .description(
+      'Write the committed revision of sets as files that a web server can hold for PDPs without an operator.',
+    )
+    .requiredOption('--set <set>', 'a policy set; may be repeated', list)
+    .requiredOption('--out <folder>', 'the folder to write to; others of the same sets are replaced there')
+    .action(
+      async ({ set, out, output, ...options }: FleetOptions & { set: string[]; out: string; output: OutputFormat }) =>
+        await withFleet(options, async (fleet) => await bundleExport(io, fleet, { sets: set, out, output })),
     );
   fleetOptions(program.command('pdps'))
     .description('List the PDPs, what each serves, and what is wrong with it.')

@@ -26,6 +26,7 @@ function fleetOf(...worlds: readonly World[]): Fleet & { readonly undone: readon
     revisions: () => Promise.resolve(now().revisions ?? []),
     domains: () => Promise.resolve(now().domains ?? []),
     problems: () => Promise.resolve(now().problems ?? []),
+    bundle: () => Promise.resolve(undefined),
     pdps: () => Promise.resolve([]),
     rollBack: (_set, to) => Promise.resolve(void undone.push(to)),
     close: () => Promise.resolve(),

@@ -9,6 +9,8 @@ export interface Fleet {
   readonly domains: () => Promise<readonly PolicyDomain[]>;
   /** Revisions of the namespace, in no order. */
   readonly revisions: () => Promise<readonly PolicyRevision[]>;
+  /** The gzip bytes of a bundle of the namespace, by the digest of what is in it; undefined if there is none. */
+  readonly bundle: (digest: string) => Promise<Uint8Array | undefined>;
   /** Every PDP that the operator's leader knows. */
   readonly pdps: () => Promise<readonly PdpListing[]>;
   /** What is wrong with files that are not objects yet, one line each. Only the all-in-one has files. */

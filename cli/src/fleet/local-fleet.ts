@@ -1,4 +1,4 @@
-import type { PolicyDomain, PolicyRevision, PolicySet } from '@edict/crds';
+import type { PolicyBundle, PolicyDomain, PolicyRevision, PolicySet } from '@edict/crds';
 import type { PdpListing } from '@edict/protocol';
 import { CommandError, messageOf } from '../io.ts';
 import type { Fleet } from './fleet.ts';
@@ -24,6 +24,13 @@ export function createLocalFleet(server: string, namespace: string): Fleet {
     sets: async () => (await list('/v1/policysets')) as readonly PolicySet[],
     domains: async () => (await list('/v1/policydomains')) as readonly PolicyDomain[],
     revisions: async () => (await list('/v1/policyrevisions')) as readonly PolicyRevision[],
+    bundle: async (digest) => {
+      const bundles = (await call(
+        `/v1/policybundles/${namespace}/${digest.replace(':', '-')}`,
+      )) as readonly PolicyBundle[];
+      const data = bundles[0]?.spec.data;
+      return data === undefined ? undefined : Buffer.from(data, 'base64');
+    },
     pdps: async () => (await call('/v1/pdps')) as readonly PdpListing[],
     problems: async () => (await call('/v1/problems')) as readonly string[],
     rollBack: async (set, rollbackTo) => {

@@ -30,6 +30,11 @@ export function createKubeFleet(options: FleetOptions): Fleet {
     sets: async () => await said('policysets', store.list('PolicySet', { namespace })),
     domains: async () => await said('policydomains', store.list('PolicyDomain', { namespace })),
     revisions: async () => await said('policyrevisions', store.list('PolicyRevision', { namespace })),
+    bundle: async (digest) => {
+      const name = digest.replace(':', '-');
+      const found = await said('policybundles', store.get('PolicyBundle', { namespace, name }));
+      return found === undefined ? undefined : Buffer.from(found.spec.data, 'base64');
+    },
     problems: () => Promise.resolve([]),
     pdps: async () =>
       await said(

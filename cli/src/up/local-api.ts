@@ -71,6 +71,11 @@ async function answer(request: IncomingMessage, options: LocalApiOptions): Promi
   const set = /^\/v1\/policysets\/([^/]+)\/([^/]+)$/.exec(path);
   if (request.method === 'PATCH' && set !== null) return await patchSet(request, store, set[1] ?? '', set[2] ?? '');
   if (request.method !== 'GET') return text(405, 'method not allowed\n');
+  const [, namespace, name] = /^\/v1\/policybundles\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+  if (namespace !== undefined && name !== undefined) {
+    const bundle = await store.get('PolicyBundle', { namespace, name });
+    return json(bundle === undefined ? [] : [bundle]);
+  }
   switch (path) {
     case '/v1/policysets':
       // Who asks after an edit means the edited files, whether or not the file system has told us yet.

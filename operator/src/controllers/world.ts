@@ -67,7 +67,7 @@ export function stateOf({ status }: Pick<PolicyRevision, 'status'>): RevisionSta
   return waves.some(({ decision }) => decision === 'Abort') ? 'Stopped' : 'Open';
 }
 
-/** The newest revision that is decided to be served. */
+/** The newest revision that is decided to be served by everyone; `revisions` ascend by n. */
 export function committedOf(revisions: readonly PolicyRevision[]): PolicyRevision | undefined {
   return revisions.findLast((revision) => stateOf(revision) === 'Committed');
 }

@@ -1,7 +1,16 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RolloutProgress } from '@edict/protocol';
 
-const PDP_STATES = ['required', 'connected', 'prepared', 'active', 'nacked', 'laggards', 'missing', 'unmanaged'] as const;
+const PDP_STATES = [
+  'required',
+  'connected',
+  'prepared',
+  'active',
+  'nacked',
+  'laggards',
+  'missing',
+  'unmanaged',
+] as const;
 
 /** What distribution counts. Labels come from closed sets, but for the set's own key. */
 export interface DistributionMetrics {

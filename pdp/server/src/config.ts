@@ -104,12 +104,10 @@ const Environment = z.object({
     .string()
     .default('/etc/edict/trust/keys.json')
     .meta({ description: 'Trusted Ed25519 signing keys by id; read again at every revision.' }),
-  EDICT_PDP_FALLBACK_SOURCES: Entries.pipe(z.array(FallbackUrl).max(FALLBACK_SOURCES_MAX).readonly())
-    .default([])
-    .meta({
-      description:
-        'http or https URLs that committed policy is loaded from where there is neither policy nor an operator; more may come from the operator.',
-    }),
+  EDICT_PDP_FALLBACK_SOURCES: Entries.pipe(z.array(FallbackUrl).max(FALLBACK_SOURCES_MAX).readonly()).default([]).meta({
+    description:
+      'http or https URLs that committed policy is loaded from where there is neither policy nor an operator; more may come from the operator.',
+  }),
   EDICT_PDP_FALLBACK_SETS: Entries.pipe(z.array(SetName).max(SETS_MAX).readonly())
     .default([])
     .meta({ description: 'Sets that are loaded so, as namespace/name, besides those served before.' }),

@@ -26,7 +26,10 @@ export class ReadinessGate {
     const waiting = [...machines.values()].filter(({ set, active }) => active === undefined && !sets.held.has(set));
     const loading = waiting.map(({ set }) => set).sort();
     if (sets.held.size === 0) {
-      const asked = fallbackProblem === undefined ? '' : ` No operator answers, and fallback sources do not help: ${fallbackProblem}.`;
+      const asked =
+        fallbackProblem === undefined
+          ? ''
+          : ` No operator answers, and fallback sources do not help: ${fallbackProblem}.`;
       return { ready: false, problem: 'no-policy', detail: `No policy is active yet.${asked}`, loading };
     }
     this.#firstActiveAt ??= this.#monotonicMs();

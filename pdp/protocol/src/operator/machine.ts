@@ -284,7 +284,14 @@ export class OperatorMachine {
     const { replica, artifactsUrl, tuning, fallbackSources = [] } = this.#deps;
     const { heartbeatMs } = tuning;
     const fallback = fallbackSources.length === 0 ? {} : { fallbackSources };
-    this.#send(session.id, { type: 'Welcome', replica, sets: session.assigned, heartbeatMs, artifactsUrl, ...fallback });
+    this.#send(session.id, {
+      type: 'Welcome',
+      replica,
+      sets: session.assigned,
+      heartbeatMs,
+      artifactsUrl,
+      ...fallback,
+    });
   }
 
   #join(session: Session, set: SetKey, now: Instant): void {

@@ -202,8 +202,7 @@ test('an operator that is there is asked first, and what it says replaces what a
   const operator = new TestOperator();
   running.push({ end: () => operator.close() });
   let isThere = false;
-  const dial: Dial<PdpMessage, OperatorMessage> = (handlers) =>
-    (isThere ? operator.dial('pdp-0') : nobody)(handlers);
+  const dial: Dial<PdpMessage, OperatorMessage> = (handlers) => (isThere ? operator.dial('pdp-0') : nobody)(handlers);
   const { pdp } = await aPdp(await newFolder(), [site.url], { dial, fetchArtifact: operator.fetch });
   await until(serving(pdp, 1));
   operator.publish(publish(1, [craneDomain(1)]));
@@ -221,7 +220,12 @@ test('with an operator no source is asked', async () => {
   const { pdp } = await aPdp(await newFolder(), [site.url], {
     dial: operator.dial('pdp-0'),
     fetchArtifact: operator.fetch,
-    fallback: { sources: [site.url], sets: [SET], get: createFallbackClient({ caFile: '', tokenFile: '' }), times: { afterMs: 200 } },
+    fallback: {
+      sources: [site.url],
+      sets: [SET],
+      get: createFallbackClient({ caFile: '', tokenFile: '' }),
+      times: { afterMs: 200 },
+    },
   });
   await until(() => pdp.status().connected);
   operator.publish(publish(5, [craneDomain(5)]));
@@ -248,7 +252,12 @@ test('what the operator said of sources and sets is remembered for a start witho
   for (const folder of ['artifacts', 'sets', 'compiled']) await rm(join(dataDir, folder), { recursive: true });
   put(site, revision);
   const { pdp: next } = await aPdp(dataDir, [], {
-    fallback: { sources: [], sets: [], get: createFallbackClient({ caFile: '', tokenFile: '' }), times: { afterMs: 10 } },
+    fallback: {
+      sources: [],
+      sets: [],
+      get: createFallbackClient({ caFile: '', tokenFile: '' }),
+      times: { afterMs: 10 },
+    },
   });
   await until(serving(next, 4));
   expect(next.status().sets[0]?.active?.source).toBe('Fallback');

@@ -201,9 +201,7 @@ export class Fallback {
     source: string,
     set: SetKey,
     signal: AbortSignal,
-  ): Promise<
-    { readonly revision: SignedRevision } | { readonly refusal: string; readonly outcome: FallbackOutcome }
-  > {
+  ): Promise<{ readonly revision: SignedRevision } | { readonly refusal: string; readonly outcome: FallbackOutcome }> {
     const url = urlOf(source, fallbackIndexPath(set));
     let bytes: Uint8Array;
     try {
