@@ -43,6 +43,12 @@ const Environment = z.object({
   EDICT_OPERATOR_WEBHOOK_PORT: Port.default(9443).meta({ description: 'Admission webhook (HTTPS).' }),
   EDICT_OPERATOR_DISTRIBUTION_PORT: Port.default(9444).meta({ description: 'Streams of the PDPs (gRPC over TLS).' }),
   EDICT_OPERATOR_BUNDLES_PORT: Port.default(9445).meta({ description: 'Manifests and bundles (HTTPS).' }),
+  EDICT_OPERATOR_HELLO_RATE: z.coerce.number().int().min(1).max(10_000).optional().meta({
+    description: 'PDPs that are let in a second; min(15 + 5 for each core, 100) by default.',
+  }),
+  EDICT_OPERATOR_DRAIN_MS: z.coerce.number().int().min(0).max(600_000).default(3000).meta({
+    description: 'How long a leader that stops lets its PDPs leave in order: 10 % a second, or all within this.',
+  }),
   EDICT_OPERATOR_FALLBACK_SOURCES: z
     .string()
     .default('')

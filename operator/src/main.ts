@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { helloRateFor } from '@edict/protocol';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger, format, transports, type Logger } from 'winston';
 import { unsafeBuiltinsBut } from '@edict/bundle';
@@ -176,6 +178,7 @@ async function run(config: Config): Promise<void> {
       signingKey: signing.current,
       identity: config.EDICT_OPERATOR_POD_NAME,
       artifactsUrl: `https://${bracketed(config.EDICT_OPERATOR_POD_IP)}:${distribution.artifactsPort}`,
+      helloRate: config.EDICT_OPERATOR_HELLO_RATE ?? helloRateFor(availableParallelism()),
       fallbackSources: config.EDICT_OPERATOR_FALLBACK_SOURCES,
       ticketKey,
       defaults: {
@@ -225,7 +228,7 @@ async function run(config: Config): Promise<void> {
 
   const stop = async (): Promise<void> => {
     status.close().catch(() => undefined);
-    await leadership?.operator.distributor().drain('the operator is shutting down', DRAIN_MS);
+    await leadership?.operator.distributor().drain('the operator is shutting down', config.EDICT_OPERATOR_DRAIN_MS);
     await leadership?.stop();
     await elector.stop();
     certificates.stop();
@@ -245,9 +248,6 @@ async function run(config: Config): Promise<void> {
     });
   }
 }
-
-/** How long a leader that stops lets its PDPs leave in order. */
-const DRAIN_MS = 3000;
 
 /** Ends the process once its last line is written. */
 function exit(logger: Logger, code: number, message: string, cause: unknown): void {

@@ -87,6 +87,8 @@ export function createDistributor(options: DistributorOptions): Distributor {
   const peers = new Map<string, Peer>();
   const seen = new Map<SetKey, SetObservation>();
   const writer = new ProgressWriter(backend, clock, log, metrics);
+  const tuning = { ...OPERATOR_TUNING, ...options.tuning };
+  let hasMany = false;
   let closed = false;
   let counter = 0;
   let cancelTick: (() => void) | undefined;
@@ -100,7 +102,7 @@ export function createDistributor(options: DistributorOptions): Distributor {
       replica: options.replica,
       artifactsUrl: options.artifactsUrl,
       ...(options.fallbackSources === undefined ? {} : { fallbackSources: options.fallbackSources }),
-      tuning: { ...OPERATOR_TUNING, ...options.tuning },
+      tuning,
       random: options.random,
       issueTicket: (nodeId, manifest, at) => issueTicket({ nodeId, manifest }, options.ticketKey, at.wall),
     },
@@ -239,7 +241,17 @@ export function createDistributor(options: DistributorOptions): Distributor {
     // The moment in which the counts begin to mean something is a change of its own.
     for (const set of unsettled) report(set);
     metrics.sessions(machine.sessions);
+    warnOfStreams(machine.sessions);
     cancelTick = clock.schedule(TICK_MS, tick);
+  }
+
+  function warnOfStreams(count: number): void {
+    const isMany = count >= tuning.sessionsWarn;
+    if (isMany && !hasMany) {
+      const { sessionsWarn: suggested, sessionsMax: refusedFrom } = tuning;
+      log.warn('this replica serves more streams than is suggested', { streams: count, suggested, refusedFrom });
+    }
+    hasMany = isMany;
   }
 
   const accept: AcceptStream = (identity, stream) => {

@@ -28,6 +28,8 @@ export interface LeadershipOptions {
   readonly identity: string;
   readonly artifactsUrl: string;
   readonly fallbackSources: readonly string[];
+  /** Hellos that are admitted a second. */
+  readonly helloRate: number;
   readonly ticketKey: Uint8Array;
   readonly defaults: FleetDefaults;
   readonly events: EventSink;
@@ -51,7 +53,8 @@ export interface Leadership {
 
 /** Takes up the leader's work. */
 export async function lead(options: LeadershipOptions): Promise<Leadership> {
-  const operator = createOperator({ ...options, members: options.pods });
+  const { helloRate } = options;
+  const operator = createOperator({ ...options, members: options.pods, tuning: { helloRate } });
   await operator.start();
   const world = operator.world();
   const fleetsNow = (): readonly PolicyDecisionPoint[] => fleets.fleets();

@@ -223,6 +223,8 @@ export interface Welcome {
   readonly artifactsUrl: string;
   /** Base URLs of what to load without policy and without an operator, for the next start; at most 8. Absent for none. */
   readonly fallbackSources?: readonly string[];
+  /** Ceiling of the random waits between dials while nobody answers; it grows with the fleet. Absent: as the PDP likes. */
+  readonly redialMaxMs?: number;
 }
 
 /** Evaluate a part of the live requests with the candidate too, once it is prepared. */

@@ -11,7 +11,14 @@ import {
 import { nodeName, type PeerIdentity } from './identity.ts';
 import type { Instant } from './instant.ts';
 import type { ExternalVerdict } from './analysis.ts';
-import type { AbortCause, Decision, OperatorTuning, SetObservation, WaveRef } from './observation.ts';
+import {
+  redialMaxFor,
+  type AbortCause,
+  type Decision,
+  type OperatorTuning,
+  type SetObservation,
+  type WaveRef,
+} from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
 import { SetRollout, type DecisionOutcome, type RolloutEffect } from './rollout.ts';
 import { Sessions, type Session, type SessionId } from './sessions.ts';
@@ -284,14 +291,22 @@ export class OperatorMachine {
     const { replica, artifactsUrl, tuning, fallbackSources = [] } = this.#deps;
     const { heartbeatMs } = tuning;
     const fallback = fallbackSources.length === 0 ? {} : { fallbackSources };
+    const redialMaxMs = redialMaxFor(this.#fleetSize());
     this.#send(session.id, {
       type: 'Welcome',
       replica,
       sets: session.assigned,
       heartbeatMs,
       artifactsUrl,
+      redialMaxMs,
       ...fallback,
     });
+  }
+
+  /** PDPs that would all dial at once: those who should be here, or if that is unknown, those who are. */
+  #fleetSize(): number {
+    const expected = this.#observations.values().reduce((sum, { members }) => sum + (members?.size ?? 0), 0);
+    return Math.max(this.#sessions.size, expected);
   }
 
   #join(session: Session, set: SetKey, now: Instant): void {

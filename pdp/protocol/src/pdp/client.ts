@@ -57,6 +57,7 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
   let stream: MessageStream<PdpMessage> | undefined;
   let closed = false;
   let artifactsUrl = '';
+  let redialMaxMs = backoff.maxMs;
   let dials: BackoffState = { failures: 0 };
   let cancelRedial: (() => void) | undefined;
   const timers = new Map<string, () => void>();
@@ -100,6 +101,7 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
         return;
       case 'assigned':
         artifactsUrl = effect.artifactsUrl;
+        redialMaxMs = effect.redialMaxMs ?? backoff.maxMs;
         ports.assigned(effect.sets, effect.fallbackSources ?? []);
         return;
       case 'setTimer':
@@ -328,7 +330,10 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
 
   function redial(close: StreamClose, livedMs: number): void {
     if (closed) return;
-    const [delayMs, next] = nextDial(dials, close, livedMs, random(), backoff);
+    const [delayMs, next] = nextDial(dials, close, livedMs, random(), {
+      ...backoff,
+      maxMs: Math.min(backoff.maxMs, redialMaxMs),
+    });
     dials = next;
     log.info('distribution stream ended', { code: close.code, reason: close.reason, redialMs: delayMs });
     cancelRedial = clock.schedule(delayMs, dialNow);

@@ -101,6 +101,7 @@ export type PdpEffect =
       readonly sets: readonly SetKey[];
       readonly artifactsUrl: string;
       readonly fallbackSources?: readonly string[];
+      readonly redialMaxMs?: number;
     }
   | { readonly type: 'setTimer'; readonly key: string; readonly delayMs: number }
   | { readonly type: 'clearTimer'; readonly key: string }

@@ -168,13 +168,14 @@ function onMessage(previous: PdpState, message: OperatorMessage, now: number): P
   const state = { ...previous, lastHeardAt: now };
   switch (message.type) {
     case 'Welcome': {
-      const { sets, artifactsUrl, heartbeatMs, fallbackSources } = message;
+      const { sets, artifactsUrl, heartbeatMs, fallbackSources, redialMaxMs } = message;
       const step = askForLease({ ...state, heartbeatMs }, now);
       const assigned: PdpEffect = {
         type: 'assigned',
         sets,
         artifactsUrl,
         ...(fallbackSources === undefined ? {} : { fallbackSources }),
+        ...(redialMaxMs === undefined ? {} : { redialMaxMs }),
       };
       return { state: step.state, effects: [assigned, ...step.effects] };
     }

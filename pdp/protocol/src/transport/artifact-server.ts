@@ -3,13 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseManifest } from '@edict/bundle';
 import type { Clock } from '../clock.ts';
 import { isDigest } from '../digest-form.ts';
-import type { Digest } from '../identifiers.ts';
+import type { Digest, NodeId } from '../identifiers.ts';
 import { messageOf, type Log } from '../log.ts';
 import type { RotatingCertificate } from './certificate.ts';
 import { checkTicket, type Ticket } from './ticket.ts';
 
 /** Transfers that a replica serves at a time; more are told to come back. */
 export const TRANSFERS_MAX = 64;
+/** Transfers to one PDP at a time; more are told to come back. PDPs ask for as many by themselves. */
+export const TRANSFERS_PER_NODE_MAX = 4;
 /** Manifests whose lists of bundles are kept in memory. */
 const MANIFESTS_CACHED_MAX = 256;
 const RETRY_AFTER_SECONDS = 1;
@@ -35,6 +37,8 @@ export interface ArtifactServerOptions {
   readonly log: Log;
   readonly onRequest: (kind: 'manifest' | 'bundle', outcome: ArtifactOutcome, bytes: number) => void;
   readonly transfersMax?: number;
+  /** Default {@link TRANSFERS_PER_NODE_MAX}. */
+  readonly transfersPerNodeMax?: number;
   /** Takes requests for other paths: resolves false if this is none of its own either. */
   readonly otherwise?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 }
@@ -103,6 +107,8 @@ function createHandler(
   const { store, ticketKey, clock, onRequest } = options;
   const transfersMax = options.transfersMax ?? TRANSFERS_MAX;
   const named = new Map<Digest, ReadonlySet<Digest>>();
+  const transfersPerNodeMax = options.transfersPerNodeMax ?? TRANSFERS_PER_NODE_MAX;
+  const byNode = new Map<NodeId, number>();
   let transfers = 0;
 
   /** The bundles that a manifest names, from memory if it was asked for a moment ago. */
@@ -185,16 +191,21 @@ function createHandler(
       answer(response, 401, { 'www-authenticate': `Bearer error="${ticket}"` });
       return;
     }
-    if (transfers >= transfersMax) {
+    const own = byNode.get(ticket.nodeId) ?? 0;
+    if (transfers >= transfersMax || own >= transfersPerNodeMax) {
       onRequest('bundle', 'busy', 0);
       answer(response, 503, { 'retry-after': String(RETRY_AFTER_SECONDS) });
       return;
     }
     transfers += 1;
+    byNode.set(ticket.nodeId, own + 1);
     try {
       await serve(ticket, name, response);
     } finally {
       transfers -= 1;
+      const left = (byNode.get(ticket.nodeId) ?? 1) - 1;
+      if (left === 0) byNode.delete(ticket.nodeId);
+      else byNode.set(ticket.nodeId, left);
     }
   };
 }

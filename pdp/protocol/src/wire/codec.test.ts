@@ -155,6 +155,7 @@ const operatorMessage: fc.Arbitrary<OperatorMessage> = fc.oneof(
     heartbeatMs: duration.map((ms) => Math.max(100, ms)),
     artifactsUrl: fc.string({ maxLength: 50 }),
     fallbackSources: fc.array(fc.webUrl(), { minLength: 1, maxLength: 8 }),
+    redialMaxMs: duration.map((ms) => Math.max(1, ms)),
   }),
   fc.record(
     {

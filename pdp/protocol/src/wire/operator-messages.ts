@@ -31,8 +31,8 @@ const URL_MAX_LENGTH = 2048;
 export function operatorMessageToGen(message: OperatorMessage): gen.ConnectResponse {
   switch (message.type) {
     case 'Welcome': {
-      const { replica, sets, heartbeatMs, artifactsUrl, fallbackSources = [] } = message;
-      const value = { replica, sets: [...sets], heartbeatMs, artifactsUrl, fallbackSources: [...fallbackSources] };
+      const { replica, sets, heartbeatMs, artifactsUrl, fallbackSources = [], redialMaxMs = 0 } = message;
+      const value = { replica, sets: [...sets], heartbeatMs, artifactsUrl, fallbackSources: [...fallbackSources], redialMaxMs };
       return { message: { $case: 'welcome', value } };
     }
     case 'Prepare': {
@@ -137,6 +137,7 @@ function welcomeFromGen(value: gen.Welcome): Welcome {
     heartbeatMs: whole(value.heartbeatMs, 'heartbeat_ms', 100, DURATION_MAX_MS),
     artifactsUrl: text(value.artifactsUrl, 'artifacts_url', URL_MAX_LENGTH, 0),
     ...(sources.length === 0 ? {} : { fallbackSources: sources }),
+    ...(value.redialMaxMs === 0 ? {} : { redialMaxMs: whole(value.redialMaxMs, 'redial_max_ms', 1, DURATION_MAX_MS) }),
   };
 }
 

@@ -376,6 +376,8 @@ export interface Welcome {
   artifactsUrl: string;
   /** Base URLs of what a PDP without policy loads while no operator is there. At most 8. */
   fallbackSources: string[];
+  /** Ceiling of the random waits between dials while nobody answers: it grows with the fleet. 0 means as the PDP likes. */
+  redialMaxMs: number;
 }
 
 /** Evaluate a part of the live requests with the candidate too. */
@@ -2361,7 +2363,7 @@ export const ShadowReport: MessageFns<ShadowReport> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { replica: '', sets: [], heartbeatMs: 0, artifactsUrl: '', fallbackSources: [] };
+  return { replica: '', sets: [], heartbeatMs: 0, artifactsUrl: '', fallbackSources: [], redialMaxMs: 0 };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -2380,6 +2382,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     for (const v of message.fallbackSources) {
       writer.uint32(82).string(v!);
+    }
+    if (message.redialMaxMs !== 0) {
+      writer.uint32(88).uint32(message.redialMaxMs);
     }
     return writer;
   },
@@ -2435,6 +2440,14 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.fallbackSources.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.redialMaxMs = reader.uint32();
             continue;
           }
         }
