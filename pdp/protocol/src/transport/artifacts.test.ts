@@ -6,7 +6,7 @@ import { canonicalJson, createManifest, digestOf, type Digest } from '@edict/bun
 import { systemClock } from '../clock.ts';
 import { createAuthority, createFolder, type TestAuthority } from '../testing/certificates.ts';
 import { createArtifactClient, type ArtifactClientOptions } from './artifact-client.ts';
-import { serveArtifacts, type ArtifactOutcome } from './artifact-server.ts';
+import { serveArtifacts, type ArtifactOutcome, type ArtifactServerOptions } from './artifact-server.ts';
 import { issueTicket, TICKET_LIFETIME_MS } from './ticket.ts';
 
 const log = { info: () => undefined, warn: () => undefined };
@@ -55,7 +55,10 @@ afterEach(async () => {
 });
 afterAll(() => folder.remove());
 
-async function startServer(transfersMax?: number): Promise<{ url: string; outcomes: ArtifactOutcome[] }> {
+async function startServer(
+  transfersMax?: number,
+  over: Partial<ArtifactServerOptions> = {},
+): Promise<{ url: string; outcomes: ArtifactOutcome[] }> {
   const issued = await authority.issue('02', ['127.0.0.1']);
   const outcomes: ArtifactOutcome[] = [];
   const server = await serveArtifacts({
@@ -73,6 +76,7 @@ async function startServer(transfersMax?: number): Promise<{ url: string; outcom
       outcomes.push(outcome);
     },
     ...(transfersMax === undefined ? {} : { transfersMax }),
+    ...over,
   });
   closing.push(() => server.close());
   return { url: `https://127.0.0.1:${server.port}`, outcomes };
@@ -246,4 +250,33 @@ test('a replica with all its transfers in use asks to come back', async () => {
   while (!outcomes.includes('busy')) await new Promise((resolve) => setTimeout(resolve, 5));
   stop.abort();
   await expect(waiting).rejects.toMatchObject({ phase: 'Fetch' });
+});
+
+test('one PDP gets no more transfers at a time than may be, and others go on', async () => {
+  const held: (() => void)[] = [];
+  const { url, outcomes } = await startServer(undefined, {
+    transfersPerNodeMax: 1,
+    store: {
+      getManifest: (digest) =>
+        new Promise((resolve) => {
+          held.push(() => resolve(stored.get(digest)));
+        }),
+      getBundle: (digest) => Promise.resolve(stored.get(digest)),
+    },
+  });
+  const stop = new AbortController();
+  const fetched = (nodeId: string, signal: AbortSignal): Promise<Uint8Array> => {
+    const ticket = issueTicket({ nodeId, manifest }, key, Date.now());
+    return aClient(url).fetch({ artifactsUrl: '', ticket }, manifest, signal);
+  };
+  const first = fetched('greedy', never);
+  while (held.length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  const second = fetched('greedy', stop.signal);
+  while (!outcomes.includes('busy')) await new Promise((resolve) => setTimeout(resolve, 5));
+  const other = fetched('modest', never);
+  while (held.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  stop.abort();
+  await expect(second).rejects.toMatchObject({ phase: 'Fetch' });
+  for (const release of held) release();
+  expect((await first).length).toBe((await other).length);
 });

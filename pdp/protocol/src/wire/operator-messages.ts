@@ -32,7 +32,14 @@ export function operatorMessageToGen(message: OperatorMessage): gen.ConnectRespo
   switch (message.type) {
     case 'Welcome': {
       const { replica, sets, heartbeatMs, artifactsUrl, fallbackSources = [], redialMaxMs = 0 } = message;
-      const value = { replica, sets: [...sets], heartbeatMs, artifactsUrl, fallbackSources: [...fallbackSources], redialMaxMs };
+      const value = {
+        replica,
+        sets: [...sets],
+        heartbeatMs,
+        artifactsUrl,
+        fallbackSources: [...fallbackSources],
+        redialMaxMs,
+      };
       return { message: { $case: 'welcome', value } };
     }
     case 'Prepare': {
