@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { bundleExport } from './commands/bundle-export.ts';
 import { addPdpCommands } from './program-pdps.ts';
 import { addRolloutActions } from './program-rollout.ts';
 import { rolloutHistory } from './commands/rollout-history.ts';
@@ -6,7 +7,7 @@ import { rolloutStatus } from './commands/rollout-status.ts';
 import type { Fleet, FleetOptions } from './fleet/fleet.ts';
 import { openFleet } from './fleet/open-fleet.ts';
 import type { FleetOutput, Io } from './io.ts';
-import { duration } from './option-values.ts';
+import { duration, list } from './option-values.ts';
 import { fleetOptions } from './program-fleet-options.ts';
 
 const HISTORY =
@@ -72,4 +73,15 @@ Examples:
     .action(history);
   addRolloutActions(rollout, { io, name, withFleet });
   addPdpCommands(program, { io, name, withFleet });
+  const bundle = program.command('bundle').description('Take committed policy out of a running Edict.');
+  fleetOptions(bundle.command('export'))
+    .description(
+      'Write the committed revision of sets as files that a web server can hold for PDPs without an operator.',
+    )
+    .requiredOption('--set <set>', 'a policy set; may be repeated', list)
+    .requiredOption('--out <folder>', 'the folder to write to; others of the same sets are replaced there')
+    .action(
+      async ({ set, out, output, ...options }: FleetOptions & { set: string[]; out: string; output: FleetOutput }) =>
+        await withFleet(options, async (fleet) => await bundleExport(io, fleet, { sets: set, out, output })),
+    );
 }

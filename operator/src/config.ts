@@ -81,6 +81,20 @@ const Environment = z.object({
   EDICT_OPERATOR_CONSOLE_GROUP_HEADER: Header.default('x-remote-group').meta({
     description: 'Header by which a proxy names a group of the user; repeated.',
   }),
+  EDICT_OPERATOR_HELLO_RATE: z.coerce.number().int().min(1).max(10_000).optional().meta({
+    description: 'PDPs that are let in a second; 100 by default.',
+  }),
+  EDICT_OPERATOR_DRAIN_MS: z.coerce.number().int().min(0).max(600_000).default(3000).meta({
+    description: 'How long a leader that stops lets its PDPs leave in order: 10 % a second, or all within this.',
+  }),
+  EDICT_OPERATOR_FALLBACK_SOURCES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((url) => url !== ''))
+    .pipe(z.array(z.url({ protocol: /^https?$/, error: 'must be http or https URLs' })).max(8))
+    .meta({
+      description: 'URLs that PDPs are told to load committed policy from while no operator is there, comma-separated.',
+    }),
   EDICT_OPERATOR_ALLOWED_BUILTINS: z
     .string()
     .default('')

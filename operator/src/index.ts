@@ -1,9 +1,10 @@
 export type { MemberSource } from './backend/members.ts';
+export { signedOf } from './backend/observation.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { CheckError, type DomainChecker, type DomainVerdict } from './compile/domain-checker.ts';
 export { createInlineChecker } from './compile/inline-checker.ts';
 export { createWorkerChecker, type WorkerCheckerOptions } from './compile/worker-checker.ts';
-export type { World } from './controllers/world.ts';
+export { committedOf, type World } from './controllers/world.ts';
 export type { DistributionBackend } from './distribution/backend.ts';
 export type { Distributor } from './distribution/distributor.ts';
 export type { EventSink, EventSubject, OperatorEvent } from './events.ts';

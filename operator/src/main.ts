@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { OPERATOR_TUNING } from '@edict/protocol';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger, format, transports, type Logger } from 'winston';
 import { unsafeBuiltinsBut } from '@edict/bundle';
@@ -9,16 +10,25 @@ import { systemClock } from './clock.ts';
 import { createWorkerChecker } from './compile/worker-checker.ts';
 import { describeConfig, loadConfig, unknownSettings, type Config } from './config.ts';
 import { createDistributionMetrics, createDistributionServer } from './distribution/index.ts';
+import {
+  createBundleEndpoint,
+  createBundleMetrics,
+  BUNDLE_LIMITS,
+  UnmanagedPdps,
+  watchCommittedSets,
+} from './bundle-endpoint/index.ts';
+import { BundleBytes } from './backend/bundle-bytes.ts';
 import { createElector } from './election/elector.ts';
 import { sourceOf, type ConsoleSource } from './console/source.ts';
 import type { ConsoleServer } from './console/server.ts';
 import { startKubeConsole } from './kube/console.ts';
+import { createBundleReader } from './kube/bundle-reader.ts';
 import { createKubeEventSink } from './kube/event-sink.ts';
 import { lead, type Leadership } from './kube/leadership.ts';
 import { startPodDirectory } from './kube/pod-directory.ts';
 import { loadSigningKeys } from './kube/signing-key.ts';
 import { createTokenReviewer } from './kube/token-reviewer.ts';
-import { createTrustPublisher } from './kube/trust-publisher.ts';
+import { createTrustPublisher, type Trust } from './kube/trust-publisher.ts';
 import { createWebhookTrust } from './kube/webhook-trust.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { startStatusServer } from './observability/status-server.ts';
@@ -101,6 +111,11 @@ async function run(config: Config): Promise<void> {
     onChange: (next) => rotation.tell?.(next),
   });
   let current = await certificates.start();
+  const trustOf = ({ trustBundle }: ServingCertificates): Trust => ({
+    ca: trustBundle,
+    keys: signing.trusted,
+    opaKey: signing.opa.publicKey,
+  });
   const domains = store.watch('PolicyDomain', {}, () => undefined);
   const sets = store.watch('PolicySet', {}, () => undefined);
   const suites = store.watch('PolicyTestSuite', {}, () => undefined);
@@ -129,7 +144,7 @@ async function run(config: Config): Promise<void> {
     webhook.setCertificate(next.certificate, next.privateKey);
     consoleServer?.setCertificate(next.certificate, next.privateKey);
     webhookTrust?.keep(next.trustBundle);
-    leadership?.trust.publish({ ca: next.trustBundle, keys: signing.trusted });
+    leadership?.trust.publish(trustOf(next));
   };
   webhookTrust?.keep(current.trustBundle);
 
@@ -140,6 +155,20 @@ async function run(config: Config): Promise<void> {
     random: Math.random,
     onRestart: (cause, error, retryInMs) => onRestart('Pod', cause, error, retryInMs),
   });
+  const unmanaged = new UnmanagedPdps(clock, BUNDLE_LIMITS, (set) => {
+    leadership?.operator.distributor().recount(set);
+  });
+  const storedBundles = new BundleBytes(store, BUNDLE_LIMITS.storedMaxBytes);
+  const bundles = createBundleEndpoint({
+    committed: () => watchCommittedSets(store),
+    readBundle: (inNamespace, digest) => storedBundles.get(inNamespace, digest),
+    key: signing.opa,
+    review: createBundleReader(client),
+    unmanaged: () => leadership && unmanaged,
+    clock,
+    log: logger,
+    metrics: createBundleMetrics(registry),
+  });
   const distribution = await createDistributionServer({
     host,
     streamPort: config.EDICT_OPERATOR_DISTRIBUTION_PORT,
@@ -149,6 +178,7 @@ async function run(config: Config): Promise<void> {
     ticketKey,
     leading: () =>
       leadership && { accept: leadership.operator.distributor().accept, artifacts: leadership.operator.backend() },
+    bundles,
     clock,
     random: Math.random,
     log: logger,
@@ -173,6 +203,8 @@ async function run(config: Config): Promise<void> {
       signingKey: signing.current,
       identity: config.EDICT_OPERATOR_POD_NAME,
       artifactsUrl: `https://${bracketed(config.EDICT_OPERATOR_POD_IP)}:${distribution.artifactsPort}`,
+      helloRate: config.EDICT_OPERATOR_HELLO_RATE ?? OPERATOR_TUNING.helloRate,
+      fallbackSources: config.EDICT_OPERATOR_FALLBACK_SOURCES,
       ticketKey,
       defaults: {
         image: config.EDICT_OPERATOR_PDP_IMAGE,
@@ -189,10 +221,11 @@ async function run(config: Config): Promise<void> {
       registry,
       log: logger,
       clock,
+      unmanaged: (set) => unmanaged.count(set),
       createTrust: (namespaces) =>
         createTrustPublisher({ objects, name: config.EDICT_OPERATOR_TRUST_CONFIGMAP, namespaces, clock, logger }),
     });
-    leadership.trust.publish({ ca: current.trustBundle, keys: signing.trusted });
+    leadership.trust.publish(trustOf(current));
   };
   const elector = createElector({
     objects,
@@ -235,11 +268,13 @@ async function run(config: Config): Promise<void> {
   const stop = async (): Promise<void> => {
     status.close().catch(() => undefined);
     await consoleServer?.close();
-    await leadership?.operator.distributor().drain('the operator is shutting down', DRAIN_MS);
+    await leadership?.operator.distributor().drain('the operator is shutting down', config.EDICT_OPERATOR_DRAIN_MS);
     await leadership?.stop();
     await elector.stop();
     certificates.stop();
     webhookTrust?.stop();
+    unmanaged.close();
+    await bundles.close();
     await Promise.all([distribution.close(), webhook.close(), pods.stop(), checker.close()]);
     await store.close();
   };
@@ -253,9 +288,6 @@ async function run(config: Config): Promise<void> {
     });
   }
 }
-
-/** How long a leader that stops lets its PDPs leave in order. */
-const DRAIN_MS = 3000;
 
 /** Ends the process once its last line is written. */
 function exit(logger: Logger, code: number, message: string, cause: unknown): void {

@@ -22,6 +22,8 @@ export interface OperatorOptions {
   readonly identity: string;
   /** Base URL of manifests and bundles as PDPs reach it; default `''`: they know it, or share the process. */
   readonly artifactsUrl?: string;
+  /** Where PDPs may load committed policy while no operator is there; see docs/fallback.md. Default: nowhere. */
+  readonly fallbackSources?: readonly string[];
   /** Key under the tickets that artifacts are fetched with. Default: random bytes of this process. */
   readonly ticketKey?: Uint8Array;
   readonly log: OperatorLog;
@@ -34,6 +36,8 @@ export interface OperatorOptions {
   readonly distributionMetrics?: DistributionMetrics;
   /** Who should serve a set. Absent: whoever connects. */
   readonly members?: MemberSource;
+  /** How many PDPs pull a set's bundle by themselves and say so; nobody counts them if absent. */
+  readonly unmanaged?: (set: string) => number;
   /** Default: the machine's. */
   readonly clock?: Clock;
   /** 0..1; default `Math.random`. Spreads retries only. */

@@ -157,11 +157,13 @@ class ComposedOperator {
       backend,
       replica: this.#options.identity,
       artifactsUrl: this.#options.artifactsUrl ?? '',
+      ...(this.#options.fallbackSources === undefined ? {} : { fallbackSources: this.#options.fallbackSources }),
       ticketKey: this.#options.ticketKey ?? randomBytes(32),
       clock: this.#clock,
       random: this.#options.random ?? Math.random,
       log: this.#options.log,
       metrics: this.#distributionMetrics,
+      ...(this.#options.unmanaged === undefined ? {} : { unmanaged: this.#options.unmanaged }),
       ...(this.#options.tuning === undefined ? {} : { tuning: this.#options.tuning }),
     });
   }

@@ -84,7 +84,7 @@ export function predecessorOf(revisions: readonly PolicyRevision[]): PolicyRevis
   );
 }
 
-/** The newest revision that is decided to be served. */
+/** The newest revision that is decided to be served by everyone; `revisions` ascend by n. */
 export function committedOf(revisions: readonly PolicyRevision[]): PolicyRevision | undefined {
   return revisions.findLast((revision) => stateOf(revision) === 'Committed');
 }

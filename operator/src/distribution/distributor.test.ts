@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import {
   createPdpClient,
   dialInMemory,
+  OPERATOR_TUNING,
   PDP_DEFAULTS,
   RefusalError,
   systemClock,
@@ -24,6 +25,31 @@ const log = { info: () => undefined, warn: () => undefined };
 const running: { close: () => void | Promise<void> }[] = [];
 afterEach(async () => {
   for (const part of running.splice(0)) await part.close();
+});
+
+test('a replica that serves more streams than is suggested says so, once', async () => {
+  const warned: unknown[] = [];
+  const backend = new MemoryBackend(SET, 'uid-1', generateSigningKey());
+  const distributor = createDistributor({
+    backend,
+    replica: 'operator-0',
+    artifactsUrl: '',
+    ticketKey: new Uint8Array(32),
+    clock: systemClock,
+    random: Math.random,
+    log: { ...log, warn: (message, fields) => void warned.push([message, fields]) },
+    metrics: createDistributionMetrics(new Registry()),
+    tuning: { sessionsWarn: 2 },
+  });
+  running.push(distributor);
+  for (const index of [1, 2]) startPdp(distributor, backend, index);
+  while (warned.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(warned).toEqual([
+    [
+      'this replica serves more streams than is suggested',
+      { streams: 2, suggested: 2, refusedFrom: OPERATOR_TUNING.sessionsMax },
+    ],
+  ]);
 });
 
 function aPeer(index: number): PeerIdentity {

@@ -41,6 +41,8 @@ export interface DistributorOptions {
   readonly replica: string;
   /** Base URL of manifests and bundles as PDPs reach it; `''` if they know it. */
   readonly artifactsUrl: string;
+  /** What PDPs are told to load without policy and without an operator; none if absent. */
+  readonly fallbackSources?: readonly string[];
   /** Key under the tickets; every replica that serves artifacts has the same. */
   readonly ticketKey: Uint8Array;
   readonly clock: Clock;
@@ -49,6 +51,8 @@ export interface DistributorOptions {
   readonly log: Log;
   readonly metrics: DistributionMetrics;
   readonly tuning?: Partial<OperatorTuning>;
+  /** How many PDPs of a set are not ours to lead and have told of themselves; nobody counts them if absent. */
+  readonly unmanaged?: (set: SetKey) => number;
 }
 
 /** Distribution by one leading replica, over whichever transports bring streams. */
@@ -58,6 +62,8 @@ export interface Distributor {
   readonly progress: (set: SetKey) => RolloutProgress | undefined;
   /** True once the set's PDPs had time to connect: before that its progress shows losses that are none. */
   readonly isSettled: (set: SetKey) => boolean;
+  /** The number of unmanaged PDPs of the set has changed. */
+  readonly recount: (set: SetKey) => void;
   /** Every PDP that this replica knows of; with `set` those of one set. */
   readonly pdps: (set?: SetKey) => readonly PdpListing[];
   /** What somebody outside says about a wave that soaks; one about another wave is dropped. */
@@ -84,6 +90,8 @@ export function createDistributor(options: DistributorOptions): Distributor {
   const peers = new Map<string, Peer>();
   const seen = new Map<SetKey, SetObservation>();
   const writer = new ProgressWriter(backend, clock, log, metrics);
+  const tuning = { ...OPERATOR_TUNING, ...options.tuning };
+  let hasMany = false;
   let closed = false;
   let counter = 0;
   let cancelTick: (() => void) | undefined;
@@ -96,7 +104,8 @@ export function createDistributor(options: DistributorOptions): Distributor {
     {
       replica: options.replica,
       artifactsUrl: options.artifactsUrl,
-      tuning: { ...OPERATOR_TUNING, ...options.tuning },
+      ...(options.fallbackSources === undefined ? {} : { fallbackSources: options.fallbackSources }),
+      tuning,
       random: options.random,
       issueTicket: (nodeId, manifest, at) => issueTicket({ nodeId, manifest }, options.ticketKey, at.wall),
     },
@@ -189,9 +198,22 @@ export function createDistributor(options: DistributorOptions): Distributor {
       });
   }
 
+  function progressOf(set: SetKey, at: Instant): RolloutProgress | undefined {
+    const progress = machine.progress(set, at);
+    const unmanaged = options.unmanaged?.(set) ?? 0;
+    if (progress === undefined || unmanaged === 0) return progress;
+    return { ...progress, counts: { ...progress.counts, unmanaged } };
+  }
+
+  function recount(set: SetKey): void {
+    if (closed) return;
+    changed.add(set);
+    cancelReports ??= clock.schedule(REPORT_MS, reportChanged);
+  }
+
   function report(set: SetKey): void {
     const at = now();
-    const progress = machine.progress(set, at);
+    const progress = progressOf(set, at);
     if (progress === undefined) return;
     metrics.progress(progress);
     // Right after a change of leader nobody is connected yet; a status that said so would be wrong in a moment.
@@ -222,7 +244,17 @@ export function createDistributor(options: DistributorOptions): Distributor {
     // The moment in which the counts begin to mean something is a change of its own.
     for (const set of unsettled) report(set);
     metrics.sessions(machine.sessions);
+    warnOfStreams(machine.sessions);
     cancelTick = clock.schedule(TICK_MS, tick);
+  }
+
+  function warnOfStreams(count: number): void {
+    const isMany = count >= tuning.sessionsWarn;
+    if (isMany && !hasMany) {
+      const { sessionsWarn: suggested, sessionsMax: refusedFrom } = tuning;
+      log.warn('this replica serves more streams than is suggested', { streams: count, suggested, refusedFrom });
+    }
+    hasMany = isMany;
   }
 
   const accept: AcceptStream = (identity, stream) => {
@@ -300,9 +332,10 @@ export function createDistributor(options: DistributorOptions): Distributor {
   cancelTick = clock.schedule(TICK_MS, tick);
   return {
     accept,
-    progress: (set) => machine.progress(set, now()),
+    progress: (set) => progressOf(set, now()),
     isSettled: (set) => machine.isSettled(set, now()),
     pdps: (set) => machine.pdps(now(), set),
+    recount,
     analysed: (set, revision, wave, { verdict, message }) => {
       step({ type: 'analysed', set, revision, wave, verdict, message });
     },

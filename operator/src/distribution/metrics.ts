@@ -1,7 +1,16 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RolloutProgress } from '@edict/protocol';
 
-const PDP_STATES = ['required', 'connected', 'prepared', 'active', 'nacked', 'laggards', 'missing'] as const;
+const PDP_STATES = [
+  'required',
+  'connected',
+  'prepared',
+  'active',
+  'nacked',
+  'laggards',
+  'missing',
+  'unmanaged',
+] as const;
 
 /** What distribution counts. Labels come from closed sets, but for the set's own key. */
 export interface DistributionMetrics {
@@ -117,7 +126,7 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
       // Of a site that is away nobody knows: no figure is better than an old one.
       for (const state of PDP_STATES) {
         if (report === undefined) sitePdps.remove({ set, site, state });
-        else sitePdps.set({ set, site, state }, report.counts[state]);
+        else if (state !== 'unmanaged') sitePdps.set({ set, site, state }, report.counts[state]);
       }
     }
   };
@@ -137,7 +146,7 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
     progress: (progress) => {
       const { set, counts } = progress;
       committed.set({ set }, progress.committed);
-      for (const state of PDP_STATES) pdps.set({ set, state }, counts[state]);
+      for (const state of PDP_STATES) pdps.set({ set, state }, counts[state] ?? 0);
       tellSites(set, progress.sites ?? []);
       if (progress.completedAt === undefined || finished.get(set) === progress.revision) return;
       finished.set(set, progress.revision);

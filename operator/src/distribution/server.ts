@@ -9,6 +9,7 @@ import {
   type Clock,
   type Log,
 } from '@edict/protocol';
+import type { BundleEndpoint } from '../bundle-endpoint/index.ts';
 import { createAuthenticator, type ReviewToken } from './authenticator.ts';
 import type { DistributionMetrics } from './metrics.ts';
 
@@ -39,6 +40,8 @@ export interface DistributionServerOptions {
   readonly ticketKey: Uint8Array;
   /** Undefined while this replica does not lead: streams are told to come back, artifacts are missing. */
   readonly leading: () => LeadingReplica | undefined;
+  /** Serves bundles to stock OPAs beside the artifacts; nobody does if absent. */
+  readonly bundles?: Pick<BundleEndpoint, 'handle'>;
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -71,6 +74,7 @@ export async function createDistributionServer(options: DistributionServerOption
     clock,
     log,
     onRequest: metrics.artifact,
+    ...(options.bundles === undefined ? {} : { otherwise: options.bundles.handle }),
   });
   const streams = await serveGrpc({
     host,

@@ -27,6 +27,9 @@ export interface LeadershipOptions {
   readonly signingKey: SigningKey;
   readonly identity: string;
   readonly artifactsUrl: string;
+  readonly fallbackSources: readonly string[];
+  /** Hellos that are admitted a second. */
+  readonly helloRate: number;
   readonly ticketKey: Uint8Array;
   readonly defaults: FleetDefaults;
   readonly events: EventSink;
@@ -35,6 +38,8 @@ export interface LeadershipOptions {
   readonly distributionMetrics: DistributionMetrics;
   readonly log: OperatorLog;
   readonly clock: Clock;
+  /** PDPs that pull the bundle of a set by themselves. */
+  readonly unmanaged: (set: string) => number;
   /** Makes the publisher once the leader knows which namespaces need trust. */
   readonly createTrust: (namespaces: () => ReadonlyMap<string, readonly Owner[]>) => TrustPublisher;
 }
@@ -48,7 +53,8 @@ export interface Leadership {
 
 /** Takes up the leader's work. */
 export async function lead(options: LeadershipOptions): Promise<Leadership> {
-  const operator = createOperator({ ...options, members: options.pods });
+  const { helloRate } = options;
+  const operator = createOperator({ ...options, members: options.pods, tuning: { helloRate } });
   await operator.start();
   const world = operator.world();
   const fleetsNow = (): readonly PolicyDecisionPoint[] => fleets.fleets();

@@ -29,6 +29,8 @@ export interface Trust {
   readonly ca: string;
   /** Text of `keys.json`. */
   readonly keys: string;
+  /** PEM of the public key that bundles for stock OPA are signed with. */
+  readonly opaKey: string;
 }
 
 /** Keeps a ConfigMap with the trust material in every namespace that has PDPs. */
@@ -84,7 +86,7 @@ export function createTrustPublisher(options: TrustPublisherOptions): TrustPubli
   };
   const publishAll = async (): Promise<void> => {
     if (trust === undefined || stopped) return;
-    const data = { 'ca.crt': trust.ca, 'keys.json': trust.keys };
+    const data = { 'ca.crt': trust.ca, 'keys.json': trust.keys, 'opa.pem': trust.opaKey };
     for (const [namespace, owners] of options.namespaces()) {
       // Kubernetes' garbage collection removes what nobody owns any more, also while the operator is away.
       const ownerReferences = owners.map((owner) => ({ apiVersion: API_VERSION, ...owner }));

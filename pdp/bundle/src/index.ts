@@ -29,6 +29,16 @@ export type {
 } from './signature.ts';
 export { ManifestError, MANIFEST_MAX_BYTES, parseManifest } from './parse-manifest.ts';
 export type { ManifestErrorCode } from './parse-manifest.ts';
+export {
+  FALLBACK_FORMAT,
+  FALLBACK_INDEX_MAX_BYTES,
+  fallbackArtifactPath,
+  FallbackIndexError,
+  fallbackIndexPath,
+  formatFallbackIndex,
+  parseFallbackIndex,
+} from './fallback-index.ts';
+export type { FallbackIndex } from './fallback-index.ts';
 export { formatTrustedKeys, parseTrustedKeys } from './trusted-keys.ts';
 export { checkDomains } from './check/check-domains.ts';
 export { defaultUnsafeBuiltins, unsafeBuiltinsBut } from './check/check-options.ts';
@@ -48,6 +58,10 @@ export {
   RENDERER_VERSION,
 } from './render/render-bundle.ts';
 export type { Bundle, BundleLimits } from './render/render-bundle.ts';
+export { generateOpaSigningKey, opaSigningKeyOf } from './render/opa-signature.ts';
+export type { OpaSigningKey } from './render/opa-signature.ts';
+export { opaRevisionText, parseOpaRevision, renderOpaSetBundle } from './render/opa-set-bundle.ts';
+export type { OpaSetBundleInput } from './render/opa-set-bundle.ts';
 export { parseBundle } from './render/parse-bundle.ts';
 export type { ParseBundleOptions } from './render/parse-bundle.ts';
 export { buildReference } from './build-reference.ts';

@@ -8,6 +8,9 @@ export const MESSAGE_MAX_BYTES = 2 * 1024 * 1024;
  */
 export const SETS_MAX = 2048;
 
+/** Base URLs of fallback sources that a Welcome may name. */
+export const FALLBACK_SOURCES_MAX = 8;
+
 /** Longest explanation in a NACK, in UTF-8 bytes. */
 export const NACK_MESSAGE_MAX_BYTES = 2 * 1024;
 

@@ -260,6 +260,10 @@ export interface Welcome {
   readonly heartbeatMs: number;
   /** Base URL of manifests and bundles; `''` means as configured. */
   readonly artifactsUrl: string;
+  /** Base URLs of what to load without policy and without an operator, for the next start; at most 8. Absent for none. */
+  readonly fallbackSources?: readonly string[];
+  /** Ceiling of the random waits between dials while nobody answers; it grows with the fleet. Absent: as the PDP likes. */
+  readonly redialMaxMs?: number;
 }
 
 /** Evaluate a part of the live requests with the candidate too, once it is prepared. */

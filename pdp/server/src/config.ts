@@ -1,6 +1,6 @@
 import { ConfigError, describeEnvironment, readEnvironment, unknownVariables, type Variables } from '@edict/crds';
 import { DEFAULT_NETWORK_LIMITS, NETWORK_BUILTINS } from '@edict/engine';
-import { messageOf } from '@edict/protocol';
+import { FALLBACK_SOURCES_MAX, messageOf, SETS_MAX } from '@edict/protocol';
 import { z } from 'zod';
 import { AUTHENTICATION_MODES, MODES_WITH_BEARER, MODES_WITH_CERTIFICATE } from './authentication/settings.ts';
 import { CORE_DEFAULTS } from './core/decision-core.ts';
@@ -13,6 +13,7 @@ import { AllowedHosts, splitEntries } from './network/allowed-hosts.ts';
 import { DEFAULT_RESPONSE_CACHE } from './network/response-cache.ts';
 import { TRACE_SAMPLERS } from './observability/tracing.ts';
 import { MAX_SET_LABELS } from './observability/set-labels.ts';
+import { FALLBACK_TIMES } from './sync/fallback.ts';
 import { COMPILE_LIMITS } from './sync/snapshot-compiler.ts';
 import { WORKER_VARIABLE } from './workers/worker-variable.ts';
 
@@ -71,6 +72,10 @@ const FileMode = z
 
 const FilePath = z.string().default('');
 
+const FallbackUrl = z.url({ protocol: /^https?$/, error: 'must be http or https URLs' });
+
+const SetName = z.string().regex(/^[a-z0-9.-]+\/[a-z0-9.-]+$/, 'must be namespace/name');
+
 /** Every variable the PDP reads, with its default; `--help` prints this table. */
 const Environment = z.object({
   EDICT_PDP_LISTEN_HOST: z.string().default('::').meta({ description: 'Address that decisions are served on.' }),
@@ -112,6 +117,22 @@ const Environment = z.object({
     .string()
     .default('/etc/edict/trust/keys.json')
     .meta({ description: 'Trusted Ed25519 signing keys by id; read again at every revision.' }),
+  EDICT_PDP_FALLBACK_SOURCES: Entries.pipe(z.array(FallbackUrl).max(FALLBACK_SOURCES_MAX).readonly()).default([]).meta({
+    description:
+      'http or https URLs that committed policy is loaded from where there is neither policy nor an operator; more may come from the operator.',
+  }),
+  EDICT_PDP_FALLBACK_SETS: Entries.pipe(z.array(SetName).max(SETS_MAX).readonly())
+    .default([])
+    .meta({ description: 'Sets that are loaded so, as namespace/name, besides those served before.' }),
+  EDICT_PDP_FALLBACK_CA_FILE: FilePath.meta({
+    description: 'PEM of the authorities of these URLs; those of the system if empty.',
+  }),
+  EDICT_PDP_FALLBACK_TOKEN_FILE: FilePath.meta({
+    description: 'Bearer token for these URLs, sent by https alone; none if empty.',
+  }),
+  EDICT_PDP_FALLBACK_AFTER_MS: whole(0, 3_600_000)
+    .default(FALLBACK_TIMES.afterMs)
+    .meta({ description: 'Time without the operator after which these URLs are asked.' }),
   EDICT_PDP_DATA_DIR: z
     .string()
     .default('/var/lib/edict')

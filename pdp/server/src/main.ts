@@ -9,6 +9,7 @@ import { parseGrpcAddress } from './grpc/grpc-address.ts';
 import { createLogger, type Logger } from './observability/logger.ts';
 import { startPdp, type PdpOptions } from './pdp.ts';
 import type { PolicyOrigin } from './policy-origin.ts';
+import { createFallbackClient } from './sync/fallback-client.ts';
 import { WORKER_VARIABLE } from './workers/worker-variable.ts';
 
 const LOG_BUFFER_BYTES = 4_194_304;
@@ -57,6 +58,15 @@ async function run(config: Config): Promise<void> {
     dial: origin.dial,
     fetchArtifact: origin.fetchArtifact,
     trustedKeys: origin.trustedKeys,
+    fallback: {
+      sources: config.EDICT_PDP_FALLBACK_SOURCES,
+      sets: config.EDICT_PDP_FALLBACK_SETS,
+      get: createFallbackClient({
+        caFile: config.EDICT_PDP_FALLBACK_CA_FILE,
+        tokenFile: config.EDICT_PDP_FALLBACK_TOKEN_FILE,
+      }),
+      times: { afterMs: config.EDICT_PDP_FALLBACK_AFTER_MS },
+    },
     collectGarbage: collectorOf(globalThis.gc),
   });
   const stop = async (signal: string): Promise<void> => {

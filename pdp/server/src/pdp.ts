@@ -2,8 +2,10 @@ import type { AddressInfo } from 'node:net';
 import { isDigest } from '@edict/bundle';
 import {
   createPdpClient,
+  FALLBACK_SOURCES_MAX,
   messageOf,
   PDP_DEFAULTS,
+  SETS_MAX,
   systemClock,
   type Dial,
   type OperatorMessage,
@@ -29,8 +31,10 @@ import { remainingLeases } from './lease/remaining-leases.ts';
 import { ReadinessGate } from './readiness.ts';
 import { checkComparable, localComparing } from './shadow/local-comparing.ts';
 import { createShadow } from './shadow/shadow-run.ts';
-import { stalenessOf, statusOf, type PdpStatus } from './status.ts';
+import { stalenessOf, statusOf, type PdpStatus, type PolicySource } from './status.ts';
 import { createPdpPorts, WITHDRAW_GRACE_MS } from './sync/pdp-ports.ts';
+import { Fallback, FALLBACK_TICKET, type FallbackOptions } from './sync/fallback.ts';
+import { FallbackMemory } from './sync/fallback-memory.ts';
 import { CompiledForms } from './sync/compiled-forms.ts';
 import { RevisionFiles } from './sync/revision-files.ts';
 import { RevisionLoader, type FetchArtifact } from './sync/revision-loader.ts';
@@ -46,6 +50,8 @@ export interface PdpOptions extends AnsweringOptions {
   readonly health?: { readonly host: string; readonly port: number } | undefined;
   /** Processes that answer in the place of this one, sharing its ports; it answers by itself without them. */
   readonly workers?: Pick<WorkerPoolOptions, 'count' | 'start' | 'times'> | undefined;
+  /** Where policy is loaded from while there is neither policy nor an operator; nowhere by default. */
+  readonly fallback?: Pick<FallbackOptions, 'sources' | 'sets' | 'get' | 'times'>;
   /** Opens a stream to the operator. */
   readonly dial: Dial<PdpMessage, OperatorMessage>;
   readonly fetchArtifact: FetchArtifact;
@@ -98,10 +104,28 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const sets = new ActiveSets();
   const meter = new LoadMeter(() => process.memoryUsage.rss());
   const setLoads = new SetLoadMeters();
-  const files = await RevisionFiles.open(options.dataDir, (path, reason) =>
-    logger.warn('stored record ignored', { path, reason }),
-  );
+  const ignored = (path: string, reason: string): void => {
+    logger.warn('stored record ignored', { path, reason });
+  };
+  const files = await RevisionFiles.open(options.dataDir, ignored);
   const records = await files.load();
+  const { memory, remembered } = await FallbackMemory.open(options.dataDir, ignored);
+  const { sources = [], sets: fallbackSets = [], get, times = {} } = options.fallback ?? {};
+  const fallback =
+    get &&
+    new Fallback({
+      sources: [...new Set([...sources, ...remembered.sources])].slice(0, FALLBACK_SOURCES_MAX),
+      sets: [...new Set([...fallbackSets, ...remembered.sets, ...records.keys()])].slice(0, SETS_MAX),
+      records,
+      get,
+      trustedKeys: options.trustedKeys,
+      offer: (commit) => client.offer(commit),
+      clock: systemClock,
+      random: () => Math.random(),
+      logger,
+      loads: metrics.fallbackLoads,
+      times,
+    });
   let draining: Promise<void> | undefined;
   let beats = 0;
   const trackStream = trackConnection(metrics);
@@ -112,7 +136,10 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const compiler = new SnapshotCompiler({ ...COMPILE_LIMITS, ...options.compileLimits }, () => idleMemory?.note());
   const loader = new RevisionLoader({
     files,
-    fetch: options.fetchArtifact,
+    fetch: async (source, digest, signal) =>
+      source.ticket === FALLBACK_TICKET && fallback !== undefined
+        ? await fallback.fetch(digest, signal)
+        : await options.fetchArtifact(source, digest, signal),
     trustedKeys: options.trustedKeys,
     compile: async (request, signal) => {
       const answer = await compiler.compile({ ...request, unsafeBuiltins: network.unsafeBuiltins }, signal);
@@ -189,6 +216,11 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
         logger,
         state: () => client.state(),
         clock: systemClock,
+        remember: (assigned, fromOperator) => {
+          memory.write({ sources: fromOperator, sets: assigned }).catch((error: unknown) => {
+            logger.warn('fallback sources not stored', { error: messageOf(error) });
+          });
+        },
         withdrawGraceMs: options.withdrawGraceMs ?? WITHDRAW_GRACE_MS,
       }),
     ),
@@ -198,6 +230,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     log: logger,
     onState: (state) => {
       trackStream(state);
+      fallback?.observe(state);
       pool?.tellFacts();
       if (state.seq === beats) return;
       beats = state.seq;
@@ -208,9 +241,14 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const gate = new ReadinessGate(systemClock.monotonic);
   const readiness = (): Readiness => {
     if (draining !== undefined) return DRAINING;
-    return pool?.listening === 0 ? NO_WORKER : gate.look(sets, client.state());
+    return pool?.listening === 0 ? NO_WORKER : gate.look(sets, client.state(), fallback?.problem);
   };
-  const status = (): PdpStatus => statusOf(client.state(), sets, readiness(), systemClock, instances);
+  const sourceOf = (set: string, n: number): PolicySource => {
+    if (fallback?.isSourceOf(set, n) === true) return 'Fallback';
+    const { active, canary, lkg } = records.get(set) ?? {};
+    return [active, canary, lkg].some((slot) => slot?.revision.n === n) ? 'Disk' : 'Operator';
+  };
+  const status = (): PdpStatus => statusOf(client.state(), sets, readiness(), systemClock, { instances, sourceOf });
   const isStale = (): boolean => stalenessOf(client.state(), systemClock).stale;
   const exposition = async (): Promise<Exposition> =>
     (await pool?.exposition()) ?? {
@@ -238,6 +276,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const measuring = setInterval(measured, LOAD_INTERVAL_MS);
   measuring.unref();
   client.start();
+  fallback?.observe(client.state());
   idleMemory?.note();
   const { url, grpcAddress } = answering;
   logger.info('listening', {
@@ -265,6 +304,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     await answering.drain(timeoutMs);
     clearInterval(measuring);
     idleMemory?.close();
+    fallback?.close();
     instances.close();
     await Promise.all([client.close(), compiler.close(), explainer.close(), answering.close()]);
     network.close();

@@ -21,12 +21,16 @@ export class ReadinessGate {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** Looks at the sets as they are now. */
-  look(sets: ActiveSets, { sets: machines }: PdpState): Readiness {
+  /** Looks at the sets as they are now. `fallbackProblem` is why no fallback source helps, where some were asked. */
+  look(sets: ActiveSets, { sets: machines }: PdpState, fallbackProblem?: string): Readiness {
     const waiting = [...machines.values()].filter(({ set, active }) => active === undefined && !sets.held.has(set));
     const loading = waiting.map(({ set }) => set).sort();
     if (sets.held.size === 0) {
-      return { ready: false, problem: 'no-policy', detail: 'No policy is active yet.', loading };
+      const asked =
+        fallbackProblem === undefined
+          ? ''
+          : ` No operator answers, and fallback sources do not help: ${fallbackProblem}.`;
+      return { ready: false, problem: 'no-policy', detail: `No policy is active yet.${asked}`, loading };
     }
     this.#firstActiveAt ??= this.#monotonicMs();
     const patient = this.#monotonicMs() - this.#firstActiveAt < FIRST_SETS_WAIT_MS;

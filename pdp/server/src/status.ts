@@ -28,6 +28,9 @@ export interface PdpStatus {
   readonly sets: readonly SetStatus[];
 }
 
+/** `Disk`: it was stored here when the process began. `Fallback`: from a fallback source, as no operator was there. */
+export type PolicySource = 'Operator' | 'Disk' | 'Fallback';
+
 /** Where one set stands. */
 export interface SetStatus {
   readonly set: string;
@@ -47,6 +50,8 @@ export interface SetStatus {
     /** Milliseconds since then. */
     readonly ageMs: number;
     readonly persisted: boolean;
+    /** Where this process had it from. */
+    readonly source: PolicySource;
   };
   readonly staged?: { readonly revision: number; readonly digest: string };
   /** What answers for a share of the principals in the place of `active`. */
@@ -81,13 +86,20 @@ export interface LeaseStatus {
   readonly stableRevision: number;
 }
 
+/** Who knows more about sets. */
+export interface StatusSources {
+  readonly instances?: { readonly statusOf: (set: string) => InstanceStatus | undefined };
+  /** Where that revision of a set came from. */
+  readonly sourceOf?: (set: string, n: number) => PolicySource;
+}
+
 /** The status of a PDP as its state machine and its sets are now. */
 export function statusOf(
   state: PdpState,
   active: ActiveSets,
   readiness: Readiness,
   clock: Pick<Clock, 'now' | 'monotonic'>,
-  instances?: { readonly statusOf: (set: string) => InstanceStatus | undefined },
+  { instances, sourceOf = () => 'Operator' }: StatusSources = {},
 ): PdpStatus {
   const staleness = stalenessOf(state, clock);
   return {
@@ -99,7 +111,8 @@ export function statusOf(
       const { set } = machine;
       const lease = active.held.has(set) ? active.leases.of(set).view : undefined;
       const held = active.held.get(set);
-      const status = setStatusOf(machine, held, instances?.statusOf(set), clock.now());
+      const source = held === undefined ? 'Operator' : sourceOf(set, held.n);
+      const status = setStatusOf(machine, held, instances?.statusOf(set), source, clock.now());
       return lease === undefined ? status : { ...status, lease: leaseStatusOf(lease, clock.monotonic()) };
     }),
   };
@@ -121,6 +134,7 @@ function setStatusOf(
   machine: SetMachine,
   serving: HeldRevision | undefined,
   instance: InstanceStatus | undefined,
+  source: PolicySource,
   nowMs: number,
 ): SetStatus {
   const { set, staged, bootFault, canary, shadow } = machine;
@@ -138,6 +152,7 @@ function setStatusOf(
             activatedAt: new Date(serving.activatedAtMs).toISOString(),
             ageMs: Math.max(0, nowMs - serving.activatedAtMs),
             persisted: machine.active?.persisted ?? false,
+            source,
           },
         }),
     ...(staged === undefined ? {} : { staged: { revision: staged.revision.n, digest: staged.revision.digest } }),

@@ -138,7 +138,7 @@ test('figures alone wait for their time, a change of phase does not', () => {
 
 const differences = { total: 9, changed: 6, grantToDeny: 6, denyToGrant: 0, errors: 0, dropped: 0 };
 const judged = (verdict: 'Waiting' | 'Fail', counts = differences): Pick<RolloutProgress, 'shadow'> => ({
-  shadow: { counts, samples: [], reporting: 2, done: 2, verdict, message: verdict },
+  shadow: { counts, samples: [], reporting: 2, done: 2, proven: true, awaitsTraffic: false, verdict, message: verdict },
 });
 
 test('the last figures of a shadow evaluation are recorded although its end was recorded first', () => {

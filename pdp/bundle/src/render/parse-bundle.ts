@@ -33,7 +33,14 @@ export function parseBundle(gzip: Uint8Array, options: ParseBundleOptions): Doma
   if (digest !== options.digest) {
     throw new BundleError('digest-mismatch', `the bundle has digest ${digest} and not ${options.digest}`);
   }
-  const files = readTar(tar);
+  return domainOfArchive(readTar(tar));
+}
+
+/**
+ * Reads the files of a bundle whose digest has been verified back into the domain that it was rendered from.
+ * @throws BundleError
+ */
+export function domainOfArchive(files: ReadonlyMap<string, Uint8Array>): DomainModel {
   readManifest(readText(files, '.manifest', 'bad-manifest').value);
   return readData(readText(files, 'data.json', 'bad-data'));
 }

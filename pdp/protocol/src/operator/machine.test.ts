@@ -4,7 +4,7 @@ import { aRevision } from '../testing/builders.ts';
 import { SET } from '../testing/pdp-driver.ts';
 import { anObservation } from '../testing/rollout-driver.ts';
 import { OperatorMachine, type OperatorEffect, type OperatorEvent } from './machine.ts';
-import { OPERATOR_TUNING, type OperatorTuning } from './observation.ts';
+import { OPERATOR_TUNING, redialMaxFor, type OperatorTuning } from './observation.ts';
 
 const hello: Hello = {
   type: 'Hello',
@@ -130,6 +130,14 @@ describe('sessions', () => {
     driver.mono = 500;
     driver.open('s-d', 'c');
     expect(driver.say('s-d', hello)).toEqual(['s-d <- Welcome']);
+  });
+
+  test.each([
+    [1, 2_000],
+    [1_000, 10_000],
+    [20_000, 30_000],
+  ])('while nobody answers, %d PDPs dial within at most %d ms of each other', (pdps, ms) => {
+    expect(redialMaxFor(pdps)).toBe(ms);
   });
 
   test('streams beyond the limit are refused', () => {

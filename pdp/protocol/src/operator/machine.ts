@@ -11,7 +11,14 @@ import { nodeName, type PeerIdentity } from './identity.ts';
 import type { Instant } from './instant.ts';
 import type { ExternalVerdict } from './analysis.ts';
 import { listBehindRelay, type PdpListing } from './listing.ts';
-import type { AbortCause, Decision, OperatorTuning, SetObservation, WaveRef } from './observation.ts';
+import {
+  redialMaxFor,
+  type AbortCause,
+  type Decision,
+  type OperatorTuning,
+  type SetObservation,
+  type WaveRef,
+} from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
 import { SetRollout, type DecisionOutcome, type RolloutEffect } from './rollout.ts';
 import { Sessions, type Session, type SessionId } from './sessions.ts';
@@ -75,6 +82,8 @@ export interface OperatorDeps {
   readonly tuning: OperatorTuning;
   /** Base URL of manifests and bundles as PDPs reach it; `''` if they know it. */
   readonly artifactsUrl: string;
+  /** What PDPs are told to load without policy and without an operator; none if absent. */
+  readonly fallbackSources?: readonly string[];
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly issueTicket: (nodeId: NodeId, digest: Digest, now: Instant) => string;
@@ -260,9 +269,25 @@ export class OperatorMachine {
   }
 
   #welcome(session: Session): void {
-    const { replica, artifactsUrl, tuning } = this.#deps;
+    const { replica, artifactsUrl, tuning, fallbackSources = [] } = this.#deps;
     const { heartbeatMs } = tuning;
-    this.#send(session.id, { type: 'Welcome', replica, sets: session.assigned, heartbeatMs, artifactsUrl });
+    const fallback = fallbackSources.length === 0 ? {} : { fallbackSources };
+    const redialMaxMs = redialMaxFor(this.#fleetSize());
+    this.#send(session.id, {
+      type: 'Welcome',
+      replica,
+      sets: session.assigned,
+      heartbeatMs,
+      artifactsUrl,
+      redialMaxMs,
+      ...fallback,
+    });
+  }
+
+  /** PDPs that would all dial at once: those who should be here, or if that is unknown, those who are. */
+  #fleetSize(): number {
+    const expected = this.#observations.values().reduce((sum, { members }) => sum + (members?.size ?? 0), 0);
+    return Math.max(this.#sessions.size, expected);
   }
 
   #join(session: Session, set: SetKey, now: Instant): void {

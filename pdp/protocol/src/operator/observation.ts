@@ -222,8 +222,24 @@ export interface OperatorTuning {
   readonly helloRate: number;
   /** Streams beyond this are refused. */
   readonly sessionsMax: number;
+  /** From this many streams on the replica says that it serves more than is good for it. */
+  readonly sessionsWarn: number;
   /** Loads are summed over so long before they move on to the past. */
   readonly loadBucketMs: number;
+}
+
+/** Dials of a fleet that comes back to nobody, a second: what a replica that is back can take up. */
+export const REDIALS_PER_SECOND = 100;
+export const REDIAL_MAX_LEAST_MS = 2_000;
+export const REDIAL_MAX_MOST_MS = 30_000;
+
+/**
+ * Ceiling of the waits between the dials of one PDP while nobody answers. A few PDPs are back at once when an operator is; many
+ * spread over as much time as their dials take.
+ */
+export function redialMaxFor(pdps: number): number {
+  const ms = Math.ceil((pdps / REDIALS_PER_SECOND) * 1000);
+  return Math.min(REDIAL_MAX_MOST_MS, Math.max(REDIAL_MAX_LEAST_MS, ms));
 }
 
 /**
@@ -244,5 +260,6 @@ export const OPERATOR_TUNING: OperatorTuning = {
   helloTimeoutMs: 10_000,
   helloRate: 100,
   sessionsMax: 20_000,
+  sessionsWarn: 4_000,
   loadBucketMs: 10_000,
 };

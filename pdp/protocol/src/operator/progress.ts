@@ -87,6 +87,8 @@ export interface PdpCounts {
   readonly laggards: number;
   /** Members of the set without a live stream. */
   readonly missing: number;
+  /** PDPs that pull committed revisions by themselves and have told so lately; nobody waits for them. Absent for none. */
+  readonly unmanaged?: number;
 }
 
 /** A PDP that is not where it should be. */

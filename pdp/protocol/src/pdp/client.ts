@@ -1,7 +1,7 @@
 import type { SetKey } from '../identifiers.ts';
 import type { Clock } from '../clock.ts';
 import { codeOf, messageOf, type Log } from '../log.ts';
-import type { Load, NackPhase, OperatorMessage, PdpMessage } from '../messages.ts';
+import type { Commit, Load, NackPhase, OperatorMessage, PdpMessage } from '../messages.ts';
 import { BACKOFF_DEFAULTS, nextDial, type BackoffOptions, type BackoffState } from '../transport/backoff.ts';
 import type { Dial, MessageStream, StreamClose } from '../transport/stream.ts';
 import type { PdpEffect, PdpEvent, SetEvent } from './events.ts';
@@ -32,6 +32,11 @@ export interface PdpClient {
   readonly state: () => PdpState;
   /** What the next Beats tell of the process; what was measured of the sets since the last call is told once. */
   readonly reportLoad: (load: Load, sets?: ReadonlyMap<SetKey, SetLoads>) => void;
+  /**
+   * Takes a committed revision from elsewhere than the operator, by the rules of a Commit: it is fetched with the commit's ticket,
+   * verified, compiled and activated unless something as new is here. Without effect while there is a stream.
+   */
+  readonly offer: (commit: Commit) => void;
   /** Ends the stream and all work; resolves when the last disk write has ended. */
   readonly close: () => Promise<void>;
 }
@@ -52,6 +57,7 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
   let stream: MessageStream<PdpMessage> | undefined;
   let closed = false;
   let artifactsUrl = '';
+  let redialMaxMs = backoff.maxMs;
   let dials: BackoffState = { failures: 0 };
   let cancelRedial: (() => void) | undefined;
   const timers = new Map<string, () => void>();
@@ -95,7 +101,8 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
         return;
       case 'assigned':
         artifactsUrl = effect.artifactsUrl;
-        ports.assigned(effect.sets);
+        redialMaxMs = effect.redialMaxMs ?? backoff.maxMs;
+        ports.assigned(effect.sets, effect.fallbackSources ?? []);
         return;
       case 'setTimer':
         timers.get(effect.key)?.();
@@ -323,7 +330,10 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
 
   function redial(close: StreamClose, livedMs: number): void {
     if (closed) return;
-    const [delayMs, next] = nextDial(dials, close, livedMs, random(), backoff);
+    const [delayMs, next] = nextDial(dials, close, livedMs, random(), {
+      ...backoff,
+      maxMs: Math.min(backoff.maxMs, redialMaxMs),
+    });
     dials = next;
     log.info('distribution stream ended', { code: close.code, reason: close.reason, redialMs: delayMs });
     cancelRedial = clock.schedule(delayMs, dialNow);
@@ -337,6 +347,9 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
     state: () => state,
     reportLoad: (load, sets) => {
       dispatch({ type: 'load', load, ...(sets === undefined ? {} : { sets }) });
+    },
+    offer: (commit) => {
+      dispatch({ type: 'offered', commit });
     },
     close: async () => {
       closed = true;

@@ -2,6 +2,7 @@ import type { Digest, SetKey } from '../identifiers.ts';
 import type { SignedRevision } from '@edict/bundle';
 import type {
   BasisPoints,
+  Commit,
   Load,
   ManifestSummary,
   NackDetail,
@@ -74,6 +75,8 @@ export type PdpEvent =
   | { readonly type: 'connected' }
   | { readonly type: 'disconnected' }
   | { readonly type: 'message'; readonly message: OperatorMessage }
+  /** A committed revision from elsewhere than the operator. Counts only without a stream, and by the rules of a Commit. */
+  | { readonly type: 'offered'; readonly commit: Commit }
   | { readonly type: 'timer'; readonly key: string }
   /** Replaces what the next Beat tells of the process, and adds to what it tells of the sets. */
   | {
@@ -93,7 +96,13 @@ export type PdpEffect =
   /** Close the stream. `redialAfterMs` absent: the transport's own backoff. */
   | { readonly type: 'disconnect'; readonly reason: string; readonly redialAfterMs?: number }
   /** The operator's answer to Hello: which sets are wanted here, and where artifacts are. */
-  | { readonly type: 'assigned'; readonly sets: readonly SetKey[]; readonly artifactsUrl: string }
+  | {
+      readonly type: 'assigned';
+      readonly sets: readonly SetKey[];
+      readonly artifactsUrl: string;
+      readonly fallbackSources?: readonly string[];
+      readonly redialMaxMs?: number;
+    }
   | { readonly type: 'setTimer'; readonly key: string; readonly delayMs: number }
   | { readonly type: 'clearTimer'; readonly key: string }
   /** Check the signature, then get the manifest and check its digest. Answer: `verified` or `failed`. */

@@ -52,6 +52,9 @@ export function stepPdp(state: PdpState, event: PdpEvent, now: number): PdpStep 
       return { state: takeLoad(state, event), effects: [] };
     case 'message':
       return state.connection === 'Down' ? { state, effects: [] } : onMessage(state, event.message, now);
+    case 'offered':
+      // Whatever the operator says goes before it.
+      return state.connection === 'Down' ? onAnnouncement(state, event.commit, now) : { state, effects: [] };
     case 'timer':
       return onTimer(state, event.key, now);
     case 'verified':
@@ -165,9 +168,16 @@ function onMessage(previous: PdpState, message: OperatorMessage, now: number): P
   const state = { ...previous, lastHeardAt: now };
   switch (message.type) {
     case 'Welcome': {
-      const { sets, artifactsUrl, heartbeatMs } = message;
+      const { sets, artifactsUrl, heartbeatMs, fallbackSources, redialMaxMs } = message;
       const step = askForLease({ ...state, heartbeatMs }, now);
-      return { state: step.state, effects: [{ type: 'assigned', sets, artifactsUrl }, ...step.effects] };
+      const assigned: PdpEffect = {
+        type: 'assigned',
+        sets,
+        artifactsUrl,
+        ...(fallbackSources === undefined ? {} : { fallbackSources }),
+        ...(redialMaxMs === undefined ? {} : { redialMaxMs }),
+      };
+      return { state: step.state, effects: [assigned, ...step.effects] };
     }
     case 'BeatAck':
       return takeBeatAck(state, message, now);

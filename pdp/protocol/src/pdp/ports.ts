@@ -78,8 +78,8 @@ export interface PdpPorts {
   ) => Promise<void>;
   /** Forgets every compiled content and every stored bundle of the set but these. */
   readonly retain: (set: SetKey, compiled: readonly Digest[], bundles: readonly Digest[]) => void;
-  /** The operator said which sets this PDP is to serve. */
-  readonly assigned: (sets: readonly SetKey[]) => void;
+  /** The operator said which sets this PDP is to serve, and where it may load them while no operator is there. */
+  readonly assigned: (sets: readonly SetKey[], fallbackSources: readonly string[]) => void;
 }
 
 /** A revision cannot be taken, with the place and whether the same engine could ever take it. */

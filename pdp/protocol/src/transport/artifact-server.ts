@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseManifest } from '@edict/bundle';
 import type { Clock } from '../clock.ts';
 import { isDigest } from '../digest-form.ts';
-import type { Digest } from '../identifiers.ts';
+import type { Digest, NodeId } from '../identifiers.ts';
 import { messageOf, type Log } from '../log.ts';
 import type { RotatingCertificate } from './certificate.ts';
 import { checkTicket, type Ticket } from './ticket.ts';
@@ -12,6 +12,8 @@ import { checkTicket, type Ticket } from './ticket.ts';
 export const TRANSFERS_MAX = 64;
 /** Transfers that wait: a fleet asks for a new bundle at one moment. More are told to come back. */
 export const TRANSFERS_WAITING_MAX = 4_096;
+/** Transfers to one PDP at a time; more are told to come back. PDPs ask for as many by themselves. */
+export const TRANSFERS_PER_NODE_MAX = 4;
 /** Manifests whose lists of bundles are kept in memory. */
 const MANIFESTS_CACHED_MAX = 256;
 const RETRY_AFTER_SECONDS = 1;
@@ -43,6 +45,10 @@ export interface ArtifactServerOptions {
   readonly onRequest: (kind: 'manifest' | 'bundle', outcome: ArtifactOutcome, bytes: number) => void;
   readonly transfersMax?: number;
   readonly transfersWaitingMax?: number;
+  /** Default {@link TRANSFERS_PER_NODE_MAX}. */
+  readonly transfersPerNodeMax?: number;
+  /** Takes requests for other paths: resolves false if this is none of its own either. */
+  readonly otherwise?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 }
 
 /** A listening server. */
@@ -114,6 +120,8 @@ function createHandler(
   const { transfersMax = TRANSFERS_MAX, transfersWaitingMax = TRANSFERS_WAITING_MAX } = options;
   const named = new Map<Digest, ReadonlySet<Digest>>();
   const waiting = new Set<() => void>();
+  const transfersPerNodeMax = options.transfersPerNodeMax ?? TRANSFERS_PER_NODE_MAX;
+  const byNode = new Map<NodeId, number>();
   let transfers = 0;
 
   /** Waits for a place; false if whoever asked has gone meanwhile. */
@@ -215,7 +223,7 @@ function createHandler(
   return async (request, response) => {
     const [, name] = /^\/v1\/bundles\/([^/?#]+)$/.exec(request.url ?? '') ?? [];
     if (name === undefined || !isDigest(name)) {
-      answer(response, 404);
+      if ((await options.otherwise?.(request, response)) !== true) answer(response, 404);
       return;
     }
     if (request.method !== 'GET') {
@@ -229,16 +237,25 @@ function createHandler(
       answer(response, 401, { 'www-authenticate': `Bearer error="${ticket}"` });
       return;
     }
-    if (transfers >= transfersMax && waiting.size >= transfersWaitingMax) {
+    const own = byNode.get(ticket.nodeId) ?? 0;
+    const isFull = transfers >= transfersMax && waiting.size >= transfersWaitingMax;
+    if (isFull || own >= transfersPerNodeMax) {
       onRequest('bundle', 'busy', 0);
       answer(response, 503, { 'retry-after': String(RETRY_AFTER_SECONDS) });
       return;
     }
-    if (!(await turn(response))) return;
+    byNode.set(ticket.nodeId, own + 1);
     try {
-      await serve(ticket, name, response);
+      if (!(await turn(response))) return;
+      try {
+        await serve(ticket, name, response);
+      } finally {
+        done();
+      }
     } finally {
-      done();
+      const left = (byNode.get(ticket.nodeId) ?? 1) - 1;
+      if (left === 0) byNode.delete(ticket.nodeId);
+      else byNode.set(ticket.nodeId, left);
     }
   };
 }

@@ -6,7 +6,7 @@ import { canonicalJson, createManifest, digestOf, type Digest } from '@edict/bun
 import { systemClock } from '../clock.ts';
 import { createAuthority, createFolder, type TestAuthority } from '../testing/certificates.ts';
 import { createArtifactClient, type ArtifactClientOptions } from './artifact-client.ts';
-import { serveArtifacts, type ArtifactOutcome } from './artifact-server.ts';
+import { serveArtifacts, type ArtifactOutcome, type ArtifactServerOptions } from './artifact-server.ts';
 import { issueTicket, TICKET_LIFETIME_MS } from './ticket.ts';
 
 const log = { info: () => undefined, warn: () => undefined };
@@ -56,7 +56,7 @@ afterEach(async () => {
 afterAll(() => folder.remove());
 
 async function startServer(
-  bounds: { readonly transfersMax?: number; readonly transfersWaitingMax?: number } = {},
+  over: Partial<ArtifactServerOptions> = {},
 ): Promise<{ url: string; outcomes: ArtifactOutcome[] }> {
   const issued = await authority.issue('02', ['127.0.0.1']);
   const outcomes: ArtifactOutcome[] = [];
@@ -74,7 +74,7 @@ async function startServer(
     onRequest: (_kind, outcome) => {
       outcomes.push(outcome);
     },
-    ...bounds,
+    ...over,
   });
   closing.push(() => server.close());
   return { url: `https://127.0.0.1:${server.port}`, outcomes };
@@ -256,4 +256,33 @@ test('transfers beyond those at a time wait for their turn, and none is refused'
   const location = { artifactsUrl: '', ticket: aTicket() };
   await Promise.all(clients.map((client) => client.fetch(location, bundle, never)));
   expect(outcomes).toEqual(Array.from({ length: 8 }, () => 'sent'));
+});
+
+test('one PDP gets no more transfers at a time than may be, and others go on', async () => {
+  const held: (() => void)[] = [];
+  const { url, outcomes } = await startServer({
+    transfersPerNodeMax: 1,
+    store: {
+      getManifest: (digest) =>
+        new Promise((resolve) => {
+          held.push(() => resolve(stored.get(digest)));
+        }),
+      getBundle: (digest) => Promise.resolve(stored.get(digest)),
+    },
+  });
+  const stop = new AbortController();
+  const fetched = (nodeId: string, signal: AbortSignal): Promise<Uint8Array> => {
+    const ticket = issueTicket({ nodeId, manifest }, key, Date.now());
+    return aClient(url).fetch({ artifactsUrl: '', ticket }, manifest, signal);
+  };
+  const first = fetched('greedy', never);
+  while (held.length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  const second = fetched('greedy', stop.signal);
+  while (!outcomes.includes('busy')) await new Promise((resolve) => setTimeout(resolve, 5));
+  const other = fetched('modest', never);
+  while (held.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  stop.abort();
+  await expect(second).rejects.toMatchObject({ phase: 'Fetch' });
+  for (const release of held) release();
+  expect((await first).length).toBe((await other).length);
 });

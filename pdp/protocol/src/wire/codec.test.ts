@@ -169,6 +169,15 @@ const operatorMessage: fc.Arbitrary<OperatorMessage> = fc.oneof(
     heartbeatMs: duration.map((ms) => Math.max(100, ms)),
     artifactsUrl: fc.string({ maxLength: 50 }),
   }),
+  fc.record({
+    type: fc.constant('Welcome' as const),
+    replica: name,
+    sets: fc.array(set, { maxLength: 5 }),
+    heartbeatMs: duration.map((ms) => Math.max(100, ms)),
+    artifactsUrl: fc.string({ maxLength: 50 }),
+    fallbackSources: fc.array(fc.webUrl(), { minLength: 1, maxLength: 8 }),
+    redialMaxMs: duration.map((ms) => Math.max(1, ms)),
+  }),
   fc.record(
     {
       type: fc.constant('Prepare' as const),

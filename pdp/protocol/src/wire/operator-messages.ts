@@ -1,6 +1,12 @@
 import type { SignedRevision } from '@edict/bundle';
 import type * as gen from '../gen/edict/distribution/v1/distribution.ts';
-import { NACK_MESSAGE_MAX_BYTES, NAME_MAX_LENGTH, SETS_MAX, SIGNATURE_MAX_LENGTH } from '../limits.ts';
+import {
+  FALLBACK_SOURCES_MAX,
+  NACK_MESSAGE_MAX_BYTES,
+  NAME_MAX_LENGTH,
+  SETS_MAX,
+  SIGNATURE_MAX_LENGTH,
+} from '../limits.ts';
 import type { Commit, OperatorMessage, Prepare, ShadowRequest, Vouch, Welcome } from '../messages.ts';
 import {
   atMostItems,
@@ -25,8 +31,16 @@ const URL_MAX_LENGTH = 2048;
 export function operatorMessageToGen(message: OperatorMessage): gen.ConnectResponse {
   switch (message.type) {
     case 'Welcome': {
-      const { replica, sets, heartbeatMs, artifactsUrl } = message;
-      return { message: { $case: 'welcome', value: { replica, sets: [...sets], heartbeatMs, artifactsUrl } } };
+      const { replica, sets, heartbeatMs, artifactsUrl, fallbackSources = [], redialMaxMs = 0 } = message;
+      const value = {
+        replica,
+        sets: [...sets],
+        heartbeatMs,
+        artifactsUrl,
+        fallbackSources: [...fallbackSources],
+        redialMaxMs,
+      };
+      return { message: { $case: 'welcome', value } };
     }
     case 'Prepare': {
       const { shadow } = message;
@@ -120,12 +134,17 @@ export function operatorMessageFromGen({ message }: gen.ConnectResponse): Operat
 }
 
 function welcomeFromGen(value: gen.Welcome): Welcome {
+  const sources = atMostItems(value.fallbackSources, 'fallback_sources', FALLBACK_SOURCES_MAX).map((source) =>
+    text(source, 'fallback_sources', URL_MAX_LENGTH),
+  );
   return {
     type: 'Welcome',
     replica: text(value.replica, 'replica', NAME_MAX_LENGTH),
     sets: atMostItems(value.sets, 'sets', SETS_MAX).map((set) => setKey(set, 'sets')),
     heartbeatMs: whole(value.heartbeatMs, 'heartbeat_ms', 100, DURATION_MAX_MS),
     artifactsUrl: text(value.artifactsUrl, 'artifacts_url', URL_MAX_LENGTH, 0),
+    ...(sources.length === 0 ? {} : { fallbackSources: sources }),
+    ...(value.redialMaxMs === 0 ? {} : { redialMaxMs: whole(value.redialMaxMs, 'redial_max_ms', 1, DURATION_MAX_MS) }),
   };
 }
 

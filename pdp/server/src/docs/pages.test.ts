@@ -107,19 +107,23 @@ test('docs/metrics.md lists exactly the metrics of a PDP, with type and labels',
 });
 
 test('docs/metrics.md lists exactly the metrics of the operator, with type and labels', () => {
-  const declared = [
-    'operator/src/observability/metrics.ts',
-    'operator/src/distribution/metrics.ts',
-    'operator/src/relay/relay-metrics.ts',
-  ].flatMap((path) =>
-    [...read(path).matchAll(/new (Counter|Gauge|Histogram)\(\{(.*?)\}\)/gs)].map(([, type = '', body = '']) => {
-      const name = /name: '(\w+)'/.exec(body)?.[1] ?? '';
-      const labels = [...(/labelNames: \[(.*?)\]/s.exec(body)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(
-        ([, label]) => label,
-      );
-      return `${name} ${type.toLowerCase()} ${labels.join(', ')}`.trim();
-    }),
-  );
+  const files = [
+    'observability/metrics.ts',
+    'distribution/metrics.ts',
+    'bundle-endpoint/bundle-metrics.ts',
+    'relay/relay-metrics.ts',
+  ];
+  const declared = files
+    .map((file) => `operator/src/${file}`)
+    .flatMap((path) =>
+      [...read(path).matchAll(/new (Counter|Gauge|Histogram)\(\{(.*?)\}\)/gs)].map(([, type = '', body = '']) => {
+        const name = /name: '(\w+)'/.exec(body)?.[1] ?? '';
+        const labels = [...(/labelNames: \[(.*?)\]/s.exec(body)?.[1] ?? '').matchAll(/'(\w+)'/g)].map(
+          ([, label]) => label,
+        );
+        return `${name} ${type.toLowerCase()} ${labels.join(', ')}`.trim();
+      }),
+    );
   expect(declared.length).toBeGreaterThan(20);
   expect(rowsOf(metricsPage, 'Operator')).toStrictEqual(declared.sort());
 });

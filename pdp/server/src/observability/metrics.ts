@@ -24,6 +24,7 @@ export interface PdpMetrics extends InstanceMetrics {
   readonly prepareSeconds: Histogram;
   readonly swapSeconds: Histogram;
   readonly nacks: Counter<'phase'>;
+  readonly fallbackLoads: Counter<'outcome'>;
   readonly bootFailures: Counter<'phase'>;
   readonly policyLoads: Counter<'outcome'>;
   readonly policyRefused: Gauge;
@@ -170,6 +171,12 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
     policyRefused: new Gauge({
       name: 'pdp_policy_refused',
       help: '1 while the policy files are refused and what was good before is served.',
+      registers,
+    }),
+    fallbackLoads: new Counter({
+      name: 'pdp_fallback_loads_total',
+      help: 'Looks for the policy of a set at fallback sources, by how they ended.',
+      labelNames: ['outcome'],
       registers,
     }),
     bootFailures: new Counter({

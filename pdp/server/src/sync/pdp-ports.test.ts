@@ -100,18 +100,18 @@ test('a set that is missing from the Welcome is served until the grace has passe
   const { ports, sets, clock, setState, files, metrics } = await start(published);
   await install(ports, published);
   expect((await files.load()).has(SET)).toBe(true);
-  ports.assigned([]);
+  ports.assigned([], []);
   clock.advance(WITHDRAW_GRACE_MS - 1);
   expect(sets.all.has(SET)).toBe(true);
-  ports.assigned([SET]); // taken back in time
+  ports.assigned([SET], []); // taken back in time
   clock.advance(WITHDRAW_GRACE_MS);
   expect(sets.all.has(SET)).toBe(true);
-  ports.assigned([]);
+  ports.assigned([], []);
   setState({ connection: 'Down' });
   clock.advance(WITHDRAW_GRACE_MS);
   expect(sets.all.has(SET)).toBe(true);
   setState({ connection: 'Up' });
-  ports.assigned([]);
+  ports.assigned([], []);
   clock.advance(WITHDRAW_GRACE_MS);
   expect(sets.all.has(SET)).toBe(false);
   expect(await metrics.registry.getSingleMetricAsString('pdp_active_revision')).not.toContain(SET);

@@ -34,6 +34,8 @@ export interface PdpPortsDeps {
   /** The protocol's state, to know what other sets still need. */
   readonly state: () => PdpState;
   readonly clock: Clock;
+  /** Told what a later start may need while no operator is there. */
+  readonly remember?: (sets: readonly SetKey[], fallbackSources: readonly string[]) => void;
   /** See {@link WITHDRAW_GRACE_MS}. */
   readonly withdrawGraceMs: number;
 }
@@ -219,7 +221,8 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
       if (bootFault !== undefined && active === undefined && job === undefined) sets.fail(set, bootFault);
       retainSoon();
     },
-    assigned: (assigned) => {
+    assigned: (assigned, fallbackSources) => {
+      deps.remember?.(assigned, fallbackSources);
       for (const set of assigned) {
         withdrawals.get(set)?.();
         withdrawals.delete(set);

@@ -55,10 +55,10 @@ export class TestOperator {
   /** When each revision's commit was decided: n to milliseconds since the epoch. */
   readonly decidedAt = new Map<number, number>();
 
-  constructor() {
+  constructor(options: { readonly fallbackSources?: readonly string[] } = {}) {
     const tuning = { ...OPERATOR_TUNING, settleMs: 0, spreadMs: 0, heartbeatMs: 50, resendMs: 100, helloRate: 1000 };
     this.#machine = new OperatorMachine(
-      { replica: 'operator-0', tuning, artifactsUrl: '', random: () => 0.5, issueTicket: () => 'ticket' },
+      { replica: 'operator-0', tuning, artifactsUrl: '', random: () => 0.5, issueTicket: () => 'ticket', ...options },
       now(),
     );
     this.#ticks = setInterval(() => {

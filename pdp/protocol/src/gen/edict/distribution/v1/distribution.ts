@@ -405,6 +405,10 @@ export interface Welcome {
   heartbeatMs: number;
   /** Base URL of manifests and bundles; empty means as configured. */
   artifactsUrl: string;
+  /** Base URLs of what a PDP without policy loads while no operator is there. At most 8. */
+  fallbackSources: string[];
+  /** Ceiling of the random waits between dials while nobody answers: it grows with the fleet. 0 means as the PDP likes. */
+  redialMaxMs: number;
 }
 
 /** Evaluate a part of the live requests with the candidate too. */
@@ -2660,7 +2664,7 @@ export const SiteReport: MessageFns<SiteReport> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { replica: '', sets: [], heartbeatMs: 0, artifactsUrl: '' };
+  return { replica: '', sets: [], heartbeatMs: 0, artifactsUrl: '', fallbackSources: [], redialMaxMs: 0 };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -2676,6 +2680,12 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.artifactsUrl !== '') {
       writer.uint32(34).string(message.artifactsUrl);
+    }
+    for (const v of message.fallbackSources) {
+      writer.uint32(82).string(v!);
+    }
+    if (message.redialMaxMs !== 0) {
+      writer.uint32(88).uint32(message.redialMaxMs);
     }
     return writer;
   },
@@ -2723,6 +2733,22 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.artifactsUrl = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.fallbackSources.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.redialMaxMs = reader.uint32();
             continue;
           }
         }
