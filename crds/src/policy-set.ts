@@ -62,7 +62,9 @@ export const PdpCounts = z.object({
   nacked: Count('PDPs that refused the newest revision.'),
   laggards: Count('PDPs left behind at the deadline.'),
   missing: Count('Selected pods without a live stream.'),
-  unmanaged: Count('PDPs that pull committed bundles by themselves and report it: best effort, never required.').optional(),
+  unmanaged: Count(
+    'PDPs that pull committed bundles by themselves and report it: best effort, never required.',
+  ).optional(),
 });
 export type PdpCounts = z.output<typeof PdpCounts>;
 

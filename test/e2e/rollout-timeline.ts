@@ -1,6 +1,5 @@
 import type { ClusterClient } from '../support/cluster-client.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { FLEET_NAME, type Fleet } from './fleet.ts';
 import { EDICT, type EdictKinds } from './objects.ts';
 
 type Revision = EdictKinds['PolicyRevision'];
@@ -69,14 +68,4 @@ export function decidedAt({ metadata, status }: Revision, wave: number): number 
     throw new Error(`wave ${wave} of ${metadata.name} is not committed`);
   }
   return Date.parse(found.decidedAt);
-}
-
-/** Prints what a person sees who asks kubectl about the rollout, and resolves with it. */
-export async function showRollout(cluster: ClusterClient, fleet: Fleet, n: number): Promise<string> {
-  const parts = await Promise.all([
-    cluster.kubectl('-n', fleet.namespace, 'get', 'policysets,policyrevisions,policydomains'),
-    cluster.kubectl('-n', fleet.namespace, 'describe', 'policyrevision', `${FLEET_NAME}-${n}`),
-    cluster.kubectl('-n', fleet.namespace, 'describe', 'policyset', FLEET_NAME),
-  ]);
-  return parts.join('\n');
 }

@@ -39,7 +39,7 @@ process.on('message', (request: FleetRequest) => {
       process.send?.({ id: request.id, pdps: running.map(({ report }) => report()) } satisfies FleetReport);
       return;
     case 'stop':
-      Promise.all(running.map(({ close }) => close())).finally(() => process.exit(0));
+      void Promise.all(running.map(({ close }) => close())).finally(() => process.exit(0));
   }
 });
 

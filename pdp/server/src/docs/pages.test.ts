@@ -71,7 +71,10 @@ test('docs/errors.md lists exactly the problems of the HTTP API, with their stat
 function nackCodes(): ReadonlySet<string> {
   const folders = ['pdp/protocol/src/pdp', 'pdp/server/src/sync'];
   const paths = folders.flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`));
-  const sources = [...paths, 'pdp/protocol/src/transport/artifact-client.ts']
+  const transport = ['artifact-client', 'fetch-failure', 'get-over-stream'].map(
+    (name) => `pdp/protocol/src/transport/${name}.ts`,
+  );
+  const sources = [...paths, ...transport]
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
     .map((path) => read(path).replaceAll(/code: '(Closed|Unavailable)'/g, ''));
   const patterns = [
