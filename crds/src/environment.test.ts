@@ -22,6 +22,13 @@ test('every problem is named at once', () => {
   );
 });
 
+test('problems of the caller are told with the others, and alone', () => {
+  expect(() => readEnvironment(Kiln, { KILN_HEAT: 'hot', KILN_NAME: 'a' }, ['KILN_NAME: is taken'])).toThrow(
+    new ConfigError(['KILN_HEAT: must be a whole number', 'KILN_NAME: is taken']),
+  );
+  expect(() => readEnvironment(Kiln, { KILN_NAME: 'a' }, ['KILN_NAME: is taken'])).toThrow('KILN_NAME: is taken');
+});
+
 test('each variable is described with its default', () => {
   expect(describeEnvironment(Kiln).split('\n')).toStrictEqual([
     `  ${'KILN_NAME'.padEnd(40)}Its name. Required.`,

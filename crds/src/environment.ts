@@ -14,21 +14,25 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the variables that a schema names. A variable that is empty counts as not set.
+ * Reads the variables that a schema names. A variable that is empty counts as not set. `problems` are others that the caller
+ * found, to be told with those found here.
  * @throws ConfigError
  */
-export function readEnvironment<T extends z.ZodObject>(schema: T, env: Variables): z.output<T> {
+export function readEnvironment<T extends z.ZodObject>(
+  schema: T,
+  env: Variables,
+  problems: readonly string[] = [],
+): z.output<T> {
   const parsed = schema.safeParse(
     Object.fromEntries(Object.keys(schema.shape).map((name) => [name, env[name] === '' ? undefined : env[name]])),
   );
-  if (parsed.success) return parsed.data;
-  throw new ConfigError(
-    parsed.error.issues.map(({ path, message, code }) => {
-      const name = path.join('.');
-      const missing = code === 'invalid_type' && (env[name] ?? '') === '';
-      return `${name}: ${missing ? 'is required' : message}`;
-    }),
-  );
+  if (parsed.success && problems.length === 0) return parsed.data;
+  const found = (parsed.error?.issues ?? []).map(({ path, message, code }) => {
+    const name = path.join('.');
+    const missing = code === 'invalid_type' && (env[name] ?? '') === '';
+    return `${name}: ${missing ? 'is required' : message}`;
+  });
+  throw new ConfigError([...found, ...problems]);
 }
 
 /** What `--help` prints: one variable per line with its default. */

@@ -36,6 +36,7 @@ test('all problems are told together, each with the name of its variable', () =>
         '  EDICT_PDP_MAX_STEPS: must be a whole number',
         '  EDICT_PDP_REQUEST_TIMEOUT_MS: Too small: expected number to be >=100',
         '  EDICT_PDP_AUDIT_ON_FULL: Invalid option: expected one of "Block"|"Spill"|"Drop"',
+        '  EDICT_PDP_OPERATOR_ADDRESS: is required without EDICT_PDP_POLICY_PATH',
       ].join('\n'),
     ),
   );

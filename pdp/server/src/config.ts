@@ -343,10 +343,19 @@ export type Config = z.output<typeof Environment>;
  * @throws ConfigError
  */
 export function loadConfig(env: Variables): Config {
-  const config = readEnvironment(Environment, env);
+  const config = readEnvironment(Environment, env, missingIn(env));
   const conflicts = conflictsIn(config);
   if (conflicts.length > 0) throw new ConfigError(conflicts);
   return config;
+}
+
+/** Who has no policy files needs an operator. */
+function missingIn(env: Variables): readonly string[] {
+  const isSet = (name: string): boolean => (env[name] ?? '') !== '';
+  if (isSet('EDICT_PDP_POLICY_PATH')) return [];
+  return ['EDICT_PDP_OPERATOR_ADDRESS', 'EDICT_PDP_BUNDLES_URL']
+    .filter((name) => !isSet(name))
+    .map((name) => `${name}: is required without EDICT_PDP_POLICY_PATH`);
 }
 
 /** Variables that look like ours and are none. */
@@ -361,7 +370,6 @@ function conflictsIn(config: Config): readonly string[] {
   const hasFiles = config.EDICT_PDP_POLICY_PATH !== '';
   const rules: readonly (readonly [boolean, string])[] = [
     ...(['EDICT_PDP_OPERATOR_ADDRESS', 'EDICT_PDP_BUNDLES_URL'] as const).flatMap((name) => [
-      [!hasFiles && config[name] === '', `${name}: is required without EDICT_PDP_POLICY_PATH`] as const,
       [hasFiles && config[name] !== '', `${name}: means nothing with EDICT_PDP_POLICY_PATH`] as const,
     ]),
     [
