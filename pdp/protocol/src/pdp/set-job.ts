@@ -266,15 +266,16 @@ function afterStaged(machine: SetMachine, job: PrepareJob): SetStep {
   const settled: SetMachine = { ...without(machine, 'job'), staged };
   // The record just written names what is active too, so a record that failed before is repaired by it.
   const [next, repairs] = machine.activation === undefined ? recordRepaired(settled) : [settled, []];
-  const effects: PdpEffect[] = [{ type: 'clearTimer', key: deadlineTimer(machine.set) }, ...repairs];
+  // What was staged before is passed, in the record too.
+  const effects: PdpEffect[] = [{ type: 'clearTimer', key: deadlineTimer(machine.set) }, ...repairs, retain(next)];
   if (job.commit === undefined) {
-    effects.push({ type: 'send', message: preparedMessage(machine.set, staged) }, retain(next));
+    effects.push({ type: 'send', message: preparedMessage(machine.set, staged) });
     const [shadowing, more] = job.shadow === undefined ? [next, []] : beginShadow(next, staged, job.shadow);
     return [shadowing, [...effects, ...more]];
   }
   if (machine.activation !== undefined) {
     const commitWhenFree = { revision: revisionIdOf(job.revision), terms: job.commit };
-    return [{ ...next, commitWhenFree }, [...effects, retain(next)]];
+    return [{ ...next, commitWhenFree }, effects];
   }
   if (isOvertaken(next, job.revision, job.commit)) {
     const rest = without(next, 'staged');
