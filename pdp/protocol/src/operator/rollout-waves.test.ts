@@ -95,6 +95,27 @@ describe('a wave of principals', () => {
   });
 });
 
+test('a wave for fewer principals than are decided takes the revision from nobody, and the rollout goes on', () => {
+  const driver = prepared({ waves: [share(5_000, 60_000), share(6_000)] }).answer('written');
+  const half = { ...SHARE, upTo: 5_000 };
+  for (const node of NODES) driver.active(node, aRevision(2), half);
+  // Shares that rise among themselves, edited while half of the principals have the revision.
+  driver.observe({
+    options: someOptions({ waves: [share(500), share(2_000, 60_000), share(7_000)] }),
+    ...recorded({ decided: [{ index: 0, decidedAt: 0, principals: 5_000 }] }),
+  });
+  driver.said();
+  driver.wait(60_000);
+  for (const node of NODES) driver.beat(node, 1, 0, { n: 2, upTo: 5_000 });
+  driver.wait(500);
+  expect(driver.decisions.at(-1)?.wave).toMatchObject({ index: 1, principals: 2_000 });
+  driver.answer('written').wait(500);
+  expect(driver.said()).toEqual([]);
+  expect(driver.progress()).toMatchObject({ phase: 'Soaking', wave: { index: 1, required: 3, active: 3 } });
+  driver.connect('a', { active: aRevision(1) });
+  expect(driver.announced).toMatchObject([{ message: { type: 'Commit', revision: { n: 2 }, share: { upTo: 5_000 } } }]);
+});
+
 describe('a wave of PDPs', () => {
   const traits = new Map([
     ['a', { zone: 'a', labels: { tier: 'canary' } }],

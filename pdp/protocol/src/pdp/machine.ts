@@ -10,7 +10,7 @@ import { bootSet, loadedSet, stepBoot } from './set-boot.ts';
 import { beginFetch, expireJob, nackEffect, stepJob } from './set-job.ts';
 import { onAbort, onCommit, onPrepare } from './set-offers.ts';
 import { expireShadow, stepShadow } from './set-shadow.ts';
-import { emptySet, without, type SetStep } from './set-slots.ts';
+import { emptySet, retain, without, type SetStep } from './set-slots.ts';
 import { NO_LOAD, type DurableRecord, type PdpConfig, type PdpState, type SetMachine } from './state.ts';
 
 const BEAT_TIMER = 'beat';
@@ -237,10 +237,10 @@ function stepSet(machine: SetMachine, event: SetEvent, config: PdpConfig, now: n
   if (activation?.id === event.id && event.type === 'failed') {
     const { phase, code, detail } = event;
     const refused = { phase, code, deterministic: false, detail };
-    return [
-      without(machine, 'activation', 'commitWhenFree'),
-      [nackEffect(machine.set, activation.slot.revision, refused)],
-    ];
+    const { revision, manifest } = activation.slot;
+    const next = without(machine, 'activation', 'commitWhenFree');
+    // The record on disk names it already, as the decision does.
+    return [next, [nackEffect(machine.set, revision, refused), retain(next, manifest.bundles)]];
   }
   const activated = stepActivation(machine, event, config, now);
   if (activated !== undefined) return activated;

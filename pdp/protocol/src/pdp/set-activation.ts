@@ -54,7 +54,10 @@ export function beginActivation(machine: SetMachine, slot: Slot, report: Prepare
     nextId: id + 1,
     activation: { id, slot: bareSlot(slot), report, terms, step: 'Persisting', persisted: false },
   };
-  return [next, [...effects, { type: 'persistActive', set: machine.set, id, record: recordOf(next) }]];
+  const isOtherPassed = stagedIsPassed && !isSameRevision(staged.revision, slot.revision);
+  // The record on disk names what is passed until the next one is durable: its bytes stay until then.
+  const forget = isOtherPassed ? [retain(next, staged.manifest.bundles)] : [];
+  return [next, [...effects, ...forget, { type: 'persistActive', set: machine.set, id, record: recordOf(next) }]];
 }
 
 /** The record of the activation is on disk, or cannot be: either way the decision stands, so swap, or wait for its moment. */

@@ -60,19 +60,27 @@ export interface JobRequest {
   readonly delayMs: number;
 }
 
-/** Starts a preparation in place of the one under way, if any. */
+/** Starts a preparation in place of the one under way, if any. The caller has checked that there is room for it. */
 export function startJob(machine: SetMachine, request: JobRequest): SetStep {
   const { revision, ticket, deadlineMs, delayMs } = request;
   const { set } = machine;
   const id = machine.nextId;
-  const effects: PdpEffect[] = machine.job === undefined ? [] : [{ type: 'cancel', set, id: machine.job.id }];
-  effects.push({ type: 'setTimer', key: deadlineTimer(set), delayMs: deadlineMs });
   const purpose = purposeOf(request);
   const job: PrepareJob = { kind: 'Prepare', id, revision, ticket, ...purpose, step: 'Waiting', report: NO_REPORT };
   const next = { ...machine, nextId: id + 1, job };
+  const effects: PdpEffect[] = [...replaceJob(machine, next)];
+  effects.push({ type: 'setTimer', key: deadlineTimer(set), delayMs: deadlineMs });
   if (delayMs > 0) return [next, [...effects, { type: 'setTimer', key: spreadTimer(set), delayMs }]];
   const [begun, more] = beginFetch(next);
   return [begun, [...effects, ...more]];
+}
+
+/** Ends the work of the preparation that another one takes the place of. */
+function replaceJob({ set, job }: SetMachine, next: SetMachine): readonly PdpEffect[] {
+  if (job === undefined) return [];
+  // What it compiled is needed no more; much of what it fetched is a part of what comes in its place.
+  const { manifest } = job.kind === 'Boot' ? job.slot : job;
+  return [{ type: 'cancel', set, id: job.id }, retain(next, manifest?.bundles)];
 }
 
 function purposeOf({ commit, shadow }: JobRequest): Pick<PrepareJob, 'commit' | 'shadow'> {
@@ -84,7 +92,6 @@ export function resumeStaged(machine: SetMachine, staged: SpareSlot, request: Jo
   const { set } = machine;
   const id = machine.nextId;
   const { revision, manifest } = staged;
-  const effects: PdpEffect[] = machine.job === undefined ? [] : [{ type: 'cancel', set, id: machine.job.id }];
   const job: PrepareJob = {
     kind: 'Prepare',
     id,
@@ -95,10 +102,11 @@ export function resumeStaged(machine: SetMachine, staged: SpareSlot, request: Jo
     step: 'Compiling',
     report: NO_REPORT,
   };
+  const next = { ...machine, nextId: id + 1, job };
   return [
-    { ...machine, nextId: id + 1, job },
+    next,
     [
-      ...effects,
+      ...replaceJob(machine, next),
       { type: 'setTimer', key: deadlineTimer(set), delayMs: request.deadlineMs },
       { type: 'compile', set, id, revision },
     ],
@@ -258,14 +266,16 @@ function afterStaged(machine: SetMachine, job: PrepareJob): SetStep {
   const settled: SetMachine = { ...without(machine, 'job'), staged };
   // The record just written names what is active too, so a record that failed before is repaired by it.
   const [next, repairs] = machine.activation === undefined ? recordRepaired(settled) : [settled, []];
-  const effects: PdpEffect[] = [{ type: 'clearTimer', key: deadlineTimer(machine.set) }, ...repairs];
+  // What was staged before is passed, in the record too.
+  const effects: PdpEffect[] = [{ type: 'clearTimer', key: deadlineTimer(machine.set) }, ...repairs, retain(next)];
   if (job.commit === undefined) {
-    effects.push({ type: 'send', message: preparedMessage(machine.set, staged) }, retain(next));
+    effects.push({ type: 'send', message: preparedMessage(machine.set, staged) });
     const [shadowing, more] = job.shadow === undefined ? [next, []] : beginShadow(next, staged, job.shadow);
     return [shadowing, [...effects, ...more]];
   }
   if (machine.activation !== undefined) {
-    return [{ ...next, commitWhenFree: { revision: revisionIdOf(job.revision), terms: job.commit } }, effects];
+    const commitWhenFree = { revision: revisionIdOf(job.revision), terms: job.commit };
+    return [{ ...next, commitWhenFree }, effects];
   }
   if (isOvertaken(next, job.revision, job.commit)) {
     const rest = without(next, 'staged');

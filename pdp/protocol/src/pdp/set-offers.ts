@@ -15,7 +15,7 @@ import {
   type JobRequest,
 } from './set-job.ts';
 import { beginShadow, endShadow } from './set-shadow.ts';
-import { recordOf, retain, without, type SetStep } from './set-slots.ts';
+import { isFull, recordOf, retain, without, type SetStep } from './set-slots.ts';
 import type { CanarySlot, CommitTerms, SetMachine } from './state.ts';
 
 /** Order against what serves everyone or is on its way to: nothing at or below it is activated again. */
@@ -106,6 +106,7 @@ export function onPrepare(machine: SetMachine, message: Prepare, random: number)
       return [next, [prepared, ...effects]];
     }
   }
+  if (isFull(machine)) return [machine, []];
   const [clear, effects] = endShadow(machine);
   const [next, more] = startJob(clear, request);
   return [next, [...effects, ...more]];
@@ -194,7 +195,7 @@ function installed(machine: SetMachine, message: Commit, terms: CommitTerms, ran
     }
     return beginActivation(machine, staged, staged.report, terms);
   }
-  return refusalOf(machine, revision) ?? startJob(machine, request);
+  return refusalOf(machine, revision) ?? (isFull(machine) ? [machine, []] : startJob(machine, request));
 }
 
 /** Abort: rule 3 of the PDP. What is decided here stays: a decision never changes, so such an Abort is a stray. */

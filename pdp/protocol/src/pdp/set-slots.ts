@@ -81,6 +81,14 @@ export function heldContent(
   return spare === undefined ? undefined : { slot: spare, compiled: spare.compiled, report: spare.report };
 }
 
+/**
+ * True while something is staged beside an activation under way. A preparation on top of both would be one content more than
+ * there are slots: it is not begun, and the operator says again what nobody answers.
+ */
+export function isFull({ activation, staged }: SetMachine): boolean {
+  return activation !== undefined && staged !== undefined;
+}
+
 function slotsOf(machine: SetMachine): readonly Slot[] {
   const { active, canary, staged, lkg, activation } = machine;
   return [active, canary, staged, lkg, activation?.slot].filter((slot) => slot !== undefined);

@@ -187,7 +187,8 @@ export class SimOperator implements Listener {
   };
 
   #hear(sessionId: string, nodeId: string, message: PdpMessage): void {
-    if (message.type === 'Nack' && message.deterministic) {
+    // What a liar says about another set is no word about this one, whatever revision it names.
+    if (message.type === 'Nack' && message.deterministic && message.set === SIM_SET) {
       this.#refusals.set(nodeId, [...(this.#refusals.get(nodeId) ?? []), message.revision].slice(-20));
     }
     this.#step({ type: 'message', sessionId, message });
