@@ -1,5 +1,6 @@
 import type { ClusterClient } from '../support/cluster-client.ts';
 import { waitFor } from '../support/wait-for.ts';
+import type { Fleet } from './fleet.ts';
 import { EDICT, type EdictKinds } from './objects.ts';
 
 type Revision = EdictKinds['PolicyRevision'];

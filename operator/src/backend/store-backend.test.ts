@@ -112,6 +112,16 @@ test('of two that decide differently one wins; who says the same again is told t
   );
 });
 
+test('who gave a revision up for another reason than the one on record is told so: what follows hangs on it', async () => {
+  const uid = await aSet();
+  await aRevision(uid, 1);
+  const abort = (reason: 'Nack' | 'Superseded') => ({ type: 'Abort', cause: { reason, message: 'no' } }) as const;
+  expect(await backendOver().writeDecision('ns/s', id(uid, 1), abort('Nack'))).toBe('written');
+  expect(await backendOver().writeDecision('ns/s', id(uid, 1), abort('Nack'))).toBe('written');
+  expect(await backendOver().writeDecision('ns/s', id(uid, 1), abort('Superseded'))).toBe('conflict');
+  expect((await read(1))?.cause).toBe('Nack: no');
+});
+
 test('figures that are written in between do not cost the decision', async () => {
   const uid = await aSet();
   const revision = await aRevision(uid, 1);

@@ -12,7 +12,7 @@ import {
   type WaveTarget,
 } from '@edict/protocol';
 import { rfc3339Millis, type Clock } from '../clock.ts';
-import { formatCause } from '../controllers/abort-cause.ts';
+import { formatCause, parseCause } from '../controllers/abort-cause.ts';
 import { subjectOf } from '../controllers/event-subject.ts';
 import type { RolloutBoard } from '../controllers/rollout-board.ts';
 import { hasSynced, revisionsOf, type World } from '../controllers/world.ts';
@@ -105,7 +105,9 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
       let stored = find(set, revision);
       for (let attempt = 1; stored !== undefined && stored.spec.digest === revision.digest; attempt += 1) {
         const standing = waveStanding(stored.status?.waves ?? [], wave.index, decision.type);
-        if (standing !== 'Open') return standing === decision.type ? 'written' : 'conflict';
+        if (standing !== 'Open') {
+          return standing === decision.type && isForSameReason(stored, decision) ? 'written' : 'conflict';
+        }
         try {
           const after = await store.updateStatus<'PolicyRevision'>({
             ...stored,
@@ -228,4 +230,9 @@ function nodesText({ labels = {}, zones = [], sharePercent }: NonNullable<WaveTa
     ...(sharePercent === undefined ? [] : [`${sharePercent} % of them`]),
   ];
   return `the PDPs ${parts.join(', ')}`.trimEnd();
+}
+
+/** What follows from an Abort hangs on its reason: who wrote another has to look again. */
+function isForSameReason({ status }: PolicyRevision, decision: Decision): boolean {
+  return decision.type === 'Commit' || parseCause(status?.cause).reason === decision.cause.reason;
 }

@@ -172,7 +172,7 @@ export class MemoryBackend implements DistributionBackend {
     const stored = this.#revisions.find((candidate) => isSameRevision(candidate.revision, revision));
     if (stored === undefined) return 'conflict';
     const before = stored.decisions[wave.index];
-    if (before !== undefined) return before.decision.type === decision.type ? 'written' : 'conflict';
+    if (before !== undefined) return isSame(before.decision, decision) ? 'written' : 'conflict';
     if (stored.decisions.length !== wave.index || endOf(stored) !== undefined) return 'conflict';
     stored.decisions.push({ decision, wave, decidedAt: Date.parse(stored.revision.createdAt) });
     this.#changed();
@@ -242,4 +242,9 @@ function stoppedOf(stored: StoredRevision): readonly StoppedRevision[] {
   const end = endOf(stored);
   if (end?.type !== 'Abort' || stored.decisions.length < 2) return [];
   return [{ ...recordOf(stored), revision: stored.revision, cause: end.cause }];
+}
+
+/** What follows from an Abort hangs on its reason: who wrote another has to look again. */
+function isSame(a: Decision, b: Decision): boolean {
+  return a.type === 'Abort' && b.type === 'Abort' ? a.cause.reason === b.cause.reason : a.type === b.type;
 }

@@ -261,7 +261,9 @@ export class SimStore {
     if (known !== undefined)
       return decision.type === 'Commit' && isDeepStrictEqual(known, wave) ? 'written' : 'conflict';
     if (stored.end !== undefined) {
-      return decision.type === 'Abort' && wave.index === stored.reached.length ? 'written' : 'conflict';
+      // What follows from an Abort hangs on its reason: who wrote another has to look again.
+      const isSame = decision.type === 'Abort' && decision.cause.reason === stored.end.reason;
+      return isSame && wave.index === stored.reached.length ? 'written' : 'conflict';
     }
     if (wave.index > stored.reached.length || (stored.final && decision.type === 'Commit')) return 'conflict';
     if (decision.type === 'Abort') {
