@@ -3,7 +3,14 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { parseTrustedKeys } from '@edict/bundle';
-import { createArtifactClient, dialGrpc, messageOf, systemClock, type Certificate } from '@edict/protocol';
+import {
+  createArtifactClient,
+  dialGrpc,
+  messageOf,
+  StreamConnection,
+  systemClock,
+  type Certificate,
+} from '@edict/protocol';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger, format, transports, type Logger } from 'winston';
 import { createDistributionMetrics, createDistributionServer } from '../distribution/index.ts';
@@ -63,10 +70,13 @@ async function run(options: RelayProgramOptions): Promise<void> {
     });
   }
   const reviewer = await reviewerOf(options, logger);
+  // Behind the hub's address are replicas that do not lead, and have no artifacts: the one of the stream does.
+  const connection = new StreamConnection();
   const artifacts = createArtifactClient({
     url: options['upstream-bundles'],
     caFile: options['upstream-ca'],
     serverName: options['upstream-server-name'] ?? new URL(options['upstream-bundles']).hostname,
+    connection,
     clock,
     random,
   });
@@ -76,6 +86,7 @@ async function run(options: RelayProgramOptions): Promise<void> {
     engine: ENGINE,
     sets,
     dialHub: dialGrpc({
+      connection,
       address: options.upstream,
       caFile: options['upstream-ca'],
       tokenFile: options['upstream-token'],
