@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readFile, rm, chown } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, chown } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -118,9 +118,22 @@ async function inImage<T>(
     const emulator = await emulatorFor(architecture);
     if (emulator !== undefined) await copyFile(emulator, path.join(root, 'emulator'));
     const command = [...(emulator === undefined ? [] : ['/emulator']), ...config.Entrypoint];
-    return await work({ root, config, command });
+    return await withProc(root, async () => await work({ root, config, command }));
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    // Files of another file system that could not be taken away again are never gone through.
+    await runCommand('rm', ['-rf', '--one-file-system', folder]);
+  }
+}
+
+/** Every container has /proc; Node reads from it what memory it uses. */
+async function withProc<T>(root: string, work: () => Promise<T>): Promise<T> {
+  const proc = path.join(root, 'proc');
+  await mkdir(proc);
+  await runCommand('mount', ['-t', 'proc', 'proc', proc]);
+  try {
+    return await work();
+  } finally {
+    await runCommand('umount', [proc]);
   }
 }
 
