@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:https';
+import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseManifest } from '@edict/bundle';
 import type { Clock } from '../clock.ts';
@@ -6,6 +6,7 @@ import { isDigest } from '../digest-form.ts';
 import type { Digest, NodeId } from '../identifiers.ts';
 import { messageOf, type Log } from '../log.ts';
 import type { RotatingCertificate } from './certificate.ts';
+import { listen } from './listen.ts';
 import { checkTicket, type Ticket } from './ticket.ts';
 
 /** Transfers that a replica serves at a time; more wait. */
@@ -95,17 +96,6 @@ export async function serveArtifacts(options: ArtifactServerOptions): Promise<Ar
         server.closeAllConnections();
       }),
   };
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
-  });
 }
 
 function answer(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { systemClock, type Clock } from '../clock.ts';
 import { MESSAGE_MAX_BYTES } from '../limits.ts';
 import { codeOf, messageOf, type Log } from '../log.ts';
@@ -11,6 +11,7 @@ import type { RotatingCertificate } from './certificate.ts';
 import { FrameCutter, FrameError, frameOf } from './grpc-frames.ts';
 import { ARTIFACTS_HEADER, CONNECT_PATH, CONTENT_TYPE, RETRY_AFTER_TRAILER } from './grpc-service.ts';
 import { STATUS_OF_CLOSE, statusHeaders } from './grpc-status.ts';
+import { listen } from './listen.ts';
 import type { PeerErrorCode } from './peer-error.ts';
 import type { MessageStream, StreamClose, StreamHandlers } from './stream.ts';
 
@@ -104,17 +105,6 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
         for (const session of sessions) session.destroy();
       }),
   };
-}
-
-function listen(server: Http2SecureServer, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
-  });
 }
 
 /**
