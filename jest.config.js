@@ -24,6 +24,7 @@ export default {
       rootDir: '.',
       testMatch: [
         '<rootDir>/test/support/**/*.test.ts',
+        '<rootDir>/test/chart/**/*.test.ts',
         '<rootDir>/scripts/**/*.test.ts',
         '<rootDir>/docs/**/*.test.ts',
       ],

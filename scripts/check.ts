@@ -13,7 +13,7 @@ const checks: readonly (readonly [name: string, command: string])[] = [
   ['format', 'prettier --check --log-level warn .'],
   [
     'generated files current',
-    'npm run -s generate && git diff --exit-code -- crds/generated helm/crds helm/values.schema.json pdp/protocol/src/gen docs/cli.md docs/conditions.md',
+    'npm run -s generate && git diff --exit-code -- crds/generated helm/crds helm/optional helm/values.schema.json helm/README.md pdp/protocol/src/gen docs/cli.md docs/conditions.md docs/api/resources.md docs/doctor.md',
   ],
 ];
 

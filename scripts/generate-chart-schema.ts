@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { load } from 'js-yaml';
 import { format } from 'prettier';
 import { policyDecisionPointKind, policySetKind, toCrd, type KindDefinition } from '../crds/src/index.ts';
 
@@ -35,12 +36,34 @@ function closed(schema: Schema): Schema {
 }
 
 /**
+ * Requires what values.yaml has a default for: a value that somebody takes away (`--set operator.replicas=null`) is missed here,
+ * where the message names it, and not in the middle of a template.
+ */
+function required(schema: Schema, defaults: unknown): Schema {
+  if (schema.properties === undefined || !isMap(defaults)) return schema;
+  const known = Object.keys(defaults).filter((name) => schema.properties?.[name] !== undefined);
+  const properties = Object.entries(schema.properties).map(
+    ([name, child]) => [name, required(child, defaults[name])] as const,
+  );
+  return {
+    ...schema,
+    ...(known.length === 0 ? {} : { required: known.sort() }),
+    properties: Object.fromEntries(properties),
+  };
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
  * Writes the part of helm/values.schema.json that the kinds decide: the chart's first PolicyDecisionPoint and PolicySet take
- * the members of a `spec`, so that a mistake is found before anything is installed.
+ * the members of a `spec`, so that a mistake is found before anything is installed. And what is required, by values.yaml.
  */
 export async function writeChartSchema(): Promise<void> {
   const path = new URL('../helm/values.schema.json', import.meta.url);
-  const schema = JSON.parse(readFileSync(path, 'utf8')) as { readonly properties: Record<string, Schema> };
+  const schema = JSON.parse(readFileSync(path, 'utf8')) as Schema & { readonly properties: Record<string, Schema> };
+  const defaults = load(readFileSync(new URL('../helm/values.yaml', import.meta.url), 'utf8')) as object;
   const fleet = specOf(policyDecisionPointKind);
   schema.properties['firstPolicyDecisionPoint'] = {
     type: 'object',
@@ -49,7 +72,7 @@ export async function writeChartSchema(): Promise<void> {
     properties: {
       create: {
         type: 'boolean',
-        description: "Make a PolicyDecisionPoint and its PolicySet in the release's namespace.",
+        description: 'Make a PolicyDecisionPoint and its PolicySet.',
       },
       name: {
         type: 'string',
@@ -57,9 +80,18 @@ export async function writeChartSchema(): Promise<void> {
         pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
         maxLength: 50,
       },
+      namespace: {
+        type: 'string',
+        description:
+          "Their namespace, which is there already; default: the release's. Form Sidecar needs another: pods beside the operator never get one.",
+        pattern: '^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$',
+        maxLength: 63,
+      },
       policySet: { ...specOf(policySetKind), description: 'Its PolicySet: the members of its spec.' },
       ...fleet.properties,
     },
   };
-  writeFileSync(path, await format(JSON.stringify(schema, null, 2), { parser: 'json', printWidth: 120 }));
+  // Of the fleet only what the chart itself reads: the rest has defaults in its kind.
+  const checked = required(schema, { ...defaults, firstPolicyDecisionPoint: { create: false, name: '' } });
+  writeFileSync(path, await format(JSON.stringify(checked, null, 2), { parser: 'json', printWidth: 120 }));
 }

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { generatedPages } from './docs/pages.ts';
+import { chartPage, generatedPages } from './docs/pages.ts';
 
-/** Writes docs/cli.md from the commands and docs/conditions.md from the condition types. */
+/** Writes the pages that are made from the code: docs/cli.md, docs/conditions.md, docs/api/resources.md, docs/doctor.md; and the chart's values. */
 for (const [name, text] of generatedPages()) writeFileSync(new URL(`../docs/${name}`, import.meta.url), text);
+writeFileSync(new URL('../helm/README.md', import.meta.url), chartPage());

@@ -9,7 +9,7 @@ const USAGE = `node scripts/images.ts [--tag dev] [--arch amd64,arm64] [--verify
   Makes the image archives in dist/images: OCI layouts that docker load, ctr and skopeo read too, with an index where several
   architectures are named, and a bill of materials (SPDX) for each. Default: this machine's architecture.
   --verify   builds twice and compares; starts each image (the foreign ones emulated, which needs root and qemu-user-static)
-             and asks the PDPs for a decision. Ends with "N passed, N failed", and with 1 if anything failed.
+             and asks the PDPs for a decision and the conversion webhook for a conversion. Ends with "N passed, N failed", and with 1 if anything failed.
   --bundles  makes only the bundles of all programs, in dist/bundles.`;
 
 const { values } = parseArgs({

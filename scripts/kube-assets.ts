@@ -19,6 +19,7 @@ export const ASSET_NAMES = [
   'kubectl',
   'coredns',
   'helm',
+  'metrics-server',
 ] as const;
 
 /** One of {@link ASSET_NAMES}. */
@@ -42,6 +43,11 @@ const [, MINOR = '', PATCH = ''] = KUBERNETES_VERSION.split('.');
 const MODULES: Partial<Record<AssetName, GoModule>> = {
   etcd: { module: 'go.etcd.io/etcd/server/v3', version: 'v3.7.2', main: 'go.etcd.io/etcd/server/v3' },
   coredns: { module: 'github.com/coredns/coredns', version: 'v1.14.7', main: 'github.com/coredns/coredns' },
+  'metrics-server': {
+    module: 'sigs.k8s.io/metrics-server',
+    version: 'v0.9.0',
+    main: 'sigs.k8s.io/metrics-server/cmd/metrics-server',
+  },
   helm: {
     module: 'helm.sh/helm/v3',
     version: 'v3.22.0',

@@ -1,22 +1,14 @@
 import type { Command } from 'commander';
 import { expect, test } from '@jest/globals';
 import { createProgram } from './program.ts';
+import { captureIo } from './testing/captured-io.ts';
 import { runEdict } from './testing/run-edict.ts';
 import { VERSION } from './version.ts';
-
-const io = {
-  stdout: () => undefined,
-  stderr: () => undefined,
-  stdin: () => Promise.resolve(Buffer.alloc(0)),
-  isTerminal: false,
-  columns: 100,
-  interrupted: () => new AbortController().signal,
-};
 
 function paths(command: Command, path: readonly string[]): readonly (readonly string[])[] {
   return [path, ...command.commands.flatMap((sub) => paths(sub, [...path, sub.name()]))];
 }
-const commands = paths(createProgram(io, {}, 'edict'), []);
+const commands = paths(createProgram(captureIo().io, {}, 'edict'), []);
 
 test.each(commands.map((path) => [path.join(' ') || 'the program']))('--help of %s reads well', async (name) => {
   const args = name === 'the program' ? [] : name.split(' ');

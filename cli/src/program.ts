@@ -1,5 +1,7 @@
 import { Argument, Command } from 'commander';
+import { addDoctor } from './program-doctor.ts';
 import { addFleetCommands } from './program-fleet.ts';
+import { addKeyCommands } from './program-keys.ts';
 import { addLocalCommands, addTestCommands } from './program-local.ts';
 import { addRegoCommands } from './program-rego.ts';
 import { addUp } from './program-up.ts';
@@ -45,12 +47,15 @@ Examples:
   ${name} test policies                               # the tests beside the policies
   ${name} rollout status                              # watch a new policy arrive
   ${name} rollout undo                                # serve what served before
+  ${name} doctor                                      # what is wrong with an installation
 ${EXIT_CODE_HELP}`,
     );
   addLocalCommands(program, io);
   addRegoCommands(program, io);
   addTestCommands(program, io);
   addFleetCommands(program, io, env, name);
+  addDoctor(program, io, name);
+  addKeyCommands(program, io, name);
   addUp(program, io);
   const shell = new Argument('<shell>', 'the shell that is to complete').choices(SHELLS);
   program

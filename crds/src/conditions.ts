@@ -31,6 +31,9 @@ export const CONDITION_TYPES = {
   Ready: 'Summary: the newest generation serves on every required PDP.',
   TestsPassed: 'The test suites of the set pass with what it is to serve.',
   ShadowCompared: 'Live requests were compared with the revision before anyone served it.',
+  Injected: 'Every pod that should have a PDP beside it has one.',
+  ScalingActive:
+    'The autoscaler of a fleet can read its metrics and set the number of pods. There only with spec.autoscaling.',
   Reconciling: 'Work on the newest generation goes on.',
   Stalled: 'Work has stopped and needs the user.',
 } as const;
@@ -41,8 +44,9 @@ export const CONDITION_REASONS = {
   Accepted: 'The spec is valid.',
   Invalid: 'The spec is refused; the message names entity, line and column. What served before serves on.',
   TooLarge: 'The domain is over the size limit.',
-  NameConflict: 'Another domain of the same set has the same name in its bundle.',
+  NameConflict: 'Another domain has the same name already, and is not touched.',
   Rendered: 'The bundle of this generation is stored.',
+  GroupDisabled: 'The operator has stopped to serve the API group of the object; what it said last serves on.',
   Progressing: 'The revision is on its way.',
   AllPrepared: 'Every required PDP has prepared the revision.',
   Converged: 'Every required PDP serves the revision.',
@@ -71,7 +75,13 @@ export const CONDITION_REASONS = {
   WithdrawTimeout: 'The object was deleted before every PDP had confirmed the withdrawal.',
   Available: 'The workload has its replicas ready.',
   Unavailable: 'The workload lacks ready replicas.',
+  AllInjected: 'Every pod that should have a PDP beside it has one.',
+  PodsWithoutPDP: 'Pods that should have a PDP have none; the message names the first. Made anew they get one.',
+  BadSidecar: 'No pod can have a sidecar of this spec; the message says why. Pods that ask for one are refused.',
+  Autoscaling: 'The autoscaler sets the number of pods.',
+  AutoscalerFailing: 'The autoscaler lacks a metric or cannot scale; the message says why. The number of pods stays.',
   ApplyFailed: 'The apiserver refused an object that the operator wanted to apply.',
+  Contested: 'Something else changes an object of the operator back whenever it is repaired; the message names it.',
 } as const;
 export type ConditionReason = keyof typeof CONDITION_REASONS;
 

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { API_VERSION } from './object.ts';
 import { policyDecisionPointKind, PolicyDecisionPointSpec } from './policy-decision-point.ts';
-import { EVERYTHING, WRONG_FLEETS } from './testing/fleet-specs.ts';
+import { EVERYTHING, SIDECARS, WRONG_FLEETS } from './testing/fleet-specs.ts';
 import { toCrd } from './to-crd.ts';
 import { validateObject } from './validate.ts';
 
@@ -39,6 +39,14 @@ test('a spec that says nothing has no TLS, asks nobody, and sends records and sp
   const spec = PolicyDecisionPointSpec.parse({});
   expect(spec).toMatchObject({ workers: 1, ports: { http: 8181, health: 8282 }, service: { port: 8181 } });
   for (const member of ['tls', 'authentication', 'authzen', 'audit', 'traces']) expect(spec).not.toHaveProperty(member);
+});
+
+test.each([
+  ['pods that say so by label', { form: 'Sidecar' }],
+  ['pods that it selects', SIDECARS],
+  ['every pod', { form: 'Sidecar', sidecar: { selector: {} } }],
+])('sidecars are taken for %s', (_name, spec) => {
+  expect(validateObject(fleet(spec))).toMatchObject({ ok: true, object: { spec } });
 });
 
 test('every rule names a member that the schema has', () => {

@@ -4,7 +4,9 @@ import { ObjectName } from './file-source.ts';
 import { FleetAuthentication, FleetAuthZen, FleetTls } from './fleet-access.ts';
 import { AUDIT_FOLDER, FleetAudit } from './fleet-audit.ts';
 import { FLEET_PORTS, FleetNetworkPolicy, FleetPorts, FleetService, FleetTraces } from './fleet-network.ts';
+import { FLEET_REPLICAS_MAX, FLEET_ROLLING_UPDATE, FleetAutoscaling, FleetRollingUpdate } from './fleet-scaling.ts';
 import { SETTINGS_RULES } from './fleet-settings.ts';
+import { FleetSidecar, SIDECAR_RULES } from './fleet-sidecar.ts';
 import { AGE, conditionColumn, UNOBSERVED, type KindDefinition } from './kind-definition.ts';
 import { EnvVariable, NamedVolume, preserved, preservedList, VolumeMount } from './kubernetes-parts.ts';
 import type { ApiObject } from './object.ts';
@@ -14,8 +16,22 @@ import { withRules } from './rules.ts';
 const OWN_VOLUMES = ['data', 'token', 'trust', 'files', 'audit'] as const;
 
 const FleetSpec = z.object({
-  form: z.enum(['Deployment']).default('Deployment').meta({ description: 'How the fleet runs.' }),
-  replicas: z.int().min(0).max(5000).default(2).meta({ description: 'Number of PDP pods.' }),
+  form: z
+    .enum(['Deployment', 'Sidecar'])
+    .default('Deployment')
+    .meta({
+      description: 'How the fleet runs: pods of its own, or a container in the pods of applications.',
+      'x-kubernetes-validations': [
+        { rule: 'self == oldSelf', message: 'form stays as it is: delete the PolicyDecisionPoint and make another' },
+      ],
+    }),
+  sidecar: FleetSidecar.optional().meta({ description: 'Form Sidecar: which pods have one.' }),
+  replicas: z.int().min(0).max(FLEET_REPLICAS_MAX).default(2).meta({
+    description: 'Number of PDP pods. With autoscaling the number to begin with; 0 turns the fleet off either way.',
+  }),
+  autoscaling: FleetAutoscaling.optional().meta({
+    description: 'A HorizontalPodAutoscaler sets the number of pods; none without.',
+  }),
   image: z
     .string()
     .min(1)
@@ -44,13 +60,18 @@ const FleetSpec = z.object({
   audit: FleetAudit.optional().meta({
     description: 'Where records of decisions go, as docs/audit.md has it; default: to standard output.',
   }),
-  traces: FleetTraces.optional().meta({ description: 'Spans of decisions, for OpenTelemetry; none without.' }),
+  traces: FleetTraces.optional().meta({
+    description: 'Spans of decisions and of work for rollouts, for OpenTelemetry; none without.',
+  }),
   podDisruptionBudget: z
     .object({
       maxUnavailable: z.int().min(0).max(5000).default(1).meta({ description: 'Pods that may be evicted at a time.' }),
     })
     .default({ maxUnavailable: 1 })
     .meta({ description: 'Limits voluntary evictions.' }),
+  rollingUpdate: FleetRollingUpdate.default({ ...FLEET_ROLLING_UPDATE }).meta({
+    description: 'How pods are replaced when they change; there are never fewer than wanted.',
+  }),
   networkPolicy: FleetNetworkPolicy.default({ enabled: true }).meta({
     description: 'Who may reach the pods, and whom they may reach.',
   }),
@@ -61,7 +82,10 @@ const FleetSpec = z.object({
   podAnnotations: z.record(z.string(), z.string()).optional().meta({ description: 'Annotations for the pods.' }),
   nodeSelector: z.record(z.string(), z.string()).optional().meta({ description: 'As in a pod.' }),
   tolerations: preservedList('As in a pod.'),
-  affinity: preserved('As in a pod; default: spread over nodes.'),
+  affinity: preserved('As in a pod.'),
+  topologySpreadConstraints: preservedList(
+    'As in a pod; default: over zones and over nodes where that can be. Without a labelSelector one counts the pods of the fleet.',
+  ),
   priorityClassName: z.string().max(253).optional().meta({ description: 'As in a pod.' }),
   persistence: z
     .object({
@@ -148,6 +172,7 @@ export const PolicyDecisionPointSpec = withRules(FleetSpec, [
     breaks: ({ audit, volumeMounts = [] }: z.output<typeof FleetSpec>) =>
       (audit?.sinks ?? []).some(({ [member]: path }) => path !== undefined && !isBelow(path, volumeMounts)),
   })),
+  ...SIDECAR_RULES,
   ...SETTINGS_RULES,
 ]).meta({ description: 'A fleet of PDPs that the operator runs.' });
 export type PolicyDecisionPointSpec = z.output<typeof PolicyDecisionPointSpec>;
@@ -159,10 +184,18 @@ function isBelow(path: string, mounts: readonly { readonly mountPath: string }[]
 export const PolicyDecisionPointStatus = z.object({
   observedGeneration: z.int().optional().meta({ description: 'Generation that this status describes.' }),
   replicas: z.int().optional().meta({ description: 'Pods that exist.' }),
+  desiredReplicas: z.int().optional().meta({ description: 'Pods that are wanted, by spec or by the autoscaler.' }),
   readyReplicas: z.int().optional().meta({ description: 'Pods that serve an active policy.' }),
   ready: z.string().optional().meta({ description: 'ready/desired, for kubectl get.' }),
   selector: z.string().optional().meta({ description: 'Label selector of the pods, for autoscalers.' }),
   sets: z.string().optional().meta({ description: 'Sets that the pods serve.' }),
+  podsWithoutPdp: z.int().optional().meta({
+    description: 'Form Sidecar: pods that should have a PDP and have none. Condition Injected names the first.',
+  }),
+  outdated: z
+    .int()
+    .optional()
+    .meta({ description: 'Form Sidecar: pods whose PDP is of an earlier spec. They get the newest when made anew.' }),
   conditions: Conditions,
 });
 export type PolicyDecisionPointStatus = z.output<typeof PolicyDecisionPointStatus>;
@@ -187,6 +220,12 @@ export const policyDecisionPointKind: KindDefinition = {
     { name: 'Form', type: 'string', jsonPath: '.spec.form', description: 'How the fleet runs.' },
     { name: 'Ready', type: 'string', jsonPath: '.status.ready', description: 'Pods that serve, of those wanted.' },
     { name: 'Sets', type: 'string', jsonPath: '.status.sets', description: 'Sets that the pods serve.' },
+    {
+      name: 'Without',
+      type: 'integer',
+      jsonPath: '.status.podsWithoutPdp',
+      description: 'Pods that should have a PDP and have none.',
+    },
     conditionColumn('Reason', 'Ready', 'reason', 1),
     AGE,
   ],

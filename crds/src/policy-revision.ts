@@ -85,6 +85,11 @@ const Wave = z
     target: WaveTarget.optional(),
     decidedAt: z.string().optional().meta({ description: 'When it was decided.', format: 'date-time' }),
     decidedBy: z.string().max(253).optional().meta({ description: 'Operator pod that decided.' }),
+    keyId: z.string().max(64).optional().meta({ description: 'Key that the decision is signed with.' }),
+    signature: z.string().max(512).optional().meta({
+      description:
+        'Signature under a Commit that is for everyone: whoever passes the revision on proves by it that it is decided.',
+    }),
   })
   .meta({
     'x-kubernetes-validations': [

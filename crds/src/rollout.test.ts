@@ -41,6 +41,19 @@ test.each([['4s'], ['61m']])('refuses a lease of %s', (lease) => {
   expect(PolicySetSpec.safeParse({ consistency: { mode: 'Strict', lease } }).success).toBe(false);
 });
 
+const module = { name: 'a_test.rego', rego: 'package a_test' };
+test.each<[string, object, boolean]>([
+  ['modules alone', { modules: [module] }, true],
+  ['modules for a policy', { modules: [{ ...module, policy: 'mrn:policy:clerk' }] }, true],
+  ['nothing', {}, false],
+  ['an empty list of each', { tests: [], modules: [] }, false],
+  ['two modules of one name', { modules: [module, module] }, false],
+  ['too many modules', { modules: Array.from({ length: 101 }, (_, n) => ({ ...module, name: `${n}.rego` })) }, false],
+  ['an empty module', { modules: [{ ...module, rego: '' }] }, false],
+])('a suite with %s', (_name, held, isGood) => {
+  expect(PolicyTestSuiteSpec.safeParse({ set: 'till', ...held }).success).toBe(isGood);
+});
+
 test.each<[string, object, boolean]>([
   ['a set', { set: 'till' }, true],
   ['a domain', { domain: 'orders' }, true],

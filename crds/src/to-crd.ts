@@ -34,7 +34,8 @@ function structural(node: unknown): unknown {
   return out;
 }
 
-function openApi(schema: z.ZodType): Json {
+/** A schema as the structural one of a CRD. */
+export function openApi(schema: z.ZodType): Json {
   return structural(z.toJSONSchema(schema, { target: 'openapi-3.0', io: 'input' })) as Json;
 }
 

@@ -45,3 +45,42 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "edict.pdpImage" -}}
 {{ .Values.pdp.image.repository }}:{{ default .Chart.AppVersion .Values.pdp.image.tag }}
 {{- end -}}
+
+{{/*
+The security context of a pod. It names no user: images run as 65532 by themselves, and as any user that a platform gives them.
+*/}}
+{{- define "edict.podSecurityContext" -}}
+{{- toYaml (mergeOverwrite (dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault")) (deepCopy .)) -}}
+{{- end -}}
+
+{{- define "edict.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* The conversion webhook of Manetu's group: name of its objects, and their labels. */}}
+{{- define "edict.conversion" -}}{{ include "edict.fullname" . }}-conversion{{- end -}}
+
+{{- define "edict.conversionSelectorLabels" -}}
+{{- toYaml (set (include "edict.selectorLabels" . | fromYaml) "app.kubernetes.io/component" "conversion") -}}
+{{- end -}}
+
+{{- define "edict.conversionLabels" -}}
+{{- toYaml (set (include "edict.labels" . | fromYaml) "app.kubernetes.io/component" "conversion") -}}
+{{- end -}}
+
+{{/*
+What the operator does with Manetu's group: Serve, Release or Off. A CRD of ours that was kept when the option was switched off has
+objects that hold a finalizer of ours: the operator lets them go.
+*/}}
+{{- define "edict.manetuMode" -}}
+{{- if .Values.manetuGroup.enabled -}}
+Serve
+{{- else -}}
+{{- $owner := printf "%s/%s" .Release.Namespace (include "edict.conversion" .) -}}
+{{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "policydomains.iamlite.manetu.io" -}}
+{{- if and $crd (eq (dig "annotations" "edict.dev/owned-by" "" $crd.metadata) $owner) -}}Release{{- else -}}Off{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -24,7 +24,9 @@ export interface OperatorEvent {
     | 'WithdrawTimeout'
     | 'DefaultSetCreated'
     | 'Applied'
-    | 'ApplyFailed';
+    | 'ApplyFailed'
+    | 'PodsWithoutPDP'
+    | 'Contested';
   readonly message: string;
   readonly regarding: EventSubject;
 }

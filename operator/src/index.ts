@@ -1,5 +1,5 @@
 export type { MemberSource } from './backend/members.ts';
-export { signedOf } from './backend/observation.ts';
+export { decisionOf, signedOf } from './backend/observation.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { CheckError, type DomainChecker, type DomainVerdict } from './compile/domain-checker.ts';
 export { createInlineChecker } from './compile/inline-checker.ts';
@@ -8,6 +8,7 @@ export { committedOf, type World } from './controllers/world.ts';
 export type { DistributionBackend } from './distribution/backend.ts';
 export type { Distributor } from './distribution/distributor.ts';
 export type { EventSink, EventSubject, OperatorEvent } from './events.ts';
+export { fixedSigner, type Signer } from './keys/signer.ts';
 export type { OperatorLog } from './observability/log.ts';
 export { createOperator } from './operator.ts';
 export { OPERATOR_LIMITS, type Operator, type OperatorLimits, type OperatorOptions } from './operator-types.ts';

@@ -4,9 +4,10 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger, format, transports, type Logger } from 'winston';
 import { unsafeBuiltinsBut } from '@edict/bundle';
 import { judge } from './admission/judge.ts';
-import { startWebhookServer } from './admission/webhook-server.ts';
+import { startWebhookServer, type Judge } from './admission/webhook-server.ts';
 import { createCertificateManager, type ServingCertificates } from './certificates/certificate-manager.ts';
 import { systemClock } from './clock.ts';
+import type { FleetDefaults } from './controllers/policy-decision-point/fleet-defaults.ts';
 import { createWorkerChecker } from './compile/worker-checker.ts';
 import { describeConfig, loadConfig, unknownSettings, type Config } from './config.ts';
 import { createDistributionMetrics, createDistributionServer } from './distribution/index.ts';
@@ -18,23 +19,35 @@ import {
   watchCommittedSets,
 } from './bundle-endpoint/index.ts';
 import { BundleBytes } from './backend/bundle-bytes.ts';
+import { fileReader, relayOfCertificate } from './distribution/relay-certificates.ts';
 import { createElector } from './election/elector.ts';
 import { sourceOf, type ConsoleSource } from './console/source.ts';
 import type { ConsoleServer } from './console/server.ts';
 import { startKubeConsole } from './kube/console.ts';
+import { addressAt, createLeaderFinder } from './kube/leader-address.ts';
+import { ApiClock } from './kube/api-clock.ts';
 import { createBundleReader } from './kube/bundle-reader.ts';
+import { startManetuGroup } from './kube/manetu-group.ts';
 import { createKubeEventSink } from './kube/event-sink.ts';
+import { askerOf, judgePod, type NamespaceFacts } from './injection/judge-pod.ts';
+import { createKubeFollowers } from './kube/followers.ts';
 import { lead, type Leadership } from './kube/leadership.ts';
 import { startPodDirectory } from './kube/pod-directory.ts';
-import { loadSigningKeys } from './kube/signing-key.ts';
 import { createTokenReviewer } from './kube/token-reviewer.ts';
 import { createTrustPublisher, type Trust } from './kube/trust-publisher.ts';
-import { createWebhookTrust } from './kube/webhook-trust.ts';
+import { createWebhookTrust, type WebhookConfigurationName } from './kube/webhook-trust.ts';
+import { createKeyManager, type KeyManager } from './keys/key-manager.ts';
+import { createKeyMetrics } from './keys/key-metrics.ts';
+import { createKeyStore } from './keys/key-store.ts';
+import { keyUseOf } from './keys/key-use.ts';
+import { createCertificateMetrics } from './certificates/certificate-metrics.ts';
 import { createMetrics } from './observability/metrics.ts';
+import { openTracing, type TracingSettings } from './observability/tracing.ts';
 import { startStatusServer } from './observability/status-server.ts';
 import { OPERATOR_LIMITS } from './operator-types.ts';
 import { runRelay } from './relay/relay-program.ts';
-import { createKubeClient, createKubeObjects, createKubeStore, loadKubeConfig } from './store/kube/index.ts';
+import { keyOf, keyText } from './store/object-key.ts';
+import { createKubeClient, createKubeObjects, createKubeStore, loadKubeConfig, RESOURCES } from './store/kube/index.ts';
 
 /** Composition root of the operator in Kubernetes: the only file that reads configuration, wires and handles signals. */
 if (process.argv[2] === 'relay') {
@@ -74,7 +87,17 @@ async function run(config: Config): Promise<void> {
   collectDefaultMetrics({ register: registry, prefix: 'operator_' });
   const metrics = createMetrics(registry);
   const distributionMetrics = createDistributionMetrics(registry);
-  const client = createKubeClient({ config: loadKubeConfig(), requests: metrics.apiRequests });
+  const tracing = await openTracing(tracingOf(config), {
+    registry,
+    now: clock.now,
+    onError: (error) => logger.warn('spans cannot be sent', { error: String(error) }),
+  });
+  const apiClock = new ApiClock({ now: clock.now, log: logger, offset: metrics.clockOffset });
+  const client = createKubeClient({
+    config: loadKubeConfig(),
+    requests: metrics.apiRequests,
+    onDate: apiClock.heard,
+  });
   const objects = createKubeObjects(client);
   const onRestart = (kind: string, cause: string, error: unknown, retryInMs: number): void => {
     metrics.watchRestarts.inc({ kind, cause });
@@ -85,9 +108,15 @@ async function run(config: Config): Promise<void> {
     clock,
     unsafeBuiltins: unsafeBuiltinsBut(config.EDICT_OPERATOR_ALLOWED_BUILTINS),
   });
-  const signing = await loadSigningKeys(objects, namespace, config.EDICT_OPERATOR_SIGNING_KEY_SECRET);
+  const secret = config.EDICT_OPERATOR_SIGNING_KEY_SECRET;
+  const keyStore = createKeyStore(objects, namespace, secret, apiClock.now);
+  const { opa } = await keyStore.read();
   const ticketKey = randomBytes(32);
   let leadership: Leadership | undefined;
+  /** Until the election has begun nobody is known to lead. */
+  let leader = (): string | undefined => undefined;
+  let keys: KeyManager | undefined;
+  createKeyMetrics(registry, () => keys?.figures(), apiClock.now);
   let consoleServer: ConsoleServer | undefined;
   const events = createKubeEventSink({
     objects,
@@ -107,18 +136,55 @@ async function run(config: Config): Promise<void> {
     secretName: config.EDICT_OPERATOR_CERTIFICATE_SECRET,
     dnsNames: dnsNames(config),
     clock,
+    nowMs: apiClock.now,
+    times: {
+      authorityMs: config.EDICT_OPERATOR_AUTHORITY_LIFETIME_MS,
+      servingMs: config.EDICT_OPERATOR_CERTIFICATE_LIFETIME_MS,
+      overlapMs: config.EDICT_OPERATOR_CERTIFICATE_OVERLAP_MS,
+    },
     logger,
     onChange: (next) => rotation.tell?.(next),
   });
+  createCertificateMetrics(registry, certificates.expiry);
   let current = await certificates.start();
-  const trustOf = ({ trustBundle }: ServingCertificates): Trust => ({
-    ca: trustBundle,
-    keys: signing.trusted,
-    opaKey: signing.opa.publicKey,
-  });
+  /** Only a leader publishes, which has read the keys before. */
+  const publishTrust = (): void => {
+    if (leadership === undefined || keys === undefined) return;
+    const trust: Trust = { ca: current.trustBundle, keys: keys.trusted(), opaKey: opa.publicKey };
+    leadership.trust.publish(trust);
+  };
+  const manetu = await startManetuGroup({ config, objects, registry, clock, logger });
   const domains = store.watch('PolicyDomain', {}, () => undefined);
   const sets = store.watch('PolicySet', {}, () => undefined);
   const suites = store.watch('PolicyTestSuite', {}, () => undefined);
+  const fleets = store.watch('PolicyDecisionPoint', {}, () => undefined);
+  const defaults: FleetDefaults = {
+    image: config.EDICT_OPERATOR_PDP_IMAGE,
+    imagePullPolicy: config.EDICT_OPERATOR_PDP_IMAGE_PULL_POLICY,
+    operatorAddress: `${config.EDICT_OPERATOR_DISTRIBUTION_SERVICE}.${namespace}.svc:9444`,
+    bundlesUrl: `https://${config.EDICT_OPERATOR_DISTRIBUTION_SERVICE}.${namespace}.svc:9445`,
+    trustConfigMap: config.EDICT_OPERATOR_TRUST_CONFIGMAP,
+    operatorNamespace: namespace,
+    allowedBuiltins: config.EDICT_OPERATOR_ALLOWED_BUILTINS,
+  };
+  const judgeObject: Judge = async (request) =>
+    await judge(request, {
+      checker,
+      domainsOf: (of) => domains.list(of),
+      setsOf: (of) => sets.list(of),
+      suitesOf: (of) => suites.list(of),
+      operatorUser: `system:serviceaccount:${namespace}:${config.EDICT_OPERATOR_SERVICE_ACCOUNT}`,
+      maxDomainBytes: OPERATOR_LIMITS.maxDomainBytes,
+      keepsMirrors: manetu?.mode === 'Serve',
+    });
+  const factsOf = {
+    defaults,
+    known: (of: string): NamespaceFacts => ({ fleets: fleets.list(of), sets: sets.list(of) }),
+    read: async (of: string): Promise<NamespaceFacts> => ({
+      fleets: await store.list('PolicyDecisionPoint', { namespace: of }),
+      sets: await store.list('PolicySet', { namespace: of }),
+    }),
+  };
   const webhook = await startWebhookServer({
     host,
     port: config.EDICT_OPERATOR_WEBHOOK_PORT,
@@ -126,27 +192,29 @@ async function run(config: Config): Promise<void> {
     privateKey: current.privateKey,
     logger,
     metrics,
-    judge: async (request) =>
-      await judge(request, {
-        checker,
-        domainsOf: (of) => domains.list(of),
-        setsOf: (of) => sets.list(of),
-        suitesOf: (of) => suites.list(of),
-        operatorUser: `system:serviceaccount:${namespace}:${config.EDICT_OPERATOR_SERVICE_ACCOUNT}`,
-        maxDomainBytes: OPERATOR_LIMITS.maxDomainBytes,
-      }),
+    judges: (path) => {
+      if (path === '/validate') return judgeObject;
+      const asker = askerOf(path);
+      return asker && ((request) => judgePod(request, asker, factsOf));
+    },
   });
-  const webhookName = config.EDICT_OPERATOR_WEBHOOK_CONFIGURATION;
-  const webhookTrust =
-    webhookName === '' ? undefined : createWebhookTrust({ objects, name: webhookName, clock, log: logger });
+  const injectionName = config.EDICT_OPERATOR_INJECTION_CONFIGURATION;
+  const selectorConfiguration = injectionName === '' ? '' : `${injectionName}-selectors`;
+  const webhookTrust = webhookConfigurations(config.EDICT_OPERATOR_WEBHOOK_CONFIGURATION, [
+    injectionName,
+    selectorConfiguration,
+  ]).map((configuration) => createWebhookTrust({ objects, configuration, clock, log: logger }));
+  const keepTrust = ({ trustBundle }: ServingCertificates): void => {
+    for (const trust of webhookTrust) trust.keep(trustBundle);
+  };
   rotation.tell = (next) => {
     current = next;
     webhook.setCertificate(next.certificate, next.privateKey);
     consoleServer?.setCertificate(next.certificate, next.privateKey);
-    webhookTrust?.keep(next.trustBundle);
-    leadership?.trust.publish(trustOf(next));
+    keepTrust(next);
+    publishTrust();
   };
-  webhookTrust?.keep(current.trustBundle);
+  keepTrust(current);
 
   const pods = startPodDirectory({
     client,
@@ -162,23 +230,56 @@ async function run(config: Config): Promise<void> {
   const bundles = createBundleEndpoint({
     committed: () => watchCommittedSets(store),
     readBundle: (inNamespace, digest) => storedBundles.get(inNamespace, digest),
-    key: signing.opa,
+    key: opa,
     review: createBundleReader(client),
     unmanaged: () => leadership && unmanaged,
     clock,
     log: logger,
     metrics: createBundleMetrics(registry),
   });
+  const relayCaFile = config.EDICT_OPERATOR_RELAY_CA_FILE;
+  const relayCa = relayCaFile === '' ? undefined : fileReader(relayCaFile, logger);
+  const leaderFinder = createLeaderFinder({
+    objects,
+    namespace,
+    leader: () => leader(),
+    identity: config.EDICT_OPERATOR_POD_NAME,
+    clock,
+    log: logger,
+  });
+  const followers = createKubeFollowers({
+    config,
+    client,
+    store,
+    pods,
+    bytes: storedBundles,
+    certificates: () => current,
+    leader: () => leader(),
+    findLeader: leaderFinder.find,
+    registry,
+    clock,
+  });
   const distribution = await createDistributionServer({
     host,
     streamPort: config.EDICT_OPERATOR_DISTRIBUTION_PORT,
     artifactsPort: config.EDICT_OPERATOR_BUNDLES_PORT,
-    tls: () => ({ cert: current.certificate, key: current.privateKey }),
+    tls: () => ({
+      cert: current.certificate,
+      key: current.privateKey,
+      ...(relayCa === undefined ? {} : { clientCa: relayCa() }),
+    }),
+    ...(relayCa === undefined ? {} : { identify: relayOfCertificate(config.EDICT_OPERATOR_RELAY_CERTIFICATES) }),
     reviewToken: createTokenReviewer(client, pods, config.EDICT_OPERATOR_RELAYS),
     ticketKey,
     leading: () =>
       leadership && { accept: leadership.operator.distributor().accept, artifacts: leadership.operator.backend() },
+    leaderAddress: () => {
+      const leaderHost = leaderFinder.known();
+      // All replicas listen where this one does.
+      return leaderHost && addressAt(leaderHost, config.EDICT_OPERATOR_DISTRIBUTION_PORT);
+    },
     bundles,
+    ...(followers === undefined ? {} : { tunnel: followers.tunnel }),
     clock,
     random: Math.random,
     log: logger,
@@ -188,44 +289,73 @@ async function run(config: Config): Promise<void> {
     host,
     port: config.EDICT_OPERATOR_HTTP_PORT,
     registry,
-    isReady: () => [domains, sets, suites].every((watcher) => watcher.hasSynced()),
+    isReady: () => [domains, sets, suites, fleets].every((watcher) => watcher.hasSynced()),
     pdps: () => leadership?.operator.distributor().pdps(),
   });
 
   // What the leader runs.
   const startLeading = async (): Promise<void> => {
+    const rotateDays = config.EDICT_OPERATOR_SIGNING_KEY_ROTATE_DAYS;
+    keys = createKeyManager({
+      store: keyStore,
+      objects,
+      namespace,
+      statusName: config.EDICT_OPERATOR_SIGNING_KEY_STATUS,
+      settings: {
+        overlapMs: config.EDICT_OPERATOR_SIGNING_KEY_OVERLAP_MS,
+        ...(rotateDays === undefined ? {} : { rotateAfterMs: rotateDays * 86_400_000 }),
+      },
+      surroundings: () => {
+        if (leadership === undefined) return undefined;
+        const { operator, trust } = leadership;
+        const world = operator.world();
+        return {
+          use: (nextId, retiringIds) => keyUseOf(world, operator.distributor().pdps(), nextId, retiringIds),
+          isSettled: () => world.sets.list().every((set) => operator.distributor().isSettled(keyText(keyOf(set)))),
+          isPublished: trust.isPublished,
+        };
+      },
+      onChange: () => {
+        publishTrust();
+        leadership?.operator.reviewSets();
+      },
+      clock: { ...clock, now: apiClock.now },
+      log: logger,
+    });
+    await keys.start();
     leadership = await lead({
       store,
       client,
       objects,
       pods,
       checker,
-      signingKey: signing.current,
+      signer: keys.signer,
       identity: config.EDICT_OPERATOR_POD_NAME,
-      artifactsUrl: `https://${bracketed(config.EDICT_OPERATOR_POD_IP)}:${distribution.artifactsPort}`,
+      artifactsUrl: `https://${addressAt(config.EDICT_OPERATOR_POD_IP, distribution.artifactsPort)}`,
       helloRate: config.EDICT_OPERATOR_HELLO_RATE ?? OPERATOR_TUNING.helloRate,
       fallbackSources: config.EDICT_OPERATOR_FALLBACK_SOURCES,
       ticketKey,
-      defaults: {
-        image: config.EDICT_OPERATOR_PDP_IMAGE,
-        imagePullPolicy: config.EDICT_OPERATOR_PDP_IMAGE_PULL_POLICY,
-        operatorAddress: `${config.EDICT_OPERATOR_DISTRIBUTION_SERVICE}.${namespace}.svc:9444`,
-        bundlesUrl: `https://${config.EDICT_OPERATOR_DISTRIBUTION_SERVICE}.${namespace}.svc:9445`,
-        trustConfigMap: config.EDICT_OPERATOR_TRUST_CONFIGMAP,
-        operatorNamespace: namespace,
-        allowedBuiltins: config.EDICT_OPERATOR_ALLOWED_BUILTINS,
+      defaults,
+      injection: {
+        selectorConfiguration,
+        service: { namespace, name: config.EDICT_OPERATOR_WEBHOOK_SERVICE },
+        trustBundle: () => current.trustBundle,
       },
       events,
       metrics,
       distributionMetrics,
       registry,
+      observer: tracing?.observer,
       log: logger,
       clock,
       unmanaged: (set) => unmanaged.count(set),
+      ...(manetu === undefined ? {} : { manetu }),
       createTrust: (namespaces) =>
         createTrustPublisher({ objects, name: config.EDICT_OPERATOR_TRUST_CONFIGMAP, namespaces, clock, logger }),
     });
-    leadership.trust.publish(trustOf(current));
+    publishTrust();
+    // The leader has watches of its own.
+    await followers?.stop();
   };
   const elector = createElector({
     objects,
@@ -242,6 +372,7 @@ async function run(config: Config): Promise<void> {
     // Another replica may lead already: nothing of ours may go on.
     onLost: (reason) => exit(logger, 1, 'leadership lost', reason),
   });
+  leader = elector.leader;
   const consolePort = config.EDICT_OPERATOR_CONSOLE_PORT;
   if (consolePort !== undefined) {
     let source: { readonly of: Leadership; readonly source: ConsoleSource } | undefined;
@@ -249,7 +380,6 @@ async function run(config: Config): Promise<void> {
       config,
       port: consolePort,
       client,
-      objects,
       certificates: () => current,
       source: () => {
         if (leadership !== undefined && source?.of !== leadership) {
@@ -258,6 +388,7 @@ async function run(config: Config): Promise<void> {
         return source?.source;
       },
       leader: elector.leader,
+      leaderFinder,
       clock,
       log: logger,
     });
@@ -268,15 +399,23 @@ async function run(config: Config): Promise<void> {
   const stop = async (): Promise<void> => {
     status.close().catch(() => undefined);
     await consoleServer?.close();
-    await leadership?.operator.distributor().drain('the operator is shutting down', config.EDICT_OPERATOR_DRAIN_MS);
+    const drainMs = config.EDICT_OPERATOR_DRAIN_MS;
+    await Promise.all([
+      distribution.drain(SHUTTING_DOWN, drainMs),
+      leadership?.operator.distributor().drain(SHUTTING_DOWN, drainMs),
+    ]);
+    keys?.stop();
     await leadership?.stop();
     await elector.stop();
     certificates.stop();
-    webhookTrust?.stop();
+    for (const trust of webhookTrust) trust.stop();
+    manetu?.stop();
     unmanaged.close();
     await bundles.close();
+    await followers?.stop();
     await Promise.all([distribution.close(), webhook.close(), pods.stop(), checker.close()]);
     await store.close();
+    await tracing?.close(SPANS_DRAIN_MS);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
@@ -289,11 +428,32 @@ async function run(config: Config): Promise<void> {
   }
 }
 
+/** At the end, spans are waited for this long and no longer. */
+const SPANS_DRAIN_MS = 1_000;
+
+/** Nothing is traced unless a collector is named, by our setting or by OpenTelemetry's own. */
+function tracingOf(config: Config): TracingSettings | undefined {
+  const { EDICT_OPERATOR_TRACES_URL: url } = config;
+  const named = [url, config.OTEL_EXPORTER_OTLP_ENDPOINT, config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT];
+  return named.every((each) => each === '') ? undefined : { url: url === '' ? undefined : url };
+}
+
+/** Told to PDPs that are sent elsewhere. */
+const SHUTTING_DOWN = 'the operator is shutting down';
+
 /** Ends the process once its last line is written. */
 function exit(logger: Logger, code: number, message: string, cause: unknown): void {
   logger.log(code === 0 ? 'info' : 'error', message, { cause: String(cause) });
   logger.once('finish', () => process.exit(code));
   logger.end();
+}
+
+/** The configurations of webhooks that exist, by their names. */
+function webhookConfigurations(validating: string, mutating: readonly string[]): readonly WebhookConfigurationName[] {
+  return [
+    { resource: RESOURCES.ValidatingWebhookConfiguration, name: validating },
+    ...mutating.map((name) => ({ resource: RESOURCES.MutatingWebhookConfiguration, name })),
+  ].filter(({ name }) => name !== '');
 }
 
 /** Every name that the apiserver and PDPs reach us by. */
@@ -309,8 +469,4 @@ function dnsNames(config: Config): readonly string[] {
     `${service}.${namespace}.svc.cluster.local`,
     `${service}.${namespace}`,
   ]);
-}
-
-function bracketed(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
 }

@@ -1,4 +1,3 @@
-import type { SigningKey } from '@edict/bundle';
 import type { OperatorTuning } from '@edict/protocol';
 import type { Registry } from 'prom-client';
 import type { MemberSource } from './backend/members.ts';
@@ -9,15 +8,17 @@ import type { DistributionBackend } from './distribution/backend.ts';
 import type { Distributor } from './distribution/distributor.ts';
 import type { DistributionMetrics } from './distribution/metrics.ts';
 import type { EventSink } from './events.ts';
+import type { Signer } from './keys/signer.ts';
 import type { OperatorLog } from './observability/log.ts';
 import type { OperatorMetrics } from './observability/metrics.ts';
+import type { RolloutObserver } from './observability/tracing.ts';
 import type { Store } from './store/store.ts';
 
 /** What an operator is made of. Nothing here knows Kubernetes: the all-in-one gives a folder store. */
 export interface OperatorOptions {
   readonly store: Store;
-  /** Signs revisions; `generateSigningKey` of `@edict/bundle` makes one. */
-  readonly signingKey: SigningKey;
+  /** Signs revisions: `fixedSigner`, or what rotates keys. */
+  readonly signer: Signer;
   /** Who decides, for the record: the pod's name, or `edict-up`. */
   readonly identity: string;
   /** Base URL of manifests and bundles as PDPs reach it; default `''`: they know it, or share the process. */
@@ -34,6 +35,8 @@ export interface OperatorOptions {
   readonly metrics?: OperatorMetrics;
   /** The distribution's, where the caller has made them already. */
   readonly distributionMetrics?: DistributionMetrics;
+  /** Is told of every rollout, as traces are made of them; nobody if absent. */
+  readonly observer?: RolloutObserver | undefined;
   /** Who should serve a set. Absent: whoever connects. */
   readonly members?: MemberSource;
   /** How many PDPs pull a set's bundle by themselves and say so; nobody counts them if absent. */
@@ -86,6 +89,8 @@ export interface Operator {
   /** The caches of the store's kinds, for those who show them. Throws before `start` has resolved. */
   readonly world: () => World;
   readonly metrics: OperatorMetrics;
+  /** Looks at every set again: what signs, or what is trusted, has changed. Throws before `start` has resolved. */
+  readonly reviewSets: () => void;
   /** True while nothing is queued and no reconcile is under way: all is as it should be, until the next change. */
   readonly isIdle: () => boolean;
 }

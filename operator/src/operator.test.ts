@@ -1,64 +1,28 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { findCondition, type PolicyDomain, type PolicySet } from '@edict/crds';
 import type { Operator } from './operator-types.ts';
-import type { FolderProblem } from './store/folder/folder-problem.ts';
-import { openFolderStore, type FolderStore } from './store/folder/folder-store.ts';
-import {
-  aDomain,
-  aDomainSpec,
-  connectPdp,
-  eventually,
-  NAMESPACE,
-  regoPermitting,
-  startOperator,
-  type ConnectedPdp,
-} from './testing/fixtures.ts';
-import { systemClock } from './clock.ts';
+import type { FolderStore } from './store/folder/folder-store.ts';
+import { aDomain, aDomainSpec, eventually, NAMESPACE, regoPermitting, type ConnectedPdp } from './testing/fixtures.ts';
+import { openFolderStage, type FolderStage } from './testing/folder-stage.ts';
 
 const SET = `${NAMESPACE}/default`;
-let folder: string;
+let stage: FolderStage;
 let store: FolderStore;
-let problems: readonly FolderProblem[] = [];
-const operators: Operator[] = [];
-const pdps: ConnectedPdp[] = [];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'edict-operator-'));
-  store = await openFolderStore({
-    folder,
-    namespace: NAMESPACE,
-    clock: systemClock,
-    onProblems: (found) => {
-      problems = found;
-    },
-    rescanMs: 100,
-  });
+  stage = await openFolderStage();
+  ({ store } = stage);
 });
-
-afterEach(async () => {
-  for (const { client } of pdps.splice(0)) await client.close();
-  for (const operator of operators.splice(0)) await operator.stop();
-  await store.close();
-  await rm(folder, { recursive: true });
-});
-
-async function start(over: Parameters<typeof startOperator>[1] = {}) {
-  const started = await startOperator(store, over);
-  operators.push(started.operator);
-  return started;
-}
+afterEach(() => stage.close());
 
 function connect(
   operator: Operator,
   count: number,
-  options: Parameters<typeof connectPdp>[3] = {},
+  options: Parameters<FolderStage['connect']>[3] = {},
 ): readonly ConnectedPdp[] {
-  const connected = Array.from({ length: count }, (_, index) => connectPdp(operator, SET, index, options));
-  pdps.push(...connected);
-  return connected;
+  return Array.from({ length: count }, (_, index) => stage.connect(operator, SET, index, options));
 }
 
 const domain = (name: string): Promise<PolicyDomain | undefined> =>
@@ -95,7 +59,7 @@ async function untilReason(name: string, reason: string): Promise<PolicyDomain> 
 }
 
 test('a domain in a namespace without a set reaches every PDP, and its status says so exactly', async () => {
-  const { operator, events } = await start();
+  const { operator, events } = await stage.start();
   await store.create(aDomain('orders'));
   await eventually('the set is made', async () => (await policySet()) ?? undefined);
   const connected = connect(operator, 3);
@@ -128,7 +92,7 @@ test('a domain in a namespace without a set reaches every PDP, and its status sa
 });
 
 test('an edit becomes the next revision; a broken edit is refused with its place while the last good one serves', async () => {
-  const { operator, events } = await start();
+  const { operator, events } = await stage.start();
   const first = await store.create(aDomain('orders'));
   const [pdp] = connect(operator, 1);
   await untilReady('orders');
@@ -158,14 +122,13 @@ test('an edit becomes the next revision; a broken edit is refused with its place
 });
 
 test('a revision that a PDP refuses is given up, is not tried again, and says what the PDP said', async () => {
-  const { operator } = await start();
+  const { operator } = await stage.start();
   await store.create(aDomain('orders'));
   await eventually('the set is made', async () => (await policySet()) ?? undefined);
   const [, picky] = [
     connect(operator, 1),
-    connectPdp(operator, SET, 9, { refuse: (names) => (names.length > 1 ? 'no room' : undefined) }),
+    stage.connect(operator, SET, 9, { refuse: (names) => (names.length > 1 ? 'no room' : undefined) }),
   ];
-  pdps.push(picky);
   await untilReady('orders');
   await store.create(aDomain('refunds'));
   const refused = await untilReason('refunds', 'Nacked');
@@ -181,7 +144,7 @@ test('a revision that a PDP refuses is given up, is not tried again, and says wh
 });
 
 test('rolling back makes a higher revision with the old content', async () => {
-  const { operator } = await start();
+  const { operator } = await stage.start();
   await store.create(aDomain('orders'));
   const [pdp] = connect(operator, 1);
   const before = await untilReady('orders');
@@ -199,7 +162,7 @@ test('rolling back makes a higher revision with the old content', async () => {
 });
 
 test('a deleted domain is gone once no PDP serves it, and leaves nothing behind but history', async () => {
-  const { operator, events } = await start();
+  const { operator, events } = await stage.start();
   await store.create(aDomain('orders'));
   await store.create(aDomain('refunds'));
   const [pdp] = connect(operator, 1);
@@ -218,7 +181,7 @@ test('a deleted domain is gone once no PDP serves it, and leaves nothing behind 
 });
 
 test('a domain imported by another cannot take its library away: the set says why, and the old combination serves', async () => {
-  const { operator } = await start();
+  const { operator } = await stage.start();
   const library = { mrn: 'mrn:library:util', rego: 'package util\n\nis_clerk { input.principal.role == "clerk" }\n' };
   await store.create(aDomain('shared', { 'policy-libraries': [library] }));
   const rego = 'package authz\n\nimport data.util\n\ndefault allow = false\n\nallow { util.is_clerk }\n';
@@ -237,7 +200,7 @@ test('a domain imported by another cannot take its library away: the set says wh
 });
 
 test('a folder feeds the operator: files are domains, a broken file is named by line, the last good one serves', async () => {
-  const { operator } = await start();
+  const { operator } = await stage.start();
   const text = (who: string) =>
     [
       'apiVersion: iamlite.manetu.io/v1beta1',
@@ -254,17 +217,19 @@ test('a folder feeds the operator: files are domains, a broken file is named by 
       '    - {name: all, selector: [".*"], policy: "mrn:policy:main"}',
       '',
     ].join('\n');
-  await writeFile(join(folder, 'files.yaml'), text('alice'));
+  await writeFile(join(stage.folder, 'files.yaml'), text('alice'));
   const [pdp] = connect(operator, 1);
   await untilReady('files');
-  await writeFile(join(folder, 'files.yaml'), text('bob'));
+  await writeFile(join(stage.folder, 'files.yaml'), text('bob'));
   await eventually('the edit serves', () => (pdp?.served() === 2 ? true : undefined));
-  await writeFile(join(folder, 'files.yaml'), text('bob').replace('spec:', 'spec: ['));
-  const [problem] = await eventually('the problem is told', () => (problems.length > 0 ? problems : undefined));
+  await writeFile(join(stage.folder, 'files.yaml'), text('bob').replace('spec:', 'spec: ['));
+  const [problem] = await eventually('the problem is told', () =>
+    stage.problems().length > 0 ? stage.problems() : undefined,
+  );
   expect(problem).toMatchObject({ file: 'files.yaml' });
   expect(problem?.line).toBeGreaterThanOrEqual(4);
   await untilReady('files');
-  await rm(join(folder, 'files.yaml'));
+  await rm(join(stage.folder, 'files.yaml'));
   await eventually('it is gone', async () => ((await domain('files')) === undefined ? true : undefined));
-  expect(problems).toStrictEqual([]);
+  expect(stage.problems()).toStrictEqual([]);
 });

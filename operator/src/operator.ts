@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { SignDecision } from '@edict/protocol';
 import { createAnalyst, type Analyst } from './analysis/analyst.ts';
 import { queryPrometheus } from './analysis/query-prometheus.ts';
 import { BundleBytes } from './backend/bundle-bytes.ts';
@@ -15,6 +16,7 @@ import { reconcileSet } from './controllers/policy-set/reconcile.ts';
 import { RolloutBoard } from './controllers/rollout-board.ts';
 import { Router, type Queues } from './controllers/router.ts';
 import type { World } from './controllers/world.ts';
+import { createDecisionSigner } from './distribution/decision-signer.ts';
 import { createDistributor, type Distributor } from './distribution/distributor.ts';
 import { createDistributionMetrics } from './distribution/metrics.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -69,6 +71,7 @@ class ComposedOperator {
       backend: () => this.#expect().backend,
       world: () => this.#expect().world,
       metrics: this.#metrics,
+      reviewSets: () => this.#expect().router.reviewSets(),
       isIdle: () => Object.values(this.#expect().queues).every((queue: WorkQueue) => queue.isIdle()),
     };
   }
@@ -99,7 +102,9 @@ class ComposedOperator {
     const { store, events, identity, members } = this.#options;
     const bytes = new BundleBytes(store);
     const board = new RolloutBoard((set) => router.progressed(set));
+    const signDecision = createDecisionSigner(this.#options.signer.key);
     const backend = createStoreBackend({
+      signDecision,
       world,
       store,
       board,
@@ -110,7 +115,7 @@ class ComposedOperator {
       ...(members === undefined ? {} : { members }),
     });
     const queues = this.#createQueues(world, board, bytes);
-    const distributor = this.#createDistributor(backend);
+    const distributor = this.#createDistributor(backend, signDecision);
     const analyst = createAnalyst({
       sets: () => world.sets.list(),
       progress: distributor.progress,
@@ -123,7 +128,7 @@ class ComposedOperator {
   }
 
   #createQueues(world: World, board: RolloutBoard, bytes: BundleBytes): Queues {
-    const { store, events, signingKey } = this.#options;
+    const { store, events, signer } = this.#options;
     const now = this.#clock.now;
     const metrics = this.#metrics;
     const checker = this.#checker;
@@ -139,7 +144,7 @@ class ComposedOperator {
     const setDeps = {
       ...common,
       ...writes('PolicySet'),
-      signingKey,
+      signer,
       debounce: new Debounce({ quietMs: this.#limits.debounceQuietMs, maxMs: this.#limits.debounceMaxMs }),
       combinations: new CombinationJudge({ checker, bundleBytes }),
     };
@@ -152,9 +157,10 @@ class ComposedOperator {
     };
   }
 
-  #createDistributor(backend: StoreBackend): Distributor {
+  #createDistributor(backend: StoreBackend, signDecision: SignDecision): Distributor {
     return createDistributor({
       backend,
+      signDecision,
       replica: this.#options.identity,
       artifactsUrl: this.#options.artifactsUrl ?? '',
       ...(this.#options.fallbackSources === undefined ? {} : { fallbackSources: this.#options.fallbackSources }),
@@ -163,6 +169,7 @@ class ComposedOperator {
       random: this.#options.random ?? Math.random,
       log: this.#options.log,
       metrics: this.#distributionMetrics,
+      observer: this.#options.observer,
       ...(this.#options.unmanaged === undefined ? {} : { unmanaged: this.#options.unmanaged }),
       ...(this.#options.tuning === undefined ? {} : { tuning: this.#options.tuning }),
     });

@@ -1,10 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { parseManifest, type Digest } from '@edict/bundle';
+import { parseManifest, verifyDecision, type Digest } from '@edict/bundle';
 import {
   API_VERSION,
   findCondition,
@@ -15,51 +12,41 @@ import {
   type PolicySet,
 } from '@edict/crds';
 import { parseTestSuite } from '@edict/engine';
-import { systemClock } from './clock.ts';
+import { decisionOf, signedOf } from './backend/observation.ts';
 import { ABORT_ANNOTATION, APPROVE_WAVE_ANNOTATION, APPROVED_BY_ANNOTATION } from './controllers/user-requests.ts';
 import type { OperatorEvent } from './events.ts';
 import type { Operator } from './operator-types.ts';
-import { openFolderStore, type FolderStore } from './store/folder/folder-store.ts';
+import type { FolderStore } from './store/folder/folder-store.ts';
 import {
   aDomain,
-  connectPdp,
+  aSet,
   eventually,
   NAMESPACE,
   regoPermitting,
-  startOperator,
+  SIGNING_KEY,
   type ConnectedPdp,
 } from './testing/fixtures.ts';
+import { openFolderStage, type FolderStage } from './testing/folder-stage.ts';
 
 const SET = { namespace: NAMESPACE, name: 'till' };
 const DOMAIN = { namespace: NAMESPACE, name: 'orders' };
-let folder: string;
+let stage: FolderStage;
 let store: FolderStore;
 let operator: Operator;
 let events: readonly OperatorEvent[];
-const pdps: ConnectedPdp[] = [];
+let pdps: readonly ConnectedPdp[];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'edict-rollouts-'));
-  const clock = systemClock;
-  store = await openFolderStore({ folder, namespace: NAMESPACE, clock, onProblems: () => undefined, rescanMs: 60_000 });
-  ({ operator, events } = await startOperator(store));
+  stage = await openFolderStage(60_000);
+  ({ store, pdps } = stage);
+  ({ operator, events } = await stage.start());
 });
-afterEach(async () => {
-  for (const { client } of pdps.splice(0)) await client.close();
-  await operator.stop();
-  await store.close();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => stage.close());
 
 /** A set that is rolled out so, one domain, and two PDPs that serve its first revision. */
 async function start(rollout: object): Promise<void> {
-  await store.create({
-    apiVersion: API_VERSION,
-    kind: 'PolicySet',
-    metadata: SET,
-    spec: PolicySetSpec.parse({ rollout }),
-  });
-  pdps.push(connectPdp(operator, `${NAMESPACE}/till`, 0), connectPdp(operator, `${NAMESPACE}/till`, 1));
+  await store.create(aSet('till', { rollout }));
+  for (const index of [0, 1]) stage.connect(operator, `${NAMESPACE}/till`, index, { features: ['rego-tests'] });
   await store.create(aDomain('orders'));
   await untilDomain('the first revision serves', isReady);
   expect(served()).toStrictEqual([1, 1]);
@@ -329,6 +316,13 @@ test('a set whose tests fail keeps what it serves, and goes on once they pass', 
     metadata: { namespace: NAMESPACE, name: 'nobody-else' },
     spec: { set: 'till', tests: [{ name: 'mallory stays out', porc: porc('mallory'), result: { allow: false } }] },
   });
+  const rego = `package till_test\n\ntest_mallory { not data.authz.allow == 1 with input as {"principal": {"sub": "mallory"}} }\n`;
+  await store.create({
+    apiVersion: API_VERSION,
+    kind: 'PolicyTestSuite',
+    metadata: { namespace: NAMESPACE, name: 'rules' },
+    spec: { domain: 'orders', modules: [{ name: 'till_test.rego', policy: 'mrn:policy:main', rego }] },
+  });
   // An operation's policy grants by a positive number.
   const granting = (who: string) =>
     `package authz\n\ndefault allow = -1\n\nallow = 1 { input.principal.sub == "${who}" }\n`;
@@ -343,12 +337,45 @@ test('a set whose tests fail keeps what it serves, and goes on once they pass', 
   expect(current(set as PolicySet, 'TestsPassed')).toMatchObject({ status: 'False', reason: 'TestsFailed' });
   await edit('bob', granting('bob'));
   const { spec } = await untilRevision(2, 'Completed');
-  const { tests } = parseManifest(new TextEncoder().encode(spec.manifest));
-  expect(tests).toHaveLength(1);
+  const { tests, features } = parseManifest(new TextEncoder().encode(spec.manifest));
+  expect(tests).toHaveLength(2);
+  expect(features).toContain('rego-tests');
   const bytes = await operator.backend().getBundle(tests[0] as Digest, new AbortController().signal);
   expect(parseTestSuite(bytes ?? new Uint8Array(), tests[0] as Digest).cases).toHaveLength(1);
   await eventually('the set says that they pass', async () => {
     const found = await store.get('PolicySet', SET);
     return found !== undefined && current(found, 'TestsPassed')?.status === 'True' ? found : undefined;
   });
+});
+
+test('a Rego test that fails keeps a revision from being made, and is named with its line', async () => {
+  await start({});
+  const rego =
+    'package till_test\n\ntest_positive { data.authz.allow > 0 with input as {"principal": {"sub": "ann"}} }\n';
+  await store.create({
+    apiVersion: API_VERSION,
+    kind: 'PolicyTestSuite',
+    metadata: { namespace: NAMESPACE, name: 'rules' },
+    spec: { domain: 'orders', modules: [{ name: 'till_test.rego', policy: 'mrn:policy:main', rego }] },
+  });
+  await edit('ann', 'package authz\n\ndefault allow = -1\n');
+  const refused = await untilDomain('the test is named', (found) => current(found, 'Ready')?.reason === 'TestsFailed');
+  expect(current(refused, 'Ready')?.message).toContain(
+    'suite rules, till_test.rego:3, test data.till_test.test_positive: it is not true',
+  );
+  expect(served()).toStrictEqual([1, 1]);
+  await edit('ann', 'package authz\n\ndefault allow = 1\n');
+  await untilRevision(2, 'Completed');
+});
+
+test('what is decided for everyone is recorded with a signature that others can verify', async () => {
+  await start({});
+  const found = await untilRevision(1, 'Completed');
+  const { status } = found;
+  const { keyId, publicKey } = SIGNING_KEY;
+  expect(status?.waves).toMatchObject([{ decision: 'Commit', keyId }]);
+  const revision = signedOf(found);
+  expect(() => {
+    verifyDecision(revision, undefined, decisionOf(found), new Map([[keyId, publicKey]]));
+  }).not.toThrow();
 });

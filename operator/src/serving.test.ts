@@ -1,45 +1,25 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { parseManifest } from '@edict/bundle';
-import { API_VERSION, findCondition, PolicySetSpec, type PolicySet } from '@edict/crds';
-import { systemClock } from './clock.ts';
-import type { Operator } from './operator-types.ts';
-import { openFolderStore, type FolderStore } from './store/folder/folder-store.ts';
-import { aDomain, connectPdp, eventually, NAMESPACE, startOperator, type ConnectedPdp } from './testing/fixtures.ts';
+import { findCondition, PolicySetSpec, type PolicySet } from '@edict/crds';
+import type { FolderStore } from './store/folder/folder-store.ts';
+import { aDomain, aSet, eventually, NAMESPACE, type ConnectedPdp } from './testing/fixtures.ts';
+import { openFolderStage, type FolderStage } from './testing/folder-stage.ts';
 
 const KEY = { namespace: NAMESPACE, name: 'till' };
-let folder: string;
+let stage: FolderStage;
 let store: FolderStore;
-const operators: Operator[] = [];
-const pdps: ConnectedPdp[] = [];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'edict-serving-'));
-  const clock = systemClock;
-  store = await openFolderStore({ folder, namespace: NAMESPACE, clock, onProblems: () => undefined, rescanMs: 100 });
+  stage = await openFolderStage();
+  ({ store } = stage);
 });
-afterEach(async () => {
-  for (const { client } of pdps.splice(0)) await client.close();
-  for (const operator of operators.splice(0)) await operator.stop();
-  await store.close();
-  await rm(folder, { recursive: true });
-});
+afterEach(() => stage.close());
 
 /** An operator, a set that is served so, and one PDP with these features. */
 async function start(serving: object, features: readonly string[]): Promise<ConnectedPdp> {
-  const { operator } = await startOperator(store);
-  operators.push(operator);
-  await store.create({
-    apiVersion: API_VERSION,
-    kind: 'PolicySet',
-    metadata: KEY,
-    spec: PolicySetSpec.parse({ serving }),
-  });
-  const pdp = connectPdp(operator, `${NAMESPACE}/till`, 0, { features });
-  pdps.push(pdp);
-  return pdp;
+  const { operator } = await stage.start();
+  await store.create(aSet('till', { serving }));
+  return stage.connect(operator, `${NAMESPACE}/till`, 0, { features });
 }
 
 async function untilSet(what: string, holds: (set: PolicySet) => boolean): Promise<PolicySet> {

@@ -29,6 +29,7 @@ document says why. List options may be repeated or separated by commas.
 \`rollout\`, \`history\`, \`pdps\`, \`why\` and \`diff\` ask the all-in-one that \`--server\` or \`EDICT_SERVER\` names, else the cluster of the kubeconfig
 (\`--kubeconfig\`, \`KUBECONFIG\`, \`~/.kube/config\`) with your own credentials, else an all-in-one on its usual port.
 \`pdps\` and \`why\` ask the leading operator through the apiserver, which needs the right to \`get\` its Lease and \`pods/proxy\`.
+\`doctor\` asks the cluster and nobody else; [its page](doctor.md) has what it finds.
 
 ## For users of Manetu's \`mpe\`
 

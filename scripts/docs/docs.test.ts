@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
-import { generatedPages } from './pages.ts';
+import { chartPage, generatedPages } from './pages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) =>
@@ -12,6 +12,10 @@ const read = (file: string): string => readFileSync(join(root, 'docs', file), 'u
 
 test.each([...generatedPages()])('docs/%s is what "npm run generate" makes', (file, text) => {
   expect(read(file)).toBe(text);
+});
+
+test('the values in helm/README.md are those of the chart', () => {
+  expect(readFileSync(join(root, 'helm/README.md'), 'utf8')).toBe(chartPage());
 });
 
 /** Targets of the links of a page to files, without what follows `#`. */

@@ -14,6 +14,8 @@ export interface BundleSpec {
   readonly name: 'operator' | 'pdp' | 'edict';
   /** The module that starts it; becomes `main.js`. */
   readonly main: string;
+  /** Further programs of the same image, which share nothing with it, by the name of their file. */
+  readonly programs?: Readonly<Record<string, string>>;
   /** Folders whose `*-worker.ts` are bundled beside it under their own names: threads load a file by its address. */
   readonly workersIn: readonly string[];
   /** Flags of Node that it runs with. */
@@ -27,18 +29,24 @@ export interface BundleSpec {
 /**
  * The PDP is to be small and start fast: a young heap of a few MB is collected more often, but stays in the processor's cache;
  * the old one is collected when it has grown by a fifth, and not when it has grown to four times, which takes a hundredth of
- * the time at full load; what the start leaves behind is given back by `gc`, which a flag makes callable. Source maps, which
+ * the time at full load; what the start leaves behind is given back by `gc`, which a flag makes callable; the heap of a thread that
+ * has ended goes back to the system, and not into a store for other threads, which an idle process never uses. Source maps, which
  * Node reads before it starts, are there for who looks for a bug: `NODE_OPTIONS=--enable-source-maps`.
  */
-const PDP_FLAGS = ['--max-semi-space-size=4', '--heap-growing-percent=20', '--expose-gc'] as const;
-/** Or each thread that compiles or collects would keep what it freed for itself. */
-const PDP_ENV = { MALLOC_ARENA_MAX: '1' } as const;
+const PDP_FLAGS = [
+  '--max-semi-space-size=2',
+  '--heap-growing-percent=20',
+  '--expose-gc',
+  '--no-memory-pool-share-memory-on-teardown',
+] as const;
 
 /**
- * Node takes 64 KiB for what a TLS connection reads, of which a stream of a PDP uses three or four: taken from the system page by page
- * they cost no more than what is used, which halves what a connection costs.
+ * One arena, or each thread that compiles or collects would keep what it freed for itself. Buffers of 32 KiB and more come from the
+ * system page by page and go back to it, wherever small ones lie in the heap of malloc. And of the 64 KiB that Node takes for what a TLS
+ * connection reads, a stream of a PDP uses three or four: so it costs no more than what is used, which halves what a connection
+ * costs, if the heap has no free end that is large enough for one.
  */
-const OPERATOR_ENV = { MALLOC_MMAP_THRESHOLD_: '32768', MALLOC_ARENA_MAX: '1' } as const;
+const MALLOC_ENV = { MALLOC_MMAP_THRESHOLD_: '32768', MALLOC_TOP_PAD_: '16384', MALLOC_ARENA_MAX: '1' } as const;
 /**
  * A fleet that connects would make the young heap grow to its limit, where it stays. Source maps are as with the PDP: the first
  * error would have Node read them, which stops everything for more than a second and takes tens of MB.
@@ -50,16 +58,17 @@ export const BUNDLES: readonly BundleSpec[] = [
   {
     name: 'operator',
     main: 'operator/src/main.ts',
+    programs: { conversion: 'operator/src/conversion/main.ts' },
     workersIn: ['operator/src'],
     flags: OPERATOR_FLAGS,
-    env: OPERATOR_ENV,
+    env: MALLOC_ENV,
   },
   {
     name: 'pdp',
     main: 'pdp/server/src/main.ts',
     workersIn: ['pdp/server/src'],
     flags: PDP_FLAGS,
-    env: PDP_ENV,
+    env: MALLOC_ENV,
     warmUp: '--help',
   },
   { name: 'edict', main: 'cli/src/main.ts', workersIn: ['cli/src', 'operator/src', 'pdp/server/src'], flags: [] },
@@ -108,7 +117,8 @@ export async function bundleProgram(
   await rm(directory, { recursive: true, force: true });
   const workers = await findWorkers(spec.workersIn);
   const parts = [await bundle(directory, { main: spec.main }, true)];
-  for (const [name, file] of Object.entries(workers)) parts.push(await bundle(directory, { [name]: file }));
+  for (const [name, file] of Object.entries({ ...spec.programs, ...workers }))
+    parts.push(await bundle(directory, { [name]: file }));
   await writeFile(path.join(directory, 'package.json'), '{"type":"module"}\n');
   if (spec.warmUp !== undefined) await addCodeCache(directory, spec.flags, spec.warmUp, target.node);
   return {

@@ -1,31 +1,31 @@
 import { spawn } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readFile, chown } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { copyFile, mkdir, chown, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
+import { request } from 'node:https';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readScriptConfig } from '../config.ts';
+import { trustBundle } from '../../operator/src/certificates/plan.ts';
+import { settleCertificates } from '../../operator/src/certificates/rotate.ts';
 import { runCommand } from '../run-command.ts';
-import { emulatorFor } from './emulation.ts';
-import type { Architecture } from './image-archive.ts';
+import { inImage, type ArchivedImage, type ImageConfig, type Unpacked } from './image-root.ts';
 import { RUNTIME_USER } from './runtime-layer.ts';
 
 /** How long an image may take until it answers: an emulated one compiles everything on one thread. */
 const START_TIMEOUT_MS = 180_000;
-
-/** An image in an archive, for one architecture. */
-export interface ArchivedImage {
-  /** As `writeImageArchive` writes it. */
-  readonly archive: string;
-  readonly architecture: Architecture;
-}
 
 /** What was seen of a started image. */
 export interface StartedImage {
   /** From its start until it was ready. */
   readonly readyMs: number;
   readonly answer: string;
+}
+
+/** A request that a started image is asked. */
+export interface Question {
+  readonly path: string;
+  /** JSON. */
+  readonly body: string;
 }
 
 /**
@@ -35,18 +35,19 @@ export interface StartedImage {
 export async function startPdpImage(
   image: ArchivedImage,
   policyFile: string,
-  question: { readonly path: string; readonly body: string },
+  question: Question,
 ): Promise<StartedImage> {
-  return await inImage(image, async ({ root, config, command }) => {
+  return await inImage(image, async (unpacked) => {
+    const { root, command } = unpacked;
     await mkdir(path.join(root, 'policy'));
     await copyFile(policyFile, path.join(root, 'policy/policy.yaml'));
     await mkdir(path.join(root, 'data'));
     await chown(path.join(root, 'data'), RUNTIME_USER, RUNTIME_USER);
     const port = await freePort();
-    const startedAt = performance.now();
-    const child = spawn('chroot', [`--userspec=${config.User}`, root, ...command], {
+    const url = `http://127.0.0.1:${port}`;
+    return await startProgram(unpacked, {
+      command,
       env: {
-        ...environmentOf(config),
         EDICT_PDP_LISTEN_HOST: '127.0.0.1',
         EDICT_PDP_LISTEN_PORT: String(port),
         EDICT_PDP_POLICY_PATH: '/policy',
@@ -54,28 +55,39 @@ export async function startPdpImage(
         EDICT_PDP_DRAIN_DELAY_MS: '0',
         EDICT_PDP_COMPILE_TIMEOUT_MS: String(START_TIMEOUT_MS),
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      url,
+      ask: async () => {
+        const headers = { 'content-type': 'application/json' };
+        const response = await fetch(url + question.path, { method: 'POST', headers, body: question.body });
+        return `${response.status} ${(await response.text()).trim()}`;
+      },
     });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
-    }
-    const exited = once(child, 'exit');
-    try {
-      const url = `http://127.0.0.1:${port}`;
-      while (!(await isReady(url))) {
-        if (child.exitCode !== null) throw new Error(`the image has ended: ${output}`);
-        if (performance.now() - startedAt > START_TIMEOUT_MS) throw new Error(`the image is not ready: ${output}`);
-        await delay(20);
-      }
-      const readyMs = performance.now() - startedAt;
-      const headers = { 'content-type': 'application/json' };
-      const response = await fetch(url + question.path, { method: 'POST', headers, body: question.body });
-      return { readyMs, answer: `${response.status} ${(await response.text()).trim()}` };
-    } finally {
-      child.kill('SIGTERM');
-      await exited;
-    }
+  });
+}
+
+/** Starts the conversion webhook of an operator's image in the same way, with a certificate of its own, and asks it by TLS. */
+export async function startConversionImage(image: ArchivedImage, question: Question): Promise<StartedImage> {
+  return await inImage(image, async (unpacked) => {
+    const { root, command } = unpacked;
+    const certificates = await settleCertificates(undefined, ['localhost'], Date.now());
+    const folder = path.join(root, 'certificate');
+    await mkdir(folder);
+    await writeFile(path.join(folder, 'tls.crt'), certificates.serving.certificate);
+    await writeFile(path.join(folder, 'tls.key'), certificates.serving.privateKey, { mode: 0o600 });
+    await chown(path.join(folder, 'tls.key'), RUNTIME_USER, RUNTIME_USER);
+    const [port, httpPort] = [await freePort(), await freePort()];
+    return await startProgram(unpacked, {
+      command: [...command.slice(0, -1), '/app/conversion.js'],
+      env: {
+        EDICT_CONVERSION_CERTIFICATE_DIR: '/certificate',
+        EDICT_CONVERSION_LISTEN_HOST: '127.0.0.1',
+        EDICT_CONVERSION_PORT: String(port),
+        EDICT_CONVERSION_HTTP_PORT: String(httpPort),
+        EDICT_CONVERSION_DRAIN_MS: '0',
+      },
+      url: `http://127.0.0.1:${httpPort}`,
+      ask: () => askByTls(port, trustBundle(certificates), question),
+    });
   });
 }
 
@@ -87,53 +99,37 @@ export async function helpOfImage(image: ArchivedImage): Promise<string> {
   });
 }
 
-interface ImageConfig {
-  readonly User: string;
-  readonly Env: readonly string[];
-  readonly Entrypoint: readonly string[];
-}
-
-interface Unpacked {
-  readonly root: string;
-  readonly config: ImageConfig;
-  /** What is run below that root. */
+interface Program {
   readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Where it says by `/readyz` that it is ready. */
+  readonly url: string;
+  readonly ask: () => Promise<string>;
 }
 
-async function inImage<T>(
-  { archive, architecture }: ArchivedImage,
-  work: (unpacked: Unpacked) => Promise<T>,
-): Promise<T> {
-  if (!readScriptConfig().isRoot) throw new Error('images are started below a root of their own, which needs root');
-  const folder = await mkdtemp(path.join(tmpdir(), 'edict-image-'));
-  try {
-    const layout = path.join(folder, 'layout');
-    const root = path.join(folder, 'root');
-    await mkdir(layout);
-    await mkdir(root, { mode: 0o755 });
-    await runCommand('chmod', ['755', folder]);
-    await runCommand('tar', ['-xf', archive, '-C', layout]);
-    const { config, layers } = await manifestOf(layout, architecture);
-    for (const layer of layers) await runCommand('tar', ['-xzf', layer, '-C', root]);
-    const emulator = await emulatorFor(architecture);
-    if (emulator !== undefined) await copyFile(emulator, path.join(root, 'emulator'));
-    const command = [...(emulator === undefined ? [] : ['/emulator']), ...config.Entrypoint];
-    return await withProc(root, async () => await work({ root, config, command }));
-  } finally {
-    // Files of another file system that could not be taken away again are never gone through.
-    await runCommand('rm', ['-rf', '--one-file-system', folder]);
+/** Starts a program in the root of its image, waits until it is ready, asks it, and ends it. */
+async function startProgram({ root, config }: Unpacked, { command, env, url, ask }: Program): Promise<StartedImage> {
+  const startedAt = performance.now();
+  const child = spawn('chroot', [`--userspec=${config.User}`, root, ...command], {
+    env: { ...environmentOf(config), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   }
-}
-
-/** Every container has /proc; Node reads from it what memory it uses. */
-async function withProc<T>(root: string, work: () => Promise<T>): Promise<T> {
-  const proc = path.join(root, 'proc');
-  await mkdir(proc);
-  await runCommand('mount', ['-t', 'proc', 'proc', proc]);
+  const exited = once(child, 'exit');
   try {
-    return await work();
+    while (!(await isReady(url))) {
+      if (child.exitCode !== null) throw new Error(`the image has ended: ${output}`);
+      if (performance.now() - startedAt > START_TIMEOUT_MS) throw new Error(`the image is not ready: ${output}`);
+      await delay(20);
+    }
+    const readyMs = performance.now() - startedAt;
+    return { readyMs, answer: await ask() };
   } finally {
-    await runCommand('umount', [proc]);
+    child.kill('SIGTERM');
+    await exited;
   }
 }
 
@@ -146,26 +142,18 @@ function environmentOf({ Env }: ImageConfig): Readonly<Record<string, string>> {
   return { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...Object.fromEntries(own) };
 }
 
-interface Descriptor {
-  readonly digest: string;
-  readonly mediaType: string;
-  readonly platform?: { readonly architecture: string };
-}
-
-async function manifestOf(layout: string, architecture: Architecture) {
-  const blob = (digest: string): string => path.join(layout, 'blobs', digest.replace(':', '/'));
-  const read = async <T>(file: string): Promise<T> => JSON.parse(await readFile(file, 'utf8')) as T;
-  let { manifests } = await read<{ readonly manifests: readonly Descriptor[] }>(path.join(layout, 'index.json'));
-  const [nested] = manifests;
-  if (nested?.mediaType.includes('image.index') === true)
-    ({ manifests } = await read<{ readonly manifests: readonly Descriptor[] }>(blob(nested.digest)));
-  const found = manifests.find(({ platform }) => platform?.architecture === architecture);
-  if (found === undefined) throw new Error(`the archive has no image for ${architecture}`);
-  const manifest = await read<{ readonly config: Descriptor; readonly layers: readonly Descriptor[] }>(
-    blob(found.digest),
-  );
-  const { config } = await read<{ readonly config: ImageConfig }>(blob(manifest.config.digest));
-  return { config, layers: manifest.layers.map(({ digest }) => blob(digest)) };
+/** Asks a server on this machine that has a certificate of `authority` for localhost. */
+function askByTls(port: number, authority: string, { path: at, body }: Question): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const where = { host: '127.0.0.1', servername: 'localhost', port, path: at, ca: authority, agent: false as const };
+    const call = request({ ...where, method: 'POST', headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part));
+      response.on('error', reject).on('end', () => resolve(`${response.statusCode ?? 0} ${text.trim()}`));
+    });
+    call.on('error', reject).end(body);
+  });
 }
 
 async function isReady(url: string): Promise<boolean> {

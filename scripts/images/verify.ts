@@ -4,7 +4,7 @@ import path from 'node:path';
 import { buildImages, type BuiltImage } from './build-image.ts';
 import { DIST } from './bundle.ts';
 import type { Architecture } from './image-archive.ts';
-import { helpOfImage, startPdpImage } from './start-image.ts';
+import { helpOfImage, startConversionImage, startPdpImage } from './start-image.ts';
 
 /** One thing that was verified. */
 export interface Check {
@@ -24,9 +24,26 @@ const QUESTION = {
 };
 const ANSWER = '200 {"allow":true}';
 
+const MANETU = 'iamlite.manetu.io';
+/** What the API server asks of the conversion webhook. */
+const CONVERSION = {
+  path: '/convert',
+  body: JSON.stringify({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'ConversionReview',
+    request: {
+      uid: 'verify',
+      desiredAPIVersion: `${MANETU}/v1beta1`,
+      objects: [{ apiVersion: `${MANETU}/v1alpha4`, kind: 'PolicyDomain', metadata: { name: 'any' }, spec: {} }],
+    },
+  }),
+};
+/** A shape of the answer: how the members of an object are ordered is not what is verified. */
+const CONVERTED = /^200 (?=.*"status":"Success").*"apiVersion":"iamlite\.manetu\.io\/v1beta1"/;
+
 /**
  * Builds the images a second time, from nothing but what was downloaded, and compares; looks at their sizes; starts them for
- * each architecture, and asks the PDPs for a decision. Tells of each check when it is done.
+ * each architecture, asks the PDPs for a decision, and the conversion webhook for a conversion. Tells of each check when it is done.
  */
 export async function verifyImages(
   first: Readonly<Record<'operator' | 'pdp', BuiltImage>>,
@@ -57,6 +74,12 @@ export async function verifyImages(
       what: `${first.operator.name} for ${architecture} starts`,
       ok: help.includes('EDICT_OPERATOR_NAMESPACE'),
       detail: help.split('\n')[0] ?? '',
+    });
+    const conversion = await startConversionImage({ archive: first.operator.archive, architecture }, CONVERSION);
+    onCheck({
+      what: `${first.operator.name} for ${architecture} converts`,
+      ok: CONVERTED.test(conversion.answer),
+      detail: `${conversion.answer.slice(0, 120)}…, ready after ${Math.round(conversion.readyMs)} ms`,
     });
     const { answer, readyMs } = await startPdpImage({ archive: first.pdp.archive, architecture }, POLICY, QUESTION);
     onCheck({

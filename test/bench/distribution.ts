@@ -8,11 +8,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { epochMs } from '../support/cluster-client.ts';
 import { quantile } from '../support/figures.ts';
+import { freePorts } from '../support/free-port.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { describeWrites } from './distribution/audit-log.ts';
 import { startFleet, type Fleet } from './distribution/fleet.ts';
 import type { Endpoints } from './distribution/fleet-messages.ts';
-import { operatorProgram, startReplica, type Replica } from './distribution/replica.ts';
+import {
+  operatorProgram,
+  startReplica,
+  type Replica,
+  type ReplicaPlace,
+  type RestingMemory,
+} from './distribution/replica.ts';
 import {
   measureRollout,
   newestRevision,
@@ -33,8 +40,11 @@ out, kills the leader, and checks what the project promises of that.
   --pdps N        PDPs (default 1000)
   --processes N   processes that they are spread over (default 4)
   --rollouts N    edits that are measured, after two that are not (default 5)
+  --followers N   0: PDPs find the leader by themselves (default); 1: they dial the other replica, which carries their
+                  streams to it
   --idle SECONDS  how long writes of a fleet at rest are counted (default 30)
-  --profile DIR   write CPU profiles of the leader there, one for each part, and the logs of the replicas
+  --profile DIR   write CPU profiles of the leader there, one for each part, a snapshot of the next one's heap
+                  at the end, and the logs of the replicas
   --source        run the operator from source and not bundled as in its image
   --help          this text
 `;
@@ -44,6 +54,7 @@ const { values: options } = parseArgs({
     pdps: { type: 'string', default: '1000' },
     processes: { type: 'string', default: '4' },
     rollouts: { type: 'string', default: '5' },
+    followers: { type: 'string', default: '0' },
     idle: { type: 'string', default: '30' },
     profile: { type: 'string' },
     source: { type: 'boolean', default: false },
@@ -65,6 +76,9 @@ const ARTIFACTS_IDLE_MS = 8_000;
 /** What a stream that is coming back may cost at its peak: twice what it may cost at rest, kB. */
 const STORM_PEAK_KB = 140;
 
+/** Whether PDPs dial a replica that carries their streams to the leader. */
+const isCarried = Number(options.followers) > 0;
+
 const began = performance.now();
 const say = (text: string): void => {
   process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${text}\n`);
@@ -81,9 +95,11 @@ async function run(): Promise<boolean> {
   let fleet: Fleet | undefined;
   const measure = async (): Promise<boolean> => {
     const program = await operatorProgram(options.source);
+    const placeOf = await replicaPlaces(site);
     const start = async (name: string): Promise<Replica> => {
       const { operatorKubeconfig: kubeconfig, home: namespace } = site;
-      const replica = await startReplica({ name, kubeconfig, namespace, program });
+      const place = await placeOf(name);
+      const replica = await startReplica({ name, kubeconfig, namespace, program, ...(place && { place }) });
       replicas.push(replica);
       return replica;
     };
@@ -92,12 +108,16 @@ async function run(): Promise<boolean> {
     const follower = await start('operator-1');
     say('two replicas of the operator are ready');
     const empty = await warmUp(site, leader);
-    const endpoints = endpointsOf([leader, follower]);
-    fleet = await connect(site, endpoints);
+    if (isCarried) await untilCarried(follower);
+    const beside = await follower.resting();
+    fleet = await connect(site, endpointsOf(isCarried ? [follower] : [leader, follower]));
     const verdicts = new Verdicts();
     await measureRest(site, leader, empty, verdicts);
+    if (isCarried) await printFollower(follower, beside);
     await measureRollouts(site, fleet, leader, verdicts);
     await measureStorm(site, fleet, leader, follower, verdicts);
+    // It stops everything for seconds, which costs a replica its lead.
+    if (options.profile !== undefined) await follower.snapshot(`${options.profile}/end.heapsnapshot`);
     console.log(`\n${verdicts.text()}`);
     return verdicts.failed === 0;
   };
@@ -123,15 +143,48 @@ function interruption(): Promise<never> {
   });
 }
 
-/** Rolls edits out to nobody, and answers what the leader needs without PDPs, bytes. */
-async function warmUp(site: Site, leader: Replica): Promise<number> {
+/** Rolls edits out to nobody, and answers what the leader needs without PDPs. */
+async function warmUp(site: Site, leader: Replica): Promise<RestingMemory> {
   for (let left = WARM_UP_EDITS; left > 0; left -= 1) {
     const before = newestRevision(site);
     await site.edit();
     await untilCompleted(site, await untilDecided(site, before, PATIENCE_MS), PATIENCE_MS);
   }
   await delay(TRAILING_MS);
-  return leader.restingBytes();
+  return leader.resting();
+}
+
+/**
+ * Where replicas are that carry streams: on addresses of their own with one port, as pods have them, and with tokens by which they know
+ * each other. The one that leads first is on another address than PDPs dial.
+ */
+async function replicaPlaces(site: Site): Promise<(name: string) => Promise<ReplicaPlace | undefined>> {
+  if (!isCarried) return () => Promise.resolve(undefined);
+  const [streamPort = 0] = await freePorts(1);
+  return async (name) => {
+    const host = name === 'operator-0' ? '127.0.0.2' : '127.0.0.1';
+    const tokenFile = await site.makeReplicaPod(name, host);
+    const env = { EDICT_OPERATOR_FOLLOWERS: 'Tunnel', EDICT_OPERATOR_REPLICA_TOKEN_FILE: tokenFile };
+    return { host, streamPort, env };
+  };
+}
+
+async function untilCarried({ process: { httpUrl } }: Replica): Promise<void> {
+  await waitFor('the tunnel to the leader', async () =>
+    /^operator_tunnel_connected 1$/m.test(await (await fetch(`${httpUrl}/metrics`)).text()),
+  );
+}
+
+async function printFollower(follower: Replica, empty: RestingMemory): Promise<void> {
+  const resting = await follower.resting();
+  const perPdp = (resting.resident - empty.resident) / Number(options.pdps) / 1000;
+  printTable('the follower that carries their streams', [
+    {
+      'memory without PDPs': megabytes(empty.resident),
+      'with all': megabytes(resting.resident),
+      'per PDP': kilobytes(perPdp),
+    },
+  ]);
 }
 
 function endpointsOf(replicas: readonly [Replica, ...Replica[]]): Endpoints {
@@ -166,7 +219,7 @@ async function connect(site: Site, endpoints: Endpoints): Promise<Fleet> {
   return fleet;
 }
 
-async function measureRest(site: Site, leader: Replica, empty: number, verdicts: Verdicts): Promise<void> {
+async function measureRest(site: Site, leader: Replica, empty: RestingMemory, verdicts: Verdicts): Promise<void> {
   const count = Number(options.pdps);
   const idleSeconds = Number(options.idle);
   await delay(ARTIFACTS_IDLE_MS);
@@ -178,17 +231,21 @@ async function measureRest(site: Site, leader: Replica, empty: number, verdicts:
   const used = cpuSecondsOf(leader.process.pid) - cpu;
   await stop();
   const writes = await site.audit.writes(OPERATOR_USER, from, epochMs());
-  const resting = await leader.restingBytes();
+  const resting = await leader.resting();
+  const perPdp = (of: keyof RestingMemory): number => (resting[of] - empty[of]) / count / 1000;
   printTable(`at rest, ${count} PDPs connected`, [
     {
-      'memory of the leader without PDPs': megabytes(empty),
-      'with all': megabytes(resting),
-      'per PDP': `${((resting - empty) / count / 1000).toFixed(1)} kB`,
+      'memory of the leader without PDPs': megabytes(empty.resident),
+      'with all': megabytes(resting.resident),
+      'per PDP': kilobytes(perPdp('resident')),
+      native: kilobytes(perPdp('native')),
+      'V8 heap': kilobytes(perPdp('heap')),
+      'in use': kilobytes(perPdp('heapUsed')),
       'CPU of the leader': `${((used / idleSeconds) * 100).toFixed(1)} % of a core`,
       [`API writes in ${idleSeconds} s`]: `${writes.length} (${describeWrites(writes)})`,
     },
   ]);
-  verdicts.atMost('memory of the operator per PDP', (resting - empty) / count / 1000, 70, 'kB');
+  verdicts.atMost('memory of the operator per PDP', perPdp('resident'), 70, 'kB');
   verdicts.atMost('API writes at rest in 5 s', (writes.length / idleSeconds) * 5, 1, '');
 }
 
@@ -242,7 +299,7 @@ async function measureStorm(
 ): Promise<void> {
   const count = Number(options.pdps);
   const before = newestRevision(site);
-  const restingBefore = await next.restingBytes();
+  const { resident: restingBefore } = await next.resting();
   const dialsBefore = dialsOf(await fleet.report());
   const stop = await profiled(next, 'storm');
   await site.edit();
@@ -312,6 +369,10 @@ function ms(value: number): string {
 
 function seconds(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+function kilobytes(value: number): string {
+  return `${value.toFixed(1)} kB`;
 }
 
 function megabytes(bytes: number): string {

@@ -10,7 +10,7 @@
  * `load(policy) => (input) => answer`. The last line is `geomean=N worst=N times hand-written`. Exits with 1 on a wrong answer.
  */
 import { join } from 'node:path';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import { compile, instantiate } from '@edict/rego';
 import { parseJsonBytes } from '@edict/rego/values';
 import type { Instance, Value } from '@edict/rego';
@@ -19,18 +19,17 @@ import { inProcess, type LoadedPeer, type Peer } from './peers/peer.ts';
 import { readHandModule, readPolicies, type BenchPolicy, type HandModule } from './policies.ts';
 import { repeat } from './repeat.ts';
 import { measureInRounds, timing } from './rounds.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
 const shared = join(import.meta.dirname, '../../../shared/bench');
-const { values: options } = parseArgs({
-  options: {
-    policies: { type: 'string', default: join(shared, 'policies') },
-    hand: { type: 'string', default: join(shared, 'hand.mjs') },
-    peers: { type: 'string', default: '' },
-    peer: { type: 'string', multiple: true, default: [] },
-    rounds: { type: 'string', default: '9' },
-    'batch-ms': { type: 'string', default: '40' },
-    only: { type: 'string' },
-  },
+const options = readArguments(import.meta.filename, {
+  policies: { type: 'string', default: join(shared, 'policies') },
+  hand: { type: 'string', default: join(shared, 'hand.mjs') },
+  peers: { type: 'string', default: '' },
+  peer: { type: 'string', multiple: true, default: [] },
+  rounds: { type: 'string', default: '9' },
+  'batch-ms': { type: 'string', default: '40' },
+  only: { type: 'string' },
 });
 
 interface Row {

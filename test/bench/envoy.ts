@@ -13,7 +13,6 @@
  * the PDP from its source in place of the bundle. Exits with 1 on a wrong answer; figures decide nothing, because machines
  * differ.
  */
-import { parseArgs } from 'node:util';
 import { CHECK, CHECK_TYPES, decodeMessage, encodeMessage } from '../support/envoy-client.ts';
 import { startEnvoy, type Envoy } from '../support/envoy.ts';
 import { quantile } from '../support/figures.ts';
@@ -26,21 +25,20 @@ import { loadGatewayWithWrk } from './server/gateway-load.ts';
 import { pdpProgram } from './server/pdp-program.ts';
 import { cpuSecondsOf } from './server/process-figures.ts';
 import { hasWrk, type WrkFigures } from './server/wrk.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '3' },
-    connections: { type: 'string', default: '16' },
-    style: { type: 'string', default: 'rule' },
-    plugin: { type: 'string' },
-    also: { type: 'string' },
-    source: { type: 'boolean', default: false },
-    workers: { type: 'string' },
-    'behind-envoy': { type: 'boolean', default: false },
-    'envoy-threads': { type: 'string', default: '1' },
-    'cpu-prof': { type: 'string' },
-  },
+const options = readArguments(import.meta.filename, {
+  seconds: { type: 'string', default: '5' },
+  rounds: { type: 'string', default: '3' },
+  connections: { type: 'string', default: '16' },
+  style: { type: 'string', default: 'rule' },
+  plugin: { type: 'string' },
+  also: { type: 'string' },
+  source: { type: 'boolean', default: false },
+  workers: { type: 'string' },
+  'behind-envoy': { type: 'boolean', default: false },
+  'envoy-threads': { type: 'string', default: '1' },
+  'cpu-prof': { type: 'string' },
 });
 
 /** Roles by the path and the method, as gateways have them. */

@@ -3,11 +3,11 @@
  * `node test/bench/server-decide.ts [--seconds N] [--connections N] [--probe] [--cpu-prof DIR]`. Prints requests per second,
  * latencies as the clients see them, and the PDP's CPU per request; nothing is asserted, because machines differ.
  */
-import { parseArgs } from 'node:util';
 import { quantile } from '../support/figures.ts';
 import { domainOf, startPdpFromDisk } from '../support/pdp-from-disk.ts';
 import { loadWith, type Question } from './server/http-load.ts';
 import { cpuSecondsOf } from './server/process-figures.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
 const DOMAIN = `
 apiVersion: edict.dev/v1beta1
@@ -29,13 +29,11 @@ spec:
   operations:
     - {name: all, selector: ['book:.*'], policy: door}
 `;
-const { values: options } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '5' },
-    connections: { type: 'string', default: '16' },
-    probe: { type: 'boolean', default: false },
-    'cpu-prof': { type: 'string' },
-  },
+const options = readArguments(import.meta.filename, {
+  seconds: { type: 'string', default: '5' },
+  connections: { type: 'string', default: '16' },
+  probe: { type: 'boolean', default: false },
+  'cpu-prof': { type: 'string' },
 });
 
 const question: Question = {

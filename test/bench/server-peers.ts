@@ -2,11 +2,12 @@
  * Measures a whole PDP process beside its peers, over HTTP on this machine:
  *
  *   node test/bench/server-peers.ts [--work opa,manetu] [--policies DIR] [--porc DIR] [--opa FILE] [--rounds N] [--seconds N]
- *     [--connections N] [--client wrk|node] [--client-cores LIST] [--workers N] [--source] [--reference FILE]
- *     [--reference-rps N] [--reference-cpu-us N]
+ *     [--connections N] [--client wrk|node] [--client-cores LIST] [--workers N] [--records file|none] [--source]
+ *     [--reference FILE] [--reference-rps N] [--reference-cpu-us N]
  *
  * opa: the policy `a_rbac` of DIR (see test/bench/engine.ts), asked of OPA's own server and of a PDP through OPA's API, in turns,
- * over 16 connections. The PDP writes a record of each decision to a file; OPA, as by default, none. manetu: the domains and
+ * over 16 connections. OPA, as by default, writes no record of its decisions; the PDP writes one of each to a file, or also none
+ * with --records none. manetu: the domains and
  * questions of Manetu's healthcare and multi-tenant examples, over 8 connections, beside the reference engine, `mpe` at
  * --reference, in turns; both write their records to files. Without --reference it is not run: its figures are options, and the
  * table says so. wrk is used where it is installed, since a client in Node needs as much CPU as the server;
@@ -16,7 +17,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import { quantile } from '../support/figures.ts';
 import { domainOf, startPdpFromDisk } from '../support/pdp-from-disk.ts';
 import { libraryRegoOf, readPolicies, type BenchPolicy } from './policies.ts';
@@ -27,27 +28,29 @@ import { cpuSecondsOf, residentMbOf } from './server/process-figures.ts';
 import { startReferenceServer } from './server/reference-process.ts';
 import { printTable } from './server/table.ts';
 import { hasWrk, loadWithWrk } from './server/wrk.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
 const shared = join(import.meta.dirname, '../../../shared');
-const { values: options } = parseArgs({
-  options: {
-    work: { type: 'string', default: 'opa,manetu' },
-    policies: { type: 'string', default: join(shared, 'bench/policies') },
-    porc: { type: 'string', default: join(shared, 'conformance/porc') },
-    opa: { type: 'string' },
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '5' },
-    connections: { type: 'string' },
-    client: { type: 'string', default: hasWrk() ? 'wrk' : 'node' },
-    'client-cores': { type: 'string' },
-    workers: { type: 'string' },
-    source: { type: 'boolean', default: false },
-    reference: { type: 'string' },
-    'reference-rps': { type: 'string', default: '2070' },
-    'reference-cpu-us': { type: 'string', default: '1000' },
-  },
+const options = readArguments(import.meta.filename, {
+  work: { type: 'string', default: 'opa,manetu' },
+  policies: { type: 'string', default: join(shared, 'bench/policies') },
+  porc: { type: 'string', default: join(shared, 'conformance/porc') },
+  opa: { type: 'string' },
+  rounds: { type: 'string', default: '3' },
+  seconds: { type: 'string', default: '5' },
+  connections: { type: 'string' },
+  client: { type: 'string', default: hasWrk() ? 'wrk' : 'node' },
+  'client-cores': { type: 'string' },
+  workers: { type: 'string' },
+  records: { type: 'string', default: 'file' },
+  source: { type: 'boolean', default: false },
+  reference: { type: 'string' },
+  'reference-rps': { type: 'string', default: '2070' },
+  'reference-cpu-us': { type: 'string', default: '1000' },
 });
 const WARM_UP_SECONDS = 2;
+/** Settings of audit whose only sink takes the records of another set. */
+const NO_RECORDS = JSON.stringify({ sinks: [{ name: 'none', type: 'Stdout', sets: ['nobody/nothing'] }] });
 
 /** What is measured: a running server and what it is asked. */
 interface Contender {
@@ -135,19 +138,22 @@ async function manetusWork(): Promise<void> {
   }
 }
 
-/** A PDP that serves these domains from its disk and writes records to a file. */
+/** A PDP that serves these domains from its disk and writes records to a file, unless --records has it write none. */
 async function startPdp(domains: readonly string[], servesDocuments: boolean): Promise<ServerProcess> {
   const set = {
     set: 'bench/set',
     domains: domains.map(domainOf),
     ...(servesDocuments ? { serving: { documents: {}, opa: {} } } : {}),
   };
-  const workers = options.workers === undefined ? {} : { EDICT_PDP_WORKERS: options.workers };
+  const variables = {
+    ...(options.workers === undefined ? {} : { EDICT_PDP_WORKERS: options.workers }),
+    ...(servesDocuments && options.records === 'none' ? { EDICT_PDP_AUDIT_SETTINGS: NO_RECORDS } : {}),
+  };
   const {
     url,
     process: child,
     stop,
-  } = await startPdpFromDisk([set], { ...program, env: { ...program.env, ...workers } });
+  } = await startPdpFromDisk([set], { ...program, env: { ...program.env, ...variables } });
   return { url, stop, pid: child.pid ?? 0 };
 }
 

@@ -7,24 +7,22 @@
  * and not bundled as in its image.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { quantile } from '../support/figures.ts';
 import { domainOf, startPdpFromDisk, type DiskPdp } from '../support/pdp-from-disk.ts';
 import { loadWith, type Question } from './server/http-load.ts';
 import { pdpProgram } from './server/pdp-program.ts';
 import { cpuSecondsOf, residentMbOf } from './server/process-figures.ts';
 import { printTable } from './server/table.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '10' },
-    connections: { type: 'string', default: '16' },
-    every: { type: 'string', default: '10' },
-    starts: { type: 'string', default: '1' },
-    first: { type: 'boolean', default: false },
-    idle: { type: 'boolean', default: false },
-    source: { type: 'boolean', default: false },
-  },
+const options = readArguments(import.meta.filename, {
+  minutes: { type: 'string', default: '10' },
+  connections: { type: 'string', default: '16' },
+  every: { type: 'string', default: '10' },
+  starts: { type: 'string', default: '1' },
+  first: { type: 'boolean', default: false },
+  idle: { type: 'boolean', default: false },
+  source: { type: 'boolean', default: false },
 });
 
 const DOMAIN = `

@@ -2,13 +2,13 @@
  * Measures what swaps of policy cost requests: an operator over a folder and a PDP, each a process, joined by gRPC and HTTPS as
  * in a cluster; a policy is edited once a second, compiled, rolled out and swapped to, while clients ask all the time:
  *
- *   node test/bench/swap.ts [--minutes N] [--connections N] [--policies DIR] [--every MS] [--segment SECONDS] [--source]
+ *   node test/bench/swap.ts [--minutes N] [--connections N] [--policies DIR] [--every MS] [--segment SECONDS] [--idle] [--source]
  *
  * Segments with and without edits take turns, so that both see the same machine; --minutes is the time with edits. The edited
  * rule asks the policy `a_rbac` of DIR, whose data are part of the same documents: all of it is prepared anew for each revision.
  * Every answer names its edition: a wrong decision, one revision with two editions, a connection that goes back in time, or
  * no answer at all is a failure, and so is a run in which less than half of the edits became a revision. Prints a table; exits
- * with 1 on a failure.
+ * with 1 on a failure. --idle asks nothing and prints the memory of a PDP that compiled what an operator gave it, and then was left alone.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,8 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { quantile } from '../support/figures.ts';
 import { startPdpFromDisk } from '../support/pdp-from-disk.ts';
 import { createAuthority, issueCertificate } from '../support/pki.ts';
@@ -25,18 +26,19 @@ import { loadWith, type LoadFigures, type Question } from './server/http-load.ts
 import { pdpProgram } from './server/pdp-program.ts';
 import { cpuSecondsOf, residentMbOf } from './server/process-figures.ts';
 import { printTable } from './server/table.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '5' },
-    connections: { type: 'string', default: '16' },
-    policies: { type: 'string', default: join(import.meta.dirname, '../../../shared/bench/policies') },
-    every: { type: 'string', default: '1000' },
-    segment: { type: 'string', default: '15' },
-    source: { type: 'boolean', default: false },
-  },
+const options = readArguments(import.meta.filename, {
+  minutes: { type: 'string', default: '5' },
+  connections: { type: 'string', default: '16' },
+  policies: { type: 'string', default: join(import.meta.dirname, '../../../shared/bench/policies') },
+  every: { type: 'string', default: '1000' },
+  segment: { type: 'string', default: '15' },
+  idle: { type: 'boolean', default: false },
+  source: { type: 'boolean', default: false },
 });
 
+const IDLE_SECONDS = 25;
 const base = await mkdtemp(join(tmpdir(), 'edict-swap-'));
 const folder = join(base, 'policies');
 const tls = join(base, 'tls');
@@ -75,7 +77,8 @@ async function run(): Promise<void> {
       },
     });
     try {
-      await measure(pdp.url, pdp.process.pid ?? 0, questions);
+      if (options.idle) await measureIdle(pdp.process.pid ?? 0);
+      else await measure(pdp.url, pdp.process.pid ?? 0, questions);
     } finally {
       await pdp.stop();
     }
@@ -83,6 +86,16 @@ async function run(): Promise<void> {
     operator.process.kill('SIGTERM');
     await once(operator.process, 'exit');
   }
+}
+
+/** The thread that compiled ends after some seconds without work, and the process gives memory back after that. */
+async function measureIdle(pid: number): Promise<void> {
+  const before = cpuSecondsOf(pid);
+  await delay(IDLE_SECONDS * 1000);
+  const cpu = cpuSecondsOf(pid) - before;
+  console.log(
+    `idle ${residentMbOf(pid).toFixed(1)} MB after ${IDLE_SECONDS} s, in which it used ${cpu.toFixed(2)} s of CPU`,
+  );
 }
 
 async function measure(url: string, pid: number, questions: readonly Question[]): Promise<void> {

@@ -6,22 +6,20 @@
  * `--ahead`: the sets are loaded before they are asked for.
  */
 import { Agent, request } from 'node:http';
-import { parseArgs } from 'node:util';
 import { quantile } from '../support/figures.ts';
 import { domainOf, startPdpFromDisk, type StoredSet } from '../support/pdp-from-disk.ts';
 import { residentMbOf } from './server/process-figures.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
 const LIMITS = { rssMb: 500, lastFirstDecisionMs: 50, warmSeconds: 1 } as const;
 const POLICY_BYTES = 10_000;
 /** A first start compiles every tenant's policy. */
 const FIRST_START_MS = 600_000;
 
-const { values: options } = parseArgs({
-  options: {
-    tenants: { type: 'string', default: '1000' },
-    warm: { type: 'string', default: '200' },
-    ahead: { type: 'boolean', default: false },
-  },
+const options = readArguments(import.meta.filename, {
+  tenants: { type: 'string', default: '1000' },
+  warm: { type: 'string', default: '200' },
+  ahead: { type: 'boolean', default: false },
 });
 const tenants = Number(options.tenants);
 const warm = Math.min(Number(options.warm), tenants);

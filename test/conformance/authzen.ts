@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import { readDomain } from '@edict/bundle';
 import { compileSourcedSnapshot, loadSnapshot, type Snapshot } from '@edict/engine';
 import { ActiveSets, createDecisionCore, createHttpEdge, createMetrics, lineSink } from '@edict/server';
 import { reporter } from './report.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
 /**
  * Runs AuthZEN's certification cases and interop vectors against the PDP's real listener, router and decision core over
@@ -13,10 +14,8 @@ import { reporter } from './report.ts';
  * reads them is beside this file. Each family is a policy set of its own. Prints each failure, a line for each family, and at
  * last `N passed, N failed`; exits with 1 if anything failed.
  */
-const { values: options } = parseArgs({
-  options: {
-    cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/authzen') },
-  },
+const options = readArguments(import.meta.filename, {
+  cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/authzen') },
 });
 
 type Json = Readonly<Record<string, unknown>>;

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { decide, parsePorc, renderAccessRecord, systemClock } from '@edict/engine';
 import { runCliCases } from './contract-cli.ts';
 import { runEnvoyCases } from './contract-envoy.ts';
@@ -9,17 +8,16 @@ import { rawMember, readMapperCases } from './porc-cases.ts';
 import { CaseEngines } from './porc-engine.ts';
 import { mapperDifferences } from './porc-mapper.ts';
 import { reporter } from './report.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
 /**
  * Runs the reference engine's contract: HTTP, Envoy, command line, mappers, and access records as they are printed:
  * `node test/conformance/contract.ts [--cases DIR] [--filter TEXT]`. Where we mean to differ, the runners say so and why.
  * Prints each failure and at last `N passed, N failed`; exits with 1 if anything failed.
  */
-const { values: options } = parseArgs({
-  options: {
-    cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/porc') },
-    filter: { type: 'string', default: '' },
-  },
+const options = readArguments(import.meta.filename, {
+  cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/porc') },
+  filter: { type: 'string', default: '' },
 });
 // The folder of the contract itself is taken for the one around it, which holds the domains too.
 const named = resolve(options.cases);

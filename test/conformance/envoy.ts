@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { libraryDomain, startPdpFromDisk } from '../support/pdp-from-disk.ts';
 import { GrpcClient } from '../support/envoy-client.ts';
 import { runEnvoyCases } from './contract-envoy.ts';
 import { runPluginCases } from './envoy/plugin-cases.ts';
 import { runSkipperCases } from './envoy/skipper-cases.ts';
 import { reporter } from './report.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
 /**
  * Asks a whole PDP process over gRPC what recorded programs were asked, and compares the answers:
@@ -14,12 +14,10 @@ import { reporter } from './report.ts';
  * of Skipper's filter and the policy that both were recorded with; --porc names the reference engine's contract. Where we mean to
  * differ, the runners say so and why. Prints each failure and at last `N passed, N failed`; exits with 1 if anything failed.
  */
-const { values: options } = parseArgs({
-  options: {
-    cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/envoy') },
-    porc: { type: 'string' },
-    filter: { type: 'string', default: '' },
-  },
+const options = readArguments(import.meta.filename, {
+  cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/envoy') },
+  porc: { type: 'string' },
+  filter: { type: 'string', default: '' },
 });
 const dir = resolve(options.cases);
 const porc = resolve(options.porc ?? join(dir, '../porc'));

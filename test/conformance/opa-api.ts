@@ -1,9 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { request } from 'node:http';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import { compileSnapshot, loadSnapshot } from '@edict/engine';
 import { ActiveSets, createDecisionCore, createHttpEdge, createMetrics, lineSink, type Listener } from '@edict/server';
 import { findOpa, OpaServer } from '../fuzz/opa-server.ts';
+import { readArguments } from '../support/read-arguments.ts';
 import { DATA, MODULES } from './opa-api-fixture.ts';
 
 /**
@@ -11,8 +12,9 @@ import { DATA, MODULES } from './opa-api-fixture.ts';
  * body: `node test/conformance/opa-api.ts [--opa PATH] [--filter TEXT]`. OPA is built from its Go module unless one is
  * named. Prints each failure and at last `N passed, N failed`; exits with 1 if anything failed.
  */
-const { values: options } = parseArgs({
-  options: { opa: { type: 'string' }, filter: { type: 'string', default: '' } },
+const options = readArguments(import.meta.filename, {
+  opa: { type: 'string' },
+  filter: { type: 'string', default: '' },
 });
 
 interface Question {

@@ -1,18 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { runHttpCases } from './contract-http.ts';
 import { reporter } from './report.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
 /**
  * Runs the HTTP contract alone: `node test/conformance/porc-http.ts [--cases DIR] [--filter TEXT]`. Prints each failure and at
  * last `N passed, N failed`; exits with 1 if anything failed.
  */
-const { values: options } = parseArgs({
-  options: {
-    cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/porc') },
-    filter: { type: 'string', default: '' },
-  },
+const options = readArguments(import.meta.filename, {
+  cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/porc') },
+  filter: { type: 'string', default: '' },
 });
 const dir = resolve(options.cases);
 

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { parsePorc } from '@edict/engine';
 import { readDecisionCases, readMapperCases } from './porc-cases.ts';
 import { differences } from './porc-compare.ts';
@@ -8,6 +7,7 @@ import { CaseEngines } from './porc-engine.ts';
 import { runInvalid } from './porc-invalid.ts';
 import { decideAndPrint, mapperDifferences } from './porc-mapper.ts';
 import type { DecisionCase } from './porc-cases.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
 /**
  * Runs the reference engine's cases through ours: decisions, mappers, and verdicts on invalid domains (`--filter invalid`
@@ -15,12 +15,10 @@ import type { DecisionCase } from './porc-cases.ts';
  * the access records.
  * Prints each failure with its difference and at last `N passed, N failed`; exits with 1 if anything failed.
  */
-const { values: options } = parseArgs({
-  options: {
-    cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/porc') },
-    records: { type: 'boolean', default: false },
-    filter: { type: 'string', default: '' },
-  },
+const options = readArguments(import.meta.filename, {
+  cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/porc') },
+  records: { type: 'boolean', default: false },
+  filter: { type: 'string', default: '' },
 });
 const dir = resolve(options.cases);
 const tally = { passed: 0, failed: 0 };

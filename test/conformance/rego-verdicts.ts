@@ -9,8 +9,7 @@
  * 95 %; exits with 1 if one does not.
  */
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-
+import { readArguments } from '../support/read-arguments.ts';
 import { diagnose } from '../../pdp/rego/src/passes/index.ts';
 
 interface Verdict {
@@ -36,13 +35,11 @@ interface Outcome {
   readonly level: number;
 }
 
-const { values } = parseArgs({
-  options: {
-    cases: { type: 'string', default: '../shared/conformance/rego/verdicts.json' },
-    list: { type: 'string', default: '0' },
-    level: { type: 'string', default: '3' },
-    grep: { type: 'string' },
-  },
+const values = readArguments(import.meta.filename, {
+  cases: { type: 'string', default: '../shared/conformance/rego/verdicts.json' },
+  list: { type: 'string', default: '0' },
+  level: { type: 'string', default: '3' },
+  grep: { type: 'string' },
 });
 
 const judge = (verdict: Verdict): Outcome => {

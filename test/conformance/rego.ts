@@ -1,27 +1,26 @@
 /**
  * Runs OPA's conformance cases through our compiler.
  *
- *   node test/conformance/rego.ts [--cases DIR] [--category NAME] [--grep TEXT] [--list N] [--known FILE]
+ *   node test/conformance/rego.ts [--cases DIR] [--category NAME] [--grep TEXT] [--list N] [--summary] [--known FILE]
  *
  * DIR holds files `<category>.json` of `{kind, rego_version, category, cases}`. A category may be given as
- * `NAME`, `v0.NAME` or `compile.NAME`. Prints `N passed, N failed` and the first failures; exits with 1 if anything failed.
+ * `NAME`, `v0.NAME` or `compile.NAME`. Prints `N passed, N failed`, the first failures, and with --summary how many each
+ * category has; exits with 1 if anything failed.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { judgeCase, type RegoCase } from './rego-judge.ts';
 import { parseJson } from '../../pdp/rego/src/runtime/json.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/rego/cases') },
-    category: { type: 'string' },
-    grep: { type: 'string', default: '' },
-    list: { type: 'string', default: '20' },
-    summary: { type: 'boolean', default: false },
-    /** Ids of cases that still fail, one a line: they count for nothing, but one that passes fails until it is taken out. */
-    known: { type: 'string' },
-  },
+const options = readArguments(import.meta.filename, {
+  cases: { type: 'string', default: join(import.meta.dirname, '../../../shared/conformance/rego/cases') },
+  category: { type: 'string' },
+  grep: { type: 'string', default: '' },
+  list: { type: 'string', default: '20' },
+  summary: { type: 'boolean', default: false },
+  /** Ids of cases that still fail, one a line: they count for nothing, but one that passes fails until it is taken out. */
+  known: { type: 'string' },
 });
 const dir = resolve(options.cases);
 const limit = Number(options.list);

@@ -90,6 +90,7 @@ async function applyChart(cluster: ClusterClient): Promise<Deployment> {
     '--namespace',
     SYSTEM,
     '--include-crds',
+    '--skip-tests',
     ...version,
     ...settings,
   ]);

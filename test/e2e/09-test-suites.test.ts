@@ -6,6 +6,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { readEnvironment } from './environment.ts';
 import { createFleet, DOMAIN_NAME, podTarget, type Fleet } from './fleet.ts';
 import { conditionOf, EDICT } from './objects.ts';
+import { waitForPhase } from './rollout-timeline.ts';
 
 const environment = readEnvironment();
 let cluster: ClusterClient;
@@ -24,6 +25,17 @@ function suite(name: string, caseName: string, edit: number, allow: boolean): ob
     kind: 'PolicyTestSuite',
     metadata: { name, namespace: fleet.namespace },
     spec: { domain: DOMAIN_NAME, tests: [{ name: caseName, porc: editQuestion(edit), result: { allow } }] },
+  };
+}
+
+/** A suite of one Rego module, beside the policy that edits change. */
+function regoSuite(name: string, rule: string): object {
+  const rego = `package reader_test\n\nimport rego.v1\n\n${rule}\n`;
+  return {
+    apiVersion: EDICT,
+    kind: 'PolicyTestSuite',
+    metadata: { name, namespace: fleet.namespace },
+    spec: { domain: DOMAIN_NAME, modules: [{ name: 'reader_test.rego', policy: 'mrn:iam:policy:reader', rego }] },
   };
 }
 
@@ -96,4 +108,28 @@ test('a suite that is applied while it fails is taken with a warning, the set sa
   await waitFor('the set to say that the tests pass', async () => {
     return conditionOf(await fleet.set(), 'TestsPassed') === 'True/TestsPassed';
   });
+});
+
+test('a Rego test is run at admission, by the operator and by every PDP, and named with its line where it fails', async () => {
+  const rule = 'test_edit_2 if data.authz.allow with input as {"operation": "notes:read", "context": {"edit": 2}}';
+  expect(await applied(regoSuite('a-rules', rule))).toMatchObject({ code: 0 });
+  const before = await numbers();
+  const refused = await applied(domainOfEdit(fleet.namespace, DOMAIN_NAME, 1));
+  expect(refused.code).not.toBe(0);
+  expect(refused.said).toContain(
+    'suite a-rules, reader_test.rego:5, test data.reader_test.test_edit_2: it is not true',
+  );
+  expect(await numbers()).toEqual(before);
+  // An edit of the same meaning passes, and every PDP has run the module before it said so.
+  const text = JSON.stringify(domainOfEdit(fleet.namespace, DOMAIN_NAME, 2));
+  const again = JSON.parse(text.replaceAll('package authz', '# again\\npackage authz')) as object;
+  expect(await applied(again)).toMatchObject({ code: 0 });
+  const next = (before.at(-1) ?? Number.NaN) + 1;
+  await waitForPhase(fleet, next, 'Completed');
+  const { spec } = await fleet.revision(next);
+  const { features, tests } = JSON.parse(spec.manifest) as { features: string[]; tests: string[] };
+  expect([features, tests.length]).toEqual([['rego-tests'], 3]);
+  const broken = await applied(regoSuite('broken', 'test_nothing if missing(1)'));
+  expect(broken.code).toBe(0);
+  expect(broken.said).toMatch(/Warning: .*reader_test\.rego:5:17: rego_type_error: undefined function missing/);
 });

@@ -111,6 +111,7 @@ async function installRelay(): Promise<void> {
   const values = {
     'relay.enabled': 'true',
     'relay.site': SITE,
+    'relay.replicas': '2',
     'relay.sets[0]': `${NAMESPACE}/${FLEET_NAME}`,
     'relay.upstream.address': `${distribution}:9444`,
     'relay.upstream.bundlesUrl': `https://${distribution}:9445`,
@@ -172,6 +173,21 @@ async function sitePods(count: number): Promise<readonly Pod[]> {
   );
 }
 
+interface Lease extends AnyObject {
+  readonly spec?: { readonly holderIdentity?: string };
+}
+
+/** The replica of the relay that serves the site; not the one of that name, which was. */
+async function activeRelay(not = ''): Promise<Pod> {
+  const name = `${SITE}-edict-relay`;
+  const where = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace: RELAY_NAMESPACE, name };
+  return waitFor('the site to have a relay', async () => {
+    const holder = (await cluster.get<Lease>(where))?.spec?.holderIdentity ?? '';
+    if (holder === '' || holder === not) return undefined;
+    return cluster.get<Pod>({ apiVersion: 'v1', kind: 'Pod', namespace: RELAY_NAMESPACE, name: holder });
+  });
+}
+
 interface Site {
   readonly name: string;
   readonly connected: boolean;
@@ -194,8 +210,7 @@ test('a site whose relay is cut off for a minute serves on, also by PDPs that st
     return true;
   });
   load = startLoad(pods.map(podTarget), 20, () => editQuestion(1));
-  const [relay] = await cluster.list<Pod>('v1', 'Pod', RELAY_NAMESPACE, 'app.kubernetes.io/component=relay');
-  if (relay === undefined) throw new Error('the relay has no pod');
+  const relay = await activeRelay();
   const { spec } = await need<Service>(
     'v1',
     'Service',
@@ -252,5 +267,29 @@ test('a site whose relay is cut off for a minute serves on, also by PDPs that st
     for: `${((healedAt - cutAt) / 1000).toFixed(0)} s`,
     'healed to caught up': `${(caughtUp / 1000).toFixed(1)} s`,
     decisions: answers.length,
+  });
+});
+
+test('a relay whose pod is killed is followed by the one that stands by, and no decision is lost', async () => {
+  const first = (await fleet.set())?.status?.committedRevision ?? Number.NaN;
+  const pods = await sitePods(3);
+  load = startLoad(pods.map(podTarget), 20, () => editQuestion(1));
+  const { metadata } = await activeRelay();
+  const killedAt = epochMs();
+  await cluster.kubectl('-n', RELAY_NAMESPACE, 'delete', 'pod', metadata.name, '--grace-period=0', '--force');
+  await activeRelay(metadata.name);
+  const takenOver = epochMs() - killedAt;
+  await fleet.applyEdit(4);
+  await waitForPhase(fleet, first + 1, 'Completed');
+  await waitFor('the site to follow the hub', async () => {
+    const site = await siteStatus();
+    return site?.revision === first + 1 && site.pdpsActive === '3/3';
+  });
+  const answers = await load.stop();
+  expect(failuresOf(answers)).toEqual([]);
+  expect(findRegressions(answers)).toEqual([]);
+  printFigures('relay killed', {
+    'another is elected after': `${(takenOver / 1000).toFixed(1)} s`,
+    'a new revision is served in the site after': `${((epochMs() - killedAt) / 1000).toFixed(1)} s`,
   });
 });

@@ -6,10 +6,14 @@ import type { Environment } from './environment.ts';
 /** The chart, as committed. */
 export const CHART = path.resolve(import.meta.dirname, '../../helm');
 
-/** Installs or upgrades the release and waits until the operator is ready; rejects with what its pods say when it is not. */
+/**
+ * Installs or upgrades the release and waits until the operator is ready; rejects with what its pods say when it is not. As
+ * `strings`, values that look like numbers stay texts.
+ */
 export async function installChart(
   environment: Environment,
   values: Readonly<Record<string, string>> = {},
+  as: 'values' | 'strings' = 'values',
 ): Promise<void> {
   const { helm } = await requireAssets(['helm']);
   const { release, operatorNamespace, imageTag, kubeconfig } = environment;
@@ -18,7 +22,10 @@ export async function installChart(
     'pdp.image.tag': imageTag,
     ...values,
   };
-  const settings = Object.entries(all).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+  const settings = Object.entries(all).flatMap(([name, value]) => [
+    as === 'strings' ? '--set-string' : '--set',
+    `${name}=${value}`,
+  ]);
   const where = ['--kubeconfig', kubeconfig, '--namespace', operatorNamespace, '--create-namespace'];
   try {
     await runCommand(helm, [

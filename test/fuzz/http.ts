@@ -9,17 +9,15 @@
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { parseArgs } from 'node:util';
 import { domainOf, startPdpFromDisk, type DiskPdp } from '../support/pdp-from-disk.ts';
 import { ByteStreams } from './byte-streams.ts';
 import { ensureSchemathesis, runSchemathesis } from './schemathesis.ts';
+import { readArguments } from '../support/read-arguments.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '20' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
-    examples: { type: 'string', default: '40' },
-  },
+const options = readArguments(import.meta.filename, {
+  seconds: { type: 'string', default: '20' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+  examples: { type: 'string', default: '40' },
 });
 
 const DOMAIN = `

@@ -9,6 +9,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { connectCluster, type Cluster } from './cluster.ts';
 import { sharedKubeconfig } from './environment.ts';
 import { startOperatorProcess, type OperatorProcess } from './operator-process.ts';
+import { requestToken } from './running-pod.ts';
 
 /** A real OPA, a real operator and a real apiserver: what OPA pulls, how it is let in, and how it is counted. */
 let cluster: Cluster;
@@ -138,18 +139,8 @@ async function grant(account: string, set: string): Promise<void> {
   });
 }
 
-async function tokenOf(account: string, audience = 'edict-bundles'): Promise<string> {
-  const answer = (await cluster.client.request({
-    method: 'POST',
-    path: `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`,
-    body: {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: { audiences: [audience], expirationSeconds: 3600 },
-    },
-  })) as { readonly status: { readonly token: string } };
-  return answer.status.token;
-}
+const tokenOf = (account: string, audience = 'edict-bundles'): Promise<string> =>
+  requestToken(cluster, { namespace, account, audience });
 
 interface OpaSettings {
   readonly account: string;

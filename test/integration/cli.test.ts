@@ -131,3 +131,15 @@ test.each([
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   expect(stderr).toMatch(expected);
 });
+
+test('the doctor finds the kinds as the API server has them, and no operator', async () => {
+  const { code, stdout, stderr } = await kubectlEdict('doctor', '-n', namespace, '-o', 'json');
+  expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+  const { findings } = JSON.parse(stdout) as {
+    readonly findings: readonly { readonly part: string; readonly code: string; readonly where: string }[];
+  };
+  expect(findings.filter(({ part }) => part === 'kinds' || part === 'clocks')).toEqual([]);
+  expect(findings).toContainEqual(
+    expect.objectContaining({ code: 'OperatorMissing', where: 'Namespace edict-system' }),
+  );
+});

@@ -12,6 +12,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { connectCluster, type Cluster } from './cluster.ts';
 import { sharedKubeconfig } from './environment.ts';
 import { startOperatorProcess, type OperatorProcess } from './operator-process.ts';
+import { requestToken, type WantedToken } from './running-pod.ts';
 
 /**
  * Everything but the node: the operator's process, PDPs over gRPC with TLS and tokens of real pods, bundles by HTTPS,
@@ -28,6 +29,8 @@ interface Connected {
   readonly pdp: Pdp;
   readonly pod: string;
   readonly dataDir: string;
+  /** Types of the messages that it got from operators, in order. */
+  readonly told: string[];
 }
 const connected: Connected[] = [];
 
@@ -74,25 +77,8 @@ async function makePod(name: string, labels: Readonly<Record<string, string>>): 
 }
 
 /** A token as the kubelet would project it into the pod. */
-async function tokenOf(
-  pod: { readonly name: string; readonly uid: string } | undefined,
-  audience = 'edict-distribution',
-): Promise<string> {
-  const answer = (await cluster.client.request({
-    method: 'POST',
-    path: `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`,
-    body: {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: {
-        audiences: [audience],
-        expirationSeconds: 3600,
-        ...(pod === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', ...pod } }),
-      },
-    },
-  })) as { readonly status: { readonly token: string } };
-  return answer.status.token;
-}
+const tokenOf = (pod: WantedToken['pod'], audience = 'edict-distribution'): Promise<string> =>
+  requestToken(cluster, { namespace, account: 'default', audience, pod });
 
 interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
@@ -121,6 +107,17 @@ async function startPdpWith(name: string, token: string): Promise<Pdp> {
     clock: systemClock,
     random: Math.random,
   });
+  const told: string[] = [];
+  const dial = dialGrpc({
+    // The Service of a cluster leads to whoever runs: here the newest replica.
+    get address() {
+      return `127.0.0.1:${String(operator.streamPort)}`;
+    },
+    caFile,
+    tokenFile,
+    serverName,
+    clock: systemClock,
+  });
   const pdp = await startPdp({
     host: '127.0.0.1',
     port: 0,
@@ -131,20 +128,18 @@ async function startPdpWith(name: string, token: string): Promise<Pdp> {
     requestTimeoutMs: 10_000,
     writeRecords: (_chunk, done) => done(null),
     logger: createLogger('error', () => undefined),
-    dial: dialGrpc({
-      // The Service of a cluster leads to whoever runs: here the newest replica.
-      get address() {
-        return `127.0.0.1:${String(operator.streamPort)}`;
-      },
-      caFile,
-      tokenFile,
-      serverName,
-      clock: systemClock,
-    }),
+    dial: (handlers) =>
+      dial({
+        ...handlers,
+        onMessage: (message) => {
+          told.push(message.type);
+          handlers.onMessage(message);
+        },
+      }),
     fetchArtifact: artifacts.fetch,
     trustedKeys: () => Promise.resolve(parseTrustedKeys(keys)),
   });
-  connected.push({ pdp, pod: name, dataDir });
+  connected.push({ pdp, pod: name, dataDir, told });
   return pdp;
 }
 
@@ -251,6 +246,34 @@ test('a replica that is killed is replaced by another, and rollouts go on', asyn
     },
     { timeoutMs: 50_000 },
   );
+  await untilReady('notes');
+});
+
+test('a leader that stops tells its PDPs to come back, none fails a question, and the next leader has them all', async () => {
+  const leaving = operator;
+  operator = await startReplica('operator-2');
+  for (const { told } of connected) told.length = 0;
+  const answers: Answer[] = [];
+  let asking = true;
+  const askers = connected.map(async ({ pdp }) => {
+    while (asking) answers.push(await ask(pdp, 12));
+  });
+  expect(await leaving.end('SIGTERM')).toBe(0);
+  await waitFor(
+    'every PDP to be with the next leader',
+    () => connected.every(({ told }) => told.lastIndexOf('Welcome') > told.indexOf('Reconnect')),
+    { timeoutMs: 50_000 },
+  );
+  asking = false;
+  await Promise.all(askers);
+  for (const { told } of connected) expect(told).toContain('Reconnect');
+  expect(answers.length).toBeGreaterThan(connected.length);
+  expect(answers.filter(({ status, allow }) => status !== 200 || allow !== true)).toEqual([]);
+  await apply(domainOfEdit(namespace, 'notes', 13));
+  await waitFor('every PDP to answer by the next edit', async () => {
+    const next = await Promise.all(connected.map(({ pdp }) => ask(pdp, 13)));
+    return next.every(({ allow }) => allow === true);
+  });
   await untilReady('notes');
 });
 

@@ -7,21 +7,13 @@ import { RESOURCES, type KubeObject } from '@edict/operator/kube';
 import { loadAll } from 'js-yaml';
 import { EVERYTHING } from '../../crds/src/testing/fleet-specs.ts';
 import { renderFleet } from '../../operator/src/controllers/policy-decision-point/render.ts';
+import { FLEET_DEFAULTS } from '../../operator/src/testing/fleet-fixtures.ts';
 import { requireAssets } from '../../scripts/kube-assets.ts';
 import { runCommand } from '../../scripts/run-command.ts';
 import { connectCluster, type Cluster } from './cluster.ts';
 import { sharedKubeconfig } from './environment.ts';
 
 const CHART = path.resolve(import.meta.dirname, '../../helm');
-const DEFAULTS = {
-  image: 'edict-pdp:1',
-  imagePullPolicy: 'IfNotPresent',
-  operatorAddress: 'edict-distribution.edict-system.svc:9444',
-  bundlesUrl: 'https://edict-distribution.edict-system.svc:9445',
-  trustConfigMap: 'edict-ca',
-  operatorNamespace: 'edict-system',
-  allowedBuiltins: [],
-} as const;
 
 let cluster: Cluster;
 let namespace: string;
@@ -50,7 +42,7 @@ test.each([
     { fieldManager: 'user' },
   );
   const fleet = (await cluster.store.get('PolicyDecisionPoint', key)) as PolicyDecisionPoint;
-  for (const object of renderFleet(fleet, DEFAULTS)) {
+  for (const object of renderFleet(fleet, FLEET_DEFAULTS)) {
     const resource = RESOURCES[object.kind];
     await cluster.objects.apply(resource, object, { fieldManager: 'integration', force: true });
     const stored = await cluster.objects.get<KubeObject & { readonly spec?: unknown }>(resource, key);

@@ -24,6 +24,10 @@ export interface OperatorProcessOptions {
   readonly name: string;
   /** What is run instead of the sources, such as the bundle of the image. */
   readonly main?: string;
+  /** Address of the loopback network that it listens on, as its pod's; `127.0.0.1` by default. */
+  readonly host?: string;
+  /** Port of its streams; a free one by default. */
+  readonly streamPort?: number;
   /** Flags of Node. */
   readonly nodeArgs?: readonly string[];
   /** Further variables of its environment. */
@@ -36,8 +40,9 @@ const ENTRY = path.join(import.meta.dirname, '../../operator/src/main.ts');
 
 /** Starts a replica and resolves when it is ready. */
 export async function startOperatorProcess(options: OperatorProcessOptions): Promise<OperatorProcess> {
-  const { kubeconfig, namespace, name, main = ENTRY, nodeArgs = [], logLevel = 'debug' } = options;
-  const [http = 0, webhook = 0, streams = 0, bundles = 0] = await freePorts(4);
+  const { kubeconfig, namespace, name, main = ENTRY, host = '127.0.0.1', nodeArgs = [], logLevel = 'debug' } = options;
+  const [http = 0, webhook = 0, freePort = 0, bundles = 0] = await freePorts(4);
+  const streams = options.streamPort ?? freePort;
   const child = spawn(process.execPath, ['--no-warnings', ...nodeArgs, main], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -45,9 +50,9 @@ export async function startOperatorProcess(options: OperatorProcessOptions): Pro
       KUBECONFIG: kubeconfig,
       EDICT_OPERATOR_NAMESPACE: namespace,
       EDICT_OPERATOR_POD_NAME: name,
-      EDICT_OPERATOR_POD_IP: '127.0.0.1',
+      EDICT_OPERATOR_POD_IP: host,
       EDICT_OPERATOR_PDP_IMAGE: 'example.test/edict-pdp:integration',
-      EDICT_OPERATOR_LISTEN_HOST: '127.0.0.1',
+      EDICT_OPERATOR_LISTEN_HOST: host,
       EDICT_OPERATOR_HTTP_PORT: String(http),
       EDICT_OPERATOR_WEBHOOK_PORT: String(webhook),
       EDICT_OPERATOR_DISTRIBUTION_PORT: String(streams),
@@ -64,7 +69,7 @@ export async function startOperatorProcess(options: OperatorProcessOptions): Pro
   const running: OperatorProcess = {
     name,
     pid: child.pid ?? 0,
-    httpUrl: `http://127.0.0.1:${String(http)}`,
+    httpUrl: `http://${host}:${String(http)}`,
     webhookPort: webhook,
     streamPort: streams,
     bundlesPort: bundles,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { API_VERSION, type PolicyDomainSpec } from '@edict/crds';
+import { API_VERSION, findCondition, type PolicyDomainSpec } from '@edict/crds';
 import { RESOURCES, type KubeObject, type Resource } from '@edict/operator/kube';
 import { regoPermitting } from '../../operator/src/testing/fixtures.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -222,6 +222,49 @@ test('a fleet gets its objects, and drift in them is repaired', async () => {
     const left = await Promise.all(OWNED.map((resource) => cluster.objects.get(resource, key)));
     return left.every((object) => object === undefined);
   });
+});
+
+/** Sets the replicas of the fleet's Deployment by force, as something that is not the operator. */
+async function wantReplicas(
+  key: { readonly namespace: string; readonly name: string },
+  replicas: number,
+): Promise<void> {
+  await cluster.objects.apply(
+    RESOURCES.Deployment,
+    { apiVersion: 'apps/v1', kind: 'Deployment', metadata: key, spec: { replicas } },
+    { fieldManager: 'gitops', force: true },
+  );
+}
+
+test('of two controllers that fight over a Deployment one gives way, and says who the other is', async () => {
+  const key = { namespace: await cluster.namespace(), name: 'contested' };
+  const apply = (replicas: number) =>
+    cluster.store.apply<'PolicyDecisionPoint'>(
+      { apiVersion: API_VERSION, kind: 'PolicyDecisionPoint', metadata: key, spec: { replicas } },
+      { fieldManager: 'user' },
+    );
+  const wanted = async () => (await cluster.objects.get<Spec>(RESOURCES.Deployment, key))?.spec?.replicas;
+  await apply(2);
+  await waitFor('the Deployment', async () => (await wanted()) === 2);
+  const stalled = await waitFor(
+    'the operator to give way',
+    async () => {
+      if ((await wanted()) !== 5) await wantReplicas(key, 5);
+      const fleet = await cluster.store.get('PolicyDecisionPoint', key);
+      return findCondition(fleet?.status?.conditions, 'Stalled');
+    },
+    { timeoutMs: 30_000 },
+  );
+  expect(stalled).toMatchObject({ status: 'True', reason: 'Contested' });
+  expect(stalled.message).toMatch(/changes Deployment contested back .*fields of it are set by .*gitops/);
+  const events = await cluster.objects.list<KubeObject & { readonly reason?: string }>(RESOURCES.Event, {
+    namespace: key.namespace,
+  });
+  expect(events.filter(({ reason }) => reason === 'Contested')).toHaveLength(1);
+  // Who edits the fleet is not kept waiting.
+  await apply(3);
+  await waitFor('the edit to be applied', async () => (await wanted()) === 3);
+  await cluster.store.delete('PolicyDecisionPoint', key);
 });
 
 test('the leader is killed: the other leads within ten seconds and goes on with the work', async () => {

@@ -175,6 +175,23 @@ test.each<[string, object, string]>([
   expect((await refusal(applySet(spec))).message).toContain(message);
 });
 
+const module = { name: 'a_test.rego', rego: 'package a_test' };
+test.each<[string, object, string]>([
+  ['nothing', { set: 'till' }, 'tests or modules must hold something'],
+  ['two modules of one name', { set: 'till', modules: [module, module] }, 'name'],
+  ['a module without text', { set: 'till', modules: [{ ...module, rego: '' }] }, 'rego'],
+])('the apiserver refuses a suite with %s', async (_name, spec, message) => {
+  const suite = { apiVersion: 'edict.dev/v1beta1', kind: 'PolicyTestSuite', metadata: key('bad'), spec } as const;
+  expect((await refusal(cluster.store.create<'PolicyTestSuite'>(suite))).message).toContain(message);
+});
+
+test('the apiserver takes suites of as many modules as they may have', async () => {
+  const modules = Array.from({ length: 100 }, (_, index) => ({ ...module, name: `${index}_test.rego` }));
+  const spec = { set: 'nobody', modules };
+  const suite = { apiVersion: 'edict.dev/v1beta1', kind: 'PolicyTestSuite', metadata: key('large'), spec } as const;
+  expect((await cluster.store.create<'PolicyTestSuite'>(suite)).spec.modules).toHaveLength(100);
+});
+
 test('the versions of all revisions are those that the watch shows', async () => {
   await start({});
   const versions = await cluster.store.listVersions?.('PolicyRevision', new AbortController().signal);

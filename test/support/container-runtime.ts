@@ -44,6 +44,11 @@ export async function containerPid(directory: string, containerId: string): Prom
   return pid === undefined || status === 'STOPPED' ? undefined : Number(pid);
 }
 
+/** The user that a process on this machine runs as. */
+export async function processUser(pid: number): Promise<number> {
+  return Number(/^Uid:\s+([0-9]+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
 /** Kills every container and every shim that belongs to the node in `directory`. The runtime itself is left to the caller. */
 export async function killContainers(directory: string): Promise<void> {
   if (await isRunning(directory, 'containerd')) {

@@ -196,6 +196,7 @@ function controllerManagerFlags(kubeconfig: string, authority: Authority, tokenK
     '--use-service-account-credentials=true',
     '--allocate-node-cidrs=true',
     `--cluster-cidr=${POD_RANGE}`,
+    '--horizontal-pod-autoscaler-sync-period=5s', // a test does not wait for the usual 15 s
     '--secure-port=0', // two control planes on one machine must not meet
   ];
 }

@@ -96,6 +96,8 @@ function loadInto(host: string): (archive: string) => Promise<void> {
 export interface ContainerState {
   readonly Running: boolean;
   readonly ExitCode: number;
+  /** When the engine started its process last: RFC 3339. */
+  readonly StartedAt: string;
 }
 
 /** Asks the engine how a container stands; it must not have been removed. */
@@ -104,6 +106,23 @@ export async function inspectContainer(host: string, id: string): Promise<Contai
     readonly State: ContainerState;
   };
   return State;
+}
+
+/** A line that a container wrote. */
+export interface LogLine {
+  /** When the engine got it, milliseconds since the epoch. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/** What a container has written to its standard output since it was started last. */
+export async function containerLog(host: string, id: string): Promise<readonly LogLine[]> {
+  const { StartedAt } = await inspectContainer(host, id);
+  const said = await callEngine(host, 'GET', `/containers/${id}/logs?stdout=1&timestamps=1`);
+  // Each line comes after some bytes that say of which stream it is.
+  return [...said.matchAll(/(\d{4}-\d\d-\d\dT[\d:.]+Z) (.*)$/gm)]
+    .map(([, time = '', text = '']) => ({ at: Date.parse(time), text }))
+    .filter(({ at }) => at >= Date.parse(StartedAt));
 }
 
 /** Sends a signal to a container's first process. */

@@ -8,6 +8,7 @@ import { ensureSystemPackages, NODE_PACKAGES } from '../../scripts/system-packag
 import { importImage, killContainers, runtimeSocket, startContainerRuntime } from './container-runtime.ts';
 import { POD_RANGE, startControlPlane, type ControlPlaneParts } from './control-plane.ts';
 import { createNodeNetwork, mountsBelow, NODE_ADDRESS, removeNodeNetwork } from './node-network.ts';
+import { startMetricsServer } from './metrics-server.ts';
 import { issueCertificate } from './pki.ts';
 import { recordedProcesses, startProcess, stopProcess, type Lifetime } from './process.ts';
 import { waitFor } from './wait-for.ts';
@@ -28,6 +29,8 @@ export interface ClusterNode {
 export interface NodeOptions {
   /** `bound` by default: its programs do not survive the process that started it (what they mounted does, until `stopNode`). */
   readonly lifetime?: Lifetime;
+  /** Also start metrics-server: `kubectl top` and autoscalers by CPU work. False by default. */
+  readonly metrics?: boolean;
   /** Receives progress lines. */
   readonly report?: (line: string) => void;
 }
@@ -52,7 +55,9 @@ export async function startNode(options: NodeOptions = {}): Promise<ClusterNode>
   await stopNode();
   await mkdir(NODE_DIRECTORY, { recursive: true });
   try {
-    return await start(lifetime, report);
+    const node = await start(lifetime, report);
+    if (options.metrics === true) await startMetricsServer(node.directory, lifetime);
+    return node;
   } catch (thrown) {
     if (!readScriptConfig().keepClusters) await stopNode();
     throw thrown;
@@ -171,6 +176,7 @@ async function kubeletFlags(controlPlane: ControlPlaneParts): Promise<readonly s
       cgroupDriver: 'cgroupfs',
       failCgroupV1: false, // machines with the first version of cgroups still run CI
       failSwapOn: false,
+      syncFrequency: '10s', // ConfigMaps reach pods with this: a minute is long for a test
       containerRuntimeEndpoint: `unix://${runtimeSocket(directory)}`,
       clusterDomain: CLUSTER_DOMAIN,
       clusterDNS: [NODE_ADDRESS],

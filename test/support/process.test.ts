@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -31,6 +31,15 @@ test('a program that ignores SIGTERM is killed after its grace', async () => {
   await waitFor('the trap to be set', async () => (await readLogTail(directory, 'stubborn')) === 'ready');
   await stopProcess(directory, 'stubborn', 50);
   expect(await isRunning(directory, 'stubborn')).toBe(false);
+});
+
+test('a program that ended before it could be recorded does not run, and stopping it is no error', async () => {
+  await mkdir(path.join(directory, 'run'));
+  const pid = 2 ** 30; // more than any process has
+  await writeFile(path.join(directory, 'run/brief.json'), JSON.stringify({ pid }));
+  expect(await isRunning(directory, 'brief')).toBe(false);
+  await stopProcess(directory, 'brief', 50);
+  expect(await recordedProcesses(directory)).toEqual([]);
 });
 
 test('a program that is nowhere rejects', async () => {

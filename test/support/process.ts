@@ -117,7 +117,10 @@ async function readIdentity(directory: string, name: string): Promise<ProcessIde
 
 /** A zombie counts as gone: it holds no port and no file. */
 function isSame(identity: ProcessIdentity): boolean {
-  if (existsSync('/proc/self/stat')) return startTicksOf(identity.pid) === identity.startTicks;
+  if (existsSync('/proc/self/stat')) {
+    // One that ended before it could be recorded has no start time, and is no process that has none either.
+    return identity.startTicks !== undefined && startTicksOf(identity.pid) === identity.startTicks;
+  }
   try {
     process.kill(identity.pid, 0);
     return true;

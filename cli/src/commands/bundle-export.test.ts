@@ -8,6 +8,7 @@ import {
   parseBundle,
   parseFallbackIndex,
   parseManifest,
+  verifyDecision,
 } from '@edict/bundle';
 import { domainYaml } from '../testing/domains.ts';
 import { temporaryFolder } from '../testing/run-edict.ts';
@@ -32,8 +33,16 @@ test('what is committed is written with all that belongs to it, and replaced by 
   await writeFile(folder.path('policies/shop.yaml'), allowing('ann'));
   await up.edict('rollout', 'status');
   expect(await exported()).toMatchObject({ code: 0, stderr: '' });
-  const { revision } = parseFallbackIndex(await read(fallbackIndexPath('default/default')));
+  const { revision, decision } = parseFallbackIndex(await read(fallbackIndexPath('default/default')));
   expect(revision).toMatchObject({ set: 'default/default', n: 1 });
+  // Whoever loads it can see that it is decided, not merely signed.
+  const { keyId, publicKey } = JSON.parse(
+    await readFile(folder.path('policies/.edict/signing-key.json'), 'utf8'),
+  ) as Record<string, string>;
+  expect(decision).toMatchObject({ final: true, keyId });
+  expect(() => {
+    verifyDecision(revision, undefined, decision, new Map([[keyId ?? '', publicKey ?? '']]));
+  }).not.toThrow();
   const bytes = await read(fallbackArtifactPath(revision.digest));
   expect(digestOf(bytes)).toBe(revision.digest);
   const [domain] = parseManifest(bytes).domains;

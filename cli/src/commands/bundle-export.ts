@@ -11,7 +11,7 @@ import {
   parseManifest,
   type Digest,
 } from '@edict/bundle';
-import { committedOf, signedOf } from '@edict/operator';
+import { committedOf, decisionOf, signedOf } from '@edict/operator';
 import type { Fleet } from '../fleet/fleet.ts';
 import { codeOf, CommandError, counted, type FleetOutput, type Io } from '../io.ts';
 import { printObject } from '../render/print-object.ts';
@@ -69,7 +69,12 @@ async function exportSet(fleet: Fleet, name: string, out: string): Promise<Expor
     }
   };
   await Promise.all(Array.from({ length: FETCHES_MAX }, work));
-  const index = formatFallbackIndex({ revision, exportedAt: new Date().toISOString() });
+  const decision = decisionOf(committed);
+  const index = formatFallbackIndex({
+    revision,
+    ...(decision === undefined ? {} : { decision }),
+    exportedAt: new Date().toISOString(),
+  });
   await replaceFile(join(out, fallbackIndexPath(revision.set)), index);
   return { set: revision.set, revision: revision.n, digest: revision.digest, artifacts: digests.length + 1 };
 }

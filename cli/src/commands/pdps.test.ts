@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import type { PdpListing } from '@edict/protocol';
 import type { Fleet } from '../fleet/fleet.ts';
-import { CommandError, type Io } from '../io.ts';
+import { CommandError } from '../io.ts';
+import { said } from '../testing/captured-io.ts';
 import { aRevision, aSet } from '../testing/objects.ts';
 import { diff } from './diff.ts';
 import { pdps } from './pdps.ts';
@@ -42,19 +43,6 @@ const fleet = (listings: readonly PdpListing[]): Fleet => ({
   readBundle: () => Promise.resolve(undefined),
   close: () => Promise.resolve(),
 });
-
-async function said(work: (io: Io) => Promise<void>): Promise<string> {
-  let stdout = '';
-  await work({
-    stdout: (text) => void (stdout += text),
-    stderr: () => undefined,
-    stdin: () => Promise.resolve(Buffer.alloc(0)),
-    isTerminal: false,
-    columns: 120,
-    interrupted: () => new AbortController().signal,
-  });
-  return stdout;
-}
 
 const fleetOfThree = fleet([listing('pdp-1', { prepared: 2, wave: 0 }), nacked, listing('pdp-3', {}, false)]);
 

@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import type { Fleet } from '../fleet/fleet.ts';
 import { planAction, type ActionBody, type ActionPlan } from '@edict/operator/views';
 import { CommandError, type Io } from '../io.ts';
+import { captureIo } from '../testing/captured-io.ts';
 import { aCondition, aDomain, aRevision, aSet } from '../testing/objects.ts';
 import { rolloutHistory } from './rollout-history.ts';
 import { rolloutStatus, type RolloutStatusOptions } from './rollout-status.ts';
@@ -47,17 +48,7 @@ interface Told {
 }
 
 async function told(work: (io: Io) => Promise<void>, over: Partial<Io> = {}): Promise<Told> {
-  let stdout = '';
-  let stderr = '';
-  const io: Io = {
-    stdout: (text) => void (stdout += text),
-    stderr: (text) => void (stderr += text),
-    stdin: () => Promise.resolve(Buffer.alloc(0)),
-    isTerminal: false,
-    columns: 120,
-    interrupted: () => new AbortController().signal,
-    ...over,
-  };
+  const { io, stdout, stderr } = captureIo({ columns: 120, ...over });
   let error: CommandError | undefined;
   try {
     await work(io);
@@ -65,7 +56,7 @@ async function told(work: (io: Io) => Promise<void>, over: Partial<Io> = {}): Pr
     if (!(thrown instanceof CommandError)) throw thrown;
     error = thrown;
   }
-  return { stdout, stderr, error };
+  return { stdout: stdout(), stderr: stderr(), error };
 }
 
 const status = (fleet: Fleet, options: Partial<RolloutStatusOptions> = {}, over: Partial<Io> = {}): Promise<Told> =>

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { generateSigningKey, type SigningKey } from '@edict/bundle';
 import {
   createOperator,
+  fixedSigner,
   formatFolderProblem,
   isStoreError,
   openFolderStore,
@@ -67,7 +68,7 @@ export async function up(io: Io, options: UpOptions): Promise<void> {
   const events = eventsTo(io, folder, (text) => logger.info(text));
   const operator = createOperator({
     store,
-    signingKey,
+    signer: fixedSigner(signingKey),
     identity: 'edict-up',
     log: logger,
     events,

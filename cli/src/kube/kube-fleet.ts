@@ -57,7 +57,11 @@ export function createKubeFleet(options: FleetOptions): Fleet {
   };
 }
 
-function configOf({ kubeconfig, context }: FleetOptions): ReturnType<typeof loadKubeConfig> {
+/** The configuration that the user means. Throws `CommandError` when there is none, or no such context. */
+export function configOf({
+  kubeconfig,
+  context,
+}: Pick<FleetOptions, 'kubeconfig' | 'context'>): ReturnType<typeof loadKubeConfig> {
   try {
     const config = loadKubeConfig(kubeconfig);
     if (context === undefined) return config;
@@ -103,7 +107,7 @@ async function act(client: KubeClient, action: ActionName, sight: SetSight, body
 }
 
 /** The user's name, as the cluster knows it; undefined where it does not say. */
-async function whoAmI(client: KubeClient): Promise<string | undefined> {
+export async function whoAmI(client: KubeClient): Promise<string | undefined> {
   const [apiVersion, kind] = ['authentication.k8s.io/v1', 'SelfSubjectReview'];
   try {
     const answer = (await client.request({
@@ -119,8 +123,8 @@ async function whoAmI(client: KubeClient): Promise<string | undefined> {
   }
 }
 
-/** What the apiserver refuses, in words that name what was asked for. */
-async function said<T>(what: string, work: Promise<T>): Promise<T> {
+/** What the apiserver refuses, in words that name what was asked for. @throws CommandError */
+export async function said<T>(what: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
@@ -130,10 +134,14 @@ async function said<T>(what: string, work: Promise<T>): Promise<T> {
 }
 
 /** Only the leader hears the PDPs: find it by its Lease and ask it through the apiserver. */
-async function askLeader(client: KubeClient, namespace: string): Promise<readonly PdpListing[]> {
+export async function askLeader(
+  client: KubeClient,
+  namespace: string,
+  name: string = LEASE,
+): Promise<readonly PdpListing[]> {
   const lease = (await client.request({
     method: 'GET',
-    path: `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEASE}`,
+    path: `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${name}`,
   })) as { readonly spec?: { readonly holderIdentity?: string } };
   const leader = lease.spec?.holderIdentity ?? '';
   if (leader === '') throw new CommandError(`no operator leads in namespace ${namespace} at the moment`);

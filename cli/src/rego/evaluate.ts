@@ -58,12 +58,18 @@ export function compiled<T>(result: Compiled<T>, textOfFile?: (file: string) => 
 
 /** Checks policies together. @throws ToolProblems */
 export function openSources(sources: Sources, choices: CompileChoices, more: WorkspaceOptions = {}): Workspace {
-  const { regoVersion, strict } = choices;
+  return compiledSources(sources, openWorkspace(sources.modules, { ...sourceOptions(sources, choices), ...more }));
+}
+
+/** How policies are checked together. */
+export function sourceOptions({ schemas }: Sources, { regoVersion, strict }: CompileChoices): WorkspaceOptions {
+  return { regoVersion, strict, print: 'keep', annotations: true, schemas };
+}
+
+/** What compiling policies gave. @throws ToolProblems that show their lines */
+export function compiledSources<T>(sources: Sources, result: Compiled<T>): T {
   const texts = new Map(sources.modules.map(({ name, source }) => [name, source]));
-  const { schemas } = sources;
-  const options: WorkspaceOptions = { regoVersion, strict, print: 'keep', annotations: true, schemas, ...more };
-  const workspace = openWorkspace(sources.modules, options);
-  return compiled(workspace, (file) => texts.get(file));
+  return compiled(result, (file) => texts.get(file));
 }
 
 /** A query that is ready to be evaluated, once or often. */

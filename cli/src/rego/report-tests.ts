@@ -1,10 +1,11 @@
+import { fullTestName, testPackageName, type TestCaseResult } from '@edict/rego/tests';
 import type { ExplainedBody, ExplainedLiteral } from '@edict/rego/tools';
 import { oneLine, printBody, printLiteral } from './explain-tree.ts';
 import { caseKey } from './case-failures.ts';
 import { printProblem } from './problems.ts';
 import type { Report } from './report-json.ts';
 import { problemJson } from './results.ts';
-import { fullName, packageName, type CaseResult, type TestResult } from './run-tests.ts';
+import type { TestResult } from './run-tests.ts';
 
 const RULE = `${'-'.repeat(80)}\n`;
 
@@ -32,7 +33,7 @@ const LABELS = { passed: 'PASS', failed: 'FAIL', skipped: 'SKIPPED', error: 'ERR
 function printResult(result: TestResult, verbose: boolean): string {
   const { outcome, durationMs, output, problem, cases } = result;
   const duration = outcome === 'skipped' ? '' : ` (${durationMs.toFixed(3)}ms)`;
-  const lines = [`${fullName(result.test)}: ${LABELS[outcome]}${duration}\n`];
+  const lines = [`${fullTestName(result.test)}: ${LABELS[outcome]}${duration}\n`];
   if (problem !== undefined) lines.push(`  ${printProblem(problem)}\n`);
   lines.push(...printCases(cases, [], result, verbose));
   lines.push(...printReasons(result, verbose));
@@ -41,7 +42,7 @@ function printResult(result: TestResult, verbose: boolean): string {
 }
 
 function printCases(
-  cases: readonly CaseResult[],
+  cases: readonly TestCaseResult[],
   outer: readonly string[],
   result: TestResult,
   verbose: boolean,
@@ -80,7 +81,7 @@ function leafOutcomes({ outcome, cases }: TestResult): readonly TestResult['outc
   return cases.length === 0 ? [outcome] : leavesOf(cases).map(({ failed }) => (failed ? 'failed' : 'passed'));
 }
 
-function leavesOf(cases: readonly CaseResult[]): readonly CaseResult[] {
+function leavesOf(cases: readonly TestCaseResult[]): readonly TestCaseResult[] {
   return cases.flatMap((one) => (one.cases.length === 0 ? [one] : leavesOf(one.cases)));
 }
 
@@ -91,7 +92,7 @@ export function testResultsJson(results: readonly TestResult[]): Report {
     const at = outcome === 'failed' ? explained?.bodies.map(failedLiteral).find((one) => one !== undefined) : undefined;
     return {
       location: { file, row, col },
-      package: packageName(test),
+      package: testPackageName(test),
       name: test.name,
       ...(outcome === 'failed' ? { fail: true } : {}),
       ...(problem === undefined ? {} : { error: problemJson(problem) }),
@@ -108,7 +109,7 @@ function failedAt({ place: { location, text } }: ExplainedLiteral): Report {
   return { text: oneLine(text), location: { file: location.file, row: location.row, col: location.col } };
 }
 
-function casesJson(cases: readonly CaseResult[]): Report {
+function casesJson(cases: readonly TestCaseResult[]): Report {
   return Object.fromEntries(
     cases.map(({ name, failed, cases: inner }) => [
       name,

@@ -2,6 +2,7 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from '../run.ts';
+import { captureIo } from './captured-io.ts';
 
 /** What a command line printed, and its exit code. */
 export interface Outcome {
@@ -19,18 +20,9 @@ export interface RunOptions {
 
 /** Runs the whole command line in this process, as `main.ts` does. */
 export async function runEdict(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  let stdout = '';
-  let stderr = '';
-  const io = {
-    stdout: (text: string) => void (stdout += text),
-    stderr: (text: string) => void (stderr += text),
-    stdin: () => Promise.resolve(Buffer.from(options.stdin ?? '')),
-    isTerminal: false,
-    columns: 100,
-    interrupted: () => new AbortController().signal,
-  };
+  const { io, stdout, stderr } = captureIo({ stdin: () => Promise.resolve(Buffer.from(options.stdin ?? '')) });
   const code = await run(args, io, options.env ?? {}, options.name ?? 'edict');
-  return { code, stdout, stderr };
+  return { code, stdout: stdout(), stderr: stderr() };
 }
 
 /** A folder of files that is gone when the scope ends. */

@@ -57,6 +57,18 @@ export const EVERYTHING = {
   },
   traces: { url: 'http://192.0.2.4:4318/v1/traces', sampler: 'parentbased_traceidratio', ratio: '0.05' },
   networkPolicy: { metricsFrom: [{ namespaceSelector: { matchLabels: { team: 'monitoring' } } }] },
+  autoscaling: {
+    minReplicas: 3,
+    maxReplicas: 12,
+    targetCPUUtilizationPercentage: 60,
+    targetDecisionsPerSecond: 500,
+    metrics: [{ type: 'External', external: { metric: { name: 'queue' }, target: { type: 'Value', value: '30' } } }],
+    behavior: { scaleDown: { stabilizationWindowSeconds: 60, selectPolicy: 'Min' } },
+  },
+  rollingUpdate: { maxSurge: '2', minReadySeconds: 15 },
+  topologySpreadConstraints: [
+    { maxSkew: 1, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'DoNotSchedule' },
+  ],
   volumes: [{ name: 'records', emptyDir: { sizeLimit: '1Gi' } }],
   volumeMounts: [{ name: 'records', mountPath: '/records' }],
   env: [{ name: 'OTEL_EXPORTER_OTLP_HEADERS', valueFrom: { secretKeyRef: { name: 'otlp', key: 'headers' } } }],
@@ -65,6 +77,27 @@ export const EVERYTHING = {
 
 /** Specs whose members do not go together: what is wrong, the spec, the member at fault, and what the refusal says. */
 export const WRONG_FLEETS: readonly (readonly [name: string, spec: object, at: string, message: string])[] = [
+  [
+    'an autoscaler with more at least than at most',
+    { autoscaling: { minReplicas: 5, maxReplicas: 3 } },
+    'spec.autoscaling.minReplicas',
+    'at most maxReplicas',
+  ],
+  ['an autoscaler without an upper bound', { autoscaling: {} }, 'spec.autoscaling.maxReplicas', ''],
+  [
+    'fewer at most than at least by default',
+    { autoscaling: { maxReplicas: 1 } },
+    'spec.autoscaling.minReplicas',
+    'at most maxReplicas',
+  ],
+  [
+    'an autoscaler that ends at nothing',
+    { autoscaling: { minReplicas: 0, maxReplicas: 3 } },
+    'spec.autoscaling.minReplicas',
+    '',
+  ],
+  ['a surge of nothing', { rollingUpdate: { maxSurge: '0' } }, 'spec.rollingUpdate.maxSurge', ''],
+  ['a surge of more than all', { rollingUpdate: { maxSurge: '101%' } }, 'spec.rollingUpdate.maxSurge', ''],
   ['two ports that are one', { ports: { grpc: 8181 } }, 'spec.ports', 'different ports'],
   ['health on the port of gRPC', { ports: { grpc: 8282 } }, 'spec.ports', 'different ports'],
   ['health on the port of HTTP', { ports: { http: 8282 } }, 'spec.ports', 'different ports'],
@@ -80,6 +113,34 @@ export const WRONG_FLEETS: readonly (readonly [name: string, spec: object, at: s
     { ports: { grpc: 9191 }, service: { port: 9191 } },
     'spec.service.grpcPort',
     'gRPC (service.grpcPort, else ports.grpc) needs another',
+  ],
+  ['pods to choose for a Deployment', { sidecar: {} }, 'spec.sidecar', 'goes with form Sidecar'],
+  ['a number of sidecars', { form: 'Sidecar', replicas: 3 }, 'spec.replicas', 'as many sidecars as pods'],
+  ['a Service of sidecars', { form: 'Sidecar', service: { type: 'NodePort' } }, 'spec.service', 'leave service out'],
+  [
+    'annotations of a Service of sidecars',
+    { form: 'Sidecar', service: { annotations: { a: 'b' } } },
+    'spec.service',
+    'leave service out',
+  ],
+  [
+    'a disruption budget of sidecars',
+    { form: 'Sidecar', podDisruptionBudget: { maxUnavailable: 2 } },
+    'spec.podDisruptionBudget',
+    'belong to others',
+  ],
+  [
+    'a NetworkPolicy of sidecars',
+    { form: 'Sidecar', networkPolicy: { egress: [{}] } },
+    'spec.networkPolicy',
+    'of the whole pod',
+  ],
+  ['labels for pods of others', { form: 'Sidecar', podLabels: { a: 'b' } }, 'spec.podLabels', 'belong to others'],
+  [
+    'nodes for pods of others',
+    { form: 'Sidecar', nodeSelector: { disk: 'ssd' } },
+    'spec.nodeSelector',
+    'belong to others',
   ],
   ['TLS without a Secret', { tls: {} }, 'spec.tls.secretName', ''],
   [
@@ -279,3 +340,14 @@ export const WRONG_FLEETS: readonly (readonly [name: string, spec: object, at: s
     'authzen says',
   ],
 ];
+
+/** A fleet of sidecars with what they may have, as a user would write it. */
+export const SIDECARS = {
+  form: 'Sidecar',
+  sidecar: { selector: { matchLabels: { app: 'till' } } },
+  imagePullSecrets: [{ name: 'registry' }],
+  ports: { http: 9181, grpc: 9191, health: 9282 },
+  resources: { requests: { cpu: '20m', memory: '64Mi' }, limits: { memory: '256Mi' } },
+  settings: { EDICT_PDP_MAX_BATCH: '50' },
+  logLevel: 'warn',
+} as const;

@@ -22,7 +22,12 @@ const AdmissionReview = z.looseObject({
 
 /** What the webhook says of a request. */
 export type Verdict =
-  | { readonly allowed: true; readonly warnings?: readonly string[] }
+  | {
+      readonly allowed: true;
+      readonly warnings?: readonly string[];
+      /** What is changed about the object: operations of RFC 6902. */
+      readonly patch?: readonly object[];
+    }
   /** `code`: the HTTP status that the user's client sees. */
   | { readonly allowed: false; readonly code: 400 | 403 | 409 | 413 | 422 | 503; readonly message: string };
 
@@ -58,6 +63,9 @@ export function renderReview(uid: string, verdict: Verdict): string {
         ...(verdict.warnings === undefined || verdict.warnings.length === 0
           ? {}
           : { warnings: verdict.warnings.slice(0, WARNINGS_MAX).map((text) => text.slice(0, WARNING_MAX)) }),
+        ...(verdict.patch === undefined
+          ? {}
+          : { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(verdict.patch)).toString('base64') }),
       }
     : { uid, allowed: false, status: { code: verdict.code, message: verdict.message.slice(0, MESSAGE_MAX) } };
   return JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response });

@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatProblem } from '@edict/bundle';
 import {
   findCondition,
+  MANETU_GROUP,
   selectorMatches,
   validateObject,
+  type ObjectMeta,
   type PolicyDomain,
   type PolicyDomainSpec,
   type PolicySet,
@@ -14,6 +16,7 @@ import { domainsReferredTo, reachable, reversed } from '../compile/domain-refere
 import { renderSuite, suiteOf } from '../compile/test-suites.ts';
 import { FORCE_DELETE_ANNOTATION } from '../controllers/names.ts';
 import { carries, isDeleting, suitesOf } from '../controllers/world.ts';
+import { manetuWarnings, mirrorRequest, refuseMirrorEdit } from './judge-mirrors.ts';
 import { judgeSet, judgeUserRequest } from './judge-requests.ts';
 import type { AdmissionRequest, Verdict } from './admission-review.ts';
 
@@ -27,6 +30,8 @@ export interface JudgeDeps {
   readonly operatorUser: string;
   /** Largest domain, bytes of JSON. */
   readonly maxDomainBytes: number;
+  /** Whether domains that mirror those of another group are the operator's alone. Default: there are none. */
+  readonly keepsMirrors?: boolean;
 }
 
 /** Whom the garbage collector and namespace deletion act as; they only delete what nobody holds any more. */
@@ -36,14 +41,21 @@ const SYSTEM_USERS = new Set([
   'system:kube-controller-manager',
 ]);
 
+/** Time for the tests of one set: an apiserver waits 10 s for the answer, and the one that does not end is to be named. */
+const TESTS_MS = 5_000;
+
 /** Above this `kubectl apply` without --server-side fails: its last-applied annotation is limited. */
 const CLIENT_APPLY_BYTES = 200 * 1024;
 
 /** Decides about one request. The same checks run again in the controllers, so nothing rests on this being reached. */
 export async function judge(request: AdmissionRequest, deps: JudgeDeps): Promise<Verdict> {
+  if (request.kind.group === MANETU_GROUP) return await judgeManetu(request, deps);
   switch (request.kind.kind) {
-    case 'PolicyDomain':
+    case 'PolicyDomain': {
+      const refused = deps.keepsMirrors === true ? refuseMirrorEdit(request, deps.operatorUser) : undefined;
+      if (refused !== undefined) return refused;
       return request.operation === 'DELETE' ? judgeDeletion(request, deps) : await judgeDomain(request, deps);
+    }
     case 'PolicyRevision':
       // The operator writes what it likes, and names those who asked it to.
       if (request.userInfo.username === deps.operatorUser) return { allowed: true };
@@ -123,7 +135,7 @@ async function failureOf(
     const touched = suitesOf(set, [subject.name, ...beside.map(({ metadata }) => metadata.name)], suites);
     if (touched.length === 0) continue;
     const domains: DomainContext[] = [...beside.map(sourceOf), { type: 'source', source: subject }];
-    const { failure } = await checker.runTests(domains, touched.map(suiteOf));
+    const { failure } = await checker.runTests(domains, touched.map(suiteOf), set.spec.serving?.documents, TESTS_MS);
     if (failure !== undefined) return failure;
   }
   return undefined;
@@ -150,13 +162,27 @@ async function judgeSuite(request: AdmissionRequest, deps: JudgeDeps): Promise<V
     )
       continue;
     try {
-      const { failure } = await deps.checker.runTests(domains.map(sourceOf), [suiteOf(suite)]);
+      const { documents } = set.spec.serving ?? {};
+      const { failure } = await deps.checker.runTests(domains.map(sourceOf), [suiteOf(suite)], documents, TESTS_MS);
       if (failure !== undefined) warnings.push(`set ${set.metadata.name} would get no new revision: ${failure}`);
     } catch (error) {
       if (!(error instanceof CheckError)) throw error;
       return { allowed: false, code: 503, message: `the suite was not run (${error.code}): ${error.message}` };
     }
   }
+  return { allowed: true, warnings };
+}
+
+/** A domain of Manetu's group is judged as the mirror that it gets; an edit in another version as what it means. */
+async function judgeManetu(request: AdmissionRequest, deps: JudgeDeps): Promise<Verdict> {
+  if (request.operation === 'DELETE') return judgeDeletion(request, deps);
+  const result = mirrorRequest(request);
+  if ('verdict' in result) return result.verdict;
+  const { mirrored } = result;
+  const verdict = await judgeDomain(mirrored, deps);
+  if (!verdict.allowed) return verdict;
+  const existing = deps.domainsOf(request.namespace).find(({ metadata }) => metadata.name === mirrored.name);
+  const warnings = [...manetuWarnings(request, existing), ...(verdict.warnings ?? [])];
   return { allowed: true, warnings };
 }
 
@@ -201,7 +227,10 @@ function isSameSpec({ operation, object, oldObject }: AdmissionRequest): boolean
 function judgeDeletion(request: AdmissionRequest, deps: JudgeDeps): Verdict {
   const { namespace, name } = request;
   const deleted = deps.domainsOf(namespace).find(({ metadata }) => metadata.name === name);
-  if (deleted?.metadata.annotations?.[FORCE_DELETE_ANNOTATION] === 'true') return { allowed: true };
+  const { metadata } = (request.oldObject ?? {}) as Partial<PolicyDomain>;
+  for (const { annotations } of [deleted?.metadata ?? {}, metadata ?? {}] as readonly Partial<ObjectMeta>[]) {
+    if (annotations?.[FORCE_DELETE_ANNOTATION] === 'true') return { allowed: true };
+  }
   const users = deps
     .domainsOf(namespace)
     .filter((other) => other.metadata.name !== name && !isDeleting(other) && domainsReferredTo(other.spec).has(name))

@@ -9,12 +9,16 @@ import { readReview, renderReview, type AdmissionRequest, type Verdict } from '.
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 15_000;
 
+/** Decides about one request. */
+export type Judge = (request: AdmissionRequest) => Promise<Verdict>;
+
 export interface WebhookServerOptions {
   readonly port: number;
   readonly host?: string;
   readonly certificate: string;
   readonly privateKey: string;
-  readonly judge: (request: AdmissionRequest) => Promise<Verdict>;
+  /** By the path that is posted to; undefined where nobody judges. */
+  readonly judges: (path: string) => Judge | undefined;
   readonly logger: Logger;
   readonly metrics: Pick<OperatorMetrics, 'admissions' | 'admissionSeconds'>;
 }
@@ -26,7 +30,7 @@ export interface WebhookServer {
   readonly close: () => Promise<void>;
 }
 
-/** The validating webhook: `POST /validate` over HTTPS, AdmissionReview v1. */
+/** The webhooks of admission: AdmissionReview v1 by POST over HTTPS. */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
   const server = createServer(
     { cert: options.certificate, key: options.privateKey, requestTimeout: REQUEST_TIMEOUT_MS, minVersion: 'TLSv1.2' },
@@ -60,9 +64,10 @@ async function listen(server: Server, port: number, host: string | undefined): P
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { judge, metrics, logger }: WebhookServerOptions,
+  { judges, metrics, logger }: WebhookServerOptions,
 ): Promise<void> {
-  if (request.method !== 'POST' || request.url?.split('?')[0] !== '/validate') {
+  const judge = judges(request.url?.split('?')[0] ?? '');
+  if (request.method !== 'POST' || judge === undefined) {
     response.writeHead(404).end();
     return;
   }

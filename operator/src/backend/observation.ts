@@ -1,4 +1,4 @@
-import { isDigest, type SignedRevision } from '@edict/bundle';
+import { isDigest, type DecisionSignature, type SignedRevision } from '@edict/bundle';
 import type { PolicyRevision, PolicyRevisionStatus, PolicySet } from '@edict/crds';
 import {
   revisionIdOf,
@@ -125,4 +125,11 @@ export function signedOf({ metadata, spec }: PolicyRevision): SignedRevision {
     keyId,
     signature,
   };
+}
+
+/** The signature under the decision that a revision is served by everyone; undefined if it is not, or nobody signed that. */
+export function decisionOf({ status }: Pick<PolicyRevision, 'status'>): DecisionSignature | undefined {
+  const last = status?.waves?.find(({ decision, final }) => decision === 'Commit' && final !== false);
+  if (last?.keyId === undefined || last.signature === undefined) return undefined;
+  return { final: true, keyId: last.keyId, signature: last.signature };
 }

@@ -49,12 +49,12 @@ function backendOver(over: Store = store, identity = 'operator-0'): StoreBackend
   });
 }
 
-async function aSet(): Promise<string> {
+async function aSet(spec: object = {}): Promise<string> {
   const set = await store.create({
     apiVersion: API_VERSION,
     kind: 'PolicySet',
     metadata: { namespace: NAMESPACE, name: 's' },
-    spec: PolicySetSpec.parse({}),
+    spec: PolicySetSpec.parse(spec),
   });
   return set.metadata.uid ?? '';
 }
@@ -120,6 +120,22 @@ test('who gave a revision up for another reason than the one on record is told s
   expect(await backendOver().writeDecision('ns/s', id(uid, 1), abort('Nack'))).toBe('written');
   expect(await backendOver().writeDecision('ns/s', id(uid, 1), abort('Superseded'))).toBe('conflict');
   expect((await read(1))?.cause).toBe('Nack: no');
+});
+
+test.each<[string, boolean, 'User' | 'Analysis' | 'Superseded', string]>([
+  ['a set that goes back by itself', true, 'Analysis', 'RolledBack'],
+  ['a set that does not', false, 'Analysis', 'Aborted'],
+  ['whoever asked for it', false, 'User', 'RolledBack'],
+  ['a newer revision', true, 'Superseded', 'Aborted'],
+])('what is ended after a wave says from the first moment what becomes of it: %s', async (_by, auto, reason, phase) => {
+  const uid = await aSet({ rollout: { autoRollback: auto } });
+  await aRevision(uid, 1);
+  const [first, second] = [0, 1].map((index) => ({ index, final: false, principals: 100 * (index + 1) }));
+  const backend = backendOver();
+  expect(await backend.writeDecision('ns/s', id(uid, 1), { type: 'Commit' }, first)).toBe('written');
+  const abort = { type: 'Abort', cause: { reason, message: 'no' } } as const;
+  expect(await backend.writeDecision('ns/s', id(uid, 1), abort, second)).toBe('written');
+  expect(await read(1)).toMatchObject({ phase, cause: `${reason}: no` });
 });
 
 test('figures that are written in between do not cost the decision', async () => {

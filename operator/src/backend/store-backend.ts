@@ -1,13 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { DecisionSignature } from '@edict/bundle';
 import type { PolicyRevision, PolicyRevisionStatus } from '@edict/crds';
 import {
   ONLY_WAVE,
+  wantsBack,
   type AbortCause,
   type Decision,
   type RevisionId,
   type RolloutProgress,
   type SetKey,
   type SetObservation,
+  type SignDecision,
   type WaveRef,
   type WaveTarget,
 } from '@edict/protocol';
@@ -24,7 +27,8 @@ import type { Store } from '../store/store.ts';
 import type { BundleBytes } from './bundle-bytes.ts';
 import { confirmRevisions } from './confirm.ts';
 import type { MemberSource } from './members.ts';
-import { observationOf } from './observation.ts';
+import { observationOf, signedOf } from './observation.ts';
+import { storedArtifacts } from './stored-artifacts.ts';
 
 export interface StoreBackendOptions {
   readonly world: World;
@@ -36,6 +40,8 @@ export interface StoreBackendOptions {
   readonly members?: MemberSource;
   /** Who decides, for the record. */
   readonly identity: string;
+  /** Signs the decisions that are for everyone, so that whoever reads the record can pass them on. */
+  readonly signDecision?: SignDecision;
   readonly clock: Clock;
 }
 
@@ -52,7 +58,7 @@ const DECISION_TRIES = 4;
 
 /** What the distribution needs, over a store. */
 export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
-  const { world, store, board, bytes, events, members, identity, clock } = options;
+  const { world, store, board, bytes, events, members, identity, signDecision, clock } = options;
   const listeners = new Set<() => void>();
   const known = new Map<SetKey, SetObservation>();
   const tell = (): void => {
@@ -81,6 +87,12 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
       .find(({ spec }) => spec.set === name && spec.setUid === setUid && spec.n === n);
   };
 
+  /** Whether what was before a wave that fails comes back by itself. */
+  const isAutomatic = (set: SetKey): boolean => {
+    const { namespace, name } = parseKey(set);
+    return world.sets.get({ namespace, name })?.spec.rollout.autoRollback === true;
+  };
+
   const onChange = (listener: () => void): (() => void) => {
     listeners.add(listener);
     return () => {
@@ -93,16 +105,12 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
     listSets: observe,
     onChange,
     confirm: (signal) => confirmRevisions({ store, world, clock, onChange }, signal),
-    getManifest: (digest) => {
-      const revision = world.revisions.list().find(({ spec }) => spec.digest === digest);
-      return Promise.resolve(revision === undefined ? undefined : Buffer.from(revision.spec.manifest, 'utf8'));
-    },
-    getBundle: async (digest) => {
-      const bundle = world.bundles.list().find(({ spec }) => spec.digest === digest);
-      return bundle === undefined ? undefined : bytes.get(keyOf(bundle).namespace, digest);
-    },
+    ...storedArtifacts({ ...world, bytes }),
     writeDecision: async (set, revision, decision, wave = ONLY_WAVE) => {
       let stored = find(set, revision);
+      const isForAll = decision.type === 'Commit' && wave.final;
+      const signatureFor = (object: PolicyRevision) =>
+        isForAll ? signDecision?.(signedOf(object), { final: true }) : undefined;
       for (let attempt = 1; stored !== undefined && stored.spec.digest === revision.digest; attempt += 1) {
         const standing = waveStanding(stored.status?.waves ?? [], wave.index, decision.type);
         if (standing !== 'Open') {
@@ -111,7 +119,12 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
         try {
           const after = await store.updateStatus<'PolicyRevision'>({
             ...stored,
-            status: decidedStatus(stored.status ?? {}, decision, wave, identity, clock.now()),
+            status: decidedStatus(stored.status ?? {}, decision, wave, {
+              by: identity,
+              at: clock.now(),
+              autoRollback: isAutomatic(set),
+              signed: signatureFor(stored),
+            }),
           });
           emitDecision(events, after, set, decision, wave);
           return 'written';
@@ -132,26 +145,38 @@ export function createStoreBackend(options: StoreBackendOptions): StoreBackend {
   };
 }
 
+/** Who decides, when, and by what signature. */
+interface DecisionContext {
+  readonly by: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Whether what was served of a revision that is given up is taken back without being asked. */
+  readonly autoRollback: boolean;
+  readonly signed?: DecisionSignature | undefined;
+}
+
 /** The status with the decision in it; everything else in it stays. */
 export function decidedStatus(
   before: PolicyRevisionStatus,
   decision: Decision,
   wave: WaveRef,
-  decidedBy: string,
-  now: number,
+  { by, at, autoRollback, signed }: DecisionContext,
 ): PolicyRevisionStatus {
   const { index, final, ...target } = wave;
   const decided = {
     index,
     decision: decision.type,
     ...(final ? {} : { final, target: targetOf(target) }),
-    decidedAt: rfc3339Millis(now),
-    decidedBy,
+    decidedAt: rfc3339Millis(at),
+    decidedBy: by,
+    ...(signed === undefined ? {} : { keyId: signed.keyId, signature: signed.signature }),
   };
   const others = (before.waves ?? []).filter((other) => other.index !== index);
+  const wasServed = others.some((other) => other.decision === 'Commit');
+  const isTakenBack = wasServed && decision.type === 'Abort' && wantsBack(decision.cause, { autoRollback });
   return {
     ...before,
-    phase: decision.type === 'Commit' ? 'Committing' : 'Aborted',
+    phase: decision.type === 'Commit' ? 'Committing' : isTakenBack ? 'RolledBack' : 'Aborted',
     ...(decision.type === 'Abort' ? endOf(before, decision.cause, index) : {}),
     waves: [...others, decided].sort((a, b) => a.index - b.index),
   };

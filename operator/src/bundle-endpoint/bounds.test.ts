@@ -3,7 +3,7 @@ import { ManualClock } from '../testing/manual-clock.ts';
 import { BundleAccessError, createBundleAccess, type BundleCaller } from './bundle-access.ts';
 import { BUNDLE_LIMITS } from './bundle-limits.ts';
 import { readPreference } from './preference.ts';
-import { createTurns } from './turns.ts';
+import { createTurns } from '../turns.ts';
 import { UnmanagedPdps } from './unmanaged-pdps.ts';
 
 const limits = { ...BUNDLE_LIMITS, reviewsMax: 1, reviewsWaitingMax: 1, verdictsMax: 2 };

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Clock, SetKey } from '@edict/protocol';
+import { RememberedReviews, reviewKey, type Reviewed } from '../remembered-reviews.ts';
 import type { BundleLimits } from './bundle-limits.ts';
-import { createTurns } from './turns.ts';
 
 /** Why a caller gets no bundle. */
 export type BundleAccessErrorCode =
@@ -31,9 +30,7 @@ export interface BundleCaller {
 /** Who sends the token, if that one may have the bundle of the set; without a set, whoever it is. @throws BundleAccessError */
 export type ReviewBundleAccess = (token: string, set: SetKey | undefined, signal: AbortSignal) => Promise<BundleCaller>;
 
-type Verdict =
-  | { readonly caller: BundleCaller; readonly until: number }
-  | { readonly error: BundleAccessError; readonly until: number };
+type Verdict = { readonly caller: BundleCaller } | { readonly error: BundleAccessError };
 
 /** How long a review may take. */
 const REVIEW_TIMEOUT_MS = 10_000;
@@ -47,49 +44,30 @@ export function createBundleAccess(
   clock: Pick<Clock, 'monotonic'>,
   limits: BundleLimits,
 ): (token: string, set?: SetKey) => Promise<BundleCaller> {
-  const verdicts = new Map<string, Verdict>();
-  const inFlight = new Map<string, Promise<BundleCaller>>();
-  const turns = createTurns(
-    limits.reviewsMax,
-    limits.reviewsWaitingMax,
-    () => new BundleAccessError('Unavailable', 'too many requests wait for their review'),
-  );
+  const { verdictsMax: rememberedMax, reviewsMax: concurrency, reviewsWaitingMax: waitingMax } = limits;
+  const reviews = new RememberedReviews<Verdict>({
+    clock,
+    limits: { rememberedMax, concurrency, waitingMax },
+    full: () => new BundleAccessError('Unavailable', 'too many requests wait for their review'),
+  });
 
-  function remember(key: string, verdict: Verdict): void {
-    verdicts.delete(key);
-    verdicts.set(key, verdict);
-    const oldest = verdicts.keys().next().value;
-    if (verdicts.size > limits.verdictsMax && oldest !== undefined) verdicts.delete(oldest);
-  }
-
-  async function ask(key: string, token: string, set: SetKey | undefined): Promise<BundleCaller> {
+  async function ask(token: string, set: SetKey | undefined): Promise<Reviewed<Verdict>> {
     try {
-      const caller = await turns.run(() => review(token, set, AbortSignal.timeout(REVIEW_TIMEOUT_MS)));
-      remember(key, { caller, until: clock.monotonic() + limits.grantedTtlMs });
-      return caller;
+      const caller = await review(token, set, AbortSignal.timeout(REVIEW_TIMEOUT_MS));
+      return { answer: { caller }, ttlMs: limits.grantedTtlMs };
     } catch (cause) {
       const error =
         cause instanceof BundleAccessError
           ? cause
           : new BundleAccessError('Unavailable', 'the access could not be reviewed', { cause });
-      if (error.code !== 'Unavailable') remember(key, { error, until: clock.monotonic() + limits.refusedTtlMs });
-      throw error;
+      if (error.code === 'Unavailable') throw error;
+      return { answer: { error }, ttlMs: limits.refusedTtlMs };
     }
   }
 
-  return (token, set) => {
-    const key = createHash('sha256')
-      .update(`${set ?? ''}\n${token}`)
-      .digest('base64');
-    const known = verdicts.get(key);
-    if (known !== undefined && known.until > clock.monotonic())
-      return 'caller' in known ? Promise.resolve(known.caller) : Promise.reject(known.error);
-    const pending = inFlight.get(key);
-    if (pending !== undefined) return pending;
-    const next = ask(key, token, set).finally(() => {
-      inFlight.delete(key);
-    });
-    inFlight.set(key, next);
-    return next;
+  return async (token, set) => {
+    const verdict = await reviews.answer(reviewKey(set ?? '', token), () => ask(token, set));
+    if ('error' in verdict) throw verdict.error;
+    return verdict.caller;
   };
 }

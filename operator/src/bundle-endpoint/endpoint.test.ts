@@ -1,18 +1,14 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, createServer, request, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { digestOf, generateOpaSigningKey, isDigest } from '@edict/bundle';
-import { API_VERSION, PolicySetSpec } from '@edict/crds';
 import { systemClock } from '@edict/protocol';
 import { Registry } from 'prom-client';
-import type { Operator } from '../operator-types.ts';
-import { openFolderStore, type FolderStore } from '../store/folder/folder-store.ts';
-import { aDomain, aLog, eventually, NAMESPACE, regoPermitting, startOperator } from '../testing/fixtures.ts';
+import type { FolderStore } from '../store/folder/folder-store.ts';
+import { aDomain, aLog, aSet, eventually, NAMESPACE, regoPermitting } from '../testing/fixtures.ts';
+import { openFolderStage, type FolderStage } from '../testing/folder-stage.ts';
 import { BundleAccessError } from './bundle-access.ts';
 import { BUNDLE_LIMITS, type BundleLimits } from './bundle-limits.ts';
 import { createBundleMetrics } from './bundle-metrics.ts';
@@ -21,9 +17,8 @@ import { BUNDLE_CONTENT_TYPE, createBundleEndpoint, type BundleEndpoint } from '
 import { UnmanagedPdps } from './unmanaged-pdps.ts';
 
 const SET = `${NAMESPACE}/till`;
-let folder: string;
+let stage: FolderStage;
 let store: FolderStore;
-let operator: Operator;
 let server: Server;
 let endpoint: BundleEndpoint;
 let registry: Registry;
@@ -32,21 +27,10 @@ const agent = new Agent({ keepAlive: true });
 const changes: string[] = [];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'edict-bundles-'));
-  store = await openFolderStore({
-    folder,
-    namespace: NAMESPACE,
-    clock: systemClock,
-    onProblems: () => undefined,
-    rescanMs: 100,
-  });
-  ({ operator } = await startOperator(store));
-  await store.create({
-    apiVersion: API_VERSION,
-    kind: 'PolicySet',
-    metadata: { namespace: NAMESPACE, name: 'till' },
-    spec: PolicySetSpec.parse({}),
-  });
+  stage = await openFolderStage();
+  ({ store } = stage);
+  await stage.start();
+  await store.create(aSet('till'));
   await store.create(aDomain('orders'));
   await untilCommitted(1);
 });
@@ -55,9 +39,7 @@ afterEach(async () => {
   unmanaged?.close();
   server.closeAllConnections();
   server.close();
-  await operator.stop();
-  await store.close();
-  await rm(folder, { recursive: true });
+  await stage.close();
 });
 
 async function untilCommitted(n: number): Promise<void> {

@@ -10,7 +10,7 @@ import {
 } from '@edict/bundle';
 import type { CommittedRevision } from './committed-sets.ts';
 import type { BundleLimits } from './bundle-limits.ts';
-import { createTurns } from './turns.ts';
+import { createTurns } from '../turns.ts';
 
 const unzip = promisify(gunzip);
 const zip = promisify(gzip);

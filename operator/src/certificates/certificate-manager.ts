@@ -3,7 +3,8 @@ import type { Clock } from '../clock.ts';
 import { isStoreError } from '../store/errors.ts';
 import type { KubeObject, KubeObjects } from '../store/kube/kube-objects.ts';
 import { RESOURCES } from '../store/kube/resources.ts';
-import { trustBundle, type CertificateState } from './plan.ts';
+import { readCertificate } from './authority.ts';
+import { CERTIFICATE_TIMES, trustBundle, type CertificateState, type CertificateTimes } from './plan.ts';
 import { settleCertificates } from './rotate.ts';
 
 export interface CertificateManagerOptions {
@@ -14,10 +15,14 @@ export interface CertificateManagerOptions {
   /** Names that the serving certificate must hold. */
   readonly dnsNames: readonly string[];
   readonly clock: Clock;
+  /** The time that certificates are dated by; `clock`'s by default. */
+  readonly nowMs?: () => number;
+  /** Default {@link CERTIFICATE_TIMES}. */
+  readonly times?: CertificateTimes;
   readonly logger: Logger;
   /** Told whenever certificates change, first included. */
   readonly onChange: (certificates: ServingCertificates) => void;
-  /** Time between two looks. Default 60 s. */
+  /** Time between two looks. Default 60 s, or less where certificates live for less than a day. */
   readonly intervalMs?: number;
 }
 
@@ -28,9 +33,17 @@ export interface ServingCertificates {
   readonly trustBundle: string;
 }
 
+/** When certificates end, milliseconds since the epoch. */
+export interface CertificateExpiry {
+  readonly authorityMs: number;
+  readonly servingMs: number;
+}
+
 export interface CertificateManager {
   /** Resolves when certificates are there; rejects if the apiserver refuses. */
   readonly start: () => Promise<ServingCertificates>;
+  /** When what is served ends; undefined before `start` has resolved. */
+  readonly expiry: () => CertificateExpiry | undefined;
   readonly stop: () => void;
 }
 
@@ -38,7 +51,9 @@ interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-const DEFAULT_INTERVAL_MS = 60_000;
+const INTERVAL_MAX_MS = 60_000;
+/** Looks at least so often in each of the times that certificates live by. */
+const LOOKS_PER_TIME = 12;
 /** Replicas that start together collide on the first write; each then reads what the winner wrote. */
 const MAX_ATTEMPTS = 10;
 
@@ -47,13 +62,17 @@ const MAX_ATTEMPTS = 10;
  * wins; the others read. Writes carry the resourceVersion, so two replicas never rotate against each other.
  */
 export function createCertificateManager(options: CertificateManagerOptions): CertificateManager {
-  const { clock, logger, intervalMs = DEFAULT_INTERVAL_MS } = options;
+  const { clock, logger, times = CERTIFICATE_TIMES } = options;
+  const shortest = Math.min(times.overlapMs, times.servingMs);
+  const { intervalMs = Math.min(INTERVAL_MAX_MS, Math.ceil(shortest / LOOKS_PER_TIME)) } = options;
+  let facts: CertificateExpiry | undefined;
   let shown = '';
   let cancel: (() => void) | undefined;
   let stopped = false;
 
   const settle = async (): Promise<ServingCertificates> => {
     const state = await settleSecret(options);
+    facts = expiryOf(state);
     const serving = { ...state.serving, trustBundle: trustBundle(state) };
     const text = JSON.stringify(serving);
     if (text !== shown) {
@@ -76,6 +95,7 @@ export function createCertificateManager(options: CertificateManagerOptions): Ce
       again();
       return serving;
     },
+    expiry: () => facts,
     stop: () => {
       stopped = true;
       cancel?.();
@@ -84,11 +104,11 @@ export function createCertificateManager(options: CertificateManagerOptions): Ce
 }
 
 async function settleSecret(options: CertificateManagerOptions): Promise<CertificateState> {
-  const { objects, namespace, secretName, dnsNames, clock, logger } = options;
+  const { objects, namespace, secretName, dnsNames, clock, logger, times, nowMs = clock.now } = options;
   for (let attempt = 1; ; attempt++) {
     const secret = await objects.get<Secret>(RESOURCES.Secret, { namespace, name: secretName });
     const before = secret === undefined ? undefined : readState(secret);
-    const state = await settleCertificates(before, dnsNames, clock.now());
+    const state = await settleCertificates(before, dnsNames, nowMs(), times);
     if (state === before) return state;
     const data = writeState(state);
     try {
@@ -99,12 +119,23 @@ async function settleSecret(options: CertificateManagerOptions): Promise<Certifi
         await objects.replace<Secret>(RESOURCES.Secret, { ...secret, data });
       }
       logger.info('certificates written', { secret: secretName });
+      if (before !== undefined && !trustBundle(before).includes(state.authority.certificate)) {
+        logger.warn('the authority had ended, and a new one was made: clients take it once they read the new trust', {
+          secret: secretName,
+        });
+      }
       return state;
     } catch (error) {
       const lost = isStoreError(error, 'AlreadyExists') || isStoreError(error, 'Conflict');
       if (!lost || attempt === MAX_ATTEMPTS) throw error;
     }
   }
+}
+
+function expiryOf({ authority, serving }: CertificateState): CertificateExpiry {
+  const endOf = ({ certificate }: { readonly certificate: string }): number =>
+    readCertificate(certificate)?.notAfterMs ?? 0;
+  return { authorityMs: endOf(authority), servingMs: endOf(serving) };
 }
 
 const encode = (text: string): string => Buffer.from(text).toString('base64');

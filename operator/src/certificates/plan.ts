@@ -1,12 +1,36 @@
-import type { CertificateFacts, KeyPair } from './authority.ts';
+import { BACKDATE_MS, type CertificateFacts, type KeyPair } from './authority.ts';
 
-/** How long certificates live, and when they are replaced. */
-export const AUTHORITY_LIFETIME_MS = 365 * 86_400_000;
-export const SERVING_LIFETIME_MS = 90 * 86_400_000;
+/** How long certificates live, and when authorities change. */
+export interface CertificateTimes {
+  readonly authorityMs: number;
+  readonly servingMs: number;
+  /** A new authority is trusted this long before it signs, so that every client has it by then. */
+  readonly overlapMs: number;
+}
+
+/** What certificates live by where nothing else is said. */
+export const CERTIFICATE_TIMES: CertificateTimes = {
+  authorityMs: 365 * 86_400_000,
+  servingMs: 90 * 86_400_000,
+  overlapMs: 86_400_000,
+};
+
 /** A certificate is replaced when less than this share of its life remains. */
 export const RENEW_AT_REMAINING = 1 / 3;
-/** A new authority is trusted this long before it signs, so that every client has it by then. */
-export const OVERLAP_MS = 86_400_000;
+
+/** The next authority signs when less than this share of the life of the one in use remains, whatever the overlap. */
+const LAST_CALL = 1 / 12;
+
+/**
+ * Why certificates could not live by these times: an authority has to be there until the one after it may sign. Undefined if
+ * they can.
+ */
+export function timesProblem({ authorityMs, servingMs, overlapMs }: CertificateTimes): string | undefined {
+  if (overlapMs * 2 > authorityMs * RENEW_AT_REMAINING) {
+    return 'the overlap is more than a sixth of the life of an authority: the old one could end before the new one signs';
+  }
+  return servingMs > authorityMs ? 'a serving certificate cannot live longer than its authority' : undefined;
+}
 
 /** What the certificate Secret holds. */
 export interface CertificateState {
@@ -41,11 +65,12 @@ export function planCertificates(
   view: CertificateView | undefined,
   dnsNames: readonly string[],
   nowMs: number,
+  times: CertificateTimes = CERTIFICATE_TIMES,
 ): CertificateAction | undefined {
   if (view?.authority === undefined || isExpired(view.authority, nowMs)) return 'create-authority';
   const { state, authority, serving, previous } = view;
   if (state.next === undefined && needsRenewal(authority, nowMs)) return 'announce-next-authority';
-  if (state.next !== undefined && nowMs - state.next.sinceMs >= OVERLAP_MS) return 'promote-next-authority';
+  if (state.next !== undefined && mayPromote(state.next, authority, nowMs, times)) return 'promote-next-authority';
   if (state.previous !== undefined && (previous === undefined || isExpired(previous, nowMs))) {
     return 'drop-previous-authority';
   }
@@ -62,8 +87,19 @@ export function trustBundle({ authority, next, previous }: CertificateState): st
   return [authority.certificate, next?.certificate, previous].filter((text) => text !== undefined).join('');
 }
 
+/** After the overlap; or when the authority in use is about to end, which would leave clients with none that they know. */
+function mayPromote(
+  { sinceMs }: { readonly sinceMs: number },
+  { notBeforeMs, notAfterMs }: CertificateFacts,
+  nowMs: number,
+  { overlapMs }: CertificateTimes,
+): boolean {
+  return nowMs - sinceMs >= overlapMs || notAfterMs - nowMs < (notAfterMs - notBeforeMs - BACKDATE_MS) * LAST_CALL;
+}
+
 function needsRenewal({ notBeforeMs, notAfterMs }: CertificateFacts, nowMs: number): boolean {
-  return notAfterMs - nowMs < (notAfterMs - notBeforeMs) * RENEW_AT_REMAINING;
+  // What it is dated back by is no part of its life.
+  return notAfterMs - nowMs < (notAfterMs - notBeforeMs - BACKDATE_MS) * RENEW_AT_REMAINING;
 }
 
 function isExpired({ notAfterMs }: CertificateFacts, nowMs: number): boolean {

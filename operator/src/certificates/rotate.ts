@@ -1,8 +1,8 @@
 import { createAuthority, issueServing, isSignedBy, readCertificate } from './authority.ts';
 import {
-  AUTHORITY_LIFETIME_MS,
+  CERTIFICATE_TIMES,
   planCertificates,
-  SERVING_LIFETIME_MS,
+  type CertificateTimes,
   type CertificateAction,
   type CertificateState,
   type CertificateView,
@@ -16,12 +16,13 @@ export async function settleCertificates(
   state: CertificateState | undefined,
   dnsNames: readonly string[],
   nowMs: number,
+  times: CertificateTimes = CERTIFICATE_TIMES,
 ): Promise<CertificateState> {
   let current = state;
   for (let steps = 0; steps < MAX_STEPS; steps++) {
-    const action = planCertificates(current && (await viewOf(current)), dnsNames, nowMs);
+    const action = planCertificates(current && (await viewOf(current)), dnsNames, nowMs, times);
     if (action === undefined && current !== undefined) return current;
-    current = await act(action ?? 'create-authority', current, dnsNames, nowMs);
+    current = await act(action ?? 'create-authority', current, dnsNames, nowMs, times);
   }
   throw new Error('the certificates do not settle');
 }
@@ -41,11 +42,12 @@ async function act(
   state: CertificateState | undefined,
   dnsNames: readonly string[],
   nowMs: number,
+  times: CertificateTimes,
 ): Promise<CertificateState> {
-  const newAuthority = async () => await createAuthority(nowMs, AUTHORITY_LIFETIME_MS, 'edict');
+  const newAuthority = async () => await createAuthority(nowMs, times.authorityMs, 'edict');
   if (state === undefined || action === 'create-authority') {
     const authority = await newAuthority();
-    return { authority, serving: await issueServing(authority, dnsNames, nowMs, SERVING_LIFETIME_MS) };
+    return { authority, serving: await issueServing(authority, dnsNames, nowMs, times.servingMs) };
   }
   switch (action) {
     case 'announce-next-authority':
@@ -54,7 +56,7 @@ async function act(
       const { next, authority } = state;
       if (next === undefined) return state;
       const promoted = { certificate: next.certificate, privateKey: next.privateKey };
-      const serving = await issueServing(promoted, dnsNames, nowMs, SERVING_LIFETIME_MS);
+      const serving = await issueServing(promoted, dnsNames, nowMs, times.servingMs);
       return { authority: promoted, serving, previous: authority.certificate };
     }
     case 'drop-previous-authority': {
@@ -62,6 +64,6 @@ async function act(
       return rest;
     }
     case 'issue-serving':
-      return { ...state, serving: await issueServing(state.authority, dnsNames, nowMs, SERVING_LIFETIME_MS) };
+      return { ...state, serving: await issueServing(state.authority, dnsNames, nowMs, times.servingMs) };
   }
 }

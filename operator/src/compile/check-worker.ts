@@ -20,8 +20,10 @@ function answer(request: WorkerRequest): WorkerReply {
         const { bundles, changed, documents } = request;
         return { id, type: 'combination', problems: workbench.checkCombination(bundles, changed, documents) };
       }
-      case 'tests':
-        return { id, type: 'tests', outcome: workbench.runTests(request.domains, request.suites) };
+      case 'tests': {
+        const { domains, suites, documents, timeoutMs } = request;
+        return { id, type: 'tests', outcome: workbench.runTests(domains, suites, documents, timeoutMs) };
+      }
     }
   } catch (error) {
     return { id, type: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };

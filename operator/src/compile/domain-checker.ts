@@ -57,8 +57,17 @@ export interface DomainChecker {
     changed: readonly string[],
     documents?: ServedDocuments,
   ) => Promise<readonly Problem[]>;
-  /** Runs the cases of suites against these domains together. What does not compile fails with what is wrong with it. */
-  readonly runTests: (domains: readonly DomainContext[], suites: readonly TestSuite[]) => Promise<TestOutcome>;
+  /**
+   * Runs suites against these domains together. What does not compile fails with what is wrong with it. `documents` is what
+   * the set says of its documents, if it has some: they are what Rego tests of a set see. `timeoutMs`: less time than the
+   * usual 20 s.
+   */
+  readonly runTests: (
+    domains: readonly DomainContext[],
+    suites: readonly TestSuite[],
+    documents?: ServedDocuments,
+    timeoutMs?: number,
+  ) => Promise<TestOutcome>;
   readonly close: () => Promise<void>;
 }
 

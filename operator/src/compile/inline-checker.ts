@@ -8,7 +8,8 @@ export function createInlineChecker(): DomainChecker {
     checkDomain: (subject, context) => Promise.resolve().then(() => workbench.checkDomain(subject, context)),
     checkCombination: (bundles, changed, documents) =>
       Promise.resolve().then(() => workbench.checkCombination(bundles, changed, documents)),
-    runTests: (domains, suites) => Promise.resolve().then(() => workbench.runTests(domains, suites)),
+    runTests: (domains, suites, documents, timeoutMs) =>
+      Promise.resolve().then(() => workbench.runTests(domains, suites, documents, timeoutMs)),
     close: () => Promise.resolve(),
   };
 }

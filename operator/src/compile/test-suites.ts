@@ -1,12 +1,27 @@
-import { renderTestSuite, TestSuiteError, type RenderedTestSuite, type TestSuite } from '@edict/engine';
+import {
+  renderTestSuite,
+  TestSuiteError,
+  type RenderedTestSuite,
+  type TestModule,
+  type TestSuite,
+} from '@edict/engine';
 import type { PolicyTestSuite } from '@edict/crds';
 
 /** A suite as users write it, as PDPs run it. */
 export function suiteOf({ metadata, spec }: Pick<PolicyTestSuite, 'metadata' | 'spec'>): TestSuite {
+  const { tests = [], modules = [], domain } = spec;
   return {
     name: metadata.name,
-    cases: spec.tests.map(({ name, porc, result }) => ({ name, porc, allow: result.allow })),
+    cases: tests.map(({ name, porc, result }) => ({ name, porc, allow: result.allow })),
+    ...(modules.length === 0 ? {} : { modules: modules.map(moduleOf) }),
+    ...(modules.length === 0 || domain === undefined ? {} : { domain }),
   };
+}
+
+type WrittenModule = NonNullable<PolicyTestSuite['spec']['modules']>[number];
+
+function moduleOf({ name, rego, policy }: WrittenModule): TestModule {
+  return { name, rego, ...(policy === undefined ? {} : { policy }) };
 }
 
 const rendered = new WeakMap<object, RenderedTestSuite | string>();

@@ -189,3 +189,37 @@ test('a built-in that reaches the network is refused unless it is allowed', asyn
   expect((await checker.checkDomain(asking, [])).problems).toStrictEqual([]);
   await checker.close();
 });
+
+test('Rego tests run against domains as written and as rendered, and against the documents of a set', () => {
+  const bench = new Workbench();
+  const written = source('a', { 'policy-libraries': [library] });
+  const contexts = [
+    { type: 'source', source: written },
+    { type: 'bundle', namespace: 'ns', bundle: bundleOf(bench.checkDomain(written, [])) },
+  ] as const;
+  const suite = (rule: string, domain?: string) => ({
+    name: 'utils',
+    cases: [],
+    modules: [{ name: 'util_test.rego', rego: `package util_test\n\ntest_util { ${rule} }\n` }],
+    ...(domain === undefined ? {} : { domain }),
+  });
+  for (const context of contexts) {
+    expect(bench.runTests([context], [suite('data.util.yes', 'a')])).toStrictEqual({ passed: 1, failed: 0 });
+    expect(bench.runTests([context], [suite('not data.util.yes')]).failure).toBe(
+      'suite utils, util_test.rego:3, test data.util_test.test_util: it is not true',
+    );
+  }
+  const [context] = contexts;
+  const policies = ['mrn:policy:main'];
+  expect(bench.runTests([context], [suite('not data.authz')])).toMatchObject({ failed: 0 });
+  expect(bench.runTests([context], [suite('data.authz.allow == false')], { policies })).toMatchObject({ failed: 0 });
+});
+
+test('tests that take longer than they may have failed, and the one that did not come to its turn is named', () => {
+  const modules = [{ name: 'a_test.rego', rego: 'package a_test\n\ntest_a { true }\n' }];
+  const context = { type: 'source', source: source('a') } as const;
+  expect(new Workbench().runTests([context], [{ name: 's', cases: [], modules }], undefined, -1)).toMatchObject({
+    failed: 1,
+    failure: 'suite s, a_test.rego:3, test data.a_test.test_a: the tests took longer than -1 ms',
+  });
+});

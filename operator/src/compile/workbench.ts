@@ -32,6 +32,12 @@ import { domainsReferredToByModel, reachable, reversed } from './domain-referenc
 /** Bundles that stay decoded, by digest: most of a set does not change from one revision to the next. */
 const DECODED_MAX = 512;
 
+/**
+ * Time for the suites of a set: less than PDPs allow, so that what passes here passes there, and less than the thread has,
+ * so that the test which takes too long is named.
+ */
+const TESTS_TIMEOUT_MS = 20_000;
+
 /** Warnings that a status has room for. */
 const WARNINGS_MAX = 20;
 
@@ -95,11 +101,22 @@ export class Workbench {
     return checkDocuments(sourced, documents.policies, this.#options()).filter(isError);
   }
 
-  /** Runs the cases of suites against these domains together, as a PDP does before it acknowledges. */
-  runTests(domains: readonly DomainContext[], suites: readonly TestSuite[]): TestOutcome {
+  /** Runs suites against these domains together, as a PDP does before it acknowledges. */
+  runTests(
+    domains: readonly DomainContext[],
+    suites: readonly TestSuite[],
+    documents?: ServedDocuments,
+    timeoutMs = TESTS_TIMEOUT_MS,
+  ): TestOutcome {
+    const unsafeBuiltins = this.#unsafeBuiltins;
     const sourced = domains.flatMap((item) => this.#contextDomain(item));
-    const compiled = compileSourcedSnapshot(sourced, { unsafeBuiltins: this.#unsafeBuiltins });
-    if (compiled.ok) return runTestSuites(loadSnapshot(compiled.compiled), suites);
+    const compiled = compileSourcedSnapshot(sourced, { unsafeBuiltins });
+    if (compiled.ok) {
+      const snapshot = loadSnapshot(compiled.compiled);
+      const models = (): readonly DomainModel[] => sourced.map(({ domain }) => domain);
+      const subject = { snapshot, domains: models, documentPolicies: documents?.policies, unsafeBuiltins };
+      return runTestSuites(subject, suites, { timeoutMs });
+    }
     const total = suites.reduce((sum, { cases }) => sum + cases.length, 0);
     return { passed: 0, failed: total, failure: compiled.problems.map(formatProblem).join('\n') };
   }

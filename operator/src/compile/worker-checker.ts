@@ -46,8 +46,8 @@ export function createWorkerChecker(options: WorkerCheckerOptions): DomainChecke
       if (reply.type === 'combination') return reply.problems;
       throw unexpected(reply);
     },
-    runTests: async (domains, suites) => {
-      const reply = await thread.ask({ type: 'tests', domains, suites });
+    runTests: async (domains, suites, documents, timeoutMs) => {
+      const reply = await thread.ask({ type: 'tests', domains, suites, documents, timeoutMs });
       if (reply.type === 'tests') return reply.outcome;
       throw unexpected(reply);
     },

@@ -28,6 +28,8 @@ export type WorkerRequest =
       readonly type: 'tests';
       readonly domains: readonly DomainContext[];
       readonly suites: readonly TestSuite[];
+      readonly documents: ServedDocuments | undefined;
+      readonly timeoutMs: number | undefined;
     };
 
 /** What it answers. `failed` is a fault of ours, not of a domain. */

@@ -1,23 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { API_VERSION, PolicySetSpec } from '@edict/crds';
 import { trustBundle } from '../certificates/plan.ts';
 import { settleCertificates } from '../certificates/rotate.ts';
-import { systemClock } from '../clock.ts';
 import type { Operator } from '../operator-types.ts';
-import { openFolderStore, type FolderStore } from '../store/folder/folder-store.ts';
-import {
-  aDomain,
-  connectPdp,
-  eventually,
-  NAMESPACE,
-  regoPermitting,
-  startOperator,
-  type ConnectedPdp,
-} from '../testing/fixtures.ts';
+import type { FolderStore } from '../store/folder/folder-store.ts';
+import { aDomain, aSet, eventually, NAMESPACE, regoPermitting, type ConnectedPdp } from '../testing/fixtures.ts';
+import { openFolderStage, type FolderStage } from '../testing/folder-stage.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { HEARTBEAT_MS, LISTENERS_PER_USER_MAX } from './events/event-hub.ts';
 import { RIGHTS_MS } from './events/event-stream.ts';
@@ -29,12 +17,12 @@ import type { PdpList, PdpWhy, RevisionDiff, RevisionList, Series, SetDetail, Se
 const READ = ['get policysets', 'list policysets', 'get policyrevisions', 'list policyrevisions'];
 const TILL = `/api/v1/sets/${NAMESPACE}/till`;
 let rules: Rules;
-let folder: string;
+let stage: FolderStage;
 let store: FolderStore;
 let operator: Operator;
 let fixture: ConsoleFixture;
 let clock: ManualClock;
-const pdps: ConnectedPdp[] = [];
+let pdps: readonly ConnectedPdp[];
 const clients: EventClient[] = [];
 const consoles: ConsoleFixture[] = [];
 
@@ -46,25 +34,16 @@ beforeEach(async () => {
     neighbour: ['get policysets other', 'list policysets other'],
     nobody: [],
   };
-  folder = await mkdtemp(join(tmpdir(), 'edict-console-'));
-  store = await openFolderStore({
-    folder,
-    namespace: NAMESPACE,
-    clock: systemClock,
-    onProblems: () => undefined,
-    rescanMs: 60_000,
-  });
-  ({ operator } = await startOperator(store));
+  stage = await openFolderStage(60_000);
+  ({ store, pdps } = stage);
+  ({ operator } = await stage.start());
   clock = new ManualClock(Date.now());
   fixture = await open();
 });
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
   for (const { server } of consoles.splice(0)) await Promise.all([server.close(), clock.advance(2_000)]);
-  for (const { client } of pdps.splice(0)) await client.close();
-  await operator.stop();
-  await store.close();
-  await rm(folder, { recursive: true });
+  await stage.close();
 });
 
 async function open(over: Partial<ConsoleServerOptions> = {}): Promise<ConsoleFixture> {
@@ -75,13 +54,8 @@ async function open(over: Partial<ConsoleServerOptions> = {}): Promise<ConsoleFi
 
 /** A set, one domain, and PDPs that serve its first revision. */
 async function start(rollout: object = {}, count = 2): Promise<void> {
-  await store.create({
-    apiVersion: API_VERSION,
-    kind: 'PolicySet',
-    metadata: { namespace: NAMESPACE, name: 'till' },
-    spec: PolicySetSpec.parse({ rollout }),
-  });
-  for (let index = 0; index < count; index += 1) pdps.push(connectPdp(operator, `${NAMESPACE}/till`, index));
+  await store.create(aSet('till', { rollout }));
+  for (let index = 0; index < count; index += 1) stage.connect(operator, `${NAMESPACE}/till`, index);
   await store.create(aDomain('orders'));
   await until('revision 1 is completed', ({ summary }) => summary.ready.status === 'True' && summary.committed === 1);
 }
@@ -278,12 +252,7 @@ test.each<[string, string, RequestInit, number]>([
   ],
   ['a path that is not well encoded', '/api/v1/%zz', {}, 400],
 ])('%s is refused', async (_name, path, init, status) => {
-  await store.create({
-    apiVersion: API_VERSION,
-    kind: 'PolicySet',
-    metadata: { namespace: NAMESPACE, name: 'till' },
-    spec: PolicySetSpec.parse({}),
-  });
+  await store.create(aSet('till'));
   const answer = await fixture.ask('owner', path, init);
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toBe('application/problem+json');

@@ -451,6 +451,8 @@ export interface Finding {
 export const FINDING_CODES = [
   'Converged',
   'NeverConnected',
+  'ProtocolTooOld',
+  'ProtocolTooNew',
   'NotConnected',
   'Silent',
   'Nacked',
@@ -465,6 +467,8 @@ export const FINDING_CODES = [
   'SwapPending',
   'BehindCommitted',
   'Ahead',
+  'UnknownRevision',
+  'ClockUnsure',
   'NoRevision',
 ] as const;
 export type FindingCode = (typeof FINDING_CODES)[number];

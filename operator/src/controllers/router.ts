@@ -87,6 +87,13 @@ export class Router {
     this.#setsOf(keyOf(suite).namespace);
   }
 
+  /** Queues every set. */
+  reviewSets(): void {
+    if (this.#target === undefined) return;
+    const { world, queues } = this.#target;
+    for (const set of world.sets.list()) queues.sets.add(keyText(keyOf(set)));
+  }
+
   /** The distribution has news of a set, `namespace/name`. */
   progressed(set: string): void {
     if (this.#target === undefined) return;

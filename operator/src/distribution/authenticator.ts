@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { PeerError, type Clock, type PeerIdentity } from '@edict/protocol';
+import { RememberedReviews, reviewKey, type Reviewed } from '../remembered-reviews.ts';
 import type { DistributionMetrics } from './metrics.ts';
 
 /** Who sends a token: for Kubernetes, TokenReview and the pod from the informer. @throws PeerError */
@@ -21,8 +21,7 @@ export interface AuthenticatorOptions {
   readonly metrics: DistributionMetrics;
 }
 
-type Verdict =
-  { readonly identity: PeerIdentity; readonly until: number } | { readonly error: PeerError; readonly until: number };
+type Verdict = { readonly identity: PeerIdentity } | { readonly error: PeerError };
 
 /**
  * Judges tokens with a bounded number of reviews, so that neither a fleet that comes back at once nor a PDP with a bad
@@ -30,44 +29,20 @@ type Verdict =
  */
 export function createAuthenticator(options: AuthenticatorOptions): ReviewToken {
   const { reviewToken, clock, metrics } = options;
-  const verdicts = new Map<string, Verdict>();
-  const inFlight = new Map<string, Promise<PeerIdentity>>();
-  const waiting: (() => void)[] = [];
-  let running = 0;
+  const reviews = new RememberedReviews<Verdict>({
+    clock,
+    limits: { rememberedMax: TOKENS_MAX, concurrency: REVIEWS_MAX, waitingMax: REVIEWS_WAITING_MAX },
+    full: () => new PeerError('Unavailable', 'too many tokens wait for their review'),
+    onRemembered: () => {
+      metrics.authentication('cached');
+    },
+  });
 
-  function remember(key: string, verdict: Verdict): void {
-    verdicts.delete(key);
-    verdicts.set(key, verdict);
-    const oldest = verdicts.keys().next().value;
-    if (verdicts.size > TOKENS_MAX && oldest !== undefined) verdicts.delete(oldest);
-  }
-
-  async function turn(): Promise<void> {
-    if (running < REVIEWS_MAX) {
-      running += 1;
-      return;
-    }
-    if (waiting.length >= REVIEWS_WAITING_MAX)
-      throw new PeerError('Unavailable', 'too many tokens wait for their review');
-    await new Promise<void>((resolve) => {
-      waiting.push(resolve);
-    });
-  }
-
-  /** Hands the place to the first who waits, or gives it back. */
-  function done(): void {
-    const next = waiting.shift();
-    if (next === undefined) running -= 1;
-    else next();
-  }
-
-  async function review(key: string, token: string, signal: AbortSignal): Promise<PeerIdentity> {
-    await turn();
+  async function review(token: string, signal: AbortSignal): Promise<Reviewed<Verdict>> {
     try {
       const identity = await reviewToken(token, signal);
       metrics.authentication('accepted');
-      remember(key, { identity, until: clock.monotonic() + ACCEPTED_TTL_MS });
-      return identity;
+      return { answer: { identity }, ttlMs: ACCEPTED_TTL_MS };
     } catch (error) {
       const refusal =
         error instanceof PeerError
@@ -75,26 +50,14 @@ export function createAuthenticator(options: AuthenticatorOptions): ReviewToken 
           : new PeerError('Unavailable', 'the token could not be reviewed', { cause: error });
       metrics.authentication(refusal.code === 'Unavailable' ? 'unavailable' : 'refused');
       // A pod that is not known yet may be known in a moment, and a reviewer may come back: only a bad token stays bad.
-      if (refusal.code === 'InvalidToken') remember(key, { error: refusal, until: clock.monotonic() + REFUSED_TTL_MS });
+      if (refusal.code === 'InvalidToken') return { answer: { error: refusal }, ttlMs: REFUSED_TTL_MS };
       throw refusal;
-    } finally {
-      done();
     }
   }
 
-  return (token, signal) => {
-    const key = createHash('sha256').update(token).digest('base64');
-    const known = verdicts.get(key);
-    if (known !== undefined && known.until > clock.monotonic()) {
-      metrics.authentication('cached');
-      return 'identity' in known ? Promise.resolve(known.identity) : Promise.reject(known.error);
-    }
-    const pending = inFlight.get(key);
-    if (pending !== undefined) return pending;
-    const next = review(key, token, signal).finally(() => {
-      inFlight.delete(key);
-    });
-    inFlight.set(key, next);
-    return next;
+  return async (token, signal) => {
+    const verdict = await reviews.answer(reviewKey(token), () => review(token, signal));
+    if ('error' in verdict) throw verdict.error;
+    return verdict.identity;
   };
 }

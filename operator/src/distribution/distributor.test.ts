@@ -10,9 +10,12 @@ import {
   systemClock,
   type DurableRecord,
   type PdpClient,
+  type PdpMessage,
   type PdpPorts,
   type PeerIdentity,
+  type StreamHandlers,
 } from '@edict/protocol';
+import { ManualClock } from '../testing/manual-clock.ts';
 import { createDistributor, type Distributor } from './distributor.ts';
 import { MemoryBackend } from './memory-backend.ts';
 import { createDistributionMetrics } from './metrics.ts';
@@ -25,6 +28,86 @@ const log = { info: () => undefined, warn: () => undefined };
 const running: { close: () => void | Promise<void> }[] = [];
 afterEach(async () => {
   for (const part of running.splice(0)) await part.close();
+});
+
+/** Streams without a PDP behind them, which go when they are asked to. */
+function openStreams(
+  distributor: Distributor,
+  count: number,
+): { readonly left: () => number; readonly said: string[] } {
+  const said: string[] = [];
+  let left = count;
+  for (let index = 0; index < count; index += 1) {
+    const handlers: StreamHandlers<PdpMessage> = distributor.accept(aPeer(index), {
+      send: ({ type }) => {
+        said.push(type);
+        if (type !== 'Reconnect') return true;
+        left -= 1;
+        queueMicrotask(() => {
+          handlers.onClose({ code: 'Closed', reason: 'asked to' });
+        });
+        return true;
+      },
+      close: () => undefined,
+    });
+    handlers.onOpen();
+    const engine = { name: 'edict', version: '1.0.0', features: [] };
+    handlers.onMessage({ type: 'Hello', protocol: 1, engine, sets: [], bootReason: 'Fresh', capacityBytes: 0 });
+  }
+  return { left: () => left, said };
+}
+
+function withClock(tuning: Parameters<typeof createDistributor>[0]['tuning'] = {}) {
+  const clock = new ManualClock();
+  const distributor = createDistributor({
+    backend: new MemoryBackend(SET, 'uid-1', generateSigningKey()),
+    replica: 'operator-0',
+    artifactsUrl: '',
+    ticketKey: new Uint8Array(32),
+    clock,
+    random: () => 0.5,
+    log,
+    metrics: createDistributionMetrics(new Registry()),
+    tuning,
+  });
+  running.push(distributor);
+  return { clock, distributor };
+}
+
+test('a drain sends a tenth of the streams elsewhere each second, and ends with the last', async () => {
+  // None of them beats.
+  const { clock, distributor } = withClock({ presenceTimeoutMs: 600_000 });
+  const { left } = openStreams(distributor, 40);
+  let isOver = false;
+  const drained = distributor.drain('it stops', 60_000).then(() => {
+    isOver = true;
+  });
+  await clock.advance(0);
+  expect(left()).toBe(36);
+  await clock.advance(1_000);
+  expect(left()).toBe(32);
+  expect(isOver).toBe(false);
+  await clock.advance(40_000);
+  await drained;
+  expect(left()).toBe(0);
+});
+
+test('a drain that has little time sends more at once, and waits no longer than it may', async () => {
+  const { clock, distributor } = withClock();
+  const { left } = openStreams(distributor, 40);
+  const drained = distributor.drain('it stops', 2_000);
+  await clock.advance(0);
+  expect(left()).toBe(20);
+  await clock.advance(2_000);
+  await drained;
+  expect(left()).toBe(0);
+});
+
+test('of a fleet that comes at once only so many are let in a second', () => {
+  const { distributor } = withClock({ helloRate: 10 });
+  const { said } = openStreams(distributor, 25);
+  expect(said.filter((type) => type === 'Welcome')).toHaveLength(10);
+  expect(said.filter((type) => type === 'Retry')).toHaveLength(15);
 });
 
 test('a replica that serves more streams than is suggested says so, once', async () => {

@@ -19,9 +19,12 @@ import {
   type RolloutProgress,
   type SetKey,
   type SetObservation,
+  type SignDecision,
 } from '@edict/protocol';
 import type { DistributionBackend } from './backend.ts';
+import { leaveBy } from './leave.ts';
 import type { DistributionMetrics } from './metrics.ts';
+import type { RolloutObserver } from '../observability/tracing.ts';
 import { ProgressWriter } from './progress-writer.ts';
 
 /** Period of the machine's clock. */
@@ -31,8 +34,6 @@ const CONFIRM_MS = 1_000;
 /** Events of so many milliseconds share one look at the counts: those cost in proportion to the fleet. */
 const REPORT_MS = 20;
 const REPORT_MS_PER_PDP = 0.1;
-/** Share of the streams that each second of a drain sends elsewhere. */
-const DRAIN_SHARE = 0.1;
 
 /** What a distributor is made of. */
 export interface DistributorOptions {
@@ -45,12 +46,16 @@ export interface DistributorOptions {
   readonly fallbackSources?: readonly string[];
   /** Key under the tickets; every replica that serves artifacts has the same. */
   readonly ticketKey: Uint8Array;
+  /** Signs decisions; without it Commits bear no signature, and PDPs that ask for one refuse them. */
+  readonly signDecision?: SignDecision;
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
   readonly metrics: DistributionMetrics;
   readonly tuning?: Partial<OperatorTuning>;
+  /** Is told of every rollout besides; nobody if absent. */
+  readonly observer?: RolloutObserver | undefined;
   /** How many PDPs of a set are not ours to lead and have told of themselves; nobody counts them if absent. */
   readonly unmanaged?: (set: SetKey) => number;
 }
@@ -105,6 +110,7 @@ export function createDistributor(options: DistributorOptions): Distributor {
       replica: options.replica,
       artifactsUrl: options.artifactsUrl,
       ...(options.fallbackSources === undefined ? {} : { fallbackSources: options.fallbackSources }),
+      ...(options.signDecision === undefined ? {} : { signDecision: options.signDecision }),
       tuning,
       random: options.random,
       issueTicket: (nodeId, manifest, at) => issueTicket({ nodeId, manifest }, options.ticketKey, at.wall),
@@ -189,9 +195,11 @@ export function createDistributor(options: DistributorOptions): Distributor {
       })
       .then((outcome) => {
         metrics.decision(decision.type, outcome);
-        if (outcome === 'written')
+        if (outcome === 'written') {
           log.info('revision decided', decision.type === 'Abort' ? { ...fields, ...decision.cause } : fields);
-        step({ type: 'decisionAnswered', set, revision, outcome });
+          if (decision.type === 'Abort') metrics.abandoned(decision.cause.reason);
+        }
+        step({ type: 'decisionAnswered', set, asked: { revision, wave, decision }, outcome });
       })
       .catch((error: unknown) => {
         log.warn('the decision could not be handled', { ...fields, error: messageOf(error) });
@@ -216,6 +224,7 @@ export function createDistributor(options: DistributorOptions): Distributor {
     const progress = progressOf(set, at);
     if (progress === undefined) return;
     metrics.progress(progress);
+    options.observer?.progress(progress);
     // Right after a change of leader nobody is connected yet; a status that said so would be wrong in a moment.
     if (machine.isSettled(set, at)) writer.offer(progress);
   }
@@ -233,6 +242,7 @@ export function createDistributor(options: DistributorOptions): Distributor {
       seen.delete(set);
       writer.forget(set);
       metrics.forget(set);
+      options.observer?.forget(set);
       step({ type: 'setRemoved', set });
     }
   }
@@ -271,6 +281,7 @@ export function createDistributor(options: DistributorOptions): Distributor {
         step({ type: 'opened', sessionId, identity });
       },
       onMessage: (message) => {
+        if (message.type === 'Active' && message.timing !== undefined) metrics.scheduled(message.timing);
         if (message.type === 'Nack') {
           metrics.nack(message.phase, message.deterministic);
           const { set, revision, phase, code, deterministic } = message;
@@ -290,14 +301,18 @@ export function createDistributor(options: DistributorOptions): Distributor {
       },
       onClose: (close) => {
         if (!peers.delete(sessionId)) return;
-        metrics.sessionClosed('peer');
+        metrics.sessionClosed(close.code === 'Protocol' ? 'protocol' : 'peer');
         log.info('stream ended', {
           session: sessionId,
           node: identity.podName,
           code: close.code,
           reason: close.reason,
         });
-        step({ type: 'closed', sessionId });
+        step({
+          type: 'closed',
+          sessionId,
+          ...(close.code === 'Protocol' ? { why: `${close.code}: ${close.reason}` } : {}),
+        });
       },
     };
   };
@@ -315,16 +330,13 @@ export function createDistributor(options: DistributorOptions): Distributor {
     peers.clear();
   }
 
-  async function drain(reason: string, maxMs: number): Promise<void> {
-    const until = clock.monotonic() + maxMs;
-    while (!closed && peers.size > 0 && clock.monotonic() < until) {
-      const share = Math.max(DRAIN_SHARE, 1 / Math.max(1, Math.floor((until - clock.monotonic()) / 1000)));
-      step({ type: 'drain', share: Math.min(1, share), reason });
-      await new Promise<void>((resolve) => {
-        clock.schedule(Math.min(1000, Math.max(1, until - clock.monotonic())), resolve);
-      });
-    }
-  }
+  const drain = (reason: string, maxMs: number): Promise<void> =>
+    leaveBy(clock, maxMs, {
+      left: () => (closed ? 0 : peers.size),
+      sendAway: (share) => {
+        step({ type: 'drain', share, reason });
+      },
+    });
 
   const unsubscribe = backend.onChange(observe);
   observe();

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { RolloutProgress } from '@edict/protocol';
+import type { AbortCause, CommitTiming, RolloutProgress } from '@edict/protocol';
 
 const PDP_STATES = [
   'required',
@@ -17,7 +17,11 @@ export interface DistributionMetrics {
   readonly sessions: (count: number) => void;
   readonly sessionClosed: (reason: 'replaced' | 'silent' | 'peer' | 'protocol') => void;
   readonly nack: (phase: string, deterministic: boolean) => void;
+  /** A PDP swapped by a commit that named a moment. */
+  readonly scheduled: (timing: CommitTiming) => void;
   readonly decision: (decision: 'Commit' | 'Abort', outcome: 'written' | 'conflict' | 'failed') => void;
+  /** This replica wrote that a rollout is given up. */
+  readonly abandoned: (reason: AbortCause['reason']) => void;
   readonly progress: (progress: RolloutProgress) => void;
   readonly forget: (set: string) => void;
   readonly authentication: (outcome: 'accepted' | 'cached' | 'refused' | 'unavailable') => void;
@@ -45,10 +49,28 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
     labelNames: ['phase', 'deterministic'],
     registers,
   });
+  const scheduled = new Counter({
+    name: 'operator_scheduled_commits_total',
+    help: 'Swaps of PDPs by commits that named a moment, by how well they kept it.',
+    labelNames: ['timing'],
+    registers,
+  });
   const decisions = new Counter({
     name: 'operator_decisions_total',
     help: 'Durable decisions about revisions, by how the write ended.',
     labelNames: ['decision', 'outcome'],
+    registers,
+  });
+  const rollouts = new Counter({
+    name: 'operator_rollouts_total',
+    help: 'Rollouts that ended, by how.',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const bound = new Gauge({
+    name: 'operator_revocation_bound_seconds',
+    help: 'Of sets that are Strict: so long after a decision nobody serves what was before it.',
+    labelNames: ['set'],
     registers,
   });
   const committed = new Gauge({
@@ -140,22 +162,32 @@ export function createDistributionMetrics(registry: Registry): DistributionMetri
     nack: (phase, deterministic) => {
       nacks.inc({ phase, deterministic: String(deterministic) });
     },
+    scheduled: (timing) => {
+      scheduled.inc({ timing });
+    },
     decision: (decision, outcome) => {
       decisions.inc({ decision, outcome });
     },
+    abandoned: (reason) => {
+      rollouts.inc({ outcome: reason });
+    },
     progress: (progress) => {
-      const { set, counts } = progress;
+      const { set, counts, revocationBoundMs } = progress;
       committed.set({ set }, progress.committed);
+      if (revocationBoundMs === undefined) bound.remove({ set });
+      else bound.set({ set }, revocationBoundMs / 1000);
       for (const state of PDP_STATES) pdps.set({ set, state }, counts[state] ?? 0);
       tellSites(set, progress.sites ?? []);
       if (progress.completedAt === undefined || finished.get(set) === progress.revision) return;
       finished.set(set, progress.revision);
+      rollouts.inc({ outcome: 'Completed' });
       if (progress.convergenceMs !== undefined) convergence.observe(progress.convergenceMs / 1000);
       if (progress.skewMs !== undefined) skew.observe(progress.skewMs / 1000);
     },
     forget: (set) => {
       finished.delete(set);
       committed.remove({ set });
+      bound.remove({ set });
       for (const site of knownSites.get(set) ?? []) forgetSite(set, site);
       knownSites.delete(set);
       for (const state of PDP_STATES) pdps.remove({ set, state });

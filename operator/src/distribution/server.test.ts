@@ -1,31 +1,32 @@
-import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import * as x509 from '@peculiar/x509';
 import { generateSigningKey, parseManifest, verifyRevision, type Digest } from '@edict/bundle';
 import { Registry } from 'prom-client';
 import {
   createArtifactClient,
   createPdpClient,
   dialGrpc,
+  encodePdpMessage,
+  MESSAGE_MAX_BYTES,
   PDP_DEFAULTS,
   PeerError,
   summarizeManifest,
   systemClock,
   type Certificate,
+  type HelloSet,
   type PdpClient,
 } from '@edict/protocol';
+import { selfSigned } from '../testing/self-signed.ts';
 import { MemoryBackend } from './memory-backend.ts';
 import { createDistributionMetrics } from './metrics.ts';
 import { createDistributor, type Distributor } from './distributor.ts';
 import { createDistributionServer, type DistributionServer } from './server.ts';
 
 const SET = 'default/payments';
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const log = { info: () => undefined, warn: () => undefined };
 const encode = (text: string) => new TextEncoder().encode(text);
 const key = generateSigningKey();
@@ -33,22 +34,6 @@ const key = generateSigningKey();
 let folder = '';
 let certificate: Certificate;
 const running: { close: () => unknown }[] = [];
-
-async function selfSigned(): Promise<Certificate> {
-  x509.cryptoProvider.set(webcrypto);
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const made = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: '01',
-    name: 'CN=localhost',
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 3_600_000),
-    signingAlgorithm: ALGORITHM,
-    keys,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }])],
-  });
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  return { cert: made.toString('pem'), key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n` };
-}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'edict-distribution-'));
@@ -67,11 +52,20 @@ interface Replica extends DistributionServer {
   readonly distributor: () => Distributor | undefined;
   readonly progress: (set: string) => ReturnType<Distributor['progress']>;
   readonly pdps: () => ReturnType<Distributor['pdps']>;
+  /** Its metrics. */
+  readonly text: () => Promise<string>;
+}
+
+function framed(message: Uint8Array): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
 }
 
 /** Tokens are `good-<n>`, for the pod of that number. */
 async function startServer(backend: MemoryBackend): Promise<Replica> {
-  const metrics = createDistributionMetrics(new Registry());
+  const registry = new Registry();
+  const metrics = createDistributionMetrics(registry);
   const ticketKey = new Uint8Array(32).fill(3);
   let distributor: Distributor | undefined;
   const server = await createDistributionServer({
@@ -126,6 +120,7 @@ async function startServer(backend: MemoryBackend): Promise<Replica> {
     distributor: () => distributor,
     progress: (set) => distributor?.progress(set),
     pdps: () => distributor?.pdps() ?? [],
+    text: () => registry.metrics(),
   };
 }
 
@@ -245,6 +240,44 @@ test('a revoked token gets nothing', async () => {
   await until(() => good.served() === 1);
   expect(refused.served()).toBe(0);
   expect(server.pdps().map(({ pod }) => pod)).toEqual(['default/pdp-1']);
+});
+
+test('a PDP that sends a message over the limit loses its stream, is told as missing with the cause, and serves what it has', async () => {
+  const backend = new MemoryBackend(SET, 'uid-1', key);
+  const server = await startServer(backend);
+  server.lead();
+  publish(backend, 'a');
+  const good = await startPdp(server, 1);
+  await until(() => good.served() === 1);
+  const token = 'good-2';
+  const session = connect(`https://127.0.0.1:${server.streamPort}`, { ca: certificate.cert, servername: 'localhost' });
+  running.push({
+    close: () => {
+      session.destroy();
+    },
+  });
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/edict.distribution.v1.DistributionService/Connect',
+    'content-type': 'application/grpc',
+    authorization: `Bearer ${token}`,
+  });
+  stream.on('error', () => undefined);
+  const sets: readonly HelloSet[] = [];
+  const engine = { name: 'edict', version: '1.0.0', features: [] };
+  const hello = encodePdpMessage({ type: 'Hello', protocol: 1, engine, sets, bootReason: 'Fresh', capacityBytes: 0 });
+  stream.write(framed(hello));
+  await until(() => server.progress(SET)?.counts.connected === 2);
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(MESSAGE_MAX_BYTES + 1, 1);
+  stream.write(head);
+  await until(() => server.progress(SET)?.counts.connected === 1);
+  expect(server.progress(SET)?.exceptions).toMatchObject([
+    { node: 'default/pdp-2', state: 'Missing', reason: expect.stringMatching(/^no live stream: Protocol: .*bytes/) },
+  ]);
+  expect(await server.text()).toContain('operator_pdp_streams_closed_total{reason="protocol"} 1');
+  publish(backend, 'b');
+  await until(() => good.served() === 2);
 });
 
 test('a bundle whose bytes are not what the manifest names aborts nothing that serves, and is refused', async () => {

@@ -3,14 +3,14 @@ import { loadPageFiles } from '../../console/page-files.ts';
 import type { ServingCertificates } from '../certificates/certificate-manager.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import type { FindLeader } from '../console/http/forward.ts';
 import { startConsoleServer, type ConsoleServer } from '../console/server.ts';
 import type { ConsoleSource } from '../console/source.ts';
 import type { OperatorLog } from '../observability/log.ts';
 import type { KubeClient } from '../store/kube/kube-client.ts';
 import { VERSION } from '../version.ts';
-import type { KubeObjects } from '../store/kube/kube-objects.ts';
 import { createKubeAccess } from './console-access.ts';
-import { createLeaderFinder } from './leader-address.ts';
+import type { LeaderFinder } from './leader-address.ts';
 
 export interface KubeConsoleOptions {
   readonly config: Config;
@@ -19,17 +19,17 @@ export interface KubeConsoleOptions {
   readonly client: KubeClient;
   /** The current ones. */
   readonly certificates: () => ServingCertificates;
-  readonly objects: KubeObjects;
   /** Undefined while this replica does not lead. */
   readonly source: () => ConsoleSource | undefined;
   readonly leader: () => string | undefined;
+  readonly leaderFinder: Pick<LeaderFinder, 'find'>;
   readonly clock: Clock;
   readonly log: OperatorLog;
 }
 
 /** The console of one replica in a cluster. Rejects if the page or the proxies' authority cannot be read. */
 export async function startKubeConsole(options: KubeConsoleOptions): Promise<ConsoleServer> {
-  const { config, port, client, objects, certificates, source, leader, clock, log } = options;
+  const { config, port, client, certificates, source, leader, clock, log } = options;
   const proxyCaFile = config.EDICT_OPERATOR_CONSOLE_PROXY_CA;
   const proxyCa = proxyCaFile === '' ? undefined : await readFile(proxyCaFile, 'utf8');
   const proxy =
@@ -42,17 +42,11 @@ export async function startKubeConsole(options: KubeConsoleOptions): Promise<Con
         };
   const { certificate, privateKey } = certificates();
   const namespace = config.EDICT_OPERATOR_NAMESPACE;
-  const findLeader = createLeaderFinder({
-    objects,
-    namespace,
-    leader,
-    identity: config.EDICT_OPERATOR_POD_NAME,
-    port,
-    serverName: `${config.EDICT_OPERATOR_CONSOLE_SERVICE}.${namespace}.svc`,
-    ca: () => certificates().trustBundle,
-    clock,
-    log,
-  });
+  const serverName = `${config.EDICT_OPERATOR_CONSOLE_SERVICE}.${namespace}.svc`;
+  const findLeader: FindLeader = async () => {
+    const host = await options.leaderFinder.find();
+    return host === undefined ? undefined : { host, port, ca: certificates().trustBundle, serverName };
+  };
   return await startConsoleServer({
     host: config.EDICT_OPERATOR_LISTEN_HOST,
     port,

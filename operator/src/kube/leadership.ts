@@ -1,4 +1,4 @@
-import { isDeleting } from '../controllers/world.ts';
+import { isDeleting, type World } from '../controllers/world.ts';
 import { createOperator } from '../operator.ts';
 import type { Operator } from '../operator-types.ts';
 import type { Clock } from '../clock.ts';
@@ -8,13 +8,16 @@ import type { EventSink } from '../events.ts';
 import type { DistributionMetrics } from '../distribution/metrics.ts';
 import type { OperatorLog } from '../observability/log.ts';
 import type { OperatorMetrics } from '../observability/metrics.ts';
+import type { RolloutObserver } from '../observability/tracing.ts';
 import type { KubeClient } from '../store/kube/kube-client.ts';
 import type { KubeObjects } from '../store/kube/kube-objects.ts';
 import type { Store } from '../store/store.ts';
 import type { Registry } from 'prom-client';
-import type { SigningKey } from '@edict/bundle';
+import type { Signer } from '../keys/signer.ts';
 import type { PolicyDecisionPoint, PolicySet } from '@edict/crds';
-import { startFleetController, type FleetController } from './fleet-controller.ts';
+import { startFleetController, type FleetController, type InjectionPlace } from './fleet-controller.ts';
+import { startManetuController } from './manetu-controller.ts';
+import type { ManetuGroup } from './manetu-group.ts';
 import type { PodDirectory } from './pod-directory.ts';
 import type { Owner, TrustPublisher } from './trust-publisher.ts';
 
@@ -24,7 +27,7 @@ export interface LeadershipOptions {
   readonly objects: KubeObjects;
   readonly pods: PodDirectory;
   readonly checker: DomainChecker;
-  readonly signingKey: SigningKey;
+  readonly signer: Signer;
   readonly identity: string;
   readonly artifactsUrl: string;
   readonly fallbackSources: readonly string[];
@@ -32,14 +35,19 @@ export interface LeadershipOptions {
   readonly helloRate: number;
   readonly ticketKey: Uint8Array;
   readonly defaults: FleetDefaults;
+  readonly injection: InjectionPlace;
   readonly events: EventSink;
   readonly registry: Registry;
   readonly metrics: OperatorMetrics;
   readonly distributionMetrics: DistributionMetrics;
+  /** Makes traces of rollouts; nobody does if absent. */
+  readonly observer?: RolloutObserver | undefined;
   readonly log: OperatorLog;
   readonly clock: Clock;
   /** PDPs that pull the bundle of a set by themselves. */
   readonly unmanaged: (set: string) => number;
+  /** Absent: PolicyDomains of Manetu's group are nothing to it. */
+  readonly manetu?: Pick<ManetuGroup, 'mode' | 'follow'>;
   /** Makes the publisher once the leader knows which namespaces need trust. */
   readonly createTrust: (namespaces: () => ReadonlyMap<string, readonly Owner[]>) => TrustPublisher;
 }
@@ -66,15 +74,31 @@ export async function lead(options: LeadershipOptions): Promise<Leadership> {
     onChange: trust.look,
   });
   const unsubscribe = operator.backend().onChange(trust.look);
+  const manetu = options.manetu && followManetu(options, options.manetu, world);
   return {
     operator,
     trust,
     stop: async () => {
       unsubscribe();
+      await manetu?.();
       trust.stop();
       await fleets.stop();
       await operator.stop();
     },
+  };
+}
+
+/** Serves Manetu's group while it is ours; returns what ends that. */
+function followManetu(
+  options: LeadershipOptions,
+  group: Pick<ManetuGroup, 'mode' | 'follow'>,
+  world: World,
+): () => Promise<void> {
+  const controller = startManetuController({ ...options, world, mode: group.mode, random: Math.random });
+  const unfollow = group.follow(controller.setActive);
+  return async () => {
+    unfollow();
+    await controller.stop();
   };
 }
 

@@ -1,23 +1,8 @@
-import { PeerError, siteIdentity, type PeerIdentity } from '@edict/protocol';
-import { z } from 'zod';
+import { messageOf, PeerError, siteIdentity, type PeerIdentity } from '@edict/protocol';
 import { TOKEN_AUDIENCE } from '../controllers/policy-decision-point/fleet-defaults.ts';
 import type { KubeClient } from '../store/kube/kube-client.ts';
-import { collectionPath, RESOURCES } from '../store/kube/resources.ts';
 import type { PodDirectory } from './pod-directory.ts';
-
-const TokenReview = z.looseObject({
-  status: z.looseObject({
-    authenticated: z.boolean().default(false),
-    error: z.string().optional(),
-    audiences: z.array(z.string()).default([]),
-    user: z
-      .looseObject({
-        username: z.string().default(''),
-        extra: z.record(z.string(), z.array(z.string())).default({}),
-      })
-      .optional(),
-  }),
-});
+import { reviewToken, type ReviewedUser, type TokenVerdict } from './reviews.ts';
 
 const POD_NAME = 'authentication.kubernetes.io/pod-name';
 const POD_UID = 'authentication.kubernetes.io/pod-uid';
@@ -34,36 +19,18 @@ export function createTokenReviewer(
   relays: ReadonlyMap<string, string> = new Map(),
 ): (token: string, signal: AbortSignal) => Promise<PeerIdentity> {
   return async (token, signal) => {
-    let answer: unknown;
+    let verdict: TokenVerdict;
     try {
-      answer = await client.request({
-        method: 'POST',
-        path: collectionPath(RESOURCES.TokenReview),
-        body: {
-          apiVersion: RESOURCES.TokenReview.apiVersion,
-          kind: RESOURCES.TokenReview.kind,
-          spec: { token, audiences: [TOKEN_AUDIENCE] },
-        },
-        signal,
-      });
-    } catch (error) {
-      throw new PeerError('Unavailable', 'the apiserver did not review the token', { cause: error });
+      verdict = await reviewToken(client, token, { audience: TOKEN_AUDIENCE, signal });
+    } catch (cause) {
+      throw new PeerError('Unavailable', messageOf(cause), { cause });
     }
-    return identityOf(answer, pods, relays);
+    if (verdict.user === undefined) throw new PeerError('InvalidToken', verdict.reason);
+    return identityOf(verdict.user, pods, relays);
   };
 }
 
-function identityOf(answer: unknown, pods: PodDirectory, relays: ReadonlyMap<string, string>): PeerIdentity {
-  const review = TokenReview.safeParse(answer);
-  if (!review.success)
-    throw new PeerError('Unavailable', 'the apiserver answered with something else than a TokenReview');
-  const { authenticated, error, audiences, user } = review.data.status;
-  if (!authenticated || user === undefined) {
-    throw new PeerError('InvalidToken', `the token is not valid${error === undefined ? '' : `: ${error}`}`);
-  }
-  if (!audiences.includes(TOKEN_AUDIENCE)) {
-    throw new PeerError('InvalidToken', `the token is not meant for audience ${TOKEN_AUDIENCE}`);
-  }
+function identityOf(user: ReviewedUser, pods: PodDirectory, relays: ReadonlyMap<string, string>): PeerIdentity {
   const account = SERVICE_ACCOUNT.exec(user.username);
   const site = relays.get(`${account?.[1]}/${account?.[2]}`);
   // From another cluster: its token is bound to no pod of this one.

@@ -36,6 +36,8 @@ export interface Trust {
 /** Keeps a ConfigMap with the trust material in every namespace that has PDPs. */
 export interface TrustPublisher {
   readonly publish: (trust: Trust) => void;
+  /** Whether this text of `keys.json` is in every namespace that needs it. */
+  readonly isPublished: (keys: string) => boolean;
   /** The namespaces may have changed. */
   readonly look: () => void;
   readonly stop: () => void;
@@ -49,6 +51,8 @@ const RETRY_MS = 2_000;
 export function createTrustPublisher(options: TrustPublisherOptions): TrustPublisher {
   const { objects, name, clock, logger } = options;
   let trust: Trust | undefined;
+  /** The keys that the last round has written everywhere. */
+  let everywhere: string | undefined;
   const published = new Map<string, string>();
   let cancel: (() => void) | undefined;
   let running = false;
@@ -86,6 +90,7 @@ export function createTrustPublisher(options: TrustPublisherOptions): TrustPubli
   };
   const publishAll = async (): Promise<void> => {
     if (trust === undefined || stopped) return;
+    const { keys } = trust;
     const data = { 'ca.crt': trust.ca, 'keys.json': trust.keys, 'opa.pem': trust.opaKey };
     for (const [namespace, owners] of options.namespaces()) {
       // Kubernetes' garbage collection removes what nobody owns any more, also while the operator is away.
@@ -102,12 +107,14 @@ export function createTrustPublisher(options: TrustPublisherOptions): TrustPubli
       }
       published.set(namespace, text);
     }
+    everywhere = keys;
   };
   return {
     publish: (next) => {
       trust = next;
       run();
     },
+    isPublished: (keys) => everywhere === keys,
     look: run,
     stop: () => {
       stopped = true;

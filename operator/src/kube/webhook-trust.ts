@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { OperatorLog } from '../observability/log.ts';
 import { isStoreError } from '../store/errors.ts';
 import type { KubeObject, KubeObjects } from '../store/kube/kube-objects.ts';
-import { RESOURCES } from '../store/kube/resources.ts';
+import type { Resource } from '../store/kube/resources.ts';
 
 interface WebhookConfiguration extends KubeObject {
   readonly webhooks?: readonly { readonly clientConfig: { readonly caBundle?: string } }[];
@@ -10,20 +10,21 @@ interface WebhookConfiguration extends KubeObject {
 
 const MAX_ATTEMPTS = 10;
 
-/** Writes the CA bundle (PEM) into every webhook of a ValidatingWebhookConfiguration. Answers false if there is none. */
-export async function writeWebhookTrust(objects: KubeObjects, name: string, trustBundle: string): Promise<boolean> {
+/** Writes the CA bundle (PEM) into every webhook of a configuration of that kind. Answers false if there is none. */
+export async function writeWebhookTrust(
+  objects: KubeObjects,
+  { resource, name }: WebhookConfigurationName,
+  trustBundle: string,
+): Promise<boolean> {
   const caBundle = Buffer.from(trustBundle).toString('base64');
   for (let attempt = 1; ; attempt++) {
-    const found = await objects.get<WebhookConfiguration>(RESOURCES.ValidatingWebhookConfiguration, { name });
+    const found = await objects.get<WebhookConfiguration>(resource, { name });
     if (found === undefined) return false;
     const { webhooks = [] } = found;
     if (webhooks.every(({ clientConfig }) => clientConfig.caBundle === caBundle)) return true;
     const next = webhooks.map((webhook) => ({ ...webhook, clientConfig: { ...webhook.clientConfig, caBundle } }));
     try {
-      await objects.replace<WebhookConfiguration>(RESOURCES.ValidatingWebhookConfiguration, {
-        ...found,
-        webhooks: next,
-      });
+      await objects.replace<WebhookConfiguration>(resource, { ...found, webhooks: next });
       return true;
     } catch (error) {
       // Another replica, or an upgrade of the chart, was faster.
@@ -32,10 +33,16 @@ export async function writeWebhookTrust(objects: KubeObjects, name: string, trus
   }
 }
 
+/** Which configuration is meant. */
+export interface WebhookConfigurationName {
+  /** ValidatingWebhookConfiguration or MutatingWebhookConfiguration. */
+  readonly resource: Resource;
+  readonly name: string;
+}
+
 export interface WebhookTrustOptions {
   readonly objects: KubeObjects;
-  /** Name of the ValidatingWebhookConfiguration. */
-  readonly name: string;
+  readonly configuration: WebhookConfigurationName;
   readonly clock: Clock;
   readonly log: OperatorLog;
 }
@@ -53,7 +60,9 @@ const LOOK_MS = 15_000;
 const RETRY_MS = 2_000;
 
 /** Starts with nothing to keep. */
-export function createWebhookTrust({ objects, name, clock, log }: WebhookTrustOptions): WebhookTrust {
+export function createWebhookTrust({ objects, configuration, clock, log }: WebhookTrustOptions): WebhookTrust {
+  const { resource, name } = configuration;
+  const fields = { kind: resource.kind, name };
   let cancel: (() => void) | undefined;
   let bundle = '';
   let isMissing = false;
@@ -65,14 +74,14 @@ export function createWebhookTrust({ objects, name, clock, log }: WebhookTrustOp
       if (isStopped || trustBundle !== bundle) return;
       cancel = clock.schedule(delayMs, () => look(trustBundle));
     };
-    writeWebhookTrust(objects, name, trustBundle).then(
+    writeWebhookTrust(objects, configuration, trustBundle).then(
       (isFound) => {
-        if (!isFound && !isMissing) log.warn('there is no webhook configuration', { name });
+        if (!isFound && !isMissing) log.warn('there is no webhook configuration', fields);
         isMissing = !isFound;
         again(isFound ? LOOK_MS : RETRY_MS);
       },
       (error: unknown) => {
-        log.warn('the webhook configuration was not written', { name, error: String(error) });
+        log.warn('the webhook configuration was not written', { ...fields, error: String(error) });
         again(RETRY_MS);
       },
     );

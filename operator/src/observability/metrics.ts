@@ -15,6 +15,9 @@ export interface OperatorMetrics extends QueueMetrics {
   readonly apiRequests: Counter<'method' | 'outcome'>;
   readonly isLeader: Gauge;
   readonly withdrawTimeouts: Counter;
+  readonly clockOffset: Gauge;
+  /** By fleet of sidecars (`namespace/name`); `namespace/` for pods that ask for a sidecar of nobody. */
+  readonly podsWithoutPdp: Gauge<'fleet'>;
 }
 
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -102,10 +105,21 @@ export function createMetrics(registry: Registry): OperatorMetrics {
       labelNames: ['method', 'outcome'],
       registers,
     }),
+    podsWithoutPdp: new Gauge({
+      name: 'operator_pods_without_pdp',
+      help: 'Pods that should have a PDP beside them and have none, by fleet of sidecars.',
+      labelNames: ['fleet'],
+      registers,
+    }),
     isLeader: new Gauge({ name: 'operator_leader', help: '1 while this replica leads.', registers }),
     withdrawTimeouts: new Counter({
       name: 'operator_withdraw_timeouts_total',
       help: 'Domains deleted before every PDP had confirmed the withdrawal.',
+      registers,
+    }),
+    clockOffset: new Gauge({
+      name: 'operator_clock_offset_seconds',
+      help: "How far the API server's clock is ahead of this replica's.",
       registers,
     }),
   };

@@ -23,9 +23,13 @@ const StoredRevision = z.strictObject({
   signature: z.string(),
 });
 
+/** Believed as little as anything else here: PDPs verify it. */
+const StoredDecision = z.strictObject({ final: z.boolean(), keyId: z.string(), signature: z.string() });
+
 const StoredRecord = z.strictObject({
   set: z.string().min(1),
   committed: StoredRevision.optional(),
+  decision: StoredDecision.optional(),
   canary: z
     .strictObject({
       revision: StoredRevision,
@@ -33,6 +37,7 @@ const StoredRecord = z.strictObject({
       decided: z.array(
         z.strictObject({ index: z.int().min(0), principals: z.int().min(1).max(9_999), decidedAt: z.number() }),
       ),
+      decision: StoredDecision.optional(),
     })
     .optional(),
 });
@@ -101,17 +106,20 @@ export async function openRelayFiles(directory: string): Promise<RelayFiles> {
     const path = join(sets, file);
     const held = new Map<Digest, boolean>();
     try {
-      const { set, committed, canary } = StoredRecord.parse(JSON.parse(await readFile(path, 'utf8')));
+      const { set, committed, decision, canary } = StoredRecord.parse(JSON.parse(await readFile(path, 'utf8')));
       if (committed === undefined) return undefined;
+      const whole = { set, committed, ...(decision === undefined ? {} : { decision }) };
       if (committed.set !== set) throw new Error(`revision ${committed.n} is of ${committed.set}, not of ${set}`);
       held.set(committed.digest, await isWhole(committed, trustedKeys));
-      if (canary === undefined) return { record: { set, committed }, held };
+      if (canary === undefined) return { record: whole, held };
       try {
         held.set(canary.revision.digest, await isWhole(canary.revision, trustedKeys));
-        return { record: { set, committed, canary }, held };
+        const { decision: part, ...rest } = canary;
+        const canaryWhole = part === undefined ? rest : { ...rest, decision: part };
+        return { record: { ...whole, canary: canaryWhole }, held };
       } catch (error) {
         problems.push({ file: path, message: `the canary is left out: ${messageOf(error)}` });
-        return { record: { set, committed }, held };
+        return { record: whole, held };
       }
     } catch (error) {
       problems.push({ file: path, message: messageOf(error) });

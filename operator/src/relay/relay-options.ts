@@ -20,7 +20,11 @@ const Options = z.strictObject({
     .url({ protocol: /^https$/, error: 'must be an https URL' })
     .meta({ description: "https URL of the hub's manifests and bundles. Required." }),
   'upstream-ca': File.meta({ description: 'PEM file of the CA of the hub. Required.' }),
-  'upstream-token': File.meta({ description: 'File of the token that the hub knows this site by. Required.' }),
+  'upstream-token': File.optional().meta({ description: 'File of the token that the hub knows this site by.' }),
+  'upstream-cert': File.optional().meta({
+    description: 'In place of a token: PEM file of the client certificate that the hub knows this site by.',
+  }),
+  'upstream-key': File.optional().meta({ description: 'PEM file of its key.' }),
   'upstream-server-name': z.string().optional().meta({
     description: "Name in the hub's certificate, if it is not the host of --upstream.",
   }),
@@ -42,6 +46,14 @@ const Options = z.strictObject({
     description:
       'In place of --pdp-tokens: PDPs are pods of this cluster with these labels, by their ServiceAccount tokens.',
   }),
+  lease: z
+    .string()
+    .regex(/^[^/\s]+\/[^/\s]+$/, 'must be namespace/name')
+    .optional()
+    .meta({
+      description:
+        'Lease of this cluster, as namespace/name, by which one of several replicas is the relay of the site; the others wait. Needs --pod-selector.',
+    }),
   host: z.string().default('::').meta({ description: 'Address to listen on.' }),
   port: Port.default(9444).meta({ description: 'Port of the streams of PDPs (gRPC over TLS).' }),
   'bundles-port': Port.default(9445).meta({ description: 'Port of manifests and bundles (HTTPS).' }),
@@ -64,6 +76,15 @@ export function parseRelayOptions(args: readonly string[]): RelayProgramOptions 
   if (!parsed.success) throw new Error(`invalid options:\n${z.prettifyError(parsed.error)}`);
   if ((parsed.data['pdp-tokens'] === undefined) === (parsed.data['pod-selector'] === undefined)) {
     throw new Error('invalid options:\n✖ exactly one of --pdp-tokens and --pod-selector says who the PDPs are');
+  }
+  const { 'upstream-token': token, 'upstream-cert': cert, 'upstream-key': key } = parsed.data;
+  if ((cert === undefined) !== (key === undefined) || (token === undefined) === (cert === undefined)) {
+    throw new Error(
+      'invalid options:\n✖ the hub knows a site by --upstream-token, or by --upstream-cert and --upstream-key',
+    );
+  }
+  if (parsed.data.lease !== undefined && parsed.data['pod-selector'] === undefined) {
+    throw new Error('invalid options:\n✖ --lease is about a cluster, where --pod-selector says who the PDPs are');
   }
   return parsed.data;
 }

@@ -1,13 +1,11 @@
-import 'reflect-metadata';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
-import * as x509 from '@peculiar/x509';
 import { formatTrustedKeys, generateSigningKey, parseManifest, verifyRevision } from '@edict/bundle';
 import { Registry } from 'prom-client';
 import {
@@ -25,13 +23,13 @@ import {
 import { createDistributor, type Distributor } from '../distribution/distributor.ts';
 import { createDistributionMetrics, createDistributionServer } from '../distribution/index.ts';
 import { MemoryBackend } from '../distribution/memory-backend.ts';
+import { selfSigned } from '../testing/self-signed.ts';
 
 // The relay is a process of its own, and waits ten seconds for the PDPs of its site after its start.
 jest.setTimeout(180_000);
 
 const SET = 'default/payments';
 const SITE = 'eu-west';
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const log = { info: () => undefined, warn: () => undefined };
 const key = generateSigningKey();
 const MAIN = new URL('../main.ts', import.meta.url).pathname;
@@ -39,22 +37,6 @@ const MAIN = new URL('../main.ts', import.meta.url).pathname;
 let folder = '';
 let certificate: Certificate;
 const running: (() => unknown)[] = [];
-
-async function selfSigned(): Promise<Certificate> {
-  x509.cryptoProvider.set(webcrypto);
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const made = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: '01',
-    name: 'CN=localhost',
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 3_600_000),
-    signingAlgorithm: ALGORITHM,
-    keys,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'localhost' }])],
-  });
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  return { cert: made.toString('pem'), key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n` };
-}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'edict-relay-'));

@@ -10,21 +10,27 @@ import {
   StreamConnection,
   systemClock,
   type Certificate,
+  type GrpcDialOptions,
 } from '@edict/protocol';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger, format, transports, type Logger } from 'winston';
 import { createDistributionMetrics, createDistributionServer } from '../distribution/index.ts';
 import type { ReviewToken } from '../distribution/authenticator.ts';
+import { createElector } from '../election/elector.ts';
 import { startPodDirectory } from '../kube/pod-directory.ts';
 import { createTokenReviewer } from '../kube/token-reviewer.ts';
 import { startStatusServer } from '../observability/status-server.ts';
-import { createKubeClient, loadKubeConfig } from '../store/kube/index.ts';
+import { parseKey } from '../store/object-key.ts';
+import { createKubeClient, createKubeObjects, loadKubeConfig } from '../store/kube/index.ts';
 import { openRelayFiles } from './relay-files.ts';
 import { createRelayMetrics } from './relay-metrics.ts';
 import { describeRelay, parseRelayOptions, type RelayProgramOptions } from './relay-options.ts';
-import { createRelay } from './relay.ts';
+import { createRelay, type Relay } from './relay.ts';
+import { SiteLead } from './site-lead.ts';
 import { createTokenFileReviewer, inItsNamespace, readTokenFile } from './site-tokens.ts';
 
+/** How often a replica looks whether another is the relay. */
+const LOOK_MS = 1_000;
 /** How long a relay that stops lets its PDPs leave in order. */
 const DRAIN_MS = 3_000;
 /** What the hub sees as the engine of a relay: it compiles nothing. */
@@ -59,16 +65,6 @@ async function run(options: RelayProgramOptions): Promise<void> {
   const trustedKeys = async (): Promise<ReadonlyMap<string, string>> =>
     parseTrustedKeys(await readFile(options.keys, 'utf8'));
   const tls = certificateReader(options, logger);
-  const files = await openRelayFiles(options['state-dir']);
-  const { records, problems } = await files.load(await trustedKeys());
-  for (const problem of problems) logger.warn('what was on disk is not taken', { ...problem });
-  for (const { record } of records) {
-    logger.info('last known good', {
-      set: record.set,
-      revision: record.committed?.n,
-      canary: record.canary?.revision.n,
-    });
-  }
   const reviewer = await reviewerOf(options, logger);
   // Behind the hub's address are replicas that do not lead, and have no artifacts: the one of the stream does.
   const connection = new StreamConnection();
@@ -81,30 +77,54 @@ async function run(options: RelayProgramOptions): Promise<void> {
     random,
   });
   const ticketKey = randomBytes(32);
-  const relay = createRelay({
-    replica: `${site}/${hostname()}`,
-    engine: ENGINE,
-    sets,
-    dialHub: dialGrpc({
-      connection,
-      address: options.upstream,
-      caFile: options['upstream-ca'],
-      tokenFile: options['upstream-token'],
-      ...(options['upstream-server-name'] === undefined ? {} : { serverName: options['upstream-server-name'] }),
-      clock,
-    }),
-    fetch: artifacts.fetch,
-    trustedKeys,
-    files,
-    records,
-    artifactsUrl: '',
-    ticketKey,
+  let relay: Relay | undefined;
+  let siteLead: SiteLead | undefined;
+  const dialHub = dialGrpc({
+    connection,
+    address: options.upstream,
+    caFile: options['upstream-ca'],
+    ...upstreamIdentity(options),
+    ...(options['upstream-server-name'] === undefined ? {} : { serverName: options['upstream-server-name'] }),
     clock,
-    random,
-    log: logger,
-    metrics: createRelayMetrics(registry),
-    distributionMetrics,
   });
+  const relayMetrics = createRelayMetrics(registry);
+  const lead = async (): Promise<void> => {
+    const files = await openRelayFiles(options['state-dir']);
+    const { records, problems } = await files.load(await trustedKeys());
+    for (const problem of problems) logger.warn('what was on disk is not taken', { ...problem });
+    for (const { record } of records) {
+      logger.info('last known good', {
+        set: record.set,
+        revision: record.committed?.n,
+        canary: record.canary?.revision.n,
+      });
+    }
+    relay = createRelay({
+      replica: `${site}/${hostname()}`,
+      engine: ENGINE,
+      sets,
+      dialHub: (handlers) =>
+        dialHub({
+          ...handlers,
+          onClose: (close) => {
+            handlers.onClose(close);
+            siteLead?.hubClosed(close);
+          },
+        }),
+      fetch: artifacts.fetch,
+      trustedKeys,
+      files,
+      records,
+      artifactsUrl: '',
+      ticketKey,
+      clock,
+      random,
+      log: logger,
+      metrics: relayMetrics,
+      distributionMetrics,
+    });
+  };
+  if (options.lease === undefined) await lead();
   const distribution = await createDistributionServer({
     host,
     streamPort: options.port,
@@ -112,7 +132,8 @@ async function run(options: RelayProgramOptions): Promise<void> {
     tls,
     reviewToken: reviewer.review,
     ticketKey,
-    leading: () => ({ accept: relay.accept, artifacts: relay.artifacts }),
+    // A replica that waits tells PDPs to come back: they find the one that does not.
+    leading: () => (relay === undefined ? undefined : { accept: relay.accept, artifacts: relay.artifacts }),
     clock,
     random,
     log: logger,
@@ -122,21 +143,25 @@ async function run(options: RelayProgramOptions): Promise<void> {
     host,
     port: options['http-port'],
     registry,
-    // A site that has policy, or a hub to get it from, has something to say to PDPs.
-    isReady: () => relay.isHubConnected() || relay.committed().size > 0,
-    pdps: relay.pdps,
+    // A site that has policy, or a hub to get it from, has something to say to PDPs. One that waits is as it should be.
+    isReady: () => relay === undefined || relay.isHubConnected() || relay.committed().size > 0,
+    pdps: () => relay?.pdps(),
   });
   const { streamPort, artifactsPort } = distribution;
   logger.info('relay started', { site, sets, streamPort, artifactsPort, httpPort: status.port });
   const stop = async (): Promise<void> => {
-    await relay.drain('the relay is shutting down', DRAIN_MS);
-    await relay.close();
+    await relay?.drain('the relay is shutting down', DRAIN_MS);
+    await relay?.close();
+    // Only now: the next one is to find the hub without us.
+    await siteLead?.stop();
     artifacts.close();
     await Promise.all([distribution.close(), reviewer.stop(), status.close()]);
   };
   // Timers and sockets of Node's own need not keep a process alive that waits for its hub.
-  const alive = setInterval(() => undefined, 60_000);
+  const alive = setInterval(() => siteLead?.look(), LOOK_MS);
   await new Promise<void>((resolve, reject) => {
+    siteLead = siteLeadOf(options, logger, { lead, failed: reject });
+    siteLead?.start();
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
         logger.info('stopping', { signal });
@@ -144,6 +169,39 @@ async function run(options: RelayProgramOptions): Promise<void> {
       });
     }
   }).finally(() => clearInterval(alive));
+}
+
+/** Where there are several replicas: which of them is the relay. One that is no more ends with an error, and begins anew. */
+function siteLeadOf(
+  { lease }: RelayProgramOptions,
+  logger: Logger,
+  on: { readonly lead: () => Promise<void>; readonly failed: (error: unknown) => void },
+): SiteLead | undefined {
+  if (lease === undefined) return undefined;
+  const { namespace, name } = parseKey(lease);
+  const identity = hostname();
+  const objects = createKubeObjects(createKubeClient({ config: loadKubeConfig() }));
+  const timing = { monotonicMs: () => performance.now(), nowMs: () => Date.now() };
+  return new SiteLead({
+    identity,
+    elect: (callbacks) => createElector({ objects, namespace, name, identity, logger, ...timing, ...callbacks }),
+    lead: () => {
+      logger.info('this replica is the relay of the site', { identity });
+      on.lead().catch(on.failed);
+    },
+    yield: (reason) => {
+      on.failed(new Error(`this replica is the relay of the site no more: ${reason}`));
+    },
+  });
+}
+
+/** What the hub knows this site by. */
+function upstreamIdentity(options: RelayProgramOptions): Pick<GrpcDialOptions, 'tokenFile' | 'certificate'> {
+  const { 'upstream-token': tokenFile, 'upstream-cert': certFile, 'upstream-key': keyFile } = options;
+  return {
+    ...(tokenFile === undefined ? {} : { tokenFile }),
+    ...(certFile === undefined || keyFile === undefined ? {} : { certificate: { certFile, keyFile } }),
+  };
 }
 
 /** Reads the certificate when it is asked for; while the new files do not fit, or cannot be read, the last ones serve. */

@@ -111,6 +111,7 @@ export function createRelay(options: RelayOptions): Relay {
   const queue: RelayEvent[] = [];
   let hub: MessageStream<PdpMessage> | undefined;
   let dials: BackoffState = { failures: 0 };
+  let redialMaxMs = backoff.maxMs;
   let cancelDial: (() => void) | undefined;
   let cancelTick: (() => void) | undefined;
   let cancelLook: (() => void) | undefined;
@@ -255,7 +256,9 @@ export function createRelay(options: RelayOptions): Relay {
         step({ type: 'hubConnected' });
       },
       onMessage: (message) => {
-        if (hub === own) step({ type: 'hubSaid', message });
+        if (hub !== own) return;
+        if (message.type === 'Welcome') redialMaxMs = message.redialMaxMs ?? backoff.maxMs;
+        step({ type: 'hubSaid', message });
       },
       onDrain: () => undefined,
       onClose: (close) => {
@@ -271,7 +274,10 @@ export function createRelay(options: RelayOptions): Relay {
 
   function redial(close: StreamClose, livedMs: number): void {
     if (closed) return;
-    const [delayMs, next] = nextDial(dials, close, livedMs, random(), backoff);
+    const [delayMs, next] = nextDial(dials, close, livedMs, random(), {
+      ...backoff,
+      maxMs: Math.min(backoff.maxMs, redialMaxMs),
+    });
     dials = next;
     log.info('the stream to the hub ended', { code: close.code, reason: close.reason, redialMs: delayMs });
     cancelDial = clock.schedule(delayMs, dial);

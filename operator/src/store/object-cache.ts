@@ -18,7 +18,7 @@ export function isSelected(object: KindMap[KindName], selection: Selection): boo
  */
 export class ObjectCache<K extends KindName> {
   readonly #selection: Selection;
-  readonly #onEvent: (event: WatchEvent<K>) => void;
+  readonly #listeners: Set<(event: WatchEvent<K>) => void>;
   readonly #objects = new Map<string, KindMap[K]>();
   readonly #tombstones = new Set<string>();
   #sorted: readonly KindMap[K][] | undefined;
@@ -28,7 +28,7 @@ export class ObjectCache<K extends KindName> {
 
   constructor(selection: Selection, onEvent: (event: WatchEvent<K>) => void) {
     this.#selection = selection;
-    this.#onEvent = onEvent;
+    this.#listeners = new Set([onEvent]);
     // A watch that nobody waits for may be stopped before it is synced: that is no failure.
     this.#ready.promise.catch(() => undefined);
   }
@@ -47,7 +47,7 @@ export class ObjectCache<K extends KindName> {
     if (known === undefined && this.#tombstones.has(object.metadata.uid ?? '')) return;
     this.#objects.set(key, object);
     this.#sorted = undefined;
-    this.#onEvent({ type: 'changed', object });
+    this.#tell({ type: 'changed', object });
   }
 
   /** Takes a deletion. Of an object that is not known, or is another one of that name by now, it is ignored. */
@@ -90,6 +90,12 @@ export class ObjectCache<K extends KindName> {
           ? this.#sorted
           : this.#sorted.filter((object) => object.metadata.namespace === namespace);
       },
+      subscribe: (onEvent) => {
+        this.#listeners.add(onEvent);
+        return () => {
+          this.#listeners.delete(onEvent);
+        };
+      },
       stop: async () => {
         this.#isStopped = true;
         if (!this.#isSynced)
@@ -99,10 +105,14 @@ export class ObjectCache<K extends KindName> {
     };
   }
 
+  #tell(event: WatchEvent<K>): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
   #drop(key: string, object: KindMap[K]): void {
     this.#objects.delete(key);
     this.#sorted = undefined;
-    this.#onEvent({ type: 'deleted', object });
+    this.#tell({ type: 'deleted', object });
   }
 
   #bury(uid: string): void {

@@ -247,6 +247,26 @@ export function describeStoreContract({ test, expect, eventually }: ContractRunn
     expect(events.length).toBe(count);
   });
 
+  test('who subscribes to a watch finds every change in its cache when told, and hears nothing after leaving', async () => {
+    const { namespace } = key('');
+    const watcher = store().watch('PolicyDomain', { namespace }, () => undefined);
+    await watcher.synced;
+    const told: string[] = [];
+    const leave = watcher.subscribe(({ type, object }) => {
+      const known = watcher.get(key('subscribed'))?.metadata.resourceVersion;
+      told.push(`${type} ${String(known === object.metadata.resourceVersion)}`);
+    });
+    await store().create(newDomain(namespace, 'subscribed'));
+    expect(told).toStrictEqual(['changed true']);
+    await store().delete('PolicyDomain', key('subscribed'));
+    await eventually('the deletion is told', () => (told.length === 2 ? true : undefined));
+    expect(told.at(-1)).toBe('deleted false');
+    leave();
+    await store().create(newDomain(namespace, 'unheard'));
+    expect(told.length).toBe(2);
+    await watcher.stop();
+  });
+
   test('an object whose labels leave the selection is deleted for that watch', async () => {
     const { namespace } = key('');
     const selector = { matchLabels: { team: 'a' } };

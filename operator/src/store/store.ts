@@ -89,6 +89,11 @@ export interface Watcher<K extends KindName> {
   readonly get: (key: ObjectKey) => KindMap[K] | undefined;
   /** From the cache, sorted by namespace and name. */
   readonly list: (namespace?: string) => readonly KindMap[K][];
+  /**
+   * Tells of every change from now on, after the cache has it: whoever is woken and reads the same watcher sees what woke it.
+   * Two watches promise no order between each other. Returns what ends that.
+   */
+  readonly subscribe: (onEvent: (event: WatchEvent<K>) => void) => () => void;
   /** Ends the watch; resolves when no more events can come. */
   readonly stop: () => Promise<void>;
 }

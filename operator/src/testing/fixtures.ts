@@ -1,5 +1,5 @@
 import { generateSigningKey, parseBundle, parseManifest, type SigningKey } from '@edict/bundle';
-import { API_VERSION, type PolicyDomainSpec } from '@edict/crds';
+import { API_VERSION, PolicySetSpec, type PolicyDomainSpec } from '@edict/crds';
 import {
   createPdpClient,
   dialInMemory,
@@ -13,6 +13,7 @@ import { Registry } from 'prom-client';
 import { createInlineChecker } from '../compile/inline-checker.ts';
 import type { OperatorEvent } from '../events.ts';
 import type { OperatorLog } from '../observability/log.ts';
+import { fixedSigner } from '../keys/signer.ts';
 import { createOperator } from '../operator.ts';
 import type { Operator, OperatorOptions } from '../operator-types.ts';
 import type { NewObject, Store } from '../store/store.ts';
@@ -45,6 +46,16 @@ export function aDomain(name: string, over: Partial<PolicyDomainSpec> = {}): New
   };
 }
 
+/** A PolicySet that is not stored yet. */
+export function aSet(name: string, spec: Readonly<Record<string, unknown>> = {}): NewObject<'PolicySet'> {
+  return {
+    apiVersion: API_VERSION,
+    kind: 'PolicySet',
+    metadata: { namespace: NAMESPACE, name },
+    spec: PolicySetSpec.parse(spec),
+  };
+}
+
 /** A log that keeps what it is told. */
 export function aLog(): OperatorLog & { readonly lines: string[] } {
   const lines: string[] = [];
@@ -66,7 +77,7 @@ export async function startOperator(store: Store, over: Partial<OperatorOptions>
   const log = aLog();
   const operator = createOperator({
     store,
-    signingKey: SIGNING_KEY,
+    signer: fixedSigner(SIGNING_KEY),
     identity: 'operator-0',
     log,
     events: { emit: (event) => events.push(event) },

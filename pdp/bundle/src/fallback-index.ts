@@ -1,5 +1,6 @@
 import { isDigest } from './digest.ts';
 import type { Digest } from './digest.ts';
+import type { DecisionSignature } from './decision-signature.ts';
 import type { SignedRevision } from './signature.ts';
 
 /** What every index says it is. */
@@ -11,6 +12,8 @@ export const FALLBACK_INDEX_MAX_BYTES = 65_536;
 /** The committed revision of one set, as a fallback source names it. What belongs to it is found by its digests. */
 export interface FallbackIndex {
   readonly revision: SignedRevision;
+  /** That the revision is decided for everyone; absent where the operator that decided did not sign such words yet. */
+  readonly decision?: DecisionSignature;
   /** When it was written, RFC 3339. */
   readonly exportedAt: string;
 }
@@ -32,8 +35,8 @@ export function fallbackArtifactPath(digest: Digest): string {
 }
 
 /** The text of an index. */
-export function formatFallbackIndex({ revision, exportedAt }: FallbackIndex): string {
-  return `${JSON.stringify({ format: FALLBACK_FORMAT, revision, exportedAt }, null, 2)}\n`;
+export function formatFallbackIndex({ revision, decision, exportedAt }: FallbackIndex): string {
+  return `${JSON.stringify({ format: FALLBACK_FORMAT, revision, decision, exportedAt }, null, 2)}\n`;
 }
 
 const REASONS: ReadonlySet<string> = new Set<SignedRevision['reason']>(['Spec', 'Rollback', 'Withdraw', 'Emergency']);
@@ -59,8 +62,18 @@ export function parseFallbackIndex(bytes: Uint8Array): FallbackIndex {
   const reason = text(revision, 'reason');
   if (!isDigest(digest)) throw new FallbackIndexError('revision.digest is not a digest');
   if (!isReason(reason)) throw new FallbackIndexError('revision.reason is not known');
+  const decision = index['decision'] === undefined ? undefined : members(index['decision'], 'decision');
   return {
     exportedAt: text(index, 'exportedAt'),
+    ...(decision === undefined
+      ? {}
+      : {
+          decision: {
+            final: decision['final'] === true,
+            keyId: text(decision, 'keyId'),
+            signature: text(decision, 'signature'),
+          },
+        }),
     revision: {
       set: text(revision, 'set'),
       setUid: text(revision, 'setUid'),

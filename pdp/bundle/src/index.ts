@@ -18,7 +18,14 @@ export { CONSISTENCY_DEFAULTS, LEASE_MAX_MS, LEASE_MIN_MS, readConsistency, STAL
 export type { Consistency, StaleAction } from './consistency.ts';
 export { createManifest, MANIFEST_MAX_DOMAINS, manifestDigest } from './manifest.ts';
 export type { Manifest, ManifestDomain, ManifestInput, Serving } from './manifest.ts';
-export { generateSigningKey, keyIdOf, SignatureError, signRevision, verifyRevision } from './signature.ts';
+export {
+  createSigner,
+  generateSigningKey,
+  keyIdOf,
+  SignatureError,
+  signRevision,
+  verifyRevision,
+} from './signature.ts';
 export type {
   ExpectedRevision,
   Revision,
@@ -27,6 +34,8 @@ export type {
   SignedRevision,
   SigningKey,
 } from './signature.ts';
+export { signDecision, verifyDecision } from './decision-signature.ts';
+export type { DecidedPart, DecidedRevision, DecidedShare, DecisionSignature } from './decision-signature.ts';
 export { ManifestError, MANIFEST_MAX_BYTES, parseManifest } from './parse-manifest.ts';
 export type { ManifestErrorCode } from './parse-manifest.ts';
 export {
@@ -68,7 +77,7 @@ export { buildReference } from './build-reference.ts';
 export type { BuildResult, ReadRegoFile } from './build-reference.ts';
 export { convertText } from './convert/convert-text.ts';
 export type { ConvertResult } from './convert/convert-text.ts';
-export { ConvertError } from './convert/convert-error.ts';
+export * from './versions.ts';
 export { toDomainObject } from './convert/domain-object.ts';
 export type { DomainObject, DomainObjectOptions } from './convert/domain-object.ts';
 export { DOMAIN_MAX_BYTES, parseDocument, readPreamble } from './read/read-domain.ts';

@@ -76,7 +76,7 @@ test.each<[string, unknown, string]>([
   ['serving with what nobody knows', { ...manifest, serving: { ...serving, later: 1 } }, 'not-canonical'],
   ['text that is not JSON', '{', 'not-json'],
   ['JSON with spaces', JSON.stringify(manifest, null, 1), 'not-canonical'],
-  ['an unknown member', { ...manifest, extra: 1 }, 'not-canonical'],
+  ['an unknown member', { ...manifest, extra: 1 }, 'unsupported-format'],
   ['a missing member', { ...manifest, tests: undefined }, 'bad-field'],
   ['a size that is not a count', { ...manifest, domains: [{ ...domain('shop'), size: -1 }] }, 'bad-field'],
   ['a digest of another form', { ...manifest, domains: [{ ...domain('shop'), digest: 'sha256:1' }] }, 'bad-field'],

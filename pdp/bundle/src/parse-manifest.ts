@@ -10,7 +10,7 @@ import type { Manifest, ManifestDomain } from './manifest.ts';
 export const MANIFEST_MAX_BYTES = 8_388_608;
 
 /** Why bytes are not a manifest. */
-export type ManifestErrorCode = 'too-large' | 'not-json' | 'not-canonical' | 'bad-field';
+export type ManifestErrorCode = 'too-large' | 'not-json' | 'unsupported-format' | 'not-canonical' | 'bad-field';
 
 /** Bytes that are not a manifest. */
 export class ManifestError extends Error {
@@ -42,11 +42,33 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   } catch (cause) {
     throw new ManifestError('not-json', 'the manifest is not JSON', { cause });
   }
+  const stranger = unknownMember(parsed);
+  if (stranger !== undefined) {
+    const message = `the manifest has a member '${stranger}', which this version does not know: it is older than what made the manifest`;
+    throw new ManifestError('unsupported-format', message);
+  }
   const manifest = decode(parsed);
   // Printing what was understood shows everything that was not: unknown members, other spellings of numbers, spaces.
   if (canonicalJson(manifest) !== text)
     throw new ManifestError('not-canonical', 'the manifest is not in canonical form');
   return manifest;
+}
+
+const MEMBERS: ReadonlySet<string> = new Set<keyof Manifest>([
+  'setUid',
+  'engineMin',
+  'features',
+  'domains',
+  'tests',
+  'totals',
+  'serving',
+  'consistency',
+]);
+
+/** A member that a newer version has added: what it asks for cannot be promised, so the manifest as a whole is refused. */
+function unknownMember(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  return Object.keys(value).find((member) => !MEMBERS.has(member));
 }
 
 function decode(value: unknown): Manifest {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { digestOf } from './digest.ts';
 import { createManifest, manifestDigest } from './manifest.ts';
-import { generateSigningKey, keyIdOf, signRevision, verifyRevision } from './signature.ts';
+import { createSigner, generateSigningKey, keyIdOf, signRevision, verifyRevision } from './signature.ts';
 import { formatTrustedKeys, parseTrustedKeys } from './trusted-keys.ts';
 import type { ExpectedRevision, Revision, SignedRevision } from './signature.ts';
 
@@ -22,6 +22,25 @@ test('a genuine revision is accepted', () => {
 
 test('a signature does not depend on when it is made', () => {
   expect(signRevision(revision, key.privateKey)).toEqual(signed);
+});
+
+test('a signer signs many revisions as they are signed one by one, and refuses a bad key before the first', () => {
+  const sign = createSigner(key.privateKey);
+  expect([1, 2].map((n) => sign({ ...revision, n }))).toEqual(
+    [1, 2].map((n) => signRevision({ ...revision, n }, key.privateKey)),
+  );
+  expect(() => createSigner('no key')).toThrow(expect.objectContaining({ code: 'bad-key' }));
+});
+
+test('a key that was trusted once verifies nothing where it is trusted no more', () => {
+  const trusted = new Map([[key.keyId, key.publicKey]]);
+  verifyRevision(signed, trusted);
+  expect(() => {
+    verifyRevision(signed, new Map([[key.keyId, other.publicKey]]));
+  }).toThrow(expect.objectContaining({ code: 'bad-signature' }));
+  expect(() => {
+    verifyRevision(signed, new Map([[other.keyId, other.publicKey]]));
+  }).toThrow(expect.objectContaining({ code: 'unknown-key' }));
 });
 
 test.each<[string, Partial<SignedRevision>]>([

@@ -1,5 +1,13 @@
 import { Buffer } from 'node:buffer';
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  verify,
+  type KeyObject,
+} from 'node:crypto';
 import { canonicalJson } from './canonical-json.ts';
 import { manifestDigest } from './manifest.ts';
 import type { Digest } from './digest.ts';
@@ -73,7 +81,8 @@ export function generateSigningKey(): SigningKey {
  * @throws SignatureError `bad-key` for anything that is not an Ed25519 key in PEM
  */
 export function keyIdOf(pem: string): string {
-  const der = publicKeyOf(pem).export({ type: 'spki', format: 'der' });
+  // Takes private keys too, which are not kept.
+  const der = parseKey(() => createPublicKey(pem)).export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(der).digest('hex').slice(0, 16);
 }
 
@@ -83,9 +92,17 @@ export function keyIdOf(pem: string): string {
  * @throws SignatureError `bad-key`
  */
 export function signRevision(revision: Revision, privateKey: string): SignedRevision {
+  return createSigner(privateKey)(revision);
+}
+
+/**
+ * {@link signRevision} with one key for many revisions: the key is read once.
+ * @throws SignatureError `bad-key`
+ */
+export function createSigner(privateKey: string): (revision: Revision) => SignedRevision {
   const key = parseKey(() => createPrivateKey(privateKey));
-  const signature = sign(null, signedBytes(revision), key).toString('base64');
-  return { ...revision, keyId: keyIdOf(privateKey), signature };
+  const keyId = keyIdOf(privateKey);
+  return (revision) => ({ ...revision, keyId, signature: sign(null, signedBytes(revision), key).toString('base64') });
 }
 
 /** What the caller knows already and a genuine revision therefore has to say. */
@@ -141,17 +158,29 @@ function signedBytes({ set, setUid, n, digest, parent, reason, createdAt }: Revi
   return new TextEncoder().encode(`edict.dev/revision/v1\n${text}`);
 }
 
-function decodeSignature(text: string): Uint8Array {
+/** The bytes of a signature; none where the text is not base64 in canonical form. */
+export function decodeSignature(text: string): Uint8Array {
   const bytes = Buffer.from(text, 'base64');
   // Node skips what is not base64: only the canonical text counts as a signature.
   return bytes.toString('base64') === text ? bytes : new Uint8Array();
 }
 
-function publicKeyOf(pem: string) {
-  return parseKey(() => createPublicKey(pem));
+/** Public keys by their PEM: the same few verify everything, and reading one costs as much as verifying. */
+const publicKeys = new Map<string, KeyObject>();
+const PUBLIC_KEYS_MAX = 16;
+
+/** The public key of a PEM text. @throws SignatureError `bad-key` */
+export function publicKeyOf(pem: string): KeyObject {
+  const known = publicKeys.get(pem);
+  if (known !== undefined) return known;
+  const key = parseKey(() => createPublicKey(pem));
+  if (publicKeys.size >= PUBLIC_KEYS_MAX) publicKeys.clear();
+  publicKeys.set(pem, key);
+  return key;
 }
 
-function parseKey<K extends { readonly asymmetricKeyType?: string | undefined }>(parse: () => K): K {
+/** The Ed25519 key that `parse` gives. @throws SignatureError `bad-key` */
+export function parseKey<K extends { readonly asymmetricKeyType?: string | undefined }>(parse: () => K): K {
   let key: K;
   try {
     key = parse();

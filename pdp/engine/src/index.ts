@@ -46,17 +46,19 @@ export type {
 } from '@edict/rego/network';
 export { parsePorc, parsePorcList, toPorc } from './porc.ts';
 export type { ParsePorcOptions, PorcListResult, PorcResult } from './porc.ts';
-export { runTestSuites, TESTS_TIMEOUT_MS } from './run-test-suites.ts';
-export type { TestOutcome } from './run-test-suites.ts';
+export { runTestSuites, TESTS_MAX_STEPS, TESTS_TIMEOUT_MS } from './run-test-suites.ts';
+export type { TestLimits, TestOutcome, TestSubject } from './run-test-suites.ts';
 export { recordTimestamp, renderAccessRecord } from './render-access-record.ts';
 export { loadSnapshot } from './snapshot.ts';
 export type { Snapshot } from './snapshot.ts';
 export {
   parseTestSuite,
   renderTestSuite,
+  REGO_TESTS_FEATURE,
   TEST_CASES_MAX,
+  TEST_MODULES_MAX,
   TEST_SUITE_MAX_BYTES,
   TEST_SUITE_MAX_GZIP_BYTES,
   TestSuiteError,
 } from './test-suite.ts';
-export type { RenderedTestSuite, TestCase, TestSuite, TestSuiteErrorCode } from './test-suite.ts';
+export type { RenderedTestSuite, TestCase, TestModule, TestSuite, TestSuiteErrorCode } from './test-suite.ts';

@@ -6,12 +6,13 @@ import { runTestSuites } from './run-test-suites.ts';
 import { testSnapshot } from './test-snapshot.ts';
 import { parseTestSuite, renderTestSuite, TEST_CASES_MAX, TEST_SUITE_MAX_BYTES, type TestSuite } from './test-suite.ts';
 
-const snapshot = testSnapshot([
+const domains = [
   aDomain({
     policies: simplePolicies,
     operations: [anOperation('op:public', 'one'), anOperation('op:closed', 'minus')],
   }),
-]);
+];
+const subject = { snapshot: testSnapshot(domains), domains: () => domains };
 const ask = (name: string, operation: string, allow: boolean) => ({ name, porc: { operation }, allow });
 const suite: TestSuite = { name: 'shop', cases: [ask('open', 'op:public', true), ask('shut', 'op:closed', false)] };
 const many = (count: number): TestSuite => ({
@@ -49,14 +50,14 @@ test('refuses to render more cases than a suite may have', () => {
 });
 
 test('counts what passes and names the first case that does not', () => {
-  expect(runTestSuites(snapshot, [suite])).toStrictEqual({ passed: 2, failed: 0 });
+  expect(runTestSuites(subject, [suite])).toStrictEqual({ passed: 2, failed: 0 });
   const wrong = { name: 'wrong', cases: [ask('shut', 'op:closed', true), ask('open', 'op:public', false)] };
   const failure = 'suite wrong, case shut: expected allow=true, got allow=false';
-  expect(runTestSuites(snapshot, [suite, wrong])).toStrictEqual({ passed: 2, failed: 2, failure });
+  expect(runTestSuites(subject, [suite, wrong])).toStrictEqual({ passed: 2, failed: 2, failure });
 });
 
 test('a question that is no request fails', () => {
-  const { failed, failure } = runTestSuites(snapshot, [
+  const { failed, failure } = runTestSuites(subject, [
     { name: 'odd', cases: [{ name: 'list', porc: [], allow: false }] },
   ]);
   expect(failed).toBe(1);
@@ -64,14 +65,14 @@ test('a question that is no request fails', () => {
 });
 
 test('too many cases together fail without being run', () => {
-  const outcome = runTestSuites(snapshot, [many(TEST_CASES_MAX), many(1)]);
+  const outcome = runTestSuites(subject, [many(TEST_CASES_MAX), many(1)]);
   expect(outcome).toMatchObject({ passed: 0, failed: TEST_CASES_MAX + 1 });
 });
 
 test('what the time does not suffice for has failed', () => {
   let now = 0;
   const nowMs = () => (now += 10);
-  expect(runTestSuites(snapshot, [many(5)], { timeoutMs: 25, nowMs })).toStrictEqual({
+  expect(runTestSuites(subject, [many(5)], { timeoutMs: 25, nowMs })).toStrictEqual({
     passed: 2,
     failed: 3,
     failure: 'suite many, case case 2: the tests took longer than 25 ms',

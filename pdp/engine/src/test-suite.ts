@@ -10,10 +10,23 @@ export interface TestCase {
   readonly allow: boolean;
 }
 
+/** A Rego module: its rules called `test_…` have to be true. */
+export interface TestModule {
+  /** As messages name it: `rooms_test.rego`. */
+  readonly name: string;
+  readonly rego: string;
+  /** The policy that it is compiled beside, by MRN or `domain/MRN`. Absent: the libraries and the data. */
+  readonly policy?: string;
+}
+
 /** Questions that a revision has to answer so before anyone serves it. */
 export interface TestSuite {
   readonly name: string;
   readonly cases: readonly TestCase[];
+  /** Modules with tests; absent where there are none. */
+  readonly modules?: readonly TestModule[];
+  /** The domain that the modules are about; absent: the set as a whole. */
+  readonly domain?: string;
 }
 
 /** A suite as it is stored and travels: `digest` is the SHA-256 of the canonical JSON that `gzip` holds. */
@@ -26,11 +39,18 @@ export interface RenderedTestSuite {
 
 /** Cases of one suite, and of all suites of one set. */
 export const TEST_CASES_MAX = 1_000;
+/** Modules of one suite. */
+export const TEST_MODULES_MAX = 100;
 /** Largest suite uncompressed, and as it travels. */
 export const TEST_SUITE_MAX_BYTES = 4_194_304;
 export const TEST_SUITE_MAX_GZIP_BYTES = 1_048_576;
 
+/** What an engine has to understand to run suites with modules, as manifests name it. */
+export const REGO_TESTS_FEATURE = 'rego-tests';
+
+/** A suite without modules is the same bytes that it was before there were any. */
 const FORMAT = 1;
+const FORMAT_WITH_MODULES = 2;
 
 /** Why bytes are no suite, or a suite cannot be rendered. */
 export type TestSuiteErrorCode = 'too-large' | 'too-many' | 'bad-gzip' | 'digest-mismatch' | 'bad-suite';
@@ -49,11 +69,19 @@ export class TestSuiteError extends Error {
  * Renders a suite: equal suites give equal digests on every machine.
  * @throws TestSuiteError `too-large` or `too-many`
  */
-export function renderTestSuite({ name, cases }: TestSuite): RenderedTestSuite {
+export function renderTestSuite({ name, cases, modules = [], domain }: TestSuite): RenderedTestSuite {
   if (cases.length > TEST_CASES_MAX) {
     throw new TestSuiteError('too-many', `suite ${name} has ${cases.length} cases; the limit is ${TEST_CASES_MAX}`);
   }
-  const bytes = Buffer.from(canonicalJson({ format: FORMAT, name, cases }), 'utf8');
+  if (modules.length > TEST_MODULES_MAX) {
+    const message = `suite ${name} has ${modules.length} Rego modules; the limit is ${TEST_MODULES_MAX}`;
+    throw new TestSuiteError('too-many', message);
+  }
+  const content =
+    modules.length === 0
+      ? { format: FORMAT, name, cases }
+      : { format: FORMAT_WITH_MODULES, name, cases, modules, ...(domain === undefined ? {} : { domain }) };
+  const bytes = Buffer.from(canonicalJson(content), 'utf8');
   if (bytes.length > TEST_SUITE_MAX_BYTES) throw tooLarge(name, bytes.length, TEST_SUITE_MAX_BYTES);
   const gzip = gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION });
   // The header's operating system is the only part that names the machine: 255 is "unknown".
@@ -84,18 +112,35 @@ export function parseTestSuite(gzip: Uint8Array, digest: Digest): TestSuite {
 }
 
 function decode(value: unknown): TestSuite | undefined {
-  const { format, name, cases } = isObject(value) ? value : {};
-  if (format !== FORMAT || typeof name !== 'string' || !Array.isArray(cases) || cases.length > TEST_CASES_MAX) {
-    return undefined;
-  }
-  const decoded: TestCase[] = [];
-  for (const one of cases as readonly unknown[]) {
-    if (!isObject(one) || typeof one['name'] !== 'string' || typeof one['allow'] !== 'boolean' || !('porc' in one)) {
-      return undefined;
-    }
-    decoded.push({ name: one['name'], porc: one['porc'], allow: one['allow'] });
-  }
-  return { name, cases: decoded };
+  const { format, name, cases, modules, domain } = isObject(value) ? value : {};
+  if (typeof name !== 'string') return undefined;
+  const decodedCases = listOf(cases, TEST_CASES_MAX, decodeCase);
+  if (decodedCases === undefined) return undefined;
+  if (format === FORMAT) return { name, cases: decodedCases };
+  const decodedModules = listOf(modules, TEST_MODULES_MAX, decodeModule);
+  const isDomain = domain === undefined || typeof domain === 'string';
+  if (format !== FORMAT_WITH_MODULES || decodedModules === undefined || !isDomain) return undefined;
+  return { name, cases: decodedCases, modules: decodedModules, ...(domain === undefined ? {} : { domain }) };
+}
+
+/** Undefined unless all are what they should be, and not too many. */
+function listOf<T>(value: unknown, max: number, one: (item: unknown) => T | undefined): readonly T[] | undefined {
+  if (!Array.isArray(value) || value.length > max) return undefined;
+  const items = (value as readonly unknown[]).map(one);
+  return items.every((item) => item !== undefined) ? items : undefined;
+}
+
+function decodeCase(item: unknown): TestCase | undefined {
+  const { name, allow, ...rest } = isObject(item) ? item : {};
+  if (typeof name !== 'string' || typeof allow !== 'boolean' || !('porc' in rest)) return undefined;
+  return { name, porc: rest['porc'], allow };
+}
+
+function decodeModule(item: unknown): TestModule | undefined {
+  const { name, rego, policy } = isObject(item) ? item : {};
+  if (typeof name !== 'string' || typeof rego !== 'string') return undefined;
+  if (policy === undefined) return { name, rego };
+  return typeof policy === 'string' ? { name, rego, policy } : undefined;
 }
 
 function inflate(gzip: Uint8Array): Uint8Array {

@@ -29,6 +29,9 @@ export const SIGNATURE_MAX_LENGTH = 1024;
 /** Engine features that a Hello may list. */
 export const FEATURES_MAX = 64;
 
+/** Ids of trusted keys that a Beat may list. */
+export const TRUSTED_KEYS_MAX = 16;
+
 /** Largest encoded manifest, in bytes. */
 export const MANIFEST_MAX_BYTES = 1024 * 1024;
 

@@ -1,8 +1,11 @@
-import type { Consistency, Manifest, SignedRevision } from '@edict/bundle';
+import type { Consistency, DecisionSignature, Manifest, SignedRevision } from '@edict/bundle';
 import type { Digest, RevisionId, SetKey } from './identifiers.ts';
 
-/** Version of this protocol. A Hello with another number is answered by closing the stream with `ProtocolMismatch`. */
+/** Newest version of this protocol that is spoken here; see `agreeOnProtocol` for who understands whom. */
 export const PROTOCOL_VERSION = 1;
+
+/** Oldest version of this protocol that is spoken here. */
+export const PROTOCOL_OLDEST = 1;
 
 /** Why a revision was made: the words that the wire knows. */
 export const REVISION_REASONS = [
@@ -54,7 +57,10 @@ export interface HelloSet {
 /** First message on every stream. The node's identity is not in it: that comes from authentication. */
 export interface Hello {
   readonly type: 'Hello';
+  /** Newest version that the PDP speaks. */
   readonly protocol: number;
+  /** Oldest version that it speaks; absent: no other than `protocol`. */
+  readonly oldestProtocol?: number;
   readonly engine: EngineInfo;
   readonly sets: readonly HelloSet[];
   readonly bootReason: BootReason;
@@ -169,6 +175,8 @@ export interface Beat {
   readonly sentAt: number;
   readonly sets: readonly BeatSet[];
   readonly load: Load;
+  /** Ids of the keys whose signatures it takes, at most 16. Absent where it does not say. */
+  readonly trustedKeys?: readonly string[];
 }
 
 /** How a candidate's answers to live requests compared with those that were given. Cumulative. */
@@ -297,10 +305,13 @@ export interface Commit {
   readonly revision: SignedRevision;
   readonly ticket: string;
   readonly deadlineMs: number;
+  /** As with Prepare, for a PDP that serves something already; one that serves nothing fetches at once. */
   readonly spreadMs: number;
   readonly share?: Share;
   /** Swap at this moment of the operator's wall clock, milliseconds since 1970; absent: at once. */
   readonly activateAt?: number;
+  /** The operator's signature under the decision for `share`. Absent where whoever sends it has none. */
+  readonly decision?: DecisionSignature;
 }
 
 /**

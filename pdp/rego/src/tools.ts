@@ -15,8 +15,6 @@ export type {
 } from './workspace.ts';
 export { bindProgram } from './run-program.ts';
 export type { Failure, Listeners, RunResult } from './run-program.ts';
-export { prepareTests, TEST_PREFIX, TODO_PREFIX } from './test-rules.ts';
-export type { PreparedTests, TestRule } from './test-rules.ts';
 export { Coverage, percentCovered } from './trace/coverage.ts';
 export type { CoveredRange, FileCoverage } from './trace/coverage.ts';
 export { EventLog } from './trace/event-log.ts';

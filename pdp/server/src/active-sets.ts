@@ -46,6 +46,8 @@ export type Selection =
   /** It is known here, and what is stored of it cannot be loaded. */
   | { readonly kind: 'broken'; readonly set: string; readonly failure: string }
   | { readonly kind: 'no-policy' }
+  /** Others may be on their way: which one is meant by a request that names none cannot be said yet. */
+  | { readonly kind: 'loading' }
   | { readonly kind: 'unknown-set'; readonly set: string }
   | { readonly kind: 'ambiguous-name'; readonly name: string; readonly sets: readonly string[] }
   | { readonly kind: 'set-required'; readonly sets: readonly string[] };

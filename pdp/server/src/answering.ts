@@ -30,7 +30,7 @@ import type { LoadMeter } from './observability/load-meter.ts';
 import type { PdpMetrics } from './observability/metrics.ts';
 import { SetLabels } from './observability/set-labels.ts';
 import type { SetLoadMeters } from './observability/set-load-meters.ts';
-import { openTracing, type TracingSettings } from './observability/tracing.ts';
+import { openTracing, type Tracing, type TracingSettings } from './observability/tracing.ts';
 import { ENGINE } from './version.ts';
 
 /** How a process answers requests. */
@@ -87,6 +87,8 @@ export interface AnsweringDeps {
   readonly readiness: () => Readiness;
   /** The document of `/v1/status`. */
   readonly status: () => unknown;
+  /** Whether all sets are here that were there from the start: before that the first to be loaded does not answer for others. */
+  readonly hasSettled: () => boolean;
   /** Whether revisions may be missing here. */
   readonly isStale: () => boolean;
   /** Finds the rules behind decisions that are to be explained. */
@@ -95,6 +97,8 @@ export interface AnsweringDeps {
   readonly exposition: () => Promise<Exposition>;
   /** Which sets metrics name; this process counts for itself by default. */
   readonly setLabels?: SetLabels | undefined;
+  /** Tracing that goes on already, and is closed with what answers; begun as the options say by default. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Prometheus text and its content type. */
@@ -122,7 +126,19 @@ export interface Answering {
 /** At the end, records that nobody reads are waited for this long and no longer. */
 const RECORDS_DRAIN_MS = 2_000;
 /** The same for spans. */
-const SPANS_DRAIN_MS = 1_000;
+export const SPANS_DRAIN_MS = 1_000;
+
+/** Starts tracing if there are settings; what cannot be sent is told in the log. */
+export function startTracing(
+  settings: TracingSettings | undefined,
+  metrics: PdpMetrics,
+  logger: Logger,
+): Promise<Tracing | undefined> {
+  return openTracing(settings, {
+    metrics,
+    onError: (error) => logger.warn('spans cannot be sent', { error: messageOf(error) }),
+  });
+}
 
 /**
  * Starts to answer. Rejects when an address is taken, a certificate cannot be used, an allowed host is none, or a journal of
@@ -143,10 +159,7 @@ export async function startAnswering(options: AnsweringOptions, deps: AnsweringD
       for (let lost = 0; lost < records; lost++) meter.lostRecord();
     },
   });
-  const tracing = await openTracing(options.tracing, {
-    metrics,
-    onError: (error) => logger.warn('spans cannot be sent', { error: messageOf(error) }),
-  });
+  const tracing = deps.tracing ?? (await startTracing(options.tracing, metrics, logger));
   const core = createDecisionCore({
     ...options,
     tracer: tracing?.tracer,
@@ -159,6 +172,7 @@ export async function startAnswering(options: AnsweringOptions, deps: AnsweringD
     setLimits: { ...options.setLimits, maxSteps: options.maxSteps },
     audit: audit.sink,
     isStale: deps.isStale,
+    hasSettled: deps.hasSettled,
   });
   const transportMetrics = createTransportMetrics(metrics.registry);
   const tls = await openTls(options.transport?.tls, transportMetrics, logger);

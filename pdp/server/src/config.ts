@@ -117,6 +117,10 @@ const Environment = z.object({
     .string()
     .default('/etc/edict/trust/keys.json')
     .meta({ description: 'Trusted Ed25519 signing keys by id; read again at every revision.' }),
+  EDICT_PDP_DECISIONS: z.enum(['Signed', 'Any']).default('Any').meta({
+    description:
+      'Signed: only what the operator has signed as decided is served, whoever brings it; the operator sets that for its fleets. Any: for an operator or relay that is older than such signatures.',
+  }),
   EDICT_PDP_FALLBACK_SOURCES: Entries.pipe(z.array(FallbackUrl).max(FALLBACK_SOURCES_MAX).readonly()).default([]).meta({
     description:
       'http or https URLs that committed policy is loaded from where there is neither policy nor an operator; more may come from the operator.',
@@ -316,7 +320,7 @@ const Environment = z.object({
   }),
   EDICT_PDP_TRACES_URL: HttpUrl.default('').meta({
     description:
-      'Where spans of decisions go (OTLP over HTTP), such as http://collector:4318/v1/traces; the standard OTEL_… variables do as well.',
+      'Where spans of decisions and of work for rollouts go (OTLP over HTTP), such as http://collector:4318/v1/traces; the standard OTEL_… variables do as well.',
   }),
   OTEL_EXPORTER_OTLP_ENDPOINT: HttpUrl.default('').meta({
     description: 'The same as OpenTelemetry has it: without /v1/traces. Nothing is traced while all three are empty.',

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setFlagsFromString } from 'node:v8';
 import { parseTrustedKeys } from '@edict/bundle';
 import { createArtifactClient, dialGrpc, messageOf, StreamConnection, systemClock } from '@edict/protocol';
 import { answeringOptions } from './answering-options.ts';
@@ -58,6 +59,7 @@ async function run(config: Config): Promise<void> {
     dial: origin.dial,
     fetchArtifact: origin.fetchArtifact,
     trustedKeys: origin.trustedKeys,
+    ...(origin.decisions === undefined ? {} : { decisions: origin.decisions }),
     fallback: {
       sources: config.EDICT_PDP_FALLBACK_SOURCES,
       sets: config.EDICT_PDP_FALLBACK_SETS,
@@ -126,6 +128,7 @@ async function originOf(config: Config, logger: Logger): Promise<PolicyOrigin> {
       clock: systemClock,
     }),
     fetchArtifact: artifacts.fetch,
+    decisions: config.EDICT_PDP_DECISIONS,
     trustedKeys: async () => parseTrustedKeys(await readFile(config.EDICT_PDP_KEYS_FILE, 'utf8')),
     start: () => undefined,
     close: () => {
@@ -163,9 +166,19 @@ function logLines(write: ReturnType<typeof writeDescriptor>): LineWriter {
   });
 }
 
-/** Node has a way to collect garbage only if a flag asks for it. */
+/**
+ * Node has a way to collect garbage only if a flag asks for it. The bytecode of functions that were not called since the collection
+ * before goes too, which V8 keeps for six: what only the start and a new policy run is compiled again when it is needed.
+ */
 function collectorOf(gc: typeof globalThis.gc): PdpOptions['collectGarbage'] {
-  return gc && (() => gc({ type: 'major', flavor: 'last-resort', execution: 'sync' }));
+  return (
+    gc &&
+    (() => {
+      setFlagsFromString('--bytecode-old-age=1');
+      gc({ type: 'major', flavor: 'last-resort', execution: 'sync' });
+      setFlagsFromString('--bytecode-old-age=6');
+    })
+  );
 }
 
 /** What starts workers is loaded only where there are some. */

@@ -2,11 +2,20 @@ import { rm } from 'node:fs/promises';
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, expect, jest, test } from '@jest/globals';
+import { signDecision } from '@edict/bundle';
 import { createLogger } from './observability/logger.ts';
 import { startPdp, type Pdp, type PdpOptions } from './pdp.ts';
 import { until } from './testing/conditions.ts';
 import { useFolders } from './testing/folders.ts';
-import { craneDomain, craneDomainWithRego, liftRequest, publish, SET, TRUSTED_KEYS } from './testing/revisions.ts';
+import {
+  craneDomain,
+  craneDomainWithRego,
+  liftRequest,
+  publish,
+  SET,
+  SIGNING_KEY,
+  TRUSTED_KEYS,
+} from './testing/revisions.ts';
 import { storeRevisions } from './testing/stored-revisions.ts';
 import { TestOperator } from './testing/test-operator.ts';
 
@@ -347,4 +356,22 @@ test('many are decided in one request, by one revision', async () => {
     { decisions: [{ allow: true }, { allow: false }, { message: 'PORC must be an object' }] },
   ]);
   expect((await send([{}, {}, {}, {}])).status).toBe(400);
+});
+
+test('where decisions have to be signed, a revision that is signed and not decided is never served', async () => {
+  let isSigned = false;
+  const operator = new TestOperator({
+    signDecision: (revision, part) => (isSigned ? signDecision(revision, part, SIGNING_KEY.privateKey) : undefined),
+  });
+  running.push({ end: () => operator.close() });
+  const { pdp } = await aPdp(operator, await newFolder(), { decisions: 'Signed' });
+  operator.publish(publish(1, [craneDomain(5)]));
+  const refusals = () => operator.heard.filter((message) => message.type === 'Nack');
+  await until(() => refusals().length > 0);
+  expect(refusals()[0]).toMatchObject({ phase: 'Verify', code: 'Undecided', deterministic: false });
+  expect(pdp.sets.held.size).toBe(0);
+  expect(await readiness(pdp)).toBe(503);
+  isSigned = true;
+  await until(serving(pdp, 1));
+  expect((await ask(pdp, liftRequest(5))).text).toBe('{"allow":true}\n');
 });

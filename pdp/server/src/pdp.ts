@@ -15,7 +15,7 @@ import {
   type PdpState,
 } from '@edict/protocol';
 import { ActiveSets } from './active-sets.ts';
-import { startAnswering, type AnsweringOptions, type Exposition } from './answering.ts';
+import { SPANS_DRAIN_MS, startAnswering, startTracing, type AnsweringOptions, type Exposition } from './answering.ts';
 import { RuleExplainer } from './explain/rule-explainer.ts';
 import { listenForHealth } from './http/health-listener.ts';
 import { IdleMemory, loopShare } from './idle-memory.ts';
@@ -33,13 +33,16 @@ import { checkComparable, localComparing } from './shadow/local-comparing.ts';
 import { createShadow } from './shadow/shadow-run.ts';
 import { stalenessOf, statusOf, type PdpStatus, type PolicySource } from './status.ts';
 import { createPdpPorts, WITHDRAW_GRACE_MS } from './sync/pdp-ports.ts';
+import { tracedPorts } from './sync/traced-ports.ts';
 import { Fallback, FALLBACK_TICKET, type FallbackOptions } from './sync/fallback.ts';
 import { FallbackMemory } from './sync/fallback-memory.ts';
 import { CompiledForms } from './sync/compiled-forms.ts';
 import { RevisionFiles } from './sync/revision-files.ts';
 import { RevisionLoader, type FetchArtifact } from './sync/revision-loader.ts';
 import { COMPILE_LIMITS, SnapshotCompiler, type CompileLimits } from './sync/snapshot-compiler.ts';
+import { watchTrust } from './trust/watch-trust.ts';
 import { ENGINE } from './version.ts';
+import { commitVerifier, type DecisionTrust } from './sync/verify-commit.ts';
 import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts';
 
 export type { PdpStatus } from './status.ts';
@@ -56,6 +59,8 @@ export interface PdpOptions extends AnsweringOptions {
   readonly dial: Dial<PdpMessage, OperatorMessage>;
   readonly fetchArtifact: FetchArtifact;
   readonly trustedKeys: () => Promise<ReadonlyMap<string, string>>;
+  /** Default `Any`, as where the operator shares the process. */
+  readonly decisions?: DecisionTrust;
   /** Bounds of compiling one revision; {@link COMPILE_LIMITS} by default. */
   readonly compileLimits?: Partial<CompileLimits>;
   /** Collects all garbage at once; called when the process is idle after its start or a new policy. */
@@ -109,6 +114,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   };
   const files = await RevisionFiles.open(options.dataDir, ignored);
   const records = await files.load();
+  const { decisions = 'Any' } = options;
   const { memory, remembered } = await FallbackMemory.open(options.dataDir, ignored);
   const { sources = [], sets: fallbackSets = [], get, times = {} } = options.fallback ?? {};
   const fallback =
@@ -119,6 +125,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       records,
       get,
       trustedKeys: options.trustedKeys,
+      decisions,
       offer: (commit) => client.offer(commit),
       clock: systemClock,
       random: () => Math.random(),
@@ -146,7 +153,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       idleMemory?.note();
       return answer;
     },
-    test: compiler.test,
+    test: (request, signal) => compiler.test({ ...request, unsafeBuiltins: network.unsafeBuiltins }, signal),
     forms: new CompiledForms(files, [ENGINE.name, ENGINE.version, network.unsafeBuiltins]),
     onFormFailure: (digest, error) => logger.warn('compiled policy not kept', { digest, error: messageOf(error) }),
   });
@@ -177,7 +184,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
           ...workers,
           sets,
           metrics,
-          facts: () => ({ readiness: readiness(), isStale: isStale() }),
+          facts: () => ({ readiness: readiness(), hasSettled: hasSettled(), isStale: isStale() }),
           status: () => status(),
           compiledOf: (digest) => (isDigest(digest) ? loader.snapshot(digest)?.compiled : undefined),
           findRules: explainer.find,
@@ -201,33 +208,43 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const measured = (): void => {
     client.reportLoad(load.measure(), pool?.takeSetLoads() ?? setLoads.take());
   };
+  const tracing = await startTracing(options.tracing, metrics, logger);
   const client: PdpClient = createPdpClient({
     config: { ...PDP_DEFAULTS, engine: ENGINE },
     records,
-    ports: replicated(
-      createPdpPorts({
-        files,
-        loader,
-        sets,
-        instances,
-        shadow,
-        labels,
-        metrics,
-        logger,
-        state: () => client.state(),
-        clock: systemClock,
-        remember: (assigned, fromOperator) => {
-          memory.write({ sources: fromOperator, sets: assigned }).catch((error: unknown) => {
-            logger.warn('fallback sources not stored', { error: messageOf(error) });
-          });
-        },
-        withdrawGraceMs: options.withdrawGraceMs ?? WITHDRAW_GRACE_MS,
+    ports: tracedPorts(
+      replicated({
+        ...(decisions === 'Signed'
+          ? { verifyDecision: commitVerifier(options.trustedKeys, () => metrics.nacks.inc({ phase: 'Verify' })) }
+          : {}),
+        ...createPdpPorts({
+          files,
+          loader,
+          sets,
+          instances,
+          shadow,
+          labels,
+          metrics,
+          logger,
+          state: () => client.state(),
+          clock: systemClock,
+          remember: (assigned, fromOperator) => {
+            memory.write({ sources: fromOperator, sets: assigned }).catch((error: unknown) => {
+              logger.warn('fallback sources not stored', { error: messageOf(error) });
+            });
+          },
+          withdrawGraceMs: options.withdrawGraceMs ?? WITHDRAW_GRACE_MS,
+        }),
       }),
+      tracing?.rollouts,
     ),
     dial: options.dial,
     clock: systemClock,
     random: () => Math.random(),
     log: logger,
+    onClosed: ({ tlsProblem }) => {
+      if (tlsProblem !== undefined) metrics.certificateProblems.inc({ problem: tlsProblem });
+    },
     onState: (state) => {
       trackStream(state);
       fallback?.observe(state);
@@ -240,8 +257,13 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   });
   const gate = new ReadinessGate(systemClock.monotonic);
   const readiness = (): Readiness => {
+    const seen = gate.look(sets, client.state(), fallback?.problem);
     if (draining !== undefined) return DRAINING;
-    return pool?.listening === 0 ? NO_WORKER : gate.look(sets, client.state(), fallback?.problem);
+    return pool?.listening === 0 ? NO_WORKER : seen;
+  };
+  const hasSettled = (): boolean => {
+    if (!gate.hasOpened) readiness();
+    return gate.hasOpened;
   };
   const sourceOf = (set: string, n: number): PolicySource => {
     if (fallback?.isSourceOf(set, n) === true) return 'Fallback';
@@ -265,16 +287,24 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       setLoads,
       network,
       readiness,
+      hasSettled,
       status,
       isStale,
       exposition,
       findRules: explainer.find,
       setLabels: labels,
+      tracing,
     }));
   const healthListener =
     options.health && (await listenForHealth({ ...options.health, readiness, status, exposition, metrics, logger }));
   const measuring = setInterval(measured, LOAD_INTERVAL_MS);
   measuring.unref();
+  const trusting = watchTrust({
+    trustedKeys: options.trustedKeys,
+    tell: client.reportTrust,
+    clock: systemClock,
+    logger,
+  });
   client.start();
   fallback?.observe(client.state());
   idleMemory?.note();
@@ -303,11 +333,14 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     await answering.drain(timeoutMs);
     clearInterval(measuring);
+    trusting.close();
     idleMemory?.close();
     fallback?.close();
     instances.close();
     await Promise.all([client.close(), compiler.close(), explainer.close(), answering.close()]);
     network.close();
+    // Without workers, what answers has closed it.
+    if (pool !== undefined) await tracing?.close(SPANS_DRAIN_MS);
     await healthListener?.drain(timeoutMs);
   }
 }

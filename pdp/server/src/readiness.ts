@@ -21,6 +21,11 @@ export class ReadinessGate {
     this.#monotonicMs = monotonicMs;
   }
 
+  /** Whether it was seen that no set which was there from the start is on its way to its first snapshot. */
+  get hasOpened(): boolean {
+    return this.#opened;
+  }
+
   /** Looks at the sets as they are now. `fallbackProblem` is why no fallback source helps, where some were asked. */
   look(sets: ActiveSets, { sets: machines }: PdpState, fallbackProblem?: string): Readiness {
     const waiting = [...machines.values()].filter(({ set, active }) => active === undefined && !sets.held.has(set));

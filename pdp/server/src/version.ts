@@ -4,5 +4,5 @@ import type { EngineInfo } from '@edict/protocol';
 export const ENGINE: EngineInfo = {
   name: 'edict',
   version: '0.1.0',
-  features: ['rego-v0', 'rego-v1', 'porc', 'documents', 'opa', 'authzen', 'envoy', 'instance'],
+  features: ['rego-v0', 'rego-v1', 'porc', 'documents', 'opa', 'authzen', 'envoy', 'instance', 'rego-tests'],
 };

@@ -1,4 +1,4 @@
-import { parseManifest, verifyRevision, type Digest } from '@edict/bundle';
+import { parseManifest, verifyDecision, verifyRevision, type Digest } from '@edict/bundle';
 import { summarizeManifest, type ArtifactClient, type PdpPorts } from '@edict/protocol';
 
 /** What a PDP without an engine is made of. */
@@ -20,6 +20,10 @@ const NOTHING_SPENT = { compileMs: 0, heapDeltaBytes: 0 } as const;
 export function createLightPorts({ artifacts, trustedKeys }: LightPortsOptions): PdpPorts {
   const held = new Set<Digest>();
   return {
+    verifyDecision: async ({ revision, share, decision }) => {
+      await Promise.resolve();
+      verifyDecision(revision, share, decision, trustedKeys);
+    },
     fetchManifest: async ({ revision, ticket, artifactsUrl }, signal) => {
       verifyRevision(revision, trustedKeys);
       const bytes = await artifacts.fetch({ ticket, artifactsUrl }, revision.digest, signal);

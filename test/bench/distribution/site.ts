@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { PolicyRevision } from '@edict/crds';
 import { RESOURCES, type KubeObject } from '@edict/operator/kube';
 import { connectCluster, type Cluster } from '../../integration/cluster.ts';
+import { makeAccount, makeRunningPod } from '../../integration/running-pod.ts';
 import { startControlPlane, type ControlPlaneParts } from '../../support/control-plane.ts';
 import { domainOfEdit } from '../../support/policy-fixture.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -22,6 +23,8 @@ export interface Site {
   readonly operatorKubeconfig: string;
   /** Makes pods that run, as far as the API server knows, and writes their tokens to files. */
   readonly makePods: (count: number, onProgress: (made: number) => void) => Promise<readonly PdpSeed[]>;
+  /** Makes the pod of a replica with that address, and writes the token by which the others know it; answers its file. */
+  readonly makeReplicaPod: (name: string, address: string) => Promise<string>;
   /** Edits the PolicyDomain; resolves when the API server has it. */
   readonly edit: () => Promise<void>;
   /** Every revision as the watch shows it now, by n. */
@@ -34,8 +37,6 @@ export interface Site {
 
 /** Objects made at a time. */
 const MAKERS = 16;
-/** As the kubelet asks for them. */
-const TOKEN = { audience: 'edict-distribution', seconds: 3600 } as const;
 
 /** Starts etcd and the API server, installs the kinds. */
 export async function startSite(): Promise<Site> {
@@ -67,12 +68,7 @@ async function furnish(
   const cluster = await connectCluster(plane.kubeconfig);
   const home = await cluster.namespace();
   const namespace = await cluster.namespace();
-  // There is no controller manager to make it.
-  await cluster.objects.create(RESOURCES.ServiceAccount, {
-    apiVersion: 'v1',
-    kind: 'ServiceAccount',
-    metadata: { namespace, name: 'default' },
-  });
+  await makeAccount(cluster, namespace, 'default');
   const revisions = new Map<number, PolicyRevision>();
   cluster.store.watch('PolicyRevision', { namespace }, ({ object }) => revisions.set(object.spec.n, object));
   let edits = 0;
@@ -81,6 +77,7 @@ async function furnish(
     home,
     operatorKubeconfig: await plane.credentials('operator', `/O=system:masters/CN=${OPERATOR_USER}`),
     makePods: (count, onProgress) => makePods({ cluster, namespace, directory, count, onProgress }),
+    makeReplicaPod: (name, address) => makeReplicaPod({ cluster, namespace: home, directory }, name, address),
     edit: async () => {
       edits += 1;
       const { metadata, spec } = domainOfEdit(namespace, 'notes', edits);
@@ -106,10 +103,13 @@ interface Lease extends KubeObject {
   readonly spec?: { readonly holderIdentity?: string };
 }
 
-interface PodsToMake {
+interface PodPlace {
   readonly cluster: Cluster;
   readonly namespace: string;
   readonly directory: string;
+}
+
+interface PodsToMake extends PodPlace {
   readonly count: number;
   readonly onProgress: (made: number) => void;
 }
@@ -128,28 +128,36 @@ async function makePods(wanted: PodsToMake): Promise<readonly PdpSeed[]> {
   return seeds;
 }
 
-/** There is no kubelet to start its container and say so, nor to mount its token. */
 async function makePod({ cluster, namespace, directory }: PodsToMake, name: string): Promise<PdpSeed> {
-  const pod = await cluster.objects.create(RESOURCES.Pod, {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { namespace, name, labels: { 'app.kubernetes.io/component': 'pdp' } },
-    spec: { serviceAccountName: 'default', containers: [{ name: 'pdp', image: 'example.test/pdp' }] },
+  const labels = { 'app.kubernetes.io/component': 'pdp' };
+  const token = await makeRunningPod(cluster, {
+    namespace,
+    name,
+    labels,
+    account: 'default',
+    audience: 'edict-distribution',
   });
-  await cluster.objects.replace(RESOURCES.Pod, { ...pod, status: { phase: 'Running' } }, 'status');
-  const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name, uid: pod.metadata.uid };
-  const answer = (await cluster.client.request({
-    method: 'POST',
-    path: `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`,
-    body: {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: { audiences: [TOKEN.audience], expirationSeconds: TOKEN.seconds, boundObjectRef },
-    },
-  })) as { readonly status: { readonly token: string } };
+  return { name, tokenFile: await writeToken(directory, name, token) };
+}
+
+/** Service account of the operator, as its configuration has it by default. */
+const OPERATOR_ACCOUNT = 'edict-operator';
+
+async function makeReplicaPod(
+  { cluster, namespace, directory }: PodPlace,
+  name: string,
+  address: string,
+): Promise<string> {
+  await makeAccount(cluster, namespace, OPERATOR_ACCOUNT);
+  const account = OPERATOR_ACCOUNT;
+  const token = await makeRunningPod(cluster, { namespace, name, account, address, audience: 'edict-replica' });
+  return await writeToken(directory, name, token);
+}
+
+async function writeToken(directory: string, name: string, token: string): Promise<string> {
   const tokenFile = path.join(directory, 'tokens', name);
-  await writeFile(tokenFile, answer.status.token, { mode: 0o600 });
-  return { name, tokenFile };
+  await writeFile(tokenFile, token, { mode: 0o600 });
+  return tokenFile;
 }
 
 interface ConfigMap extends KubeObject {

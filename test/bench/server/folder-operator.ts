@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatTrustedKeys, generateSigningKey } from '@edict/bundle';
-import { createOperator, openFolderStore, systemClock } from '@edict/operator';
+import { createOperator, fixedSigner, openFolderStore, systemClock } from '@edict/operator';
 import { serveArtifacts, serveGrpc, watchCertificate, type PeerIdentity } from '@edict/protocol';
 import { Registry } from 'prom-client';
 
@@ -37,7 +37,7 @@ const store = await openFolderStore({
 });
 const operator = createOperator({
   store,
-  signingKey,
+  signer: fixedSigner(signingKey),
   identity: 'bench',
   ticketKey,
   log,
@@ -58,7 +58,7 @@ const artifacts = await serveArtifacts({
     getManifest: async (digest, signal) => await operator.backend().getManifest(digest, signal),
     getBundle: async (digest, signal) => await operator.backend().getBundle(digest, signal),
   },
-  ticketKey,
+  ticketKey: () => ticketKey,
   clock: systemClock,
   onRequest: () => undefined,
 });

@@ -20,7 +20,7 @@ const awaiting = (wave: number): SetSight => ({
   progress: aProgress(2, {
     phase: 'AwaitingApproval',
     hold: { reason: 'ApprovalRequired', message: 'waits' },
-    wave: { index: wave, count: 2, required: 3, active: 0, decided: [] },
+    wave: { index: wave, count: 2, required: 3, active: 0, serving: 0, decided: [] },
   }),
 });
 const open = (options: RevisionOptions): SetSight => ({ ...gated, revisions: [aCompleted(1), aRevision(2, options)] });
@@ -57,7 +57,7 @@ test.each<[string, ActionPlan, object]>([
       progress: aProgress(2, {
         phase: 'Paused',
         hold: { reason: 'AnalysisFailed', message: 'errors rose' },
-        wave: { index: 0, count: 2, required: 3, active: 3, decided: [] },
+        wave: { index: 0, count: 2, required: 3, active: 3, serving: 3, decided: [] },
       }),
     }),
     { annotations: { 'edict.dev/approve-wave': '1' } },

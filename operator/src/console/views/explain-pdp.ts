@@ -29,6 +29,7 @@ export function explainPdp(pdp: PdpSight): readonly Finding[] {
     ...lagging(pdp),
     ...underWay(pdp),
     ...behind(pdp),
+    ...mistimed(pdp),
   ];
   return findings.length > 0 ? findings : [settled(pdp)];
 }
@@ -56,6 +57,18 @@ function absence({ listing, entry, now }: PdpSight): readonly Finding[] {
       },
     ];
   }
+  const { refused } = listing;
+  if (refused !== undefined) {
+    return [
+      {
+        code: refused.code,
+        severity: 'Error',
+        message: `not let in (${refused.code}): ${refused.message}`,
+        advice: 'it serves on by what it has; see docs/upgrading.md for what works together',
+        since,
+      },
+    ];
+  }
   if (listing.engineVersion === '') {
     return [
       {
@@ -71,8 +84,11 @@ function absence({ listing, entry, now }: PdpSight): readonly Finding[] {
     {
       code: 'NotConnected',
       severity: 'Error',
-      message: `not connected for ${seconds(now - entry.changedAt)}; it served ${served(entry.active)} when last heard`,
-      advice: 'see whether its pod runs, and the network between it and the operator',
+      message: `not connected for ${seconds(now - entry.changedAt)}; it served ${served(entry.active)} when last heard${entry.ended === undefined ? '' : `; its stream was ended: ${entry.ended}`}`,
+      advice:
+        entry.ended === undefined
+          ? 'see whether its pod runs, and the network between it and the operator'
+          : 'see its log: it breaks the protocol, or its process stands still',
       since,
     },
   ];
@@ -221,8 +237,18 @@ function advised(hold: { readonly reason: string } | undefined): { readonly advi
 }
 
 /** Not what is decided for everyone. */
-function behind({ listing, entry, committed, open }: PdpSight): readonly Finding[] {
+function behind({ listing, entry, committed, newest, open }: PdpSight): readonly Finding[] {
   if (!listing.connected || committed === 0) return [];
+  if (entry.active > newest) {
+    return [
+      {
+        code: 'UnknownRevision',
+        severity: 'Error',
+        message: `says that it serves revision ${entry.active}, which nobody made: the newest is ${newest}; it counts for nothing`,
+        advice: 'see what runs in its pod; if the store was restored from a backup, recreate the set',
+      },
+    ];
+  }
   if (entry.active > committed && entry.active !== open) {
     return [
       {
@@ -240,6 +266,19 @@ function behind({ listing, entry, committed, open }: PdpSight): readonly Finding
       code: 'BehindCommitted',
       severity: 'Warning',
       message: `serves ${served(entry.active)}, and ${committed} is committed: it is installing it (${entry.state})`,
+    },
+  ];
+}
+
+/** A scheduled commit that was done at receipt. One that was late is seen from the skew. */
+function mistimed({ entry }: PdpSight): readonly Finding[] {
+  if (entry.timing !== 'ClockUnsure') return [];
+  return [
+    {
+      code: 'ClockUnsure',
+      severity: 'Warning',
+      message: `serves revision ${entry.active} since it was told to, and not since the moment that was set: its clock and that of the operator do not agree`,
+      advice: 'see how the clocks of its node and of the operator are set; leases do not depend on them',
     },
   ];
 }

@@ -14,3 +14,4 @@ export { revisionSummary } from './revision-view.ts';
 export { rolloutView } from './rollout-view.ts';
 export { setDetail } from './set-view.ts';
 export type { SetSight } from './sight.ts';
+export { KEY_STATUS_MEMBER, KeyStatus, REVOKE_ANNOTATION, ROTATE_ANNOTATION } from '../../keys/key-status.ts';

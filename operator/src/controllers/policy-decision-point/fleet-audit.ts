@@ -1,5 +1,5 @@
 import { AUDIT_FOLDER, AUDIT_ROTATION, type FileSource, type FleetAudit } from '@edict/crds';
-import { FILES_FOLDER, settings, together, type FleetPart, type MountedFile } from './fleet-part.ts';
+import { FILES_FOLDER, settings, together, type FleetPart, type MountedFile, type NamedVolume } from './fleet-part.ts';
 
 /** Beside what journals and files may have: records that receivers refused, and folders. */
 const SPARE_BYTES = 268_435_456;
@@ -31,7 +31,7 @@ export function auditPart(audit: FleetAudit | undefined): FleetPart {
  * The volume of journals and files of records, as large as they may become together; none where there are none. A volume that
  * outgrows its limit costs the pod, so it is apart from that of the policy.
  */
-export function auditVolume(audit: FleetAudit | undefined, workers: number): object | undefined {
+export function auditVolume(audit: FleetAudit | undefined, workers: number): NamedVolume | undefined {
   const needed = (audit?.sinks ?? []).map(bytesOfSink);
   if (needed.every((bytes) => bytes === undefined)) return undefined;
   // Each worker writes journals and files of its own.

@@ -1,5 +1,5 @@
-/** Label that names the fleet on everything made for it. */
-const FLEET_LABEL = 'edict.dev/pdp';
+/** Label that names the fleet on everything made for it, and on pods that have a sidecar of it. */
+export const FLEET_LABEL = 'edict.dev/pdp';
 /** What owned objects are watched by. */
 export const MANAGED_BY = { 'app.kubernetes.io/managed-by': 'edict-operator' } as const;
 

@@ -34,9 +34,14 @@ export function networkPolicySpec(spec: PolicyDecisionPointSpec, podSelector: ob
   };
 }
 
-/** Whom a PDP asks by members of its spec, each once. */
-function urlsOf({ authentication, traces, audit }: PolicyDecisionPointSpec): readonly string[] {
-  const named = [authentication?.bearer?.jwksUrl, traces?.url, ...(audit?.sinks ?? []).map(({ url }) => url)];
+/** Whom a PDP asks by members of its spec, and for policy while the operator is away; each once. */
+function urlsOf({ authentication, traces, audit, settings = {} }: PolicyDecisionPointSpec): readonly string[] {
+  const named = [
+    authentication?.bearer?.jwksUrl,
+    traces?.url,
+    ...(audit?.sinks ?? []).map(({ url }) => url),
+    ...(settings['EDICT_PDP_FALLBACK_SOURCES'] ?? '').split(',').map((url) => url.trim()),
+  ];
   return [
     ...new Set(named.filter((url) => url !== undefined && URL.canParse(url)).map((url) => new URL(url ?? '').origin)),
   ];

@@ -14,6 +14,12 @@ export interface MountedFile {
   readonly path: string;
 }
 
+/** A volume of a pod. */
+export interface NamedVolume {
+  readonly name: string;
+  readonly [member: string]: unknown;
+}
+
 /** The folder of all such files. */
 export const FILES_FOLDER = '/etc/edict/files';
 
@@ -38,11 +44,12 @@ export function together(parts: readonly FleetPart[]): FleetPart {
 }
 
 /** The volume of the files: one, so that the kubelet replaces them together. */
-export function filesVolume(files: readonly MountedFile[]): object {
+export function filesVolume(files: readonly MountedFile[]): NamedVolume {
   return {
     name: 'files',
     projected: {
-      defaultMode: 0o440,
+      // Whoever the container runs as must read them: nobody else is in it.
+      defaultMode: 0o444,
       sources: files.map(({ from: { secretName, configMapName, key }, path }) => {
         const items = [{ key, path }];
         return secretName === undefined

@@ -14,13 +14,14 @@ export interface EnvironmentVariable {
 export function fleetPart(spec: PolicyDecisionPointSpec): FleetPart {
   const { ports, workers, tls, authentication, authzen, traces } = spec;
   const bearer = authentication?.bearer;
+  const grpcHost = spec.form === 'Sidecar' ? SIDECAR_HOST : '';
   const tlsFile = (key: string): FileSource | undefined =>
     tls === undefined ? undefined : { secretName: tls.secretName, key };
   return together([
     settings({
       EDICT_PDP_LISTEN_PORT: String(ports.http),
       EDICT_PDP_HEALTH_LISTEN: `:${ports.health}`,
-      EDICT_PDP_GRPC_LISTEN: ports.grpc === undefined ? undefined : `:${ports.grpc}`,
+      EDICT_PDP_GRPC_LISTEN: ports.grpc === undefined ? undefined : `${grpcHost}:${ports.grpc}`,
       EDICT_PDP_LOG_LEVEL: spec.logLevel,
       EDICT_PDP_WORKERS: workers === 1 ? undefined : String(workers),
       EDICT_PDP_AUTHENTICATION: authentication?.mode,
@@ -41,8 +42,30 @@ export function fleetPart(spec: PolicyDecisionPointSpec): FleetPart {
     fileSetting('EDICT_PDP_PAGE_TOKEN_KEY_FILE', authzen?.pageTokenKeyFrom, 'authzen/page-token.key'),
     fileSetting('EDICT_PDP_METADATA_KEY_FILE', authzen?.signingKeyFrom, 'authzen/signing.pem'),
     auditPart(spec.audit),
+    spec.form === 'Sidecar' ? sidecarPart(spec) : together([]),
   ]);
 }
+
+/** Where sidecars answer: only their own pod reaches them there. */
+export const SIDECAR_HOST = '127.0.0.1';
+
+/**
+ * A sidecar is asked by its own pod alone, and told to end when that has ended: nobody is left who would have to notice.
+ * `settings` may say otherwise.
+ */
+function sidecarPart({ settings: said = {} }: PolicyDecisionPointSpec): FleetPart {
+  const unless = (name: string, value: string) => (Object.hasOwn(said, name) ? {} : { [name]: value });
+  return settings({
+    ...unless('EDICT_PDP_LISTEN_HOST', SIDECAR_HOST),
+    ...unless('EDICT_PDP_DRAIN_DELAY_MS', '0'),
+  });
+}
+
+/**
+ * What pods are told unless the spec says otherwise. Not defaults of the PDP: one that an older operator makes is not told so,
+ * and takes the decisions of that operator, which are not signed.
+ */
+const SUGGESTED = { EDICT_PDP_DECISIONS: 'Signed' } as const;
 
 /**
  * The environment of a PDP. What the operator decides goes before what members say, and that before `settings`: admission
@@ -66,7 +89,9 @@ export function environment(
   const taken = new Set([...decided.map(({ name }) => name), ...OPERATOR_VARIABLES]);
   const set = byName(spec.settings ?? {}).filter(({ name }) => !taken.has(name));
   for (const { name } of set) taken.add(name);
-  return [...decided, ...set, ...(spec.env ?? []).filter(({ name }) => !taken.has(name))];
+  const suggested = byName(SUGGESTED).filter(({ name }) => !taken.has(name));
+  for (const { name } of suggested) taken.add(name);
+  return [...decided, ...set, ...suggested, ...(spec.env ?? []).filter(({ name }) => !taken.has(name))];
 }
 
 function byName(variables: Readonly<Record<string, string>>): readonly EnvironmentVariable[] {

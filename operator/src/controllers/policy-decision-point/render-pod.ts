@@ -1,18 +1,31 @@
 import { AUDIT_FOLDER, type PolicyDecisionPoint, type PolicyDecisionPointSpec } from '@edict/crds';
 import { auditVolume } from './fleet-audit.ts';
-import { FILES_FOLDER, filesVolume, type FleetPart } from './fleet-part.ts';
+import { scalesByCpu } from './fleet-autoscaler.ts';
+import { FILES_FOLDER, filesVolume, type FleetPart, type NamedVolume } from './fleet-part.ts';
 import { environment, fleetPart } from './fleet-settings.ts';
 import { TOKEN_AUDIENCE, type FleetDefaults } from './fleet-defaults.ts';
 import { MANAGED_BY, selectorLabels } from './fleet-labels.ts';
+import { spreadConstraints } from './fleet-spread.ts';
 
-const UID = 65_532;
 const TOKEN_SECONDS = 3600;
 /** Defaults of EDICT_PDP_DRAIN_DELAY_MS and EDICT_PDP_DRAIN_TIMEOUT_MS. */
 const DRAIN_MS = { delay: 2000, timeout: 15_000 } as const;
 /** After these a PDP writes down its last records and ends. */
 const ENDING_MS = 13_000;
-/** What one process asks for, and how much memory it may have. */
-const PROCESS = { cpuMillis: 50, memoryMib: 96, memoryLimitMib: 256 } as const;
+/**
+ * What one process asks for, and how much memory it may have. Where a share of the CPU request decides how many pods there are,
+ * the request is what a busy PDP uses: of 50m, an idle one already uses a good part.
+ */
+const PROCESS = { cpuMillis: 50, cpuMillisToScaleBy: 250, memoryMib: 96, memoryLimitMib: 256 } as const;
+
+/** Where a PDP's container stands: alone in its pod, or with containers of others, whose names it must not take. */
+export interface ContainerPlace {
+  readonly containerName: string;
+  /** Before the names of volumes and ports. */
+  readonly prefix: string;
+}
+
+const ALONE: ContainerPlace = { containerName: 'pdp', prefix: '' };
 
 /** The pods of a fleet, as the template of its Deployment. */
 export function podTemplate({ metadata: { name }, spec }: PolicyDecisionPoint, defaults: FleetDefaults): object {
@@ -30,44 +43,39 @@ export function podTemplate({ metadata: { name }, spec }: PolicyDecisionPoint, d
       terminationGracePeriodSeconds: graceSeconds(spec),
       ...(spec.imagePullSecrets === undefined ? {} : { imagePullSecrets: spec.imagePullSecrets }),
       ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: UID,
-        runAsGroup: UID,
-        fsGroup: UID,
-        seccompProfile: { type: 'RuntimeDefault' },
-      },
+      // No user is named: the image runs as one of its own, and as any that a platform (OpenShift) gives it.
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
       ...(spec.nodeSelector === undefined ? {} : { nodeSelector: spec.nodeSelector }),
       ...(spec.tolerations === undefined ? {} : { tolerations: spec.tolerations }),
       ...(spec.affinity === undefined ? {} : { affinity: spec.affinity }),
-      topologySpreadConstraints: [
-        {
-          maxSkew: 1,
-          topologyKey: 'kubernetes.io/hostname',
-          whenUnsatisfiable: 'ScheduleAnyway',
-          labelSelector: { matchLabels: labels },
-        },
-      ],
-      containers: [container(spec, part, defaults)],
-      volumes: volumes(spec, part, defaults),
+      topologySpreadConstraints: spreadConstraints(spec, labels),
+      containers: [pdpContainer(spec, part, defaults)],
+      volumes: pdpVolumes(spec, part, defaults),
     },
   };
 }
 
-function container(spec: PolicyDecisionPointSpec, part: FleetPart, defaults: FleetDefaults): object {
+/** The container of a PDP, with what {@link pdpVolumes} gives its pod. */
+export function pdpContainer(
+  spec: PolicyDecisionPointSpec,
+  part: FleetPart,
+  defaults: FleetDefaults,
+  { containerName, prefix }: ContainerPlace = ALONE,
+) {
   const { http, grpc, health } = spec.ports;
   const ports = [
-    { name: 'http', containerPort: http, protocol: 'TCP' },
-    ...(grpc === undefined ? [] : [{ name: 'grpc', containerPort: grpc, protocol: 'TCP' }]),
-    { name: 'health', containerPort: health, protocol: 'TCP' },
+    { name: `${prefix}http`, containerPort: http, protocol: 'TCP' },
+    ...(grpc === undefined ? [] : [{ name: `${prefix}grpc`, containerPort: grpc, protocol: 'TCP' }]),
+    { name: `${prefix}health`, containerPort: health, protocol: 'TCP' },
   ];
+  const port = `${prefix}health`;
   return {
-    name: 'pdp',
+    name: containerName,
     image: spec.image ?? defaults.image,
     imagePullPolicy: spec.imagePullPolicy ?? defaults.imagePullPolicy,
     ports,
     env: environment(spec, part.variables, defaults),
-    resources: spec.resources ?? defaultResources(spec.workers),
+    resources: spec.resources ?? defaultResources(spec),
     securityContext: {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
@@ -75,30 +83,33 @@ function container(spec: PolicyDecisionPointSpec, part: FleetPart, defaults: Fle
     },
     // Alive means that the process answers; ready, and so reachable by the Service, that a policy is active. A pod
     // without policy is not restarted: it waits for the operator. Probes have no certificates, hence the port of their own.
-    startupProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 1, failureThreshold: 60 },
-    livenessProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 10, timeoutSeconds: 5 },
+    startupProbe: { httpGet: { path: '/healthz', port }, periodSeconds: 1, failureThreshold: 60 },
+    livenessProbe: { httpGet: { path: '/healthz', port }, periodSeconds: 10, timeoutSeconds: 5 },
     readinessProbe: {
-      httpGet: { path: '/readyz', port: 'health' },
+      httpGet: { path: '/readyz', port },
       periodSeconds: 1,
       timeoutSeconds: 2,
       failureThreshold: 2,
     },
     volumeMounts: [
-      { name: 'data', mountPath: '/var/lib/edict' },
-      { name: 'token', mountPath: '/var/run/secrets/edict', readOnly: true },
-      { name: 'trust', mountPath: '/etc/edict/trust', readOnly: true },
-      ...(part.files.length === 0 ? [] : [{ name: 'files', mountPath: FILES_FOLDER, readOnly: true }]),
-      ...(auditVolume(spec.audit, spec.workers) === undefined ? [] : [{ name: 'audit', mountPath: AUDIT_FOLDER }]),
+      { name: `${prefix}data`, mountPath: '/var/lib/edict' },
+      { name: `${prefix}token`, mountPath: '/var/run/secrets/edict', readOnly: true },
+      { name: `${prefix}trust`, mountPath: '/etc/edict/trust', readOnly: true },
+      ...(part.files.length === 0 ? [] : [{ name: `${prefix}files`, mountPath: FILES_FOLDER, readOnly: true }]),
+      ...(auditVolume(spec.audit, spec.workers) === undefined
+        ? []
+        : [{ name: `${prefix}audit`, mountPath: AUDIT_FOLDER }]),
       ...(spec.volumeMounts ?? []),
     ],
   };
 }
 
 /** With several workers there is one process more, which prepares policy. */
-function defaultResources(workers: number): object {
-  const processes = workers === 1 ? 1 : workers + 1;
+function defaultResources(spec: PolicyDecisionPointSpec): object {
+  const processes = spec.workers === 1 ? 1 : spec.workers + 1;
+  const cpuMillis = scalesByCpu(spec) ? PROCESS.cpuMillisToScaleBy : PROCESS.cpuMillis;
   return {
-    requests: { cpu: `${PROCESS.cpuMillis * processes}m`, memory: `${PROCESS.memoryMib * processes}Mi` },
+    requests: { cpu: `${cpuMillis * processes}m`, memory: `${PROCESS.memoryMib * processes}Mi` },
     limits: { memory: `${PROCESS.memoryLimitMib * processes}Mi` },
   };
 }
@@ -114,9 +125,15 @@ function graceSeconds({ settings = {} }: PolicyDecisionPointSpec): number {
   return Math.ceil((delay + timeout + ENDING_MS) / 1000);
 }
 
-function volumes(spec: PolicyDecisionPointSpec, { files }: FleetPart, defaults: FleetDefaults): readonly object[] {
+/** The volumes that {@link pdpContainer} mounts. */
+export function pdpVolumes(
+  spec: PolicyDecisionPointSpec,
+  { files }: FleetPart,
+  defaults: FleetDefaults,
+  { prefix }: ContainerPlace = ALONE,
+): readonly NamedVolume[] {
   const audit = auditVolume(spec.audit, spec.workers);
-  return [
+  const own: readonly NamedVolume[] = [
     { name: 'data', emptyDir: { sizeLimit: spec.persistence.sizeLimit } },
     {
       name: 'token',
@@ -129,6 +146,6 @@ function volumes(spec: PolicyDecisionPointSpec, { files }: FleetPart, defaults: 
     { name: 'trust', configMap: { name: defaults.trustConfigMap } },
     ...(files.length === 0 ? [] : [filesVolume(files)]),
     ...(audit === undefined ? [] : [audit]),
-    ...(spec.volumes ?? []),
   ];
+  return [...own.map((volume) => ({ ...volume, name: `${prefix}${volume.name}` })), ...(spec.volumes ?? [])];
 }

@@ -1,26 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { API_VERSION, PolicyDecisionPointSpec, type PolicyDecisionPoint } from '@edict/crds';
 import { EVERYTHING } from '../../../../crds/src/testing/fleet-specs.ts';
-import type { FleetDefaults } from './fleet-defaults.ts';
+import { aFleet, FLEET_DEFAULTS } from '../../testing/fleet-fixtures.ts';
 import { selectorLabels } from './fleet-labels.ts';
 import { renderFleet, type RenderedObject } from './render.ts';
-
-const DEFAULTS: FleetDefaults = {
-  image: 'edict-pdp:1',
-  imagePullPolicy: 'IfNotPresent',
-  operatorAddress: 'edict-distribution.edict-system.svc:9444',
-  bundlesUrl: 'https://edict-distribution.edict-system.svc:9445',
-  trustConfigMap: 'edict-ca',
-  operatorNamespace: 'edict-system',
-  allowedBuiltins: [],
-};
-
-const aFleet = (spec: object = {}): PolicyDecisionPoint => ({
-  apiVersion: API_VERSION,
-  kind: 'PolicyDecisionPoint',
-  metadata: { name: 'main', namespace: 'shop', uid: 'u1' },
-  spec: PolicyDecisionPointSpec.parse(spec),
-});
 
 interface PodSpec {
   readonly containers: readonly [
@@ -55,10 +37,10 @@ const podOf = (objects: readonly RenderedObject[]): { readonly labels: object; r
 const valuesOf = ({ containers: [{ env }] }: PodSpec): Readonly<Record<string, string | undefined>> =>
   Object.fromEntries(env.map(({ name, value }) => [name, value]));
 const specOf = (kind: RenderedObject['kind'], spec: object): unknown =>
-  renderFleet(aFleet(spec), DEFAULTS).find((object) => object.kind === kind)?.['spec'];
+  renderFleet(aFleet(spec), FLEET_DEFAULTS).find((object) => object.kind === kind)?.['spec'];
 
 test('a fleet is five objects, all owned by it and all in its namespace', () => {
-  const objects = renderFleet(aFleet(), DEFAULTS);
+  const objects = renderFleet(aFleet(), FLEET_DEFAULTS);
   expect(objects.map(({ kind }) => kind)).toStrictEqual([
     'ServiceAccount',
     'Deployment',
@@ -76,7 +58,7 @@ test('a fleet is five objects, all owned by it and all in its namespace', () => 
 });
 
 test('the pods run without privileges and without a token for the apiserver', () => {
-  const { spec } = podOf(renderFleet(aFleet(), DEFAULTS));
+  const { spec } = podOf(renderFleet(aFleet(), FLEET_DEFAULTS));
   expect(spec.automountServiceAccountToken).toBe(false);
   expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
   expect(spec.containers[0].securityContext).toStrictEqual({
@@ -87,7 +69,7 @@ test('the pods run without privileges and without a token for the apiserver', ()
 });
 
 test('pod labels of the user cannot take away the labels that select the pods', () => {
-  const { labels } = podOf(renderFleet(aFleet({ podLabels: { 'edict.dev/pdp': 'other', zone: 'a' } }), DEFAULTS));
+  const { labels } = podOf(renderFleet(aFleet({ podLabels: { 'edict.dev/pdp': 'other', zone: 'a' } }), FLEET_DEFAULTS));
   expect(labels).toMatchObject({ ...selectorLabels('main'), zone: 'a' });
 });
 
@@ -100,11 +82,11 @@ test.each([
     { limits: { cpu: 1 } },
   ],
 ])('%s is the one of the spec', (_name, spec, read, expected) => {
-  expect(read(podOf(renderFleet(aFleet(spec), DEFAULTS)).spec)).toStrictEqual(expected);
+  expect(read(podOf(renderFleet(aFleet(spec), FLEET_DEFAULTS)).spec)).toStrictEqual(expected);
 });
 
 test('a NetworkPolicy is made only when asked for', () => {
-  const kinds = renderFleet(aFleet({ networkPolicy: { enabled: false } }), DEFAULTS).map(({ kind }) => kind);
+  const kinds = renderFleet(aFleet({ networkPolicy: { enabled: false } }), FLEET_DEFAULTS).map(({ kind }) => kind);
   expect(kinds).not.toContain('NetworkPolicy');
 });
 
@@ -118,26 +100,26 @@ test('a fleet has its settings, but not those that the operator decides', () => 
   };
   const fleet = aFleet();
   const { spec } = podOf(
-    renderFleet({ ...fleet, spec: { ...fleet.spec, settings } }, { ...DEFAULTS, allowedBuiltins: ['http.send'] }),
+    renderFleet({ ...fleet, spec: { ...fleet.spec, settings } }, { ...FLEET_DEFAULTS, allowedBuiltins: ['http.send'] }),
   );
   expect(valuesOf(spec)).toMatchObject({
     EDICT_PDP_MAX_BATCH: '7',
     EDICT_PDP_ALLOWED_HOSTS: 'api.example',
-    EDICT_PDP_OPERATOR_ADDRESS: DEFAULTS.operatorAddress,
+    EDICT_PDP_OPERATOR_ADDRESS: FLEET_DEFAULTS.operatorAddress,
     EDICT_PDP_ALLOWED_BUILTINS: 'http.send',
   });
 });
 
 test('a fleet may reach whom it names', () => {
   const egress = [{ to: [{ ipBlock: { cidr: '192.0.2.7/32' } }], ports: [{ port: 443 }] }];
-  const policy = renderFleet(aFleet({ networkPolicy: { egress } }), DEFAULTS).find(
+  const policy = renderFleet(aFleet({ networkPolicy: { egress } }), FLEET_DEFAULTS).find(
     ({ kind }) => kind === 'NetworkPolicy',
   );
   expect((policy?.['spec'] as { readonly egress: readonly object[] }).egress.slice(2)).toStrictEqual(egress);
 });
 
 test('what members of the spec say, the pods are told by settings', () => {
-  expect(valuesOf(podOf(renderFleet(aFleet(EVERYTHING), DEFAULTS)).spec)).toMatchObject({
+  expect(valuesOf(podOf(renderFleet(aFleet(EVERYTHING), FLEET_DEFAULTS)).spec)).toMatchObject({
     EDICT_PDP_LISTEN_PORT: '8181',
     EDICT_PDP_HEALTH_LISTEN: ':8282',
     EDICT_PDP_GRPC_LISTEN: ':9191',
@@ -161,10 +143,11 @@ test('what members of the spec say, the pods are told by settings', () => {
   });
 });
 
-test('a fleet that says nothing has no settings but those of its ports, log level and operator', () => {
-  const names = Object.keys(valuesOf(podOf(renderFleet(aFleet(), DEFAULTS)).spec));
+test('a fleet that says nothing has no settings but those of its ports, log level, operator and decisions', () => {
+  const names = Object.keys(valuesOf(podOf(renderFleet(aFleet(), FLEET_DEFAULTS)).spec));
   expect(names.sort()).toStrictEqual([
     'EDICT_PDP_BUNDLES_URL',
+    'EDICT_PDP_DECISIONS',
     'EDICT_PDP_HEALTH_LISTEN',
     'EDICT_PDP_LISTEN_PORT',
     'EDICT_PDP_LOG_LEVEL',
@@ -174,7 +157,7 @@ test('a fleet that says nothing has no settings but those of its ports, log leve
 });
 
 test('every file that a setting names is mounted from the Secret or ConfigMap that the spec names', () => {
-  const { spec } = podOf(renderFleet(aFleet(EVERYTHING), DEFAULTS));
+  const { spec } = podOf(renderFleet(aFleet(EVERYTHING), FLEET_DEFAULTS));
   const sources = spec.volumes.find(({ name }) => name === 'files')?.projected?.sources ?? [];
   const mounted = sources.map(({ secret, configMap }) => [
     secret === undefined ? `configMap ${configMap?.name ?? ''}` : `secret ${secret.name}`,
@@ -198,7 +181,7 @@ test('every file that a setting names is mounted from the Secret or ConfigMap th
 });
 
 test('records go where the spec says, by the document that PDPs read, and lie in a volume that holds them all', () => {
-  const { spec } = podOf(renderFleet(aFleet(EVERYTHING), DEFAULTS));
+  const { spec } = podOf(renderFleet(aFleet(EVERYTHING), FLEET_DEFAULTS));
   const document = JSON.parse(valuesOf(spec)['EDICT_PDP_AUDIT_SETTINGS'] ?? '') as {
     readonly sinks: readonly object[];
   };
@@ -219,12 +202,12 @@ test.each([
   ['a file in a volume of the fleet', { name: 'a', type: 'File', path: '/records/a' }],
 ])('records on %s need no volume of ours', (_name, sink) => {
   const volumeMounts = [{ name: 'records', mountPath: '/records' }];
-  const { spec } = podOf(renderFleet(aFleet({ audit: { sinks: [sink] }, volumeMounts }), DEFAULTS));
+  const { spec } = podOf(renderFleet(aFleet({ audit: { sinks: [sink] }, volumeMounts }), FLEET_DEFAULTS));
   expect(spec.volumes.map(({ name }) => name)).not.toContain('audit');
 });
 
 test('probes ask the port that needs no certificate', () => {
-  const [container] = podOf(renderFleet(aFleet(EVERYTHING), DEFAULTS)).spec.containers;
+  const [container] = podOf(renderFleet(aFleet(EVERYTHING), FLEET_DEFAULTS)).spec.containers;
   for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
     expect(container[probe]).toMatchObject({ httpGet: { port: 'health' } });
   }
@@ -298,18 +281,18 @@ test.each([
 });
 
 test('resources that are left to us grow with the workers, and time to end with that to drain', () => {
-  expect(podOf(renderFleet(aFleet({ workers: 3 }), DEFAULTS)).spec.containers[0].resources).toStrictEqual({
+  expect(podOf(renderFleet(aFleet({ workers: 3 }), FLEET_DEFAULTS)).spec.containers[0].resources).toStrictEqual({
     requests: { cpu: '200m', memory: '384Mi' },
     limits: { memory: '1024Mi' },
   });
   const graceOf = (settings: object): number =>
-    podOf(renderFleet(aFleet({ settings }), DEFAULTS)).spec.terminationGracePeriodSeconds;
+    podOf(renderFleet(aFleet({ settings }), FLEET_DEFAULTS)).spec.terminationGracePeriodSeconds;
   expect(graceOf({})).toBe(30);
   expect(graceOf({ EDICT_PDP_DRAIN_DELAY_MS: '5000', EDICT_PDP_DRAIN_TIMEOUT_MS: '60000' })).toBe(78);
 });
 
 test('volumes, variables, Secrets of registries and the annotations of the Service are as the fleet says', () => {
-  const objects = renderFleet(aFleet(EVERYTHING), DEFAULTS);
+  const objects = renderFleet(aFleet(EVERYTHING), FLEET_DEFAULTS);
   const { spec } = podOf(objects);
   expect(spec).toMatchObject({ imagePullSecrets: [{ name: 'registry' }] });
   expect(spec.volumes).toContainEqual({ name: 'records', emptyDir: { sizeLimit: '1Gi' } });

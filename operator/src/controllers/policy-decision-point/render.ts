@@ -1,4 +1,5 @@
 import type { PolicyDecisionPoint, PolicyDecisionPointSpec } from '@edict/crds';
+import { autoscalerSpec, replicasToSet, type LiveReplicas } from './fleet-autoscaler.ts';
 import type { FleetDefaults } from './fleet-defaults.ts';
 import { MANAGED_BY, selectorLabels } from './fleet-labels.ts';
 import { networkPolicySpec } from './fleet-network.ts';
@@ -17,10 +18,21 @@ export interface RenderedObject {
   };
   readonly [member: string]: unknown;
 }
-export type RenderedKind = 'ServiceAccount' | 'Deployment' | 'Service' | 'PodDisruptionBudget' | 'NetworkPolicy';
+/** Kinds that a fleet has or has not, as its spec says. */
+export const OPTIONAL_KINDS = ['NetworkPolicy', 'HorizontalPodAutoscaler'] as const;
+export type RenderedKind =
+  'ServiceAccount' | 'Deployment' | 'Service' | 'PodDisruptionBudget' | (typeof OPTIONAL_KINDS)[number];
 
-/** Everything that a fleet is made of. Pure: the same fleet gives the same objects. */
-export function renderFleet(fleet: PolicyDecisionPoint, defaults: FleetDefaults): readonly RenderedObject[] {
+/**
+ * Everything that a fleet is made of: nothing for sidecars, which are in objects of others. Pure: the same fleet gives the same objects, but for the number of pods, which is left
+ * out while `live` is one that the autoscaler sets.
+ */
+export function renderFleet(
+  fleet: PolicyDecisionPoint,
+  defaults: FleetDefaults,
+  live?: LiveReplicas,
+): readonly RenderedObject[] {
+  if (fleet.spec.form === 'Sidecar') return [];
   const { name, namespace = '', uid = '' } = fleet.metadata;
   const { apiVersion, kind, spec } = fleet;
   const metadata = {
@@ -32,7 +44,7 @@ export function renderFleet(fleet: PolicyDecisionPoint, defaults: FleetDefaults)
   const selector = { matchLabels: selectorLabels(name) };
   const objects: RenderedObject[] = [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata, automountServiceAccountToken: false },
-    { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: deploymentSpec(fleet, defaults) },
+    { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: deploymentSpec(fleet, defaults, live) },
     {
       apiVersion: 'v1',
       kind: 'Service',
@@ -44,7 +56,12 @@ export function renderFleet(fleet: PolicyDecisionPoint, defaults: FleetDefaults)
       apiVersion: 'policy/v1',
       kind: 'PodDisruptionBudget',
       metadata,
-      spec: { maxUnavailable: spec.podDisruptionBudget.maxUnavailable, selector },
+      spec: {
+        maxUnavailable: spec.podDisruptionBudget.maxUnavailable,
+        // A pod that serves nothing may always be evicted: otherwise a fleet without policy would hold up every drained node.
+        unhealthyPodEvictionPolicy: 'AlwaysAllow',
+        selector,
+      },
     },
   ];
   if (spec.networkPolicy.enabled) {
@@ -55,15 +72,25 @@ export function renderFleet(fleet: PolicyDecisionPoint, defaults: FleetDefaults)
       spec: networkPolicySpec(spec, selector, defaults),
     });
   }
+  const autoscaler = autoscalerSpec(name, spec);
+  if (autoscaler !== undefined) {
+    objects.push({ apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata, spec: autoscaler });
+  }
   return objects;
 }
 
-function deploymentSpec(fleet: PolicyDecisionPoint, defaults: FleetDefaults): object {
+function deploymentSpec(fleet: PolicyDecisionPoint, defaults: FleetDefaults, live: LiveReplicas | undefined): object {
+  const { maxSurge, minReadySeconds } = fleet.spec.rollingUpdate;
+  const replicas = replicasToSet(fleet.spec, live);
   return {
-    replicas: fleet.spec.replicas,
+    ...(replicas === undefined ? {} : { replicas }),
     selector: { matchLabels: selectorLabels(fleet.metadata.name) },
-    // A new pod must serve before an old one goes: an update leaves no gap.
-    strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+    minReadySeconds,
+    strategy: {
+      type: 'RollingUpdate',
+      // A new pod must serve before an old one goes: an update leaves no gap.
+      rollingUpdate: { maxUnavailable: 0, maxSurge: maxSurge.endsWith('%') ? maxSurge : Number(maxSurge) },
+    },
     template: podTemplate(fleet, defaults),
   };
 }

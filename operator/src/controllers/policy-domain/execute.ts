@@ -1,10 +1,11 @@
-import { API_VERSION, bundleName, findCondition, PolicySetSpec, type PolicyDomain } from '@edict/crds';
+import { API_VERSION, findCondition, PolicySetSpec, type PolicyDomain } from '@edict/crds';
 import type { EventSink } from '../../events.ts';
 import type { OperatorMetrics } from '../../observability/metrics.ts';
 import { isStoreError } from '../../store/errors.ts';
 import type { Store } from '../../store/store.ts';
 import { subjectOf } from '../event-subject.ts';
 import { CREATED_BY_OPERATOR_LABEL, DEFAULT_SET_NAME, WITHDRAW_FINALIZER } from '../names.ts';
+import { storeBundle } from '../store-bundle.ts';
 import type { DomainAction } from './observed.ts';
 
 export interface ExecuteDomainDeps {
@@ -35,31 +36,9 @@ export async function executeDomain(
     case 'create-default-set':
       await createDefaultSet(namespace, deps);
       return;
-    case 'store-bundle': {
-      const { digest, gzip, size, gzSize, policies, rendererVersion } = action.bundle;
-      try {
-        await store.create({
-          apiVersion: API_VERSION,
-          kind: 'PolicyBundle',
-          metadata: { namespace, name: bundleName(digest) },
-          spec: {
-            digest,
-            domain: domain.metadata.name,
-            domainUid: domain.metadata.uid ?? '',
-            generation: domain.metadata.generation ?? 0,
-            rendererVersion,
-            size,
-            gzSize,
-            policies,
-            data: Buffer.from(gzip).toString('base64'),
-          },
-        });
-      } catch (error) {
-        // Named by content: who made it first made the same.
-        if (!isStoreError(error, 'AlreadyExists')) throw error;
-      }
+    case 'store-bundle':
+      await storeBundle(domain.metadata, action.bundle, store);
       return;
-    }
     case 'set-status': {
       await store.updateStatus<'PolicyDomain'>({ ...domain, status: action.status });
       deps.metrics.statusWrites.inc({ kind: 'PolicyDomain' });

@@ -171,7 +171,7 @@ test('what was told before the end does not take back the verdict that the end w
   expect(status?.analysis).toStrictEqual(failed);
 });
 
-const firstWave = { index: 0, count: 2, required: 3, active: 0, decided: [] };
+const firstWave = { index: 0, count: 2, required: 3, active: 0, serving: 0, decided: [] };
 const firstDecided: PolicyRevisionStatus['waves'] = [{ index: 0, decision: 'Commit', final: false }];
 const approval = { reason: 'ApprovalRequired', message: 'awaited' } as const;
 

@@ -1,6 +1,11 @@
 import { formatProblem, isDigest, type Manifest } from '@edict/bundle';
 import type { TestSuite } from '@edict/engine';
-import { CheckError, type DomainChecker, type StoredBundle } from '../../compile/domain-checker.ts';
+import {
+  CheckError,
+  type DomainChecker,
+  type ServedDocuments,
+  type StoredBundle,
+} from '../../compile/domain-checker.ts';
 import { StoreError } from '../../store/errors.ts';
 import type { Refusal } from './observed.ts';
 
@@ -67,7 +72,7 @@ export class CombinationJudge {
     }
     try {
       const problems = await this.#deps.checker.checkCombination(bundles, changed, manifest.serving?.documents);
-      if (problems.length === 0) return await this.#test(namespace, bundles, suites);
+      if (problems.length === 0) return await this.#test(namespace, bundles, manifest.serving?.documents, suites);
       const lines = problems.slice(0, PROBLEMS_SHOWN).map(formatProblem);
       return { reason: 'Invalid', message: `the domains do not work together:\n${lines.join('\n')}`.slice(0, 30_000) };
     } catch (error) {
@@ -75,15 +80,26 @@ export class CombinationJudge {
       return { reason: 'Invalid', message: error.message };
     }
   }
+
   /** Why the cases that the set has to pass keep the bundles from being served. */
   async #test(
     namespace: string,
     bundles: readonly StoredBundle[],
+    documents: ServedDocuments | undefined,
     suites: readonly TestSuite[],
   ): Promise<Refusal | undefined> {
     if (suites.length === 0) return undefined;
     const domains = bundles.map((bundle) => ({ type: 'bundle', namespace, bundle }) as const);
-    const { failed, failure = '' } = await this.#deps.checker.runTests(domains, suites);
-    return failed === 0 ? undefined : { reason: 'TestsFailed', message: failure.slice(0, 30_000) };
+    try {
+      const { failed, failure = '' } = await this.#deps.checker.runTests(domains, suites, documents);
+      return failed === 0 ? undefined : { reason: 'TestsFailed', message: failure.slice(0, 30_000) };
+    } catch (error) {
+      if (!(error instanceof CheckError) || !DID_NOT_END.has(error.code)) throw error;
+      const names = suites.map(({ name }) => name).join(', ');
+      return { reason: 'TestsFailed', message: `the suites ${names} did not end: ${error.message}`.slice(0, 30_000) };
+    }
   }
 }
+
+/** What a suite alone can cause, and would cause again. */
+const DID_NOT_END: ReadonlySet<CheckError['code']> = new Set(['Timeout', 'Crashed']);

@@ -1,21 +1,23 @@
-import { RENDERER_VERSION, signRevision, type SigningKey } from '@edict/bundle';
-import { API_VERSION, bundleName, findCondition, revisionName, type PolicySet } from '@edict/crds';
+import { RENDERER_VERSION, signRevision } from '@edict/bundle';
+import { API_VERSION, findCondition, revisionName, type PolicySet } from '@edict/crds';
 import { rfc3339Millis } from '../../clock.ts';
 import type { EventSink } from '../../events.ts';
+import type { Signer } from '../../keys/signer.ts';
 import type { OperatorMetrics } from '../../observability/metrics.ts';
 import { isStoreError, StoreError } from '../../store/errors.ts';
 import { keyOf, keyText } from '../../store/object-key.ts';
 import type { Store } from '../../store/store.ts';
 import { subjectOf } from '../event-subject.ts';
 import { WITHDRAW_FINALIZER } from '../names.ts';
+import { storeBundle } from '../store-bundle.ts';
 import { REQUEST_REASON_ANNOTATION, REQUESTED_BY_ANNOTATION, wishOf } from '../user-requests.ts';
-import type { SetAction, Wanted, WantedSuite } from './observed.ts';
+import type { SetAction, Wanted } from './observed.ts';
 
 export interface ExecuteSetDeps {
   readonly store: Store;
   readonly events: EventSink;
   readonly metrics: OperatorMetrics;
-  readonly signingKey: SigningKey;
+  readonly signer: Signer;
   readonly now: () => number;
   readonly noteStatusWritten: (key: string, at: number) => void;
 }
@@ -75,42 +77,22 @@ function testFailure(status: PolicySet['status']): string | undefined {
   return condition?.status === 'False' ? condition.message : undefined;
 }
 
-/** A suite is stored as bundles are, before the manifest that names it. */
-async function storeSuite(namespace: string, { object, rendered }: WantedSuite, store: Store): Promise<void> {
-  const { digest, gzip, size, gzSize } = rendered;
-  const { name, uid = '', generation = 0 } = object.metadata;
-  try {
-    await store.create({
-      apiVersion: API_VERSION,
-      kind: 'PolicyBundle',
-      metadata: { namespace, name: bundleName(digest) },
-      spec: {
-        digest,
-        domain: name,
-        domainUid: uid,
-        generation,
-        rendererVersion: RENDERER_VERSION,
-        size,
-        policies: 0,
-        gzSize,
-        data: Buffer.from(gzip).toString('base64'),
-      },
-    });
-  } catch (error) {
-    if (!isStoreError(error, 'AlreadyExists')) throw error;
-  }
-}
-
 /** Creating the object of that name is what allocates n: of two who try, one gets `AlreadyExists` and looks again. */
 async function createRevision(
   set: PolicySet,
   { n, parent, wanted }: Extract<SetAction, { type: 'create-revision' }>,
-  { store, events, metrics, signingKey, now }: ExecuteSetDeps,
+  { store, events, metrics, signer, now }: ExecuteSetDeps,
 ): Promise<void> {
+  const signingKey = signer.key();
+  // Revoked in this very moment: the queue comes back to it.
+  if (signingKey === undefined) throw new StoreError('Unavailable', 'there is no key to sign with at the moment');
   const { name, namespace = '', uid = '', generation = 0 } = set.metadata;
   const createdAt = rfc3339Millis(now());
-  const { reason, rollbackOf, text } = wanted;
-  for (const suite of wanted.suites ?? []) await storeSuite(namespace, suite, store);
+  const { reason, rollbackOf, renews, text } = wanted;
+  for (const { object, rendered } of wanted.suites ?? []) {
+    // Suites are stored as bundles are, before the manifest that names them.
+    await storeBundle(object.metadata, { ...rendered, policies: 0, rendererVersion: RENDERER_VERSION }, store);
+  }
   const digest = wanted.digest as `sha256:${string}`;
   const header = { set: `${namespace}/${name}`, setUid: uid, n, digest, parent, reason, createdAt };
   const { keyId, signature } = signRevision(header, signingKey.privateKey);
@@ -147,11 +129,11 @@ async function createRevision(
   metrics.revisions.inc({ reason });
   const { length } = wanted.manifest.domains;
   const what =
-    rollbackOf === undefined
+    (rollbackOf ?? renews) === undefined
       ? `${length} ${length === 1 ? 'domain' : 'domains'}`
-      : `the content of revision ${rollbackOf}`;
+      : `the content of revision ${rollbackOf ?? renews}${renews === undefined ? '' : `, signed by key ${keyId}`}`;
   events.emit({
-    type: wanted.isAutomatic === true ? 'Warning' : 'Normal',
+    type: wanted.isAutomatic === true && renews === undefined ? 'Warning' : 'Normal',
     reason: rollbackOf === undefined ? (reason === 'Emergency' ? 'Emergency' : 'RevisionCreated') : 'RolledBack',
     message: `revision ${n} with ${what}${reason === 'Emergency' ? ', in an emergency: without waves' : ''}`,
     regarding: subjectOf(set),
@@ -161,8 +143,11 @@ async function createRevision(
 /** Who asked for the revision by name: whoever went back, or declared an emergency. What comes back by itself nobody asked for. */
 function provenanceOf(
   { metadata }: PolicySet,
-  { reason, rollbackOf, isAutomatic }: Wanted,
+  { reason, rollbackOf, renews, isAutomatic }: Wanted,
 ): { readonly annotations?: Readonly<Record<string, string>> } {
+  if (renews !== undefined) {
+    return { annotations: { [REQUEST_REASON_ANNOTATION]: `the content of revision ${renews}, signed by the new key` } };
+  }
   if (isAutomatic === true || (rollbackOf === undefined && reason !== 'Emergency')) return {};
   const { by, reason: why } = wishOf(metadata, reason === 'Emergency' ? 'emergency' : 'rollback');
   const annotations = {

@@ -4,6 +4,7 @@ import { suiteOf } from '../../compile/test-suites.ts';
 import { keyOf, keyText, parseKey } from '../../store/object-key.ts';
 import { parseCause } from '../abort-cause.ts';
 import { contentKey, manifestOf } from '../manifest-text.ts';
+import type { Signer } from '../../keys/signer.ts';
 import type { RolloutBoard } from '../rollout-board.ts';
 import { committedOf, hasFailed, isDeleting, revisionsOf, stateOf, type World } from '../world.ts';
 import type { CombinationJudge } from './combination.ts';
@@ -18,6 +19,7 @@ export interface ObserveSetDeps {
   readonly board: RolloutBoard;
   readonly debounce: Debounce;
   readonly combinations: CombinationJudge;
+  readonly signer: Signer;
   /** When the status of a set was last written by this process; 0 for never. */
   readonly statusWrittenAt: (key: string) => number;
   readonly statusIntervalMs: number;
@@ -26,7 +28,7 @@ export interface ObserveSetDeps {
 
 /** Everything that deciding about the set takes; undefined if there is no such set. */
 export async function observeSet(key: string, deps: ObserveSetDeps): Promise<ObservedSet | undefined> {
-  const { world, board, debounce, combinations, statusWrittenAt, statusIntervalMs, now } = deps;
+  const { world, board, debounce, combinations, signer, statusWrittenAt, statusIntervalMs, now } = deps;
   const set = world.sets.get(parseKey(key));
   if (set === undefined) {
     debounce.settle(key);
@@ -72,6 +74,8 @@ export async function observeSet(key: string, deps: ObserveSetDeps): Promise<Obs
     wanted,
     unsettled,
     debounceMs,
+    canSign: signer.key() !== undefined,
+    isOutdated: head !== undefined && isOutdated(head, signer),
     ...(failedTest === undefined ? {} : { failedTest }),
     progress: board.get(keyText(keyOf(set)), set.metadata.uid),
     statusWrittenAt: statusWrittenAt(key),
@@ -84,6 +88,12 @@ export async function observeSet(key: string, deps: ObserveSetDeps): Promise<Obs
 function hasOtherTests({ content, manifest, rollbackOf }: Wanted, head: RevisionView): boolean {
   if (content !== head.content || rollbackOf !== undefined) return false;
   return !isDeepStrictEqual(manifest.tests, manifestOf(head.object).tests);
+}
+
+/** What is under way by a key that retires is let go on: its own successor would only keep everybody waiting. */
+function isOutdated({ state, object }: RevisionView, signer: Signer): boolean {
+  const standing = signer.standingOf(object.spec.keyId);
+  return standing === 'Revoked' || (standing === 'Retiring' && state === 'Committed');
 }
 
 function viewOf(object: PolicyRevision): RevisionView {

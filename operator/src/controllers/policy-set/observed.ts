@@ -42,6 +42,8 @@ export interface Wanted {
   readonly rollbackOf?: number;
   /** A wave failed or was ended: what served before comes back, without the set having been changed. */
   readonly isAutomatic?: boolean;
+  /** The revision whose content it is, to be signed by the key that signs now: nobody's answers change by it. */
+  readonly renews?: number;
   /** The suites that it has to pass; none for what was served before. */
   readonly suites?: readonly WantedSuite[];
 }
@@ -72,6 +74,10 @@ export interface ObservedSet {
   readonly unsettled: boolean;
   /** How long what is wanted has to stay as it is before it gets a revision; 0 for now. */
   readonly debounceMs: number;
+  /** Whether there is a key to sign a revision with. */
+  readonly canSign: boolean;
+  /** Whether what serves, or is under way, was signed by a key that is to go, and is to be signed anew. */
+  readonly isOutdated: boolean;
   readonly progress: RolloutProgress | undefined;
   /** When the status was last written by this process; 0 for never. */
   readonly statusWrittenAt: number;

@@ -109,6 +109,8 @@ function observe(over: Partial<ObservedSet> = {}): ObservedSet {
     wanted: want('a'),
     unsettled: false,
     debounceMs: 0,
+    canSign: true,
+    isOutdated: false,
     progress: undefined,
     statusWrittenAt: 0,
     statusIntervalMs: 1000,
@@ -165,6 +167,57 @@ test.each<[string, Partial<ObservedSet>, readonly string[]]>([
   ['no finalizer yet', { set: aSet({ finalizers: [] }) }, ['add-finalizer']],
 ])('%s', (_name, over, expected) => {
   expect(types(observe(over))).toStrictEqual(expected);
+});
+
+test.each<[string, Partial<ObservedSet>, readonly string[]]>([
+  ['what serves is signed anew', { revisions: [aRevision(1, 'a', 'Committed')] }, ['create-revision']],
+  [
+    'what serves of a paused set, too, and not what waits there',
+    { set: aSet({}, { paused: true }), revisions: [aRevision(1, 'b', 'Committed')] },
+    ['create-revision'],
+  ],
+  [
+    'what serves while what is wanted was refused',
+    { revisions: [aRevision(1, 'b', 'Committed'), aRevision(2, 'a', 'Aborted', { cause: nack })] },
+    ['create-revision'],
+  ],
+  [
+    'not when signing it anew was given up: that would go on for ever',
+    { revisions: [aRevision(1, 'a', 'Committed'), aRevision(2, 'a', 'Aborted', { cause: nack })] },
+    ['set-status'],
+  ],
+  [
+    'not while there is no key to sign with',
+    { canSign: false, revisions: [aRevision(1, 'a', 'Committed')] },
+    ['set-status'],
+  ],
+])('signed by a key that is to go: %s', (_name, over, expected) => {
+  expect(types(observe({ isOutdated: true, ...over }))).toStrictEqual(expected);
+});
+
+test('what is signed anew is what serves, for everybody at once, and no rollback in the history', () => {
+  const set = aSet({}, { paused: true });
+  const [action] = planSet(observe({ set, isOutdated: true, revisions: [aRevision(4, 'b', 'Committed')] })).actions;
+  expect(action).toMatchObject({
+    type: 'create-revision',
+    n: 5,
+    parent: 4,
+    wanted: { content: 'b', reason: 'Rollback', renews: 4 },
+  });
+  expect(action).not.toHaveProperty(['wanted', 'rollbackOf']);
+});
+
+test('what is under way when its key is revoked begins anew as what it was', () => {
+  const revisions = [aRevision(4, 'b', 'Committed'), aRevision(5, 'a', 'Open')];
+  const [action] = planSet(observe({ isOutdated: true, revisions })).actions;
+  expect(action).toMatchObject({ n: 6, wanted: { content: 'a', reason: 'Spec', renews: 5 } });
+});
+
+test('without a key to sign with an edit waits', () => {
+  const waiting = observe({ canSign: false, revisions: [aRevision(1, 'b', 'Committed')] });
+  expect(types(waiting)).toStrictEqual(['set-status']);
+  expect(ready(waiting)).toMatchObject({ status: 'False', reason: 'Progressing' });
+  expect(planSet(waiting).requeueAfterMs).toBeGreaterThan(0);
 });
 
 test('a new revision follows the highest that ever was, given up or not', () => {
@@ -262,6 +315,39 @@ test.each<[string, Partial<ObservedSet>, string, string]>([
   ['there is none', { revisions: [], wanted: want('') }, 'Unknown', 'NoDomain'],
 ])('Ready, when %s', (_name, over, status, reason) => {
   expect(ready(observe({ revisions: serving, ...over }))).toMatchObject({ status, reason, observedGeneration: 1 });
+});
+
+const statusOf = (observed: ObservedSet): PolicySetStatus | undefined => {
+  const action = planSet(observed).actions.find(({ type }) => type === 'set-status');
+  return action?.type === 'set-status' ? action.status : undefined;
+};
+
+test('PDPs that serve a canary count as serving the newest revision while a wave is watched, and before the next one', () => {
+  const wave = { index: 0, count: 2, required: 3, active: 3, serving: 3, decided: [{ index: 0, decidedAt: NOW }] };
+  const revisions = [aRevision(1, 'a', 'Committed'), aRevision(2, 'a,b', 'Open')];
+  const wanted = want('a,b');
+  const soaking = { ...progress(2, 'Soaking', 3, 0, 1), wave };
+  expect(statusOf(observe({ revisions, wanted, progress: soaking }))).toMatchObject({
+    pdpsActive: '3/3',
+    pdps: { active: 0 },
+  });
+  const next = { ...soaking, phase: 'Preparing' as const, wave: { ...wave, index: 1, active: 0 } };
+  expect(statusOf(observe({ revisions, wanted, progress: next }))?.pdpsActive).toBe('3/3');
+  const first = { ...next, wave: { ...wave, active: 0, serving: 0, decided: [] } };
+  expect(statusOf(observe({ revisions, wanted, progress: first }))?.pdpsActive).toBe('0/3');
+});
+
+test('of a site that is away what was known stays, also where the leader has never heard of it', () => {
+  const site = { site: 'eu', connected: false, active: 0, prepared: false };
+  const known = { name: 'eu', connected: true, revision: 1, prepared: true };
+  const federation = { sites: ['eu'], mode: 'Independent', maxLaggardSites: 0 } as const;
+  const set = aSet({}, { federation: { ...federation, sites: ['eu'] } }, { observedGeneration: 1, sites: [known] });
+  const told = { ...progress(1, 'Completed', 3, 3), sites: [site] };
+  expect(statusOf(observe({ set, revisions: serving, progress: told }))?.sites).toMatchObject([
+    { name: 'eu', connected: false, revision: 1 },
+  ]);
+  const empty = { ...told, sites: [{ ...site, connected: true }] };
+  expect(statusOf(observe({ set, revisions: serving, progress: empty }))?.sites).toMatchObject([{ revision: 0 }]);
 });
 
 test('a new leader that has heard from nobody leaves what the one before had heard from all', () => {

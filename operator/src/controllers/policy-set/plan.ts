@@ -40,8 +40,35 @@ export function planSet(observed: ObservedSet): SetPlan {
   return withRequeue(actions, waits);
 }
 
-/** Whether the set has what it should, and if not, what is in the way. */
+/** Whether the set has what it should, signed as it should be, and if not, what is in the way. */
 function standingOf(observed: ObservedSet): Standing {
+  const standing = contentStanding(observed);
+  if (!observed.canSign) {
+    return standing.type === 'Due' ? { type: 'Waiting', remainingMs: LOOK_MS, unsettled: false } : standing;
+  }
+  // What is about to be made is signed by the new key anyway.
+  if (standing.type === 'Due' || standing.type === 'Waiting' || standing.type === 'Resting') return standing;
+  const head = renewable(observed);
+  return head === undefined ? standing : { type: 'Due', wanted: renewed(head) };
+}
+
+/** What serves and is to be signed anew. A content that was given up meanwhile would only be given up again. */
+function renewable(observed: ObservedSet): RevisionView | undefined {
+  const head = headOf(observed.revisions);
+  if (!observed.isOutdated || head === undefined || head.cause !== undefined) return undefined;
+  return failedDigests(observed).some(({ digest }) => digest === head.digest) ? undefined : head;
+}
+
+/**
+ * The same content. What serves goes to everybody at once: PDPs have it compiled, and what they answer stays what it was. What
+ * was under way begins anew, wave by wave.
+ */
+function renewed(head: RevisionView): Wanted {
+  const { rollbackOf: _none, ...wanted } = backTo(head);
+  return { ...wanted, ...(head.state === 'Open' ? { reason: head.object.spec.reason } : {}), renews: head.n };
+}
+
+function contentStanding(observed: ObservedSet): Standing {
   const { set, wanted, revisions, unsettled, debounceMs } = observed;
   const back = comingBack(observed);
   if (back !== undefined) return { type: 'Due', wanted: backTo(back) };

@@ -15,6 +15,8 @@ import { headOf } from './head.ts';
 import { isRefusal, type ObservedSet, type Refusal, type RevisionView } from './observed.ts';
 import type { Standing } from './standing.ts';
 
+type PdpFigures = NonNullable<PolicySetStatus['pdps']>;
+
 /** The status of a set: exact by construction, as it is made from the PDPs' own words and from durable decisions only. */
 export function statusOf(observed: ObservedSet, standing: Standing): PolicySetStatus {
   const { set, revisions, progress, now } = observed;
@@ -37,7 +39,7 @@ export function statusOf(observed: ObservedSet, standing: Standing): PolicySetSt
     ...(committed === undefined ? {} : { committedRevision: committed.n, committedDigest: committed.digest }),
     ...(token === undefined ? {} : { token }),
     ...(newest === undefined ? {} : { rollout: rolloutOf(newest, progress) }),
-    ...(counts === undefined ? {} : { pdps: { ...counts }, pdpsActive: `${counts.active}/${counts.required}` }),
+    ...(counts === undefined ? {} : { pdps: { ...counts }, pdpsActive: activeText(progress, counts) }),
     ...(exceptions.length === 0 ? {} : { exceptions }),
     ...sitesOf(observed),
     ...(failed.length === 0 ? {} : { failedDigests: failed }),
@@ -45,6 +47,11 @@ export function statusOf(observed: ObservedSet, standing: Standing): PolicySetSt
     ...boundOf(progress),
     conditions: mergeConditions(set.status?.conditions, desired, absent, generation, rfc3339(now)),
   };
+}
+
+/** PDPs that serve the newest revision, if only to a share of their principals. */
+function activeText(progress: RolloutProgress | undefined, { active, required }: PdpFigures): string {
+  return `${Math.max(active, progress?.wave?.serving ?? 0)}/${required}`;
 }
 
 function rolloutOf(newest: RevisionView, progress: RolloutProgress | undefined): PolicySetStatus['rollout'] {
@@ -104,11 +111,13 @@ function sitesOf({ set, progress }: ObservedSet): Pick<PolicySetStatus, 'sites'>
   if (set.spec.federation === undefined) return {};
   const { sites = [] } = progress ?? {};
   if (progress === undefined) return set.status?.sites === undefined ? {} : { sites: set.status.sites };
+  const known = new Map((set.status?.sites ?? []).map(({ name, revision }) => [name, revision]));
   return {
     sites: sites.map(({ site, connected, active, prepared, report }) => ({
       name: site,
       connected,
-      revision: active,
+      // A leader that is new has not heard of a site that is away: what was known of it stays.
+      revision: connected || active > 0 ? active : (known.get(site) ?? 0),
       prepared,
       ...(report === undefined ? {} : { pdpsActive: `${report.counts.active}/${report.counts.required}` }),
     })),

@@ -16,6 +16,7 @@ import {
   type PolicySet,
   type PolicyTestSuite,
 } from '@edict/crds';
+import { REGO_TESTS_FEATURE } from '@edict/engine';
 import { SET_DOMAINS_MAX, SET_MAX_BYTES } from '@edict/protocol';
 import { contentKey, manifestOf } from '../manifest-text.ts';
 import { emergencyRevision } from '../user-requests.ts';
@@ -122,7 +123,7 @@ function wantedFrom(
   const manifest: Manifest = createManifest({
     setUid: set.metadata.uid ?? '',
     engineMin: ENGINE_MIN,
-    features: servingFeatures(serving?.data),
+    features: [...servingFeatures(serving?.data), ...testFeatures(tests)],
     domains,
     tests: tests.map(({ rendered }) => rendered.digest),
     policies,
@@ -169,6 +170,11 @@ function renderSuites(
     found.push({ object, rendered });
   }
   return found;
+}
+
+/** A PDP that does not know of Rego tests refuses by the feature's name. */
+function testFeatures(suites: readonly WantedSuite[]): readonly string[] {
+  return suites.some(({ object }) => (object.spec.modules?.length ?? 0) > 0) ? [REGO_TESTS_FEATURE] : [];
 }
 
 function sizeProblem({ domains, totals }: Manifest): string | undefined {

@@ -3,6 +3,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { Counter } from 'prom-client';
 import { StoreError } from '../errors.ts';
+import { SharedContext } from './shared-context.ts';
 import { errorOfStatus } from './status-error.ts';
 
 /** One request to the apiserver. */
@@ -32,9 +33,15 @@ export interface KubeClient {
 export interface KubeClientOptions {
   readonly config: KubeConfig;
   readonly requests?: Counter<'method' | 'outcome'>;
+  /** Told what every answer says of the apiserver's clock (to the second), and when it was asked and heard by ours. */
+  readonly onDate?: (serverMs: number, askedMs: number, heardMs: number) => void;
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;
+/** Connections at a time, watches included. */
+const MAX_CONNECTIONS = 64;
+/** How long one is kept that nobody uses: a fleet that connects has its tokens reviewed by many, and then by none. */
+const IDLE_CONNECTION_MS = 10_000;
 /** Larger than any list of ours; what is longer is not read. */
 const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
 
@@ -52,7 +59,14 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   const cluster = options.config.getCurrentCluster();
   if (cluster === null) throw new StoreError('Invalid', 'no Kubernetes cluster is configured');
   const base = new URL(cluster.server);
-  const agent = new Agent({ keepAlive: true, maxSockets: 64, keepAliveMsecs: 10_000 });
+  const agent = new Agent({
+    keepAlive: true,
+    maxSockets: MAX_CONNECTIONS,
+    keepAliveMsecs: 10_000,
+    // Of connections that nobody uses; those in use have time-outs of their own.
+    timeout: IDLE_CONNECTION_MS,
+  });
+  const context = new SharedContext();
 
   const send = async (request: KubeRequest): Promise<IncomingMessage> => {
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
@@ -64,6 +78,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       const outgoing: ClientRequest = httpsRequest(
         {
           ...tls,
+          ...(base.protocol === 'https:' ? { secureContext: context.of(tls) } : {}),
           agent: isPlainAgent ? agent : settings.agent,
           protocol: base.protocol,
           hostname: base.hostname,
@@ -95,12 +110,15 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
 
   const attempt = async (request: KubeRequest): Promise<IncomingMessage> => {
     let response: IncomingMessage;
+    const askedMs = Date.now();
     try {
       response = await send(request);
     } catch (cause) {
       options.requests?.inc({ method: request.method, outcome: 'unreachable' });
       throw new StoreError('Unavailable', `${request.method} ${request.path}: ${messageOf(cause)}`, { cause });
     }
+    const serverMs = Date.parse(response.headers.date ?? '');
+    if (!Number.isNaN(serverMs)) options.onDate?.(serverMs, askedMs, Date.now());
     const status = response.statusCode ?? 0;
     options.requests?.inc({ method: request.method, outcome: `${Math.floor(status / 100)}xx` });
     if (status >= 200 && status < 300) return response;

@@ -1,4 +1,4 @@
-import { API_VERSION, KINDS } from '@edict/crds';
+import { API_VERSION, KINDS, MANETU_API_VERSION } from '@edict/crds';
 import type { KindName } from '../store.ts';
 
 /** How a kind is addressed in the Kubernetes API. */
@@ -19,9 +19,24 @@ const namespaced = (apiVersion: string, kind: string, plural: string): Resource 
 /** The kinds of Kubernetes that the operator reads or writes. */
 export const RESOURCES = {
   ConfigMap: namespaced('v1', 'ConfigMap', 'configmaps'),
+  CustomResourceDefinition: {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    plural: 'customresourcedefinitions',
+    isNamespaced: false,
+  },
   Deployment: namespaced('apps/v1', 'Deployment', 'deployments'),
   Event: namespaced('events.k8s.io/v1', 'Event', 'events'),
+  HorizontalPodAutoscaler: namespaced('autoscaling/v2', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers'),
   Lease: namespaced('coordination.k8s.io/v1', 'Lease', 'leases'),
+  MutatingWebhookConfiguration: {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    plural: 'mutatingwebhookconfigurations',
+    isNamespaced: false,
+  },
+  Namespace: { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces', isNamespaced: false },
+  ManetuPolicyDomain: namespaced(MANETU_API_VERSION, 'PolicyDomain', 'policydomains'),
   NetworkPolicy: namespaced('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies'),
   Pod: namespaced('v1', 'Pod', 'pods'),
   PodDisruptionBudget: namespaced('policy/v1', 'PodDisruptionBudget', 'poddisruptionbudgets'),

@@ -1,6 +1,7 @@
 import { Decoder } from './decoder.ts';
 import { decodeDomain } from './decode-domain.ts';
 import { nodeOfObject, ObjectError } from './object-node.ts';
+import { objectLabel } from '../object-label.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { decodeText } from './text.ts';
 import { selectorProblems } from '../check/selectors.ts';
@@ -131,17 +132,4 @@ function typeProblems(decoder: Decoder, file: string): readonly Problem[] {
 
 function problem(source: Problem['source'], problemClass: ProblemClass, file: string, message: string): Problem {
   return { source, severity: 'error', class: problemClass, file, message };
-}
-
-/** How problems name an object: `namespace/name`, so far as it has them. */
-export function objectLabel(object: unknown): string {
-  if (typeof object !== 'object' || object === null || !('metadata' in object)) return 'object';
-  const { metadata } = object;
-  if (typeof metadata !== 'object' || metadata === null) return 'object';
-  const parts = [
-    'namespace' in metadata ? metadata.namespace : undefined,
-    'name' in metadata ? metadata.name : undefined,
-  ];
-  const label = parts.filter((part) => typeof part === 'string' && part !== '').join('/');
-  return label === '' ? 'object' : label;
 }

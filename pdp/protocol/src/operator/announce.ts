@@ -45,6 +45,7 @@ export interface Target {
  * had, on every PDP alike: nobody goes back to what is older.
  */
 export function targetOf(committed: SignedRevision | undefined, partial: readonly Covered[]): Target {
+  if (partial.length === 0) return { base: committed, canary: undefined };
   const whole = partial.findIndex(({ coverage }) => coverage >= WHOLE);
   const newest = (whole < 0 ? partial : partial.slice(0, whole)).find(({ coverage }) => coverage > 0);
   return {

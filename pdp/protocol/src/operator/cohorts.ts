@@ -40,7 +40,9 @@ export class Cohorts {
    */
   coverage(nodeId: NodeId, revision: RevisionId, waves: readonly WaveTarget[], count: number): BasisPoints {
     let share = 0;
-    for (const [index, wave] of waves.slice(0, count).entries()) {
+    for (let index = 0; index < count; index += 1) {
+      const wave = waves[index];
+      if (wave === undefined) break;
       if (isForAll(wave)) return WHOLE;
       if (wave.nodes === undefined) share = Math.max(share, wave.principals ?? 0);
       else if (this.#reaches(nodeId, revision, index, wave.nodes)) return WHOLE;

@@ -4,28 +4,32 @@ import type { SetLoad, ShadowReport } from '../messages.ts';
 import type { ExternalVerdict } from './analysis.ts';
 import { evaluateBarrier } from './barrier.ts';
 import { restingMs } from './circuit.ts';
+import { noteShadow, noteSoakLoad, noteVerdict } from './evidence.ts';
 import type { Fleet } from './fleet.ts';
 import { foreignDecision } from './foreign-decision.ts';
 import { evaluateGate, refusalText } from './gate.ts';
 import { evaluateHold, shadowStanding, type HoldInput } from './gate-hold.ts';
 import type { Instant } from './instant.ts';
 import type { Ledger, OpenRevision } from './ledger.ts';
-import { addTotals, loadBeside, LoadWindow, NO_TOTALS } from './load-window.ts';
-import { gives, isAhead, isStuck, refusesForGood, serves, type NodeView } from './node.ts';
-import type {
-  AbortCause,
-  Decision,
-  OperatorTuning,
-  RolloutRecord,
-  SetObservation,
-  StoppedRevision,
-  WaveRef,
+import { LoadWindow, NO_TOTALS } from './load-window.ts';
+import { refusesForGood, type NodeView } from './node.ts';
+import {
+  isSameRequest,
+  type AbortCause,
+  type Decision,
+  type DecisionRequest,
+  type OperatorTuning,
+  type RolloutRecord,
+  type SetObservation,
+  type StoppedRevision,
+  type WaveRef,
 } from './observation.ts';
 import { currentWave, isEnded, openRollout, type OpenRollout } from './open-rollout.ts';
 import type { ShadowProgress } from './progress.ts';
 import { evaluateReach } from './reach.ts';
 import { evaluateSoak, longestSoakMs, soakAnalysis } from './soak.ts';
-import { isGated, planWaves, waveRef, wavesOfCommitted, WHOLE } from './waves.ts';
+import { WaveCohort } from './wave-cohort.ts';
+import { isGated, planWaves, waveRef, wavesOfCommitted } from './waves.ts';
 import { comingBack, isFailure, wantsBack, wayBack } from './way-back.ts';
 
 /** How the compare-and-swap of a decision ended. After `failed` nobody knows whether it was written. */
@@ -33,21 +37,10 @@ export type DecisionOutcome = 'written' | 'conflict' | 'failed';
 
 /** What a conductor wants done. */
 export type ConductorEffect =
-  | {
-      readonly type: 'writeDecision';
-      readonly revision: RevisionId;
-      readonly wave: WaveRef;
-      readonly decision: Decision;
-    }
+  | ({ readonly type: 'writeDecision' } & DecisionRequest)
   | { readonly type: 'rollBack'; readonly revision: RevisionId; readonly cause: AbortCause }
   /** Whoever may have the revision staged is to forget it. */
   | { readonly type: 'withdraw'; readonly revision: SignedRevision; readonly reason: AbortCause['reason'] };
-
-interface Deciding {
-  readonly revision: RevisionId;
-  readonly wave: WaveRef;
-  readonly decision: Decision;
-}
 
 const NO_RECORD: RolloutRecord = { decided: [] };
 
@@ -56,6 +49,7 @@ const NO_RECORD: RolloutRecord = { decided: [] };
  * time. What it wants done it hands to `effect`; whom to tell what is not its business.
  */
 export class Conductor {
+  readonly cohort: WaveCohort;
   readonly #tuning: OperatorTuning;
   readonly #fleet: Fleet;
   readonly #ledger: Ledger;
@@ -63,7 +57,7 @@ export class Conductor {
   readonly #loads: LoadWindow;
   #observation: SetObservation;
   #rollout: OpenRollout | undefined;
-  #deciding: Deciding | undefined;
+  #deciding: DecisionRequest | undefined;
   #holdUntil = 0;
   #askedAt: number | undefined;
 
@@ -76,6 +70,7 @@ export class Conductor {
     this.#fleet = parts.fleet;
     this.#ledger = parts.ledger;
     this.#effect = parts.effect;
+    this.cohort = new WaveCohort(parts.fleet, parts.ledger);
     this.#loads = new LoadWindow(parts.tuning.loadBucketMs);
   }
 
@@ -96,6 +91,11 @@ export class Conductor {
   standing(): string {
     const rollout = this.#rollout;
     return `${this.#ledger.committed?.n}/${rollout?.revision.n}/${rollout?.phase}/${rollout?.wave}/${this.#ledger.open.length}`;
+  }
+
+  /** What is told of the rollout besides counts: where it stands and what holds it. */
+  headline(): string {
+    return `${this.standing()}/${this.#rollout?.hold?.reason}`;
   }
 
   observe(observation: SetObservation): void {
@@ -137,74 +137,34 @@ export class Conductor {
     rollout.lastActive = now;
   }
 
-  /** A PDP's word about a shadow evaluation; one about another revision is dropped. */
   heardShadow(nodeId: NodeId, report: ShadowReport): void {
-    if (isSameRevision(this.#rollout?.revision, report.revision)) this.#rollout?.shadow.set(nodeId, report);
+    if (this.#rollout !== undefined) noteShadow(this.#rollout, nodeId, report);
   }
 
   /** What a PDP measured since its last Beat: of all answers, and of those of its canary. */
   heardLoad(node: NodeView, load: SetLoad, canaryLoad: SetLoad | undefined, now: Instant): void {
     this.#loads.add(load, now.mono);
-    const rollout = this.#rollout;
-    if (rollout?.phase !== 'Soaking') return;
-    const { revision } = rollout;
-    if (serves(node, revision)) {
-      rollout.soaked = addTotals(rollout.soaked, load);
-      return;
-    }
-    const isCanary = node.canary?.n === revision.n && node.canary.setUid === revision.setUid;
-    const part = isCanary ? canaryLoad : undefined;
-    if (part !== undefined) rollout.soaked = addTotals(rollout.soaked, part);
-    rollout.beside = addTotals(rollout.beside, loadBeside(load, part));
+    if (this.#rollout !== undefined) noteSoakLoad(this.#rollout, node, load, canaryLoad);
   }
 
-  /** A verdict from outside; one about another wave is dropped. */
   analysed(revision: RevisionId, wave: number, verdict: ExternalVerdict, message: string): void {
-    const rollout = this.#rollout;
-    if (rollout?.phase !== 'Soaking' || rollout.wave !== wave || !isSameRevision(rollout.revision, revision)) return;
-    rollout.external = { verdict, message };
+    if (this.#rollout !== undefined) noteVerdict(this.#rollout, { revision, wave }, verdict, message);
   }
 
   /** How the shadow evaluation stands; undefined if there is none. */
   shadow(now: Instant): ShadowProgress | undefined {
     const rollout = this.#rollout;
     if (rollout === undefined || rollout.wave > 0 || rollout.phase === 'Pending') return undefined;
-    return shadowStanding(this.#holdInput(rollout, this.#required(rollout), now));
+    return shadowStanding(this.#holdInput(rollout, this.cohort.awaited(rollout), now));
   }
 
-  /** The required PDPs that the wave under way is for. All prepare before the first wave. */
-  waveNodes(rollout: OpenRollout): readonly NodeId[] {
-    const { revision, waves, wave, required } = rollout;
-    return [...required].filter((nodeId) => this.#fleet.cohorts.coverage(nodeId, revision, waves, wave + 1) > 0);
-  }
-
-  /** True if the wave under way has reached the PDP. */
-  hasReached(node: NodeView, { revision, waves, wave }: OpenRollout): boolean {
-    const coverage = this.#fleet.cohorts.coverage(node.nodeId, revision, waves, wave + 1);
-    return gives(node, revision, coverage) || (coverage < WHOLE && !this.#canSplit(node, revision));
-  }
-
-  /** False for a PDP that has nothing to give to the others, and will not: nobody waits for it before the last wave. */
-  #canSplit(node: NodeView, { n }: RevisionId): boolean {
-    const { committed, partial } = this.#ledger;
-    const below = partial.find(({ revision, record: { decided } }) => {
-      const isOlder = revision.n < n;
-      return isOlder && this.#fleet.cohorts.coverage(node.nodeId, revision, decided, decided.length) >= WHOLE;
-    });
-    const base = below?.revision ?? committed;
-    if (base === undefined || serves(node, base) || isAhead(node, base)) return true;
-    return ![committed, base].some(
-      (revision) =>
-        revision !== undefined &&
-        !serves(node, revision) &&
-        (refusesForGood(node, revision) || isStuck(node, revision)),
-    );
-  }
-
-  /** The answer to `writeDecision`. */
-  decisionAnswered(revision: RevisionId, outcome: DecisionOutcome, now: Instant): boolean {
+  /**
+   * The answer to `writeDecision`. One to another request is dropped: the set may have been forgotten and seen anew in between,
+   * and what was written then says nothing about what is asked now.
+   */
+  decisionAnswered(asked: DecisionRequest, outcome: DecisionOutcome, now: Instant): boolean {
     const deciding = this.#deciding;
-    if (deciding === undefined || !isSameRevision(deciding.revision, revision)) return false;
+    if (deciding === undefined || !isSameRequest(deciding, asked)) return false;
     this.#deciding = undefined;
     if (outcome === 'written') this.#decided(deciding, now);
     else {
@@ -373,13 +333,8 @@ export class Conductor {
       required.add(node.nodeId);
       node.laggard = false;
     }
-    rollout.requiredAtStart = this.#required(rollout).length;
+    rollout.requiredAtStart = this.cohort.awaited(rollout).length;
     rollout.deadlineAt = now.mono + this.#observation.options.progressDeadlineMs;
-  }
-
-  /** Everyone prepares before the first wave, then those whom a wave is for. */
-  #required(rollout: OpenRollout): readonly NodeId[] {
-    return rollout.wave === 0 ? [...rollout.required] : this.waveNodes(rollout);
   }
 
   #holdInput(rollout: OpenRollout, awaited: readonly NodeId[], now: Instant): HoldInput {
@@ -408,7 +363,7 @@ export class Conductor {
     const isPaused = this.recordOf(rollout.revision).pauseRequested === true;
     // Time that nobody wants used is not held against anyone.
     if (isPaused) rollout.deadlineAt = now.mono + options.progressDeadlineMs;
-    const required = this.#required(rollout);
+    const required = this.cohort.awaited(rollout);
     const verdict = evaluateGate({ rollout, required, nodes: this.#fleet.nodes, options, now: now.mono });
     switch (verdict.type) {
       case 'Wait':
@@ -441,7 +396,7 @@ export class Conductor {
       rollout.hold = barrier.hold;
       return;
     }
-    const verdict = evaluateHold(this.#holdInput(rollout, this.#required(rollout), now));
+    const verdict = evaluateHold(this.#holdInput(rollout, this.cohort.awaited(rollout), now));
     switch (verdict.type) {
       case 'Hold':
         rollout.hold = verdict.hold;
@@ -486,7 +441,7 @@ export class Conductor {
     this.#effect({ type: 'writeDecision', revision: revisionIdOf(revision), wave, decision });
   }
 
-  #decided({ revision, wave, decision }: Deciding, now: Instant): void {
+  #decided({ revision, wave, decision }: DecisionRequest, now: Instant): void {
     this.#ledger.decided(revision, wave, decision, now);
     const rollout = this.#rollout;
     if (rollout === undefined || !isSameRevision(rollout.revision, revision)) return;
@@ -532,7 +487,7 @@ export class Conductor {
   #complete(rollout: OpenRollout, now: Instant): void {
     const isLacking = (nodeId: NodeId): boolean => {
       const node = this.#fleet.get(nodeId);
-      return node !== undefined && !this.hasReached(node, rollout);
+      return node !== undefined && !this.cohort.hasReached(node, rollout);
     };
     const { waves, wave, refusal } = rollout;
     // Whoever can never take it would be waited for in vain.

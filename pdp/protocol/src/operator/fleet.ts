@@ -2,8 +2,8 @@ import type { NodeId } from '../identifiers.ts';
 import { Cohorts } from './cohorts.ts';
 import type { NodeTraits } from './identity.ts';
 import type { Instant } from './instant.ts';
-import { unseenNode, type NodeView } from './node.ts';
-import type { OperatorTuning, SetObservation } from './observation.ts';
+import { unseenNode, type NodeView, type RefusedPeer } from './node.ts';
+import { settleMsFor, type OperatorTuning, type SetObservation } from './observation.ts';
 
 /** The PDPs of one set, as far as one replica knows them, and which waves reach them. */
 export class Fleet {
@@ -43,7 +43,7 @@ export class Fleet {
     for (const [nodeId, name] of members ?? []) this.#node(nodeId, name, now);
     if (members !== undefined) {
       for (const node of this.#nodes.values()) {
-        if (!members.has(node.nodeId) && !node.connected) this.#nodes.delete(node.nodeId);
+        if (!members.has(node.nodeId) && !node.connected && !this.#isSite(node)) this.#nodes.delete(node.nodeId);
       }
     }
     if (before.members !== members || before.traits !== observation.traits) this.cohorts.changed();
@@ -63,10 +63,22 @@ export class Fleet {
     node.report = undefined;
     node.name = name;
     node.connected = true;
+    node.refusedPeer = undefined;
+    node.ended = undefined;
     node.changedAt = now.mono;
     node.traits = traits;
     if (isNew || traits !== undefined) this.cohorts.changed();
     return node;
+  }
+
+  /** A PDP was sent away: it is shown as one that is missing, with the reason. */
+  refused(nodeId: NodeId, name: string, refused: RefusedPeer & { readonly engineVersion: string }, now: Instant): void {
+    const { code, message, engineVersion } = refused;
+    const node = this.#node(nodeId, name, now);
+    node.name = name;
+    node.engineVersion = engineVersion;
+    node.refusedPeer = { code, message };
+    this.cohorts.changed();
   }
 
   /** The PDP is no longer one of the set's. */
@@ -80,7 +92,7 @@ export class Fleet {
   dropGone(now: Instant): void {
     const { members } = this.#observation;
     for (const node of this.#nodes.values()) {
-      if (node.connected) continue;
+      if (node.connected || this.#isSite(node)) continue;
       const gone =
         members === undefined ? now.mono - node.changedAt >= this.#tuning.goneAfterMs : !members.has(node.nodeId);
       if (gone) this.remove(node.nodeId);
@@ -89,9 +101,14 @@ export class Fleet {
 
   /** True once PDPs had time to come back after this replica began: before that, counts would show a loss that is none. */
   isSettled(now: Instant): boolean {
-    if (now.mono - this.#startedAt >= this.#tuning.settleMs) return true;
     const { members } = this.#observation;
+    if (now.mono - this.#startedAt >= settleMsFor(members?.size, this.#tuning)) return true;
     return members !== undefined && members.keys().every((nodeId) => this.#nodes.get(nodeId)?.connected === true);
+  }
+
+  /** A relay of a site of the set: what it said last is the last that is known of the site, however long it is away. */
+  #isSite({ site }: NodeView): boolean {
+    return site !== undefined && this.#observation.sites?.includes(site) === true;
   }
 
   #node(nodeId: NodeId, name: string, now: Instant): NodeView {

@@ -57,6 +57,14 @@ describe('an older view of the store takes nothing back', () => {
     expect(ns(known.partial)).toEqual([2]);
   });
 
+  test('of a content that failed, when a newer revision is committed meanwhile', () => {
+    const known = ledger({ committed: aRevision(1), undecided: [aRevision(2), aRevision(3)] });
+    known.decided(aRevision(2), ONLY_WAVE, abort, AT);
+    known.decided(aRevision(3), ONLY_WAVE, { type: 'Commit' }, AT);
+    expect(known.committed?.n).toBe(3);
+    expect(known.failedDigests(() => true)).toEqual([aRevision(2).digest]);
+  });
+
   test('and what is committed does not fall', () => {
     const known = ledger({ committed: aRevision(4) });
     known.observe(anObservation({ committed: aRevision(3), undecided: [aRevision(4)] }), 200);

@@ -32,6 +32,7 @@ export class Ledger {
   #committed: SignedRevision | undefined;
   #open: readonly OpenRevision[] = [];
   #stopped: readonly StoppedRevision[] = [];
+  #partial: readonly OpenRevision[] = [];
   readonly #own = new Map<number, OwnDecisions>();
   /** Commits known of each revision, and when this replica learned of the last one, monotonic. */
   readonly #commits = new Map<number, { readonly count: number; readonly at: number }>();
@@ -68,9 +69,7 @@ export class Ledger {
 
   /** Everything of which some waves are decided, but not the last; newest first. */
   get partial(): readonly OpenRevision[] {
-    const open = this.#open.filter(({ record }) => record.decided.length > 0);
-    const stopped = this.#stopped.map((record) => ({ revision: record.revision, record }));
-    return [...open, ...stopped].sort((a, b) => b.revision.n - a.revision.n);
+    return this.#partial;
   }
 
   /** Forgets everything: the set is another one. */
@@ -78,6 +77,7 @@ export class Ledger {
     this.#committed = undefined;
     this.#open = [];
     this.#stopped = [];
+    this.#partial = [];
     this.#own.clear();
     this.#ownFailure = undefined;
     this.#commits.clear();
@@ -148,7 +148,9 @@ export class Ledger {
 
   #rebuild(mono: number): void {
     const floor = this.#committed?.n ?? 0;
-    for (const n of this.#own.keys()) if (n < floor) this.#own.delete(n);
+    // What the store does not show yet is needed although a newer revision is committed: a content may have failed in it.
+    const unseen = new Set(this.#observation.undecided.map(({ n }) => n));
+    for (const n of this.#own.keys()) if (n < floor && !unseen.has(n)) this.#own.delete(n);
     const open: OpenRevision[] = [];
     const stopped: StoppedRevision[] = [...(this.#observation.stopped ?? [])].filter(
       ({ revision }) => revision.n > floor,
@@ -164,7 +166,11 @@ export class Ledger {
     }
     this.#open = open;
     this.#stopped = stopped.sort((a, b) => a.revision.n - b.revision.n);
-    for (const { revision, record } of this.partial) this.#noteCommits(revision.n, record.decided.length, mono);
+    this.#partial = [
+      ...open.filter(({ record }) => record.decided.length > 0),
+      ...stopped.map((record) => ({ revision: record.revision, record })),
+    ].sort((a, b) => b.revision.n - a.revision.n);
+    for (const { revision, record } of this.#partial) this.#noteCommits(revision.n, record.decided.length, mono);
     if (floor > 0) this.#noteCommits(floor, Number.POSITIVE_INFINITY, mono);
     for (const n of this.#commits.keys()) if (n < floor) this.#commits.delete(n);
   }

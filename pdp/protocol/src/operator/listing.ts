@@ -1,8 +1,8 @@
 import type { NodeId, SetKey } from '../identifiers.ts';
-import type { Nack, SetState } from '../messages.ts';
+import type { CommitTiming, Nack, SetState } from '../messages.ts';
 import type { Cohorts } from './cohorts.ts';
 import type { Instant } from './instant.ts';
-import { holds, type NodeView } from './node.ts';
+import { holds, type NodeView, type RefusedPeer } from './node.ts';
 import { isEnded, type OpenRollout } from './open-rollout.ts';
 
 /** One PDP for a list that people read. */
@@ -14,6 +14,10 @@ export interface PdpListing {
   readonly engineVersion: string;
   /** Wall clock of this replica at the last Beat; 0 for none. */
   readonly lastBeatAt: number;
+  /** Ids of the keys whose signatures it takes; absent where it does not say, or is not connected. */
+  readonly trustedKeys?: readonly string[];
+  /** Why it is not let in although it dials. */
+  readonly refused?: RefusedPeer;
   readonly sets: readonly PdpSetListing[];
 }
 
@@ -47,6 +51,10 @@ export interface PdpSetListing {
   readonly wave?: number;
   /** How often in a row it could not install a committed revision, and which. */
   readonly failing?: { readonly n: number; readonly count: number };
+  /** How well it kept the moment of the last scheduled commit; absent if that named none. */
+  readonly timing?: CommitTiming;
+  /** Why its last stream ended, while it has none and that was not in order. */
+  readonly ended?: string;
   /** When it is offered again what it refused for a reason that may pass, by the wall clock; absent: at once, or never. */
   readonly retryAt?: number;
 }
@@ -72,7 +80,7 @@ function entryOf({ set, rollout, cohorts, hasReached }: ListingInput, node: Node
   const isReached = wave !== undefined && open !== undefined && hasReached(node, open);
   const isPreparing = open?.phase === 'Pending' || open?.phase === 'Preparing';
   const awaited = isRequired && (isPreparing ? !holds(node, open.revision) : wave !== undefined && !isReached);
-  const { nack, canary, failing } = node;
+  const { nack, canary, failing, timing, ended } = node;
   return {
     set,
     state: node.state,
@@ -86,6 +94,8 @@ function entryOf({ set, rollout, cohorts, hasReached }: ListingInput, node: Node
     awaited,
     ...(wave === undefined ? {} : { wave }),
     ...(failing === undefined ? {} : { failing }),
+    ...(timing === undefined ? {} : { timing }),
+    ...(ended === undefined ? {} : { ended }),
     ...(nack === undefined || node.retryAt <= now.mono
       ? {}
       : { retryAt: Math.round(now.wall + node.retryAt - now.mono) }),

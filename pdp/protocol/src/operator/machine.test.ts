@@ -1,19 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
+import { revisionIdOf } from '../identifiers.ts';
 import type { Hello, PdpMessage } from '../messages.ts';
-import { aRevision } from '../testing/builders.ts';
+import { aRevision, FRESH_HELLO } from '../testing/builders.ts';
 import { SET } from '../testing/pdp-driver.ts';
 import { anObservation } from '../testing/rollout-driver.ts';
 import { OperatorMachine, type OperatorEffect, type OperatorEvent } from './machine.ts';
-import { OPERATOR_TUNING, redialMaxFor, type OperatorTuning } from './observation.ts';
+import { OPERATOR_TUNING, redialMaxFor, settleMsFor, type OperatorTuning } from './observation.ts';
 
-const hello: Hello = {
-  type: 'Hello',
-  protocol: 1,
-  engine: { name: 'edict', version: '1.0.0', features: [] },
-  sets: [],
-  bootReason: 'Fresh',
-  capacityBytes: 0,
-};
+const hello = FRESH_HELLO;
 
 class Driver {
   mono = 0;
@@ -121,6 +115,43 @@ describe('sessions', () => {
     expect(driver.say('s1', hello)).toEqual(['s1 closed']);
   });
 
+  test.each<[string, (driver: Driver) => void, RegExp]>([
+    ['says nothing any more', (driver) => (driver.mono = 60_000), /^no live stream: no Beat in time$/],
+    ['says Hello twice', (driver) => driver.say('s1', hello), /^no live stream: a second Hello on one stream$/],
+    [
+      'sends what its transport refuses',
+      (driver) => driver.step({ type: 'closed', sessionId: 's1', why: 'Protocol: it has 3000000 bytes' }),
+      /^no live stream: Protocol: it has 3000000 bytes$/,
+    ],
+    ['goes in order', (driver) => driver.step({ type: 'closed', sessionId: 's1' }), /^no live stream$/],
+  ])('a PDP that %s is missing, and it is told why until it is back', (_what, act, reason) => {
+    const driver = new Driver();
+    const members = new Map([['a', 'default/a']]);
+    driver.step({ type: 'observed', observation: anObservation({ members, committed: aRevision(1) }) });
+    driver.open('s1', 'a');
+    driver.say('s1', hello);
+    act(driver);
+    driver.step({ type: 'tick' });
+    expect(driver.machine.progress(SET, driver.now())?.exceptions).toMatchObject([
+      { state: 'Missing', reason: expect.stringMatching(reason) },
+    ]);
+    driver.open('s2', 'a');
+    driver.say('s2', hello);
+    expect(driver.machine.progress(SET, driver.now())?.exceptions).toMatchObject([{ state: 'Behind' }]);
+    expect(driver.machine.pdps(driver.now())[0]?.sets[0]).not.toHaveProperty('ended');
+  });
+
+  test('a PDP that says that it serves what nobody made counts for nothing, and is named', () => {
+    const driver = new Driver();
+    driver.step({ type: 'observed', observation: anObservation({ committed: aRevision(1), completed: true }) });
+    driver.open('s1', 'a');
+    driver.say('s1', { ...hello, sets: [{ set: SET, active: { ...revisionIdOf(aRevision(1)), n: 1001 } }] });
+    expect(driver.machine.progress(SET, driver.now())).toMatchObject({
+      counts: { connected: 1, active: 0 },
+      exceptions: [{ state: 'Behind', active: 1001, reason: expect.stringMatching(/^UnknownRevision: .* 1001/) }],
+    });
+  });
+
   test('Hellos beyond the rate are told to come back, and let in when there is room', () => {
     const driver = new Driver({ helloRate: 2 });
     for (const node of ['a', 'b', 'c']) driver.open(`s-${node}`, node);
@@ -139,6 +170,28 @@ describe('sessions', () => {
   ])('while nobody answers, %d PDPs dial within at most %d ms of each other', (pdps, ms) => {
     expect(redialMaxFor(pdps)).toBe(ms);
   });
+
+  test.each<[string, number | undefined, number]>([
+    ['of 3 PDPs', 3, 19_400],
+    ['of 1,000', 1_000, 27_400],
+    ['of 20,000', 20_000, 35_000],
+    ['of nobody knows how many', undefined, 35_000],
+  ])(
+    'a replica that begins to lead a fleet %s waits for those who are missing as long as they may need',
+    (_of, pdps, ms) => {
+      expect(settleMsFor(pdps, OPERATOR_TUNING)).toBe(ms);
+      const driver = new Driver({ settleMs: OPERATOR_TUNING.settleMs });
+      const members =
+        pdps === undefined
+          ? {}
+          : { members: new Map(Array.from({ length: pdps }, (_, n) => [`n${n}`, `default/n${n}`])) };
+      driver.step({ type: 'observed', observation: anObservation(members) });
+      driver.mono = ms - 1;
+      expect(driver.machine.isSettled(SET, driver.now())).toBe(false);
+      driver.mono = ms;
+      expect(driver.machine.isSettled(SET, driver.now())).toBe(true);
+    },
+  );
 
   test('streams beyond the limit are refused', () => {
     const driver = new Driver({ sessionsMax: 1 });
@@ -266,5 +319,40 @@ describe('sets', () => {
         ],
       },
     ]);
+  });
+});
+
+describe('versions', () => {
+  const members = new Map([['a', 'default/a']]);
+
+  test('a PDP of another protocol is not let in, and shown with the reason until one is that fits', () => {
+    const driver = new Driver();
+    driver.step({ type: 'observed', observation: anObservation({ members }) });
+    driver.open('s1', 'a');
+    const newer: Hello = { ...hello, protocol: 3, oldestProtocol: 2, engine: { ...hello.engine, version: '9.0.0' } };
+    expect(driver.say('s1', newer)).toEqual(['s1 closed']);
+    const message = 'the PDP (edict 9.0.0) speaks protocol 2 to 3, this operator 1: upgrade the operator';
+    expect(driver.machine.pdps(driver.now())).toMatchObject([
+      { pod: 'default/a', connected: false, engineVersion: '9.0.0', refused: { code: 'ProtocolTooNew', message } },
+    ]);
+    expect(driver.machine.progress(SET, driver.now())?.exceptions).toMatchObject([
+      { node: 'default/a', state: 'Missing', reason: `ProtocolTooNew: ${message}` },
+    ]);
+    driver.open('s2', 'a');
+    expect(driver.say('s2', { ...newer, oldestProtocol: 1 })).toEqual(['s2 <- Welcome']);
+    expect(driver.machine.pdps(driver.now())[0]).not.toHaveProperty('refused');
+    expect(driver.machine.pdps(driver.now())[0]).toMatchObject({ connected: true });
+  });
+
+  test('the keys that a PDP trusts are listed as its last Beat told them', () => {
+    const driver = new Driver();
+    driver.step({ type: 'observed', observation: anObservation({ members }) });
+    driver.open('s1', 'a');
+    driver.say('s1', hello);
+    expect(driver.machine.pdps(driver.now())[0]).not.toHaveProperty('trustedKeys');
+    driver.say('s1', { ...beat, trustedKeys: ['0123456789abcdef'] });
+    expect(driver.machine.pdps(driver.now())).toMatchObject([{ trustedKeys: ['0123456789abcdef'] }]);
+    driver.say('s1', beat);
+    expect(driver.machine.pdps(driver.now())[0]).not.toHaveProperty('trustedKeys');
   });
 });

@@ -1,12 +1,6 @@
 import type { Digest, NodeId, RevisionId, SetKey } from '../identifiers.ts';
-import {
-  PROTOCOL_VERSION,
-  type Beat,
-  type Hello,
-  type OperatorMessage,
-  type PdpMessage,
-  type Vouch,
-} from '../messages.ts';
+import type { Beat, Hello, OperatorMessage, PdpMessage, Vouch } from '../messages.ts';
+import { agreeOnProtocol, OWN_VERSIONS, type VersionRange, type VersionRefusal } from '../versions.ts';
 import { nodeName, type PeerIdentity } from './identity.ts';
 import type { Instant } from './instant.ts';
 import type { ExternalVerdict } from './analysis.ts';
@@ -14,13 +8,12 @@ import { listBehindRelay, type PdpListing } from './listing.ts';
 import {
   redialMaxFor,
   type AbortCause,
-  type Decision,
+  type DecisionRequest,
   type OperatorTuning,
   type SetObservation,
-  type WaveRef,
 } from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
-import { SetRollout, type DecisionOutcome, type RolloutEffect } from './rollout.ts';
+import { SetRollout, type DecisionOutcome, type RolloutEffect, type SignDecision } from './rollout.ts';
 import { Sessions, type Session, type SessionId } from './sessions.ts';
 
 /** What the operator's machine reacts to. */
@@ -28,13 +21,14 @@ export type OperatorEvent =
   /** An authenticated stream is open; its Hello is awaited. */
   | { readonly type: 'opened'; readonly sessionId: SessionId; readonly identity: PeerIdentity }
   | { readonly type: 'message'; readonly sessionId: SessionId; readonly message: PdpMessage }
-  | { readonly type: 'closed'; readonly sessionId: SessionId }
+  /** `why`, for people, if the stream did not end in order. */
+  | { readonly type: 'closed'; readonly sessionId: SessionId; readonly why?: string }
   | { readonly type: 'observed'; readonly observation: SetObservation }
   | { readonly type: 'setRemoved'; readonly set: SetKey }
   | {
       readonly type: 'decisionAnswered';
       readonly set: SetKey;
-      readonly revision: RevisionId;
+      readonly asked: DecisionRequest;
       readonly outcome: DecisionOutcome;
     }
   /** A verdict about a wave that soaks, from outside. The newest counts; one about another wave is dropped. */
@@ -61,13 +55,7 @@ export type OperatorEffect =
   | { readonly type: 'send'; readonly sessionId: SessionId; readonly message: OperatorMessage }
   | { readonly type: 'close'; readonly sessionId: SessionId; readonly reason: string }
   /** Compare-and-swap; answer with `decisionAnswered`. */
-  | {
-      readonly type: 'writeDecision';
-      readonly set: SetKey;
-      readonly revision: RevisionId;
-      readonly wave: WaveRef;
-      readonly decision: Decision;
-    }
+  | ({ readonly type: 'writeDecision'; readonly set: SetKey } & DecisionRequest)
   /**
    * `revision` was stopped after some of its waves: make a newer revision with the content of the committed one. Said again
    * now and then until an observation shows a newer revision; doing it twice must be the same as once.
@@ -84,9 +72,13 @@ export interface OperatorDeps {
   readonly artifactsUrl: string;
   /** What PDPs are told to load without policy and without an operator; none if absent. */
   readonly fallbackSources?: readonly string[];
+  /** Versions of the protocol that are spoken; by default all that this build knows. */
+  readonly versions?: VersionRange;
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly issueTicket: (nodeId: NodeId, digest: Digest, now: Instant) => string;
+  /** The signature under a decision that the store shows, for the Commit that tells it. Absent: Commits bear none. */
+  readonly signDecision?: SignDecision;
 }
 
 /**
@@ -121,7 +113,7 @@ export class OperatorMachine {
         this.#onMessage(event.sessionId, event.message, now);
         break;
       case 'closed':
-        this.#drop(event.sessionId, now);
+        this.#drop(event.sessionId, now, event.why);
         break;
       case 'observed':
         this.#observe(event.observation, now);
@@ -132,9 +124,9 @@ export class OperatorMachine {
         this.#reassign(now);
         break;
       case 'decisionAnswered': {
-        const { set, revision, outcome } = event;
+        const { set, asked, outcome } = event;
         const rollout = this.#rollouts.get(set);
-        if (rollout !== undefined) this.#apply(set, rollout.decisionAnswered(revision, outcome, now));
+        if (rollout !== undefined) this.#apply(set, rollout.decisionAnswered(asked, outcome, now));
         break;
       }
       case 'analysed': {
@@ -187,6 +179,8 @@ export class OperatorMachine {
           connected: session !== undefined,
           engineVersion: node.engineVersion,
           lastBeatAt: session?.lastBeatWall ?? 0,
+          ...(session?.trustedKeys === undefined ? {} : { trustedKeys: session.trustedKeys }),
+          ...(node.refusedPeer === undefined ? {} : { refused: node.refusedPeer }),
           sets: [...(known?.sets ?? []), entry],
         });
         for (const listing of listBehindRelay(node, set, now)) listings.set(listing.nodeId, listing);
@@ -221,8 +215,7 @@ export class OperatorMachine {
       return;
     }
     if (session.engine === undefined) {
-      this.#drop(sessionId, now);
-      this.#close(sessionId, `${message.type} before Hello`);
+      this.#end(sessionId, `${message.type} before Hello`, now);
       return;
     }
     session.lastHeardAt = now.mono;
@@ -241,19 +234,15 @@ export class OperatorMachine {
   }
 
   #onHello(session: Session, hello: Hello, now: Instant): void {
-    if (hello.protocol !== PROTOCOL_VERSION) {
-      this.#drop(session.id, now);
-      this.#close(
-        session.id,
-        `ProtocolMismatch: this operator speaks version ${PROTOCOL_VERSION}, the PDP ${hello.protocol}`,
-      );
+    const agreement = agreeOnProtocol(hello, this.#deps.versions ?? OWN_VERSIONS);
+    if (agreement.type === 'Refused') {
+      this.#refuse(session, hello, agreement, now);
       return;
     }
     const admission = this.#sessions.admit(session, hello, now);
     switch (admission.type) {
       case 'Refused':
-        this.#drop(session.id, now);
-        this.#close(session.id, admission.reason);
+        this.#end(session.id, admission.reason, now);
         return;
       case 'Retry':
         this.#drop(session.id, now);
@@ -266,6 +255,24 @@ export class OperatorMachine {
     session.assigned = this.#assignedTo(session);
     this.#welcome(session);
     for (const set of session.assigned) this.#join(session, set, now);
+  }
+
+  /** Remembers it, so that people see why a PDP that runs is missing. */
+  #refuse(
+    session: Session,
+    { engine }: Hello,
+    { code, message }: { readonly code: VersionRefusal; readonly message: string },
+    now: Instant,
+  ): void {
+    const { identity } = session;
+    for (const set of this.#assignedTo(session)) {
+      const rollout = this.#rollouts.get(set);
+      const refused = { code, message, engineVersion: engine.version };
+      if (rollout !== undefined)
+        this.#apply(set, rollout.refusedPeer(identity.nodeId, nodeName(identity), refused, now));
+    }
+    this.#drop(session.id, now);
+    this.#close(session.id, `${code}: ${message}`);
   }
 
   #welcome(session: Session): void {
@@ -303,6 +310,7 @@ export class OperatorMachine {
   #onBeat(session: Session, beat: Beat, now: Instant): void {
     session.lastBeatWall = now.wall;
     session.load = beat.load;
+    session.trustedKeys = beat.trustedKeys;
     for (const set of beat.sets) {
       session.beats.set(set.set, set);
       const rollout = this.#rollouts.get(set.set);
@@ -325,12 +333,18 @@ export class OperatorMachine {
     return this.#rollouts.get(set)?.vouchFor(identity.nodeId);
   }
 
-  #drop(sessionId: SessionId, now: Instant): void {
+  /** Ends a stream for what its PDP did or did not do. */
+  #end(sessionId: SessionId, reason: string, now: Instant): void {
+    this.#drop(sessionId, now, reason);
+    this.#close(sessionId, reason);
+  }
+
+  #drop(sessionId: SessionId, now: Instant, why?: string): void {
     const session = this.#sessions.close(sessionId);
     if (session === undefined) return;
     for (const set of session.assigned) {
       const rollout = this.#rollouts.get(set);
-      if (rollout !== undefined) this.#apply(set, rollout.disconnected(session.identity.nodeId, now));
+      if (rollout !== undefined) this.#apply(set, rollout.disconnected(session.identity.nodeId, now, why));
     }
   }
 
@@ -339,8 +353,7 @@ export class OperatorMachine {
     this.#observations.set(set, observation);
     let rollout = this.#rollouts.get(set);
     if (rollout === undefined) {
-      const { tuning, random, issueTicket } = this.#deps;
-      rollout = new SetRollout(observation, { tuning, random, issueTicket }, this.#servingSince);
+      rollout = new SetRollout(observation, this.#deps, this.#servingSince);
       this.#rollouts.set(set, rollout);
     }
     // Members first: a rollout that starts now must see everyone who is connected.
@@ -377,10 +390,14 @@ export class OperatorMachine {
 
   #tick(now: Instant): void {
     for (const { session, reason } of this.#sessions.expired(now)) {
-      this.#drop(session.id, now);
-      this.#close(session.id, reason);
+      this.#end(session.id, reason, now);
     }
-    for (const [set, rollout] of this.#rollouts) this.#apply(set, rollout.tick(now), 'quiet');
+    for (const [set, rollout] of this.#rollouts) {
+      const before = rollout.headline();
+      const effects = rollout.tick(now);
+      // Where there are no PDPs time alone moves a rollout.
+      this.#apply(set, effects, rollout.headline() === before ? 'quiet' : 'told');
+    }
   }
 
   #drain(share: number, reason: string): void {

@@ -1,6 +1,7 @@
 import { isSameRevision, type Digest, type NodeId, type RevisionId } from '../identifiers.ts';
 import { REFUSED_DIGESTS_MAX } from '../limits.ts';
-import type { BasisPoints, BeatSet, HelloSet, Nack, SetState, SiteReport } from '../messages.ts';
+import type { BasisPoints, BeatSet, CommitTiming, HelloSet, Nack, SetState, SiteReport } from '../messages.ts';
+import type { VersionRefusal } from '../versions.ts';
 import type { NodeTraits } from './identity.ts';
 import { WHOLE } from './waves.ts';
 
@@ -18,6 +19,12 @@ export interface NodeNack {
   readonly deterministic: boolean;
   readonly text: string;
   readonly engineVersion: string;
+}
+
+/** Why a PDP was sent away. */
+export interface RefusedPeer {
+  readonly code: VersionRefusal;
+  readonly message: string;
 }
 
 /** A content that can never be taken; with `n`, only as that revision brings it. */
@@ -53,10 +60,16 @@ export interface NodeView {
   failing: { readonly n: number; readonly count: number } | undefined;
   /** Decided at the deadline of the rollout under way. */
   laggard: boolean;
+  /** How well it kept the moment of the last scheduled commit; undefined if that named none. */
+  timing: CommitTiming | undefined;
+  /** Why its last stream ended, while it has none and that was not in order. */
+  ended: string | undefined;
   /** Name of the site that this relay speaks for; undefined for a PDP. */
   site: string | undefined;
   /** What the relay said last of its PDPs. */
   report: SiteReport | undefined;
+  /** Why its Hello was not taken, until one is. */
+  refusedPeer: RefusedPeer | undefined;
 }
 
 /** A PDP of which nothing is known but its name. */
@@ -80,8 +93,11 @@ export function unseenNode(nodeId: NodeId, name: string, now: number): NodeView 
     retryAt: 0,
     failing: undefined,
     laggard: false,
+    timing: undefined,
+    ended: undefined,
     site: undefined,
     report: undefined,
+    refusedPeer: undefined,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Digest, NodeId, RevisionId, SetKey } from '../identifiers.ts';
+import { isSameRevision, type Digest, type NodeId, type RevisionId, type SetKey } from '../identifiers.ts';
 import type { SignedRevision } from '@edict/bundle';
 import type { AbortReason, BasisPoints } from '../messages.ts';
 import type { NodeTraits } from './identity.ts';
@@ -196,6 +196,20 @@ export const ONLY_WAVE: WaveRef = { index: 0, final: true };
  */
 export type Decision = { readonly type: 'Commit' } | { readonly type: 'Abort'; readonly cause: AbortCause };
 
+/** One compare-and-swap that a rollout asks for. Its answer names it as a whole: one about anything else is none. */
+export interface DecisionRequest {
+  readonly revision: RevisionId;
+  readonly wave: WaveRef;
+  readonly decision: Decision;
+}
+
+/** True if both would write the same. */
+export function isSameRequest(a: DecisionRequest, b: DecisionRequest): boolean {
+  if (!isSameRevision(a.revision, b.revision) || a.wave.index !== b.wave.index) return false;
+  const endOf = ({ decision }: DecisionRequest) => (decision.type === 'Abort' ? decision.cause.reason : undefined);
+  return a.decision.type === b.decision.type && endOf(a) === endOf(b);
+}
+
 /** Bounds and periods of the operator's machines. */
 export interface OperatorTuning {
   /** How long after its start a replica waits for PDPs to come back before it judges who is required. */
@@ -240,6 +254,21 @@ export const REDIAL_MAX_MOST_MS = 30_000;
 export function redialMaxFor(pdps: number): number {
   const ms = Math.ceil((pdps / REDIALS_PER_SECOND) * 1000);
   return Math.min(REDIAL_MAX_MOST_MS, Math.max(REDIAL_MAX_LEAST_MS, ms));
+}
+
+/** What a dial, its handshake, the review of its token and its Hello may take together. */
+export const DIAL_MAX_MS = 5_000;
+
+/**
+ * How long a replica that begins to lead waits for PDPs at most, if so many should be here: until the last of them has noticed
+ * that the one before is gone, has waited for its next dial, and has dialled. Where nobody knows how many there are, it waits as
+ * long as the tuning says. Who comes later is a joiner: it gets what is decided.
+ */
+export function settleMsFor(members: number | undefined, tuning: OperatorTuning): number {
+  if (members === undefined) return tuning.settleMs;
+  // Silence is noticed with the next Beat, which comes up to a fifth late.
+  const noticedMs = tuning.presenceTimeoutMs + 1.2 * tuning.heartbeatMs;
+  return Math.min(tuning.settleMs, Math.ceil(noticedMs + redialMaxFor(members) + DIAL_MAX_MS));
 }
 
 /**

@@ -44,6 +44,8 @@ export interface WaveProgress {
   /** PDPs that the wave must reach, and those that it has reached. */
   readonly required: number;
   readonly active: number;
+  /** Required PDPs that serve the revision to anyone, in whichever wave they came to it. */
+  readonly serving: number;
   /** Waves that are decided to be served, with the time by the wall clock of who decided. */
   readonly decided: readonly { readonly index: number; readonly decidedAt: number }[];
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { aDigest, aRevision } from '../testing/builders.ts';
 import { anObservation, RolloutDriver, someOptions } from '../testing/rollout-driver.ts';
-import { OPERATOR_TUNING } from './observation.ts';
+import { OPERATOR_TUNING, type DecisionRequest } from './observation.ts';
 
 const NODES = ['a', 'b', 'c', 'd', 'e'];
 const members = (...names: string[]) => new Map(names.map((name) => [name, `default/${name}`]));
@@ -370,6 +370,35 @@ describe('decisions', () => {
     expect(driver.decisions).toHaveLength(2);
     driver.answer('written');
     expect(driver.said()).toEqual(['Commit 1 -> a']);
+  });
+
+  test.each<[string, (asked: DecisionRequest) => DecisionRequest]>([
+    ['another wave', (asked) => ({ ...asked, wave: { ...asked.wave, index: asked.wave.index + 1 } })],
+    ['another revision', (asked) => ({ ...asked, revision: { ...asked.revision, n: asked.revision.n + 1 } })],
+    [
+      'an end of it, asked for before the set was forgotten and seen anew',
+      (asked) => ({ ...asked, decision: { type: 'Abort', cause: { reason: 'Superseded', message: '' } } }),
+    ],
+  ])('an answer about %s is none', (_what, other) => {
+    const driver = preparing(1).prepared('a', aRevision(1));
+    driver.said();
+    const [asked] = driver.decisions;
+    if (asked === undefined) throw new Error('nothing was asked for');
+    expect(driver.rollout.decisionAnswered(other(asked), 'written', driver.now())).toEqual([]);
+    expect(driver.progress().phase).toBe('Gating');
+    driver.answer('written');
+    expect(driver.said()).toEqual(['Commit 1 -> a']);
+  });
+
+  test('an end for another reason is none either: what follows hangs on the reason', () => {
+    const driver = preparing(1).nack('a', aRevision(1), true);
+    const [asked] = driver.decisions;
+    if (asked?.decision.type !== 'Abort') throw new Error('no end was asked for');
+    const decision = { type: 'Abort', cause: { ...asked.decision.cause, reason: 'User' } } as const;
+    expect(driver.rollout.decisionAnswered({ ...asked, decision }, 'written', driver.now())).toEqual([]);
+    expect(driver.progress().phase).not.toBe('Aborted');
+    driver.answer('written');
+    expect(driver.progress()).toMatchObject({ phase: 'Aborted', cause: { reason: 'Nack' } });
   });
 
   test('a commit that someone else wrote is adopted', () => {

@@ -1,3 +1,4 @@
+import type { DecidedPart, DecisionSignature, SignedRevision } from '@edict/bundle';
 import { isSameRevision, revisionIdOf, type Digest, type NodeId, type RevisionId } from '../identifiers.ts';
 import type {
   Active,
@@ -35,8 +36,9 @@ import {
   takeBeat,
   takeHello,
   type NodeView,
+  type RefusedPeer,
 } from './node.ts';
-import type { AbortCause, Decision, OperatorTuning, SetObservation, WaveRef } from './observation.ts';
+import type { AbortCause, DecisionRequest, OperatorTuning, SetObservation } from './observation.ts';
 import type { RolloutProgress } from './progress.ts';
 import { shadowWindowMs } from './shadow-gate.ts';
 import { siteProgress } from './sites.ts';
@@ -49,22 +51,26 @@ export type { DecisionOutcome } from './conductor.ts';
 export type RolloutEffect =
   | { readonly type: 'announce'; readonly nodeId: NodeId; readonly message: Announcement }
   /** Write the decision by compare-and-swap; answer with {@link SetRollout.decisionAnswered}. */
-  | {
-      readonly type: 'writeDecision';
-      readonly revision: RevisionId;
-      readonly wave: WaveRef;
-      readonly decision: Decision;
-    }
+  | ({ readonly type: 'writeDecision' } & DecisionRequest)
   /** Make a newer revision with the content of the committed one. */
   | { readonly type: 'rollBack'; readonly revision: RevisionId; readonly cause: AbortCause };
 
-/** What a rollout takes from outside. Both functions are called only inside a step. */
+const NOTHING_COVERED: readonly Covered[] = [];
+
+/**
+ * The signature under the decision that `revision` is served, by everyone or by a part. Asked for every Commit, of what the
+ * store shows to be decided. Undefined where there is none.
+ */
+export type SignDecision = (revision: SignedRevision, part: DecidedPart) => DecisionSignature | undefined;
+
+/** What a rollout takes from outside. The functions are called only inside a step. */
 export interface RolloutDeps {
   readonly tuning: OperatorTuning;
   /** A number in [0, 1): places retries. */
   readonly random: () => number;
   /** The right of one node to fetch one revision's artifacts. */
   readonly issueTicket: (nodeId: NodeId, digest: Digest, now: Instant) => string;
+  readonly signDecision?: SignDecision;
 }
 
 /**
@@ -120,11 +126,23 @@ export class SetRollout {
     return this.#settle(now, node);
   }
 
-  /** The stream of a PDP ended. It stays required until its pod is gone. */
-  disconnected(nodeId: NodeId, now: Instant): readonly RolloutEffect[] {
+  /** A PDP of this set said Hello in a version that nobody speaks here. */
+  refusedPeer(
+    nodeId: NodeId,
+    name: string,
+    refused: RefusedPeer & { readonly engineVersion: string },
+    now: Instant,
+  ): readonly RolloutEffect[] {
+    this.#fleet.refused(nodeId, name, refused, now);
+    return this.#settle(now);
+  }
+
+  /** The stream of a PDP ended; `why` if not in order. It stays required until its pod is gone. */
+  disconnected(nodeId: NodeId, now: Instant, why?: string): readonly RolloutEffect[] {
     const node = this.#fleet.get(nodeId);
     if (node?.connected !== true) return [];
     node.connected = false;
+    node.ended = why;
     node.changedAt = now.mono;
     return this.#settle(now);
   }
@@ -185,8 +203,8 @@ export class SetRollout {
   }
 
   /** The answer to `writeDecision`. */
-  decisionAnswered(revision: RevisionId, outcome: DecisionOutcome, now: Instant): readonly RolloutEffect[] {
-    return this.#conductor.decisionAnswered(revision, outcome, now) ? this.#settle(now) : [];
+  decisionAnswered(asked: DecisionRequest, outcome: DecisionOutcome, now: Instant): readonly RolloutEffect[] {
+    return this.#conductor.decisionAnswered(asked, outcome, now) ? this.#settle(now) : [];
   }
 
   /** A verdict from outside about a wave that soaks. */
@@ -204,6 +222,11 @@ export class SetRollout {
   /** Time passed: deadlines, retries, repeats. Call about twice a second. */
   tick(now: Instant): readonly RolloutEffect[] {
     return this.#settle(now);
+  }
+
+  /** Changes whenever there is news of the rollout that are not about single PDPs. */
+  headline(): string {
+    return this.#conductor.headline();
   }
 
   /** For what a BeatAck to this PDP may vouch: what it is to serve by all decisions that this replica knows. */
@@ -239,7 +262,7 @@ export class SetRollout {
         nodes: this.#fleet.nodes.values(),
         rollout: this.#conductor.rollout,
         cohorts: this.#fleet.cohorts,
-        hasReached: (node, rollout) => this.#conductor.hasReached(node, rollout),
+        hasReached: (node, rollout) => this.#conductor.cohort.hasReached(node, rollout),
       },
       now,
     );
@@ -255,8 +278,8 @@ export class SetRollout {
       committed: this.#ledger.committed,
       rollout,
       record: rollout === undefined ? undefined : this.#conductor.recordOf(rollout.revision),
-      waveNodes: rollout === undefined ? [] : this.#conductor.waveNodes(rollout),
-      hasReached: (node) => rollout !== undefined && this.#conductor.hasReached(node, rollout),
+      waveNodes: new Set(rollout === undefined ? [] : this.#conductor.cohort.nodes(rollout)),
+      hasReached: (node) => rollout !== undefined && this.#conductor.cohort.hasReached(node, rollout),
       ...(shadow === undefined ? {} : { shadow }),
       nodes: sites === undefined ? nodes : new Map([...nodes].filter(([, { site }]) => site === undefined)),
       sites: siteProgress(sites ?? [], nodes, rollout?.revision ?? this.#ledger.committed),
@@ -281,6 +304,7 @@ export class SetRollout {
   #takeActive(node: NodeView, message: Active, now: Instant): void {
     const { revision, share } = message;
     node.state = 'Active';
+    node.timing = message.timing;
     if (share === undefined) {
       node.active = revision;
       if (node.canary !== undefined && node.canary.n <= revision.n) node.canary = undefined;
@@ -363,7 +387,9 @@ export class SetRollout {
 
   /** What one PDP is to serve of the revisions that are not decided for everyone, newest first. */
   #coveredFor(node: NodeView): readonly Covered[] {
-    return this.#ledger.partial.map(({ revision, record: { decided } }) => ({
+    const { partial } = this.#ledger;
+    if (partial.length === 0) return NOTHING_COVERED;
+    return partial.map(({ revision, record: { decided } }) => ({
       revision,
       coverage: this.#fleet.cohorts.coverage(node.nodeId, revision, decided, decided.length),
       share: principalsOf(decided),
@@ -407,6 +433,9 @@ export class SetRollout {
       };
     }
     const activateAt = isSameRevision(rollout?.revision, revision) ? rollout?.activateAt : undefined;
+    const share = upTo === undefined ? undefined : { salt: principalSalt(setUid, committed?.n ?? 0), upTo };
+    const final = share === undefined && isSameRevision(committed, revision);
+    const decision = this.#deps.signDecision?.(revision, { final, share });
     return {
       type,
       set,
@@ -414,8 +443,9 @@ export class SetRollout {
       ticket,
       deadlineMs: commitDeadlineMs,
       spreadMs,
-      ...(upTo === undefined ? {} : { share: { salt: principalSalt(setUid, committed?.n ?? 0), upTo } }),
+      ...(share === undefined ? {} : { share }),
       ...(activateAt === undefined || activateAt <= now.wall ? {} : { activateAt }),
+      ...(decision === undefined ? {} : { decision }),
     };
   }
 }

@@ -18,6 +18,8 @@ export interface Session {
   lastHeardAt: number;
   lastBeatWall: number;
   load: Load | undefined;
+  /** Ids of the keys that it said it trusts; undefined if it does not say. */
+  trustedKeys: readonly string[] | undefined;
   /** Last word about each set: from the Hello, then from Beats. */
   readonly hellos: Map<SetKey, HelloSet>;
   readonly beats: Map<SetKey, BeatSet>;
@@ -82,6 +84,7 @@ export class Sessions {
       lastHeardAt: now.mono,
       lastBeatWall: 0,
       load: undefined,
+      trustedKeys: undefined,
       hellos: new Map(),
       beats: new Map(),
       assigned: [],

@@ -57,6 +57,16 @@ describe('a site that follows', () => {
     expect(driver.progress().exceptions.map(({ nodeId }) => nodeId)).not.toContain(EU);
   });
 
+  test('is remembered with what it served for as long as the set names it', () => {
+    const driver = aFleet();
+    driver.observe({ members: new Map([['a', 'default/a']]) });
+    driver.disconnect(EU).wait(2 * OPERATOR_TUNING.goneAfterMs);
+    expect(driver.progress().sites?.[0]).toMatchObject({ site: 'eu', connected: false, active: 1 });
+    driver.observe({ sites: ['us'] }).wait(1_000);
+    driver.observe({ sites: ['us', 'eu'] });
+    expect(driver.progress().sites?.[0]).toMatchObject({ site: 'eu', connected: false, active: 0 });
+  });
+
   test('keeps from everyone what its PDPs can never load, until that is decided', () => {
     const driver = aFleet().nack(EU, two, true);
     expect(driver.decisions).toMatchObject([{ decision: { type: 'Abort', cause: { reason: 'Nack' } } }]);

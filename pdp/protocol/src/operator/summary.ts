@@ -22,7 +22,7 @@ export interface RolloutView {
   /** Of the rollout's revision, while that is open. */
   readonly record: RolloutRecord | undefined;
   /** The required PDPs that the wave under way is for, and whether it has reached one. */
-  readonly waveNodes: readonly NodeId[];
+  readonly waveNodes: ReadonlySet<NodeId>;
   readonly hasReached: (node: NodeView) => boolean;
   readonly shadow?: ShadowProgress;
   /** The PDPs. */
@@ -54,7 +54,7 @@ function subjectOf({ rollout, observation, committed }: RolloutView): Subject {
 
 /** True while it is fixed who is required: from the start of a rollout to its end. */
 function isOpen(phase: RolloutPhase): boolean {
-  return !['Pending', 'Completed', 'Aborted', 'RolledBack'].includes(phase);
+  return phase !== 'Pending' && phase !== 'Completed' && !isGivenUp(phase);
 }
 
 /** True if the revision is given up, and what was before it counts. */
@@ -75,46 +75,76 @@ function requiredNodes({ rollout, nodes, committed }: RolloutView, subject: Subj
 
 function countsOf(view: RolloutView, subject: Subject, required: readonly NodeView[]): PdpCounts {
   const { nodes, rollout, committed, observation } = view;
-  const all = [...nodes.values()];
   const target = isGivenUp(subject.phase) ? committed : subject.revision;
-  const isBehind = (node: NodeView) => target !== undefined && !serves(node, target) && !isAhead(node, target);
-  return {
-    required: required.length,
-    connected: all.filter(({ connected }) => connected).length,
-    prepared: required.filter((node) => (rollout === undefined ? serves(node, target) : holds(node, rollout.revision)))
-      .length,
-    active: required.filter((node) => !isBehind(node) && target !== undefined).length,
-    nacked: all.filter(({ nack }) => isSameRevision(nack?.revision, subject.revision)).length,
-    laggards: all.filter((node) => node.laggard && isBehind(node)).length,
-    missing: all.filter(({ nodeId, connected }) => !connected && (observation.members?.has(nodeId) ?? true)).length,
-  };
+  const isBehind = (node: NodeView) =>
+    target !== undefined && !serves(node, target) && (!isAhead(node, target) || isInvented(view, subject, node));
+  let [connected, prepared, active, nacked, laggards, missing] = [0, 0, 0, 0, 0, 0];
+  for (const node of required) {
+    if (rollout === undefined ? serves(node, target) : holds(node, rollout.revision)) prepared += 1;
+    if (target !== undefined && !isBehind(node)) active += 1;
+  }
+  for (const node of nodes.values()) {
+    if (node.connected) connected += 1;
+    else if (observation.members?.has(node.nodeId) ?? true) missing += 1;
+    if (isSameRevision(node.nack?.revision, subject.revision)) nacked += 1;
+    if (node.laggard && isBehind(node)) laggards += 1;
+  }
+  return { required: required.length, connected, prepared, active, nacked, laggards, missing };
+}
+
+/**
+ * True if the PDP says that it serves a revision that does not exist, as far as this replica knows: of a replica that lags
+ * behind that is said for as long as it does. Such a word counts for nothing.
+ */
+function isInvented(
+  { observation, rollout, committed }: RolloutView,
+  { revision }: Subject,
+  { active }: NodeView,
+): boolean {
+  if (active === undefined || active.setUid !== observation.setUid) return false;
+  const { undecided, stopped, aborted } = observation;
+  const known = [
+    revision,
+    rollout?.revision,
+    committed,
+    undecided.at(-1),
+    stopped?.at(-1)?.revision,
+    aborted?.revision,
+  ];
+  return known.every((one) => active.n > (one?.n ?? 0));
 }
 
 const SEVERITY: Record<PdpException['state'], number> = { Nacked: 0, Laggard: 1, Missing: 2, Behind: 3, Preparing: 4 };
 
+function exceptionAs(node: NodeView, state: PdpException['state'], reason: string): PdpException {
+  return { nodeId: node.nodeId, node: node.name, state, active: node.active?.n ?? 0, reason };
+}
+
 function exceptionOf(view: RolloutView, subject: Subject, node: NodeView): PdpException | undefined {
   const { rollout, committed } = view;
-  const make = (state: PdpException['state'], reason: string): PdpException => ({
-    nodeId: node.nodeId,
-    node: node.name,
-    state,
-    active: node.active?.n ?? 0,
-    reason,
-  });
   const target = isGivenUp(subject.phase) ? committed : subject.revision;
   const behind = target !== undefined && !serves(node, target) && !isAhead(node, target);
   if (isSameRevision(node.nack?.revision, subject.revision) && node.nack !== undefined)
-    return make('Nacked', node.nack.text);
-  if (node.laggard && behind) return make('Laggard', node.nack?.text ?? 'not prepared at the deadline');
-  if (!node.connected) return make('Missing', 'no live stream');
+    return exceptionAs(node, 'Nacked', node.nack.text);
+  if (node.laggard && behind) return exceptionAs(node, 'Laggard', node.nack?.text ?? 'not prepared at the deadline');
+  if (!node.connected) {
+    return exceptionAs(node, 'Missing', whyMissing(node));
+  }
+  if (isInvented(view, subject, node)) {
+    return exceptionAs(
+      node,
+      'Behind',
+      `UnknownRevision: it says that it serves ${node.active?.n ?? 0}, which nobody made`,
+    );
+  }
   if (rollout !== undefined && (rollout.phase === 'Preparing' || rollout.phase === 'Gating')) {
-    return holds(node, rollout.revision) ? undefined : make('Preparing', node.nack?.text ?? node.state);
+    return holds(node, rollout.revision) ? undefined : exceptionAs(node, 'Preparing', node.nack?.text ?? node.state);
   }
   if (rollout !== undefined && isOpen(subject.phase)) {
-    const isMissed = view.waveNodes.includes(node.nodeId) && !view.hasReached(node);
-    return isMissed ? make('Behind', node.nack?.text ?? node.state) : undefined;
+    const isMissed = view.waveNodes.has(node.nodeId) && !view.hasReached(node);
+    return isMissed ? exceptionAs(node, 'Behind', node.nack?.text ?? node.state) : undefined;
   }
-  return behind ? make('Behind', node.nack?.text ?? node.state) : undefined;
+  return behind ? exceptionAs(node, 'Behind', node.nack?.text ?? node.state) : undefined;
 }
 
 function readinessOf(view: RolloutView, subject: Subject, counts: PdpCounts): Readiness {
@@ -168,36 +198,59 @@ function readinessOf(view: RolloutView, subject: Subject, counts: PdpCounts): Re
 function timesOf(rollout: OpenRollout | undefined, subject: Subject): Partial<RolloutProgress> {
   if (rollout === undefined || rollout.revision !== subject.revision) return {};
   const { since, decided, completed, firstActive, lastActive } = rollout;
-  const created = Date.parse(rollout.revision.createdAt);
   return {
     ...(since === undefined ? {} : { preparingSince: since.wall }),
     ...(decided === undefined ? {} : { decidedAt: decided.wall }),
     ...(completed === undefined ? {} : { completedAt: completed.wall }),
     ...(completed === undefined || lastActive === undefined
       ? {}
-      : { convergenceMs: Math.max(0, Math.round(lastActive.wall - created)) }),
+      : { convergenceMs: Math.max(0, Math.round(lastActive.wall - Date.parse(rollout.revision.createdAt))) }),
     ...(firstActive === undefined || lastActive === undefined
       ? {}
       : { skewMs: Math.round(lastActive.mono - firstActive.mono) }),
   };
 }
 
+function reachOf({ waveNodes, nodes, hasReached }: RolloutView): {
+  readonly required: number;
+  readonly active: number;
+} {
+  let active = 0;
+  for (const nodeId of waveNodes) {
+    const node = nodes.get(nodeId);
+    if (node !== undefined && hasReached(node)) active += 1;
+  }
+  return { required: waveNodes.size, active };
+}
+
+function servingOf({ revision }: OpenRollout, required: readonly NodeView[]): number {
+  const isServing = (node: NodeView): boolean =>
+    serves(node, revision) ||
+    isAhead(node, revision) ||
+    (node.canary?.setUid === revision.setUid && node.canary.n >= revision.n);
+  return required.filter(isServing).length;
+}
+
 /** The wave, what holds it, and by what it is judged. */
-function wavesOf(view: RolloutView, subject: Subject): Partial<RolloutProgress> {
-  const { rollout, record, waveNodes, shadow, observation } = view;
+function wavesOf(view: RolloutView, subject: Subject, required: readonly NodeView[]): Partial<RolloutProgress> {
+  const { rollout, record, shadow, observation } = view;
   const { strictLeaseMs = 0 } = observation.options;
   const bound = strictLeaseMs > 0 ? { revocationBoundMs: strictLeaseMs } : {};
   if (rollout === undefined || rollout.revision !== subject.revision) return bound;
   const { hold, analysis, waves, wave } = rollout;
-  const reached = waveNodes.filter((nodeId) => {
-    const node = view.nodes.get(nodeId);
-    return node !== undefined && view.hasReached(node);
-  });
-  const index = { index: wave, count: waves.length, required: waveNodes.length, active: reached.length };
+  const isWatched = waves.length > 1 || waves.some(({ soakMs }) => soakMs > 0);
   return {
     ...bound,
-    ...(waves.length > 1 || waves.some(({ soakMs }) => soakMs > 0)
-      ? { wave: { ...index, decided: record?.decided ?? [] } }
+    ...(isWatched
+      ? {
+          wave: {
+            index: wave,
+            count: waves.length,
+            ...reachOf(view),
+            serving: servingOf(rollout, required),
+            decided: record?.decided ?? [],
+          },
+        }
       : {}),
     ...(hold === undefined ? {} : { hold }),
     ...(shadow === undefined ? {} : { shadow }),
@@ -211,11 +264,12 @@ export function summarize(view: RolloutView): RolloutProgress {
   const subject = subjectOf(view);
   const required = requiredNodes(view, subject);
   const counts = countsOf(view, subject, required);
-  const exceptions = [...view.nodes.values()]
-    .map((node) => exceptionOf(view, subject, node))
-    .filter((exception) => exception !== undefined)
-    .toSorted((a, b) => SEVERITY[a.state] - SEVERITY[b.state] || (a.node < b.node ? -1 : a.node > b.node ? 1 : 0))
-    .slice(0, EXCEPTIONS_MAX);
+  const exceptions = [];
+  for (const node of view.nodes.values()) {
+    const exception = exceptionOf(view, subject, node);
+    if (exception !== undefined) exceptions.push(exception);
+  }
+  exceptions.sort((a, b) => SEVERITY[a.state] - SEVERITY[b.state] || (a.node < b.node ? -1 : a.node > b.node ? 1 : 0));
   return {
     set: observation.set,
     setUid: observation.setUid,
@@ -225,10 +279,16 @@ export function summarize(view: RolloutView): RolloutProgress {
     ...(subject.cause === undefined ? {} : { cause: subject.cause }),
     committed: committed?.n ?? 0,
     counts,
-    exceptions,
+    exceptions: exceptions.slice(0, EXCEPTIONS_MAX),
     ready: readinessOf(view, subject, counts),
     ...(view.sites.length === 0 ? {} : { sites: view.sites }),
     ...timesOf(view.rollout, subject),
-    ...wavesOf(view, subject),
+    ...wavesOf(view, subject, required),
   };
+}
+
+/** Why a PDP that is required has no stream. */
+function whyMissing({ refusedPeer, ended }: NodeView): string {
+  if (refusedPeer !== undefined) return `${refusedPeer.code}: ${refusedPeer.message}`;
+  return ended === undefined ? 'no live stream' : `no live stream: ${ended}`;
 }

@@ -14,7 +14,7 @@ export function wayBack(ledger: Ledger, { predecessor }: Pick<SetObservation, 'p
 }
 
 /** True if what was served before a revision that ended so is to come back. */
-export function wantsBack({ reason }: AbortCause, { autoRollback }: RolloutOptions): boolean {
+export function wantsBack({ reason }: AbortCause, { autoRollback }: Pick<RolloutOptions, 'autoRollback'>): boolean {
   return reason === 'User' || (reason !== 'Superseded' && autoRollback === true);
 }
 

@@ -1,5 +1,6 @@
 import { addClockSample } from '../clock-offset.ts';
 import type { SetKey } from '../identifiers.ts';
+import { TRUSTED_KEYS_MAX } from '../limits.ts';
 import type { Beat, BeatAck, BeatSet, SetLoad } from '../messages.ts';
 import type { PdpEffect, PdpEvent, PdpStep } from './events.ts';
 import { consistencyOf, leaseLengthMs } from './lease.ts';
@@ -18,6 +19,7 @@ export function sayBeat(state: PdpState, now: number): PdpStep {
     sentAt: now,
     sets: [...state.sets.values()].map((machine) => beatSet(machine, state.setLoads.get(machine.set))),
     load: state.load,
+    ...(state.trustedKeys === undefined ? {} : { trustedKeys: state.trustedKeys.slice(0, TRUSTED_KEYS_MAX) }),
   };
   const unanswered = new Map([...state.unanswered, [seq, now] as const].slice(-UNANSWERED_MAX));
   return { state: { ...state, seq, unanswered, setLoads: new Map() }, effects: [{ type: 'send', message: beat }] };

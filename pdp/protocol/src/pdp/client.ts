@@ -1,9 +1,19 @@
-import type { SetKey } from '../identifiers.ts';
+import { revisionIdOf, type SetKey } from '../identifiers.ts';
 import type { Clock } from '../clock.ts';
 import { codeOf, messageOf, type Log } from '../log.ts';
-import type { Commit, Load, NackPhase, OperatorMessage, PdpMessage } from '../messages.ts';
+import {
+  isAnnouncement,
+  type Commit,
+  type Load,
+  type Nack,
+  type NackPhase,
+  type OperatorMessage,
+  type PdpMessage,
+} from '../messages.ts';
+import { clampDetail } from '../nack.ts';
 import { BACKOFF_DEFAULTS, nextDial, type BackoffOptions, type BackoffState } from '../transport/backoff.ts';
 import type { Dial, MessageStream, StreamClose } from '../transport/stream.ts';
+import { DecisionGate } from './decision-gate.ts';
 import type { PdpEffect, PdpEvent, SetEvent } from './events.ts';
 import { createPdp, stepPdp } from './machine.ts';
 import { RefusalError, type ArtifactRequest, type PdpPorts, type ShadowNews } from './ports.ts';
@@ -21,6 +31,8 @@ export interface PdpClientOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly backoff?: BackoffOptions;
+  /** Called when a stream has ended, or was not let in; for metrics. */
+  readonly onClosed?: (close: StreamClose) => void;
   /** Called after every step; for metrics and readiness. */
   readonly onState?: (state: PdpState) => void;
 }
@@ -32,6 +44,8 @@ export interface PdpClient {
   readonly state: () => PdpState;
   /** What the next Beats tell of the process; what was measured of the sets since the last call is told once. */
   readonly reportLoad: (load: Load, sets?: ReadonlyMap<SetKey, SetLoads>) => void;
+  /** Ids of the keys whose signatures are taken: the next Beats tell them. */
+  readonly reportTrust: (keyIds: readonly string[]) => void;
   /**
    * Takes a committed revision from elsewhere than the operator, by the rules of a Commit: it is fetched with the commit's ticket,
    * verified, compiled and activated unless something as new is here. Without effect while there is a stream.
@@ -65,6 +79,19 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
   const disks = new Map<SetKey, Promise<void>>();
   const queue: PdpEvent[] = [];
   let running = false;
+  const { verifyDecision } = ports;
+  const gate =
+    verifyDecision &&
+    new DecisionGate({
+      verify: verifyDecision,
+      pass: (message) => {
+        dispatch({ type: 'message', message });
+      },
+      refuse: (commit, error) => {
+        const message = refusalOf(commit, error);
+        if (stream !== undefined) perform({ type: 'send', message });
+      },
+    });
 
   function dispatch(event: PdpEvent): void {
     if (closed) return;
@@ -81,6 +108,41 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
     } finally {
       running = false;
     }
+  }
+
+  /** A commit that is not believed: it is refused, and whoever sent it may send it again with what it lacks. */
+  function refusalOf({ set, revision }: Commit, error: unknown): Nack {
+    const refused =
+      error instanceof RefusalError
+        ? {
+            phase: error.phase,
+            code: error.code,
+            deterministic: error.deterministic,
+            detail: clampDetail(error.detail),
+          }
+        : {
+            phase: 'Verify' as const,
+            code: codeOf(error) ?? 'Internal',
+            deterministic: false,
+            detail: clampDetail({ message: messageOf(error) }),
+          };
+    return { type: 'Nack', set, revision: revisionIdOf(revision), ...refused };
+  }
+
+  function onMessage(message: OperatorMessage): void {
+    if (gate !== undefined && isAnnouncement(message)) gate.take(message);
+    else dispatch({ type: 'message', message });
+  }
+
+  async function offer(commit: Commit): Promise<void> {
+    try {
+      await verifyDecision?.(commit);
+    } catch (error) {
+      const { set, revision, code, detail } = refusalOf(commit, error);
+      log.warn('offered revision refused', { set, revision: revision.n, code, detail: detail.message });
+      return;
+    }
+    dispatch({ type: 'offered', commit });
   }
 
   function perform(effect: PdpEffect): void {
@@ -315,12 +377,13 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
         if (stream === own) dispatch({ type: 'connected' });
       },
       onMessage: (message) => {
-        if (stream === own) dispatch({ type: 'message', message });
+        if (stream === own) onMessage(message);
       },
       onDrain: () => undefined,
       onClose: (close) => {
         if (stream !== own) return;
         stream = undefined;
+        gate?.clear();
         dispatch({ type: 'disconnected' });
         redial(close, openedAt === undefined ? 0 : clock.monotonic() - openedAt);
       },
@@ -335,7 +398,10 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
       maxMs: Math.min(backoff.maxMs, redialMaxMs),
     });
     dials = next;
-    log.info('distribution stream ended', { code: close.code, reason: close.reason, redialMs: delayMs });
+    const ended = { code: close.code, reason: close.reason, redialMs: delayMs };
+    if (close.tlsProblem === undefined) log.info('distribution stream ended', ended);
+    else log.warn("the operator's certificate is not accepted", ended);
+    options.onClosed?.(close);
     cancelRedial = clock.schedule(delayMs, dialNow);
   }
 
@@ -348,8 +414,17 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
     reportLoad: (load, sets) => {
       dispatch({ type: 'load', load, ...(sets === undefined ? {} : { sets }) });
     },
+    reportTrust: (keys) => {
+      dispatch({ type: 'trusts', keys });
+    },
     offer: (commit) => {
-      dispatch({ type: 'offered', commit });
+      if (verifyDecision === undefined) {
+        dispatch({ type: 'offered', commit });
+        return;
+      }
+      offer(commit).catch((error: unknown) => {
+        log.warn('a step of the distribution client failed', { set: commit.set, error: messageOf(error) });
+      });
     },
     close: async () => {
       closed = true;
@@ -358,6 +433,7 @@ export function createPdpClient(options: PdpClientOptions): PdpClient {
       timers.clear();
       for (const controller of work.values()) controller.abort();
       work.clear();
+      gate?.clear();
       stream?.close({ code: 'Closed', reason: 'the PDP is shutting down' });
       stream = undefined;
       await Promise.all(disks.values());

@@ -85,6 +85,8 @@ export type PdpEvent =
       /** Measured since the event before, by set; absent where nobody measures. */
       readonly sets?: ReadonlyMap<SetKey, SetLoads>;
     }
+  /** What Beats tell of the keys that are trusted. */
+  | { readonly type: 'trusts'; readonly keys: readonly string[] }
   | SetEvent;
 
 /**

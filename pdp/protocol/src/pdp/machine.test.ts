@@ -270,6 +270,18 @@ describe('commit', () => {
     expect(driver.last('fetchManifest').revision.n).toBe(1);
   });
 
+  test('is fetched at once where nothing serves, and within the spread where something does', () => {
+    const driver = online();
+    driver.receive(anOffer('Commit', aRevision(1), 1000));
+    expect(driver.last('fetchManifest').revision.n).toBe(1);
+    driver.settle();
+    driver.effects = [];
+    driver.receive(anOffer('Commit', aRevision(2), 1000));
+    expect(driver.effects.some(({ type }) => type === 'fetchManifest')).toBe(false);
+    driver.step({ type: 'timer', key: `spread/${SET}` });
+    expect(driver.last('fetchManifest').revision.n).toBe(2);
+  });
+
   test('repeated says Active again and swaps nothing', () => {
     const driver = online().install(aRevision(1));
     driver.receive(anOffer('Commit', aRevision(1)));

@@ -1,6 +1,13 @@
 import { SETS_MAX } from '../limits.ts';
 import { revisionIdOf, type SetKey } from '../identifiers.ts';
-import { PROTOCOL_VERSION, type Announcement, type Hello, type HelloSet, type OperatorMessage } from '../messages.ts';
+import {
+  PROTOCOL_OLDEST,
+  PROTOCOL_VERSION,
+  type Announcement,
+  type Hello,
+  type HelloSet,
+  type OperatorMessage,
+} from '../messages.ts';
 import { nextRandom } from '../random.ts';
 import type { PdpEffect, PdpEvent, PdpStep, SetEvent } from './events.ts';
 import { askForLease, sayBeat, takeBeatAck, takeLoad } from './beats.ts';
@@ -50,6 +57,8 @@ export function stepPdp(state: PdpState, event: PdpEvent, now: number): PdpStep 
       return { state: { ...state, connection: 'Down' }, effects: [{ type: 'clearTimer', key: BEAT_TIMER }] };
     case 'load':
       return { state: takeLoad(state, event), effects: [] };
+    case 'trusts':
+      return { state: { ...state, trustedKeys: event.keys }, effects: [] };
     case 'message':
       return state.connection === 'Down' ? { state, effects: [] } : onMessage(state, event.message, now);
     case 'offered':
@@ -128,7 +137,8 @@ function helloOf(state: PdpState): Hello {
       ...(canary === undefined ? {} : { canary: { revision: revisionIdOf(canary.revision), ...canary.share } }),
     };
   });
-  return { type: 'Hello', protocol: PROTOCOL_VERSION, engine, sets, bootReason: state.bootReason, capacityBytes };
+  const versions = { protocol: PROTOCOL_VERSION, oldestProtocol: PROTOCOL_OLDEST };
+  return { type: 'Hello', ...versions, engine, sets, bootReason: state.bootReason, capacityBytes };
 }
 
 function onTimer(state: PdpState, key: string, now: number): PdpStep {

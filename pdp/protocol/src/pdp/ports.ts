@@ -1,6 +1,7 @@
 import type { SignedRevision } from '@edict/bundle';
 import type { Digest, SetKey } from '../identifiers.ts';
 import type {
+  Commit,
   ManifestSummary,
   NackDetail,
   NackPhase,
@@ -35,6 +36,11 @@ export interface ArtifactRequest {
  * again can help, anything else counts as transient. `signal` ends work that nobody waits for any more.
  */
 export interface PdpPorts {
+  /**
+   * Checks the signature under the decision of a commit, before anything is done about it. Absent: whoever is at the other
+   * end of the stream is believed, as one may be who shares the process.
+   */
+  readonly verifyDecision?: (commit: Commit) => Promise<void>;
   /** Checks the signature, gets the manifest (from disk if it is there), checks its digest. */
   readonly fetchManifest: (request: ArtifactRequest, signal: AbortSignal) => Promise<ManifestSummary>;
   /** Gets the bundles that are neither on disk nor in memory, and checks the digest of each. */

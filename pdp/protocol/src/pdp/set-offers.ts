@@ -176,7 +176,7 @@ function widen(machine: SetMachine, canary: CanarySlot, terms: CommitTerms): Set
 /** Activates what is staged, or prepares it first. */
 function installed(machine: SetMachine, message: Commit, terms: CommitTerms, random: number): SetStep {
   const { revision } = message;
-  const { activation, staged, job } = machine;
+  const { activation, active, staged, job } = machine;
   if (job?.kind === 'Prepare' && isSameRevision(job.revision, revision)) {
     const isMore = job.commit === undefined || isWider(terms.share, job.commit.share);
     const committed = { ...machine, job: { ...job, commit: isMore ? terms : job.commit } };
@@ -187,7 +187,9 @@ function installed(machine: SetMachine, message: Commit, terms: CommitTerms, ran
   if (job?.kind === 'Prepare' && job.commit !== undefined && orderRevisions(job.revision, revision) !== 'Newer') {
     return [machine, []];
   }
-  const request: JobRequest = { ...offerOf(message, random), commit: terms };
+  // Who has nothing to serve is waited for, and comes alone or by the rate at which the operator lets PDPs in.
+  const offer = offerOf(message, active === undefined ? 0 : random);
+  const request: JobRequest = { ...offer, commit: terms };
   if (staged !== undefined && isSameRevision(staged.revision, revision)) {
     if (!staged.compiled) return resumeStaged(machine, staged, request);
     if (activation !== undefined) {

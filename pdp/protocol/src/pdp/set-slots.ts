@@ -22,8 +22,9 @@ export function emptySet(set: SetKey): SetMachine {
 export function without<
   K extends 'active' | 'staged' | 'lkg' | 'canary' | 'job' | 'activation' | 'bootFault' | 'commitWhenFree' | 'shadow',
 >(machine: SetMachine, ...keys: readonly K[]): Omit<SetMachine, K> & SetMachine {
-  const dropped = new Set<string>(keys);
-  return Object.fromEntries(Object.entries(machine).filter(([key]) => !dropped.has(key))) as Omit<SetMachine, K> &
+  const dropped: readonly string[] = keys;
+  if (!dropped.some((key) => key in machine)) return machine;
+  return Object.fromEntries(Object.entries(machine).filter(([key]) => !dropped.includes(key))) as Omit<SetMachine, K> &
     SetMachine;
 }
 

@@ -223,6 +223,8 @@ export interface PdpState {
   readonly lastHeardAt: number;
   readonly load: Load;
   readonly setLoads: ReadonlyMap<SetKey, SetLoads>;
+  /** Ids of the keys whose signatures are taken here, as Beats tell them; absent until they are known. */
+  readonly trustedKeys?: readonly string[];
   /** Beats of this stream without an answer so far, with the time of each. */
   readonly unanswered: ReadonlyMap<number, number>;
   readonly clockSamples: readonly ClockSample[];

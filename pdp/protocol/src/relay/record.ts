@@ -1,4 +1,4 @@
-import type { SignedRevision } from '@edict/bundle';
+import type { DecisionSignature, SignedRevision } from '@edict/bundle';
 import type { SetKey } from '../identifiers.ts';
 import type { Share } from '../messages.ts';
 import type { DecidedWave } from '../operator/observation.ts';
@@ -10,6 +10,8 @@ export interface RelayedCanary {
   readonly share: Share;
   /** The shares in the order in which the hub decided them. */
   readonly decided: readonly DecidedWave[];
+  /** The hub's signature under the decision for `share`; absent where it gave none. */
+  readonly decision?: DecisionSignature;
 }
 
 /**
@@ -19,6 +21,8 @@ export interface RelayedCanary {
 export interface RelayRecord {
   readonly set: SetKey;
   readonly committed?: SignedRevision;
+  /** The hub's signature under the decision for `committed`; absent where it gave none. */
+  readonly decision?: DecisionSignature;
   /** Newer than `committed`, over which it is decided. */
   readonly canary?: RelayedCanary;
 }

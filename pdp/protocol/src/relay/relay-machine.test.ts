@@ -54,6 +54,13 @@ describe('a rollout', () => {
     expect(site.retained).toStrictEqual([two.digest]);
   });
 
+  test('a site without PDPs is where the hub is as soon as time has shown that none come', () => {
+    const site = new RelayDriver({ settleMs: 5_000 }).connect().commit(one).wait(4_000);
+    expect(site.said('Active')).toStrictEqual([]);
+    site.wait(2_000);
+    expect(site.said('Active')).toMatchObject([{ revision: { n: 1 } }]);
+  });
+
   test('a repeated word of the hub is answered again and does nothing else', () => {
     const site = aSite().prepare(two).prepared('a', two).prepared('b', two).prepare(two);
     expect(site.said('Prepared')).toHaveLength(2);
@@ -292,4 +299,60 @@ describe('what the hub is told', () => {
     site.wait(3_000);
     expect(site.said('ShadowReport').at(-1)).toMatchObject({ done: true, counts: { total: 10, grantToDeny: 2 } });
   });
+});
+
+describe('signed decisions', () => {
+  const decision = { final: true, keyId: 'key-1', signature: 'ZGVjaWRlZA==' };
+  const share = { salt: 'of the hub', upTo: 500 };
+
+  test("PDPs are told a decision with the hub's signature, which is kept with the record", () => {
+    const site = aSite().prepare(two).prepared('a', two).prepared('b', two).commit(two, { decision });
+    expect(site.stores.at(-1)?.record).toStrictEqual({ set: SET, committed: two, decision });
+    expect(site.told('a', 'Commit').at(-1)).toMatchObject({ revision: two, decision });
+    const { record } = site.stores.at(-1) ?? {};
+    if (record === undefined) throw new Error('nothing was stored');
+    const next = new RelayDriver({ records: [{ record, held: new Map([[two.digest, false]]) }] });
+    expect(next.join('a').wait(1_000).told('a', 'Commit').at(-1)).toMatchObject({ revision: two, decision });
+  });
+
+  test('the signature of a share is for that share alone', () => {
+    const part = { final: false, keyId: 'key-1', signature: 'cGFydA==' };
+    const site = aSite().prepare(two).prepared('a', two).prepared('b', two).commit(two, { share, decision: part });
+    expect(site.told('a', 'Commit').at(-1)).toMatchObject({ share, decision: part });
+    site.active('a', two, share).active('b', two, share).look();
+    site.commit(two, { share: { ...share, upTo: 5_000 } });
+    expect(site.told('a', 'Commit').at(-1)).toMatchObject({ share: { upTo: 5_000 } });
+    expect(site.told('a', 'Commit').at(-1)).not.toHaveProperty('decision');
+  });
+
+  test('a relay whose record lacks the signature asks for it by saying that it has nothing, and keeps it', () => {
+    const site = aSite();
+    const hello = () => site.said('Hello').at(-1)?.sets[0];
+    site.step({ type: 'hubDisconnected' }).connect();
+    expect(hello()).not.toHaveProperty('active');
+    site.commit(one, { decision });
+    expect(site.stores.at(-1)?.record).toStrictEqual({ set: SET, committed: one, decision });
+    expect(site.said('Active').at(-1)).toMatchObject({ revision: { n: 1 } });
+    site.step({ type: 'hubDisconnected' }).connect();
+    expect(hello()).toMatchObject({ active: { n: 1 } });
+    const stored = site.stores.length;
+    site.commit(one, { decision });
+    expect(site.stores).toHaveLength(stored);
+    expect(site.join('c').wait(1_000).told('c', 'Commit').at(-1)).toMatchObject({ revision: one, decision });
+  });
+});
+
+test('PDPs are told where to load without relay and hub, and to wait as long between dials as the hub wants', () => {
+  const site = new RelayDriver().step({ type: 'hubConnected' });
+  const fallbackSources = ['https://site.example'];
+  const welcome = { replica: 'hub-0', sets: [SET], heartbeatMs: 2_000, artifactsUrl: '' };
+  site
+    .hub({ type: 'Welcome', ...welcome, fallbackSources, redialMaxMs: 60_000 })
+    .commit(one)
+    .join('a');
+  expect(site.told('a', 'Welcome').at(-1)).toMatchObject({ replica: 'relay-0', fallbackSources, redialMaxMs: 60_000 });
+  site.hub({ type: 'Welcome', ...welcome, redialMaxMs: 1 }).join('b');
+  const { redialMaxMs = 0 } = site.told('b', 'Welcome').at(-1) ?? {};
+  expect(redialMaxMs).toBeGreaterThan(1);
+  expect(site.told('b', 'Welcome').at(-1)).not.toHaveProperty('fallbackSources');
 });

@@ -3,6 +3,7 @@ import { NACK_MESSAGE_MAX_BYTES, SET_KEY_MAX_LENGTH } from '../limits.ts';
 import { clampUtf8 } from '../nack.ts';
 import { NO_LOAD } from '../pdp/state.ts';
 import {
+  PROTOCOL_OLDEST,
   PROTOCOL_VERSION,
   type Beat,
   type Commit,
@@ -12,6 +13,7 @@ import {
   type Prepare,
   type SetLoad,
   type SiteReport,
+  type Welcome,
 } from '../messages.ts';
 import { OPERATOR_TUNING, type OperatorTuning } from '../operator/observation.ts';
 import type { Instant } from '../operator/instant.ts';
@@ -83,6 +85,8 @@ export class RelayMachine {
   /** What the hub gives to the site; undefined: it has not said. */
   #assigned: readonly SetKey[] | undefined;
   #artifactsUrl = '';
+  /** What the hub said last to this relay's Hello. */
+  #hubWelcome: Welcome | undefined;
   #heartbeatMs: number;
   #beatAt = 0;
   #storeAgainAt = 0;
@@ -214,7 +218,8 @@ export class RelayMachine {
     this.#bootReason = 'Reconnect';
     this.#told.clear();
     this.#beatAt = this.#now.mono + this.#heartbeatMs;
-    this.#say({ type: 'Hello', protocol: PROTOCOL_VERSION, engine, sets, bootReason, capacityBytes: 0 });
+    const versions = { protocol: PROTOCOL_VERSION, oldestProtocol: PROTOCOL_OLDEST };
+    this.#say({ type: 'Hello', ...versions, engine, sets, bootReason, capacityBytes: 0 });
   }
 
   #hubSaid(message: OperatorMessage): void {
@@ -222,6 +227,7 @@ export class RelayMachine {
     this.#hub.heard(mono);
     switch (message.type) {
       case 'Welcome':
+        this.#hubWelcome = message;
         this.#welcomed(message.sets);
         this.#heartbeatMs = message.heartbeatMs;
         this.#artifactsUrl = message.artifactsUrl;
@@ -306,10 +312,10 @@ export class RelayMachine {
         // The hub's affair.
         return;
       case 'writeDecision': {
-        const { set, revision, decision } = effect;
+        const { set, revision, wave, decision } = effect;
         this.#later(() => {
           // A relay decides nothing: to its own machine the store is one that cannot be written.
-          this.#operate({ type: 'decisionAnswered', set, revision, outcome: 'failed' });
+          this.#operate({ type: 'decisionAnswered', set, asked: { revision, wave, decision }, outcome: 'failed' });
           this.#sites.get(set)?.wouldDecide(revision, decision, this.#now.mono);
         });
       }
@@ -323,9 +329,29 @@ export class RelayMachine {
       const word = this.#hub.vouchFor(sets, (set) => this.#sites.get(set)?.ownWord(), this.#now.mono);
       return { ...message, ...word };
     }
-    if (message.type !== 'Commit' || message.share === undefined) return message;
-    const salt = this.#sites.get(message.set)?.saltOf(message.revision);
-    return salt === undefined ? message : { ...message, share: { ...message.share, salt } };
+    if (message.type === 'Welcome') return this.#welcomeOf(message);
+    if (message.type !== 'Commit') return message;
+    const site = this.#sites.get(message.set);
+    const salt = site?.saltOf(message.revision);
+    const { share: own } = message;
+    const share = own === undefined || salt === undefined ? own : { ...own, salt };
+    const decision = site?.decisionOf(message.revision, share);
+    return {
+      ...message,
+      ...(share === undefined ? {} : { share }),
+      ...(decision === undefined ? {} : { decision }),
+    };
+  }
+
+  /** Where PDPs may load without relay and hub is the hub's word; how long they wait between dials, the longer of both. */
+  #welcomeOf(own: Welcome): Welcome {
+    const { fallbackSources, redialMaxMs } = this.#hubWelcome ?? {};
+    const longest = Math.max(own.redialMaxMs ?? 0, redialMaxMs ?? 0);
+    return {
+      ...own,
+      ...(fallbackSources === undefined ? {} : { fallbackSources }),
+      ...(longest === 0 ? {} : { redialMaxMs: longest }),
+    };
   }
 
   /** What the hub is to hear of it besides what is counted. */

@@ -1,4 +1,4 @@
-import type { SignedRevision } from '@edict/bundle';
+import type { DecisionSignature, SignedRevision } from '@edict/bundle';
 import { isSameRevision, revisionIdOf, type Digest, type RevisionId, type SetKey } from '../identifiers.ts';
 import type { Active, Commit, HelloSet, Nack, Prepare, Prepared, ShadowRequest, Share, Vouch } from '../messages.ts';
 import { clampDetail } from '../nack.ts';
@@ -35,6 +35,7 @@ interface HubDecision {
   readonly revision: SignedRevision;
   readonly share: Share | undefined;
   readonly activateAt: number | undefined;
+  readonly decision: DecisionSignature | undefined;
   /** Monotonic. */
   readonly holdUntil: number;
 }
@@ -89,9 +90,11 @@ export class SiteSet {
 
   /** Where the site stands for a new stream to the hub. What is staged is told once it is asked for again. */
   hello(): HelloSet {
+    // Whoever lacks the hub's signature under what is decided asks for it by not having it.
+    const isProven = this.#record.decision !== undefined || !isSameRevision(this.#reached, this.#record.committed);
     return {
       set: this.set,
-      ...(this.#reached === undefined ? {} : { active: this.#reached }),
+      ...(this.#reached === undefined || !isProven ? {} : { active: this.#reached }),
       ...(this.#reachedShare === undefined ? {} : { canary: this.#reachedShare }),
     };
   }
@@ -114,6 +117,15 @@ export class SiteSet {
   saltOf(revision: RevisionId): string | undefined {
     const { canary } = this.#record;
     return isSameRevision(canary?.revision, revision) ? canary?.share.salt : undefined;
+  }
+
+  /** The hub's signature under the decision that its PDPs are told, if it gave one. */
+  decisionOf(revision: RevisionId, share: Share | undefined): DecisionSignature | undefined {
+    const { committed, decision, canary } = this.#record;
+    if (share === undefined) return isSameRevision(committed, revision) ? decision : undefined;
+    if (canary === undefined || !isSameRevision(canary.revision, revision)) return undefined;
+    const { salt, upTo } = canary.share;
+    return salt === share.salt && upTo === share.upTo ? canary.decision : undefined;
   }
 
   /** What the relay itself knows to be decided: all that it can say while the hub has said nothing. */
@@ -309,11 +321,13 @@ export class SiteSet {
   }
 
   /** True if the offer is newer than what is decided for all. */
-  #isBeyond(known: SignedRevision, { type, revision }: Offer): boolean {
+  #isBeyond(known: SignedRevision, offer: Offer): boolean {
+    const { type, revision } = offer;
     switch (orderRevisions(known, revision)) {
       case 'Newer':
         return true;
       case 'Same':
+        if (offer.type === 'Commit') this.#takeDecision(offer);
         if (type === 'Commit' && isSameRevision(this.#reached, known)) this.#sayActive();
         return false;
       case 'Older':
@@ -325,6 +339,16 @@ export class SiteSet {
         this.#refuse(revision, 'SetReplaced', `revision ${revision.n} is of a set that is no more`);
         return false;
     }
+  }
+
+  /** The signature that was lacking under what is decided for all. */
+  #takeDecision({ revision, share, decision }: Commit): void {
+    const { committed, decision: known } = this.#record;
+    if (decision === undefined || known !== undefined || share !== undefined) return;
+    if (!isSameRevision(committed, revision) || this.#storing !== undefined) return;
+    this.#record = { ...this.#record, decision };
+    this.#isDurable = false;
+    this.storeAgain();
   }
 
   /** True if the offer is more than what is decided for a share: newer, for more principals, or for all. */
@@ -365,9 +389,9 @@ export class SiteSet {
       if (!isSameRevision(this.#prepared, revision)) this.#prepared = undefined;
     }
     if (offer.type === 'Commit') {
-      const { share, activateAt } = offer;
+      const { share, activateAt, decision } = offer;
       const holdUntil = now + Math.min(SITE_HOLD_MAX_MS, deadlineMs);
-      this.#decision = { revision, share, activateAt, holdUntil };
+      this.#decision = { revision, share, activateAt, decision, holdUntil };
     }
     this.#parts.effect({ type: 'observe' });
     this.#retain();
@@ -467,14 +491,15 @@ function isSameShare(
   return isSameRevision(reached?.revision, canary.revision) && reached?.upTo === canary.share.upTo;
 }
 
-function recordAfter(before: RelayRecord, { revision, share }: HubDecision): RelayRecord {
-  const { set, committed, canary } = before;
+function recordAfter(before: RelayRecord, { revision, share, decision }: HubDecision): RelayRecord {
+  const { set, canary } = before;
+  const signed = decision === undefined ? {} : { decision };
   if (share === undefined) {
     const isKept = canary?.revision.setUid === revision.setUid && canary.revision.n > revision.n;
-    return { set, committed: revision, ...(isKept ? { canary } : {}) };
+    return { set, committed: revision, ...signed, ...(isKept ? { canary } : {}) };
   }
   const earlier = isSameRevision(canary?.revision, revision) ? (canary?.decided ?? []) : [];
   const wave: DecidedWave = { index: earlier.length, principals: share.upTo, decidedAt: 0 };
-  const next = { revision, share, decided: [...earlier, wave] };
-  return { set, ...(committed === undefined ? {} : { committed }), canary: next };
+  const next = { revision, share, decided: [...earlier, wave], ...signed };
+  return { ...before, canary: next };
 }

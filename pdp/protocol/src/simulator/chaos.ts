@@ -1,5 +1,6 @@
 import type { FaultKind } from './options.ts';
 import { LIES, type Lie } from './liar.ts';
+import type { SimFollower } from './sim-follower.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { SimOperator } from './sim-operator.ts';
 import type { SimPdp } from './sim-pdp.ts';
@@ -12,6 +13,8 @@ export interface ChaosParts {
   readonly store: SimStore;
   readonly network: SimNetwork;
   readonly operators: readonly SimOperator[];
+  /** Replicas that carry streams; none if absent. */
+  readonly followers?: readonly SimFollower[];
   readonly alive: () => readonly SimPdp[];
   readonly join: (lie?: Lie) => SimPdp;
   readonly leave: (pdp: SimPdp) => void;
@@ -42,6 +45,11 @@ export class Chaos {
     this.#often('second-leaders', 30_000, (random) => {
       this.#secondLeader(random);
     });
+    if (this.#parts.followers !== undefined && this.#parts.followers.length > 0) {
+      this.#often('tunnels', 8_000, (random) => {
+        this.#disturbTunnel(random);
+      });
+    }
     this.#often('pdp-partitions', 10_000, (random) => {
       const operator = random() < 0.5 ? '*' : (this.#any(random, this.#parts.operators)?.name ?? '*');
       for (const pdp of this.#some(random, 0.2)) this.#parts.network.part(pdp.name, operator);
@@ -146,6 +154,16 @@ export class Chaos {
       if (!operators.some(({ isServing }) => isServing)) this.#any(random, operators)?.start();
       this.#elect(random);
     });
+  }
+
+  #disturbTunnel(random: Chance): void {
+    const follower = this.#any(random, this.#parts.followers ?? []);
+    const roll = random();
+    if (roll < 0.3) follower?.crash('fault');
+    else if (roll < 0.6) follower?.cutOff('broken');
+    else if (roll < 0.75) follower?.cutOff('silent');
+    else if (roll < 0.9) follower?.sendAway(random());
+    else if (follower !== undefined) this.#parts.network.part('*', follower.name);
   }
 
   /** A replica that thinks that it leads: safety may not rest on there being one. */

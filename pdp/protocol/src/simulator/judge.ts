@@ -1,7 +1,11 @@
-import type { RolloutProgress } from '../operator/progress.ts';
-import type { NodeId } from '../identifiers.ts';
+import type { NodeId, RevisionId } from '../identifiers.ts';
+import type { PdpMessage } from '../messages.ts';
+import type { PdpCounts, RolloutProgress } from '../operator/progress.ts';
 import { isSelected } from '../operator/waves.ts';
+import type { DurableRecord } from '../pdp/state.ts';
 import { principalShare } from '../principal-share.ts';
+import { Hearsay } from './hearsay.ts';
+import { MonotoneJudge } from './monotone-judge.ts';
 import type { SimPdp } from './sim-pdp.ts';
 import type { SimStore, StoredRevision } from './sim-store.ts';
 import { StrictJudge } from './strict-judge.ts';
@@ -26,34 +30,37 @@ export class Judge {
   readonly #world: World;
   readonly #store: SimStore;
   readonly #strict: StrictJudge;
+  readonly #monotone: MonotoneJudge;
+  readonly #hearsay = new Hearsay();
   readonly #touched = new Set<SimPdp>();
   /** Newest revision that a node ever served, by set UID and node. */
   readonly #newest = new Map<string, Map<NodeId, number>>();
-  /** Revision below which a node may not go, by node and set UID. */
-  readonly #highest = new Map<string, number>();
   readonly #served = new Map<string, Set<NodeId>>();
   readonly #salts = new Map<string, string>();
   readonly #answers = new Map<SimPdp, Answers>();
-  #liars = 0;
   swaps = 0;
   splitCount = 0;
+  /** Commits that PDPs refused since nobody has signed that they are decided. */
+  undecided = 0;
 
   constructor(world: World, store: SimStore) {
     this.#world = world;
     this.#store = store;
     this.#strict = new StrictJudge(world, store);
+    this.#monotone = new MonotoneJudge(world);
     store.onDecided = (stored) => {
       this.#strict.decided(stored);
     };
   }
 
-  /** A PDP that may say what is not so is among the others from now on. */
-  liarJoined(): void {
-    this.#liars += 1;
+  /** A PDP of which not every word is true says something to an operator. */
+  heard(liar: SimPdp, message: PdpMessage): void {
+    this.#hearsay.said(liar.nodeId, message);
   }
 
-  get hasLiars(): boolean {
-    return this.#liars > 0;
+  /** A PDP was told to serve what bears no genuine decision. */
+  refusedUndecided(): void {
+    this.undecided += 1;
   }
 
   /** The PDP's machine made a step. */
@@ -61,10 +68,16 @@ export class Judge {
     this.#touched.add(pdp);
   }
 
+  /** The PDP's disk took a record, or refused it. */
+  recorded(pdp: SimPdp, record: DurableRecord, outcome: 'taken' | 'refused'): void {
+    this.#monotone.recorded(pdp, record, outcome);
+  }
+
   /** The PDP begins another life: it may find less on its disk than it served. */
   booting(pdp: SimPdp): void {
     this.#answers.delete(pdp);
     this.#strict.forget(pdp);
+    this.#monotone.booting(pdp);
   }
 
   /** Everything that a step caused is done. */
@@ -100,7 +113,6 @@ export class Judge {
     const revision = pdp.process?.served;
     if (revision === undefined) return;
     this.swaps += 1;
-    const key = `${pdp.nodeId}/${revision.setUid}`;
     const stored = this.#store.find(revision);
     // INVARIANT I3: what is served was published under its number, by someone who has the key.
     if (stored === undefined || !this.#store.isGenuine(revision)) {
@@ -112,32 +124,19 @@ export class Judge {
     }
     // INVARIANTS I1 and I9: decided for this PDP, or not served; whoever serves it and however it came there.
     if (!isDecidedFor(stored, pdp)) {
-      const isJoiner = !this.#highest.has(key) && this.#store.committed() !== undefined;
+      const isJoiner = this.#monotone.isNew(pdp) && this.#store.committed() !== undefined;
       this.#world.fail(
         cause === 'boot' || isJoiner ? 'I9' : 'I1',
         `${pdp.name} serves revision ${revision.n}, which is not decided for it`,
       );
     }
-    this.#checkMonotone(pdp, stored, cause);
+    this.#monotone.serves(pdp, revision, cause);
+    const newest = this.#newest.get(revision.setUid) ?? new Map<NodeId, number>();
+    this.#newest.set(revision.setUid, newest.set(pdp.nodeId, Math.max(newest.get(pdp.nodeId) ?? 0, revision.n)));
     const nodes = this.#served.get(nameOf(revision)) ?? new Set();
     this.#served.set(nameOf(revision), nodes.add(pdp.nodeId));
     this.#checkAnswers(pdp);
     this.#strict.serves(pdp);
-  }
-
-  /** INVARIANT I2: never back, unless the disk did not take it and the process died, or the newer one no longer loads. */
-  #checkMonotone(pdp: SimPdp, { revision }: StoredRevision, cause: 'swap' | 'boot'): void {
-    const key = `${pdp.nodeId}/${revision.setUid}`;
-    const highest = this.#highest.get(key) ?? 0;
-    const record = pdp.disk.get(revision.set)?.active?.revision;
-    const durable = record?.setUid === revision.setUid ? record.n : 0;
-    const fellBack = cause === 'boot' && pdp.process?.machine?.bootFault !== undefined;
-    if (revision.n < highest && !(cause === 'boot' && (durable < highest || fellBack))) {
-      this.#world.fail('I2', `${pdp.name} goes from revision ${highest} back to ${revision.n}`);
-    }
-    this.#highest.set(key, revision.n);
-    const newest = this.#newest.get(revision.setUid) ?? new Map<NodeId, number>();
-    this.#newest.set(revision.setUid, newest.set(pdp.nodeId, Math.max(newest.get(pdp.nodeId) ?? 0, revision.n)));
   }
 
   /** The PDP gives a share of the principals a newer revision from now on. */
@@ -188,20 +187,32 @@ export class Judge {
   #checkAnswers(pdp: SimPdp): void {
     const { served, split } = pdp.process ?? {};
     if (served === undefined) return;
+    const { setUid } = served;
     const revisions = PRINCIPALS.map((principal) => {
       const isOfShare = split !== undefined && principalShare(split.share.salt, principal) < split.share.upTo;
       return isOfShare ? split.revision.n : served.n;
     });
     const before = this.#answers.get(pdp);
-    this.#answers.set(pdp, { setUid: served.setUid, revisions });
-    if (before?.setUid !== served.setUid) return;
-    const at = revisions.findIndex((n, index) => n < (before.revisions[index] ?? 0));
-    if (at >= 0) {
+    this.#answers.set(pdp, { setUid, revisions });
+    if (before?.setUid !== setUid) return;
+    const lost = revisions.findIndex((n, index) => {
+      const was = before.revisions[index] ?? 0;
+      return n < was && !this.#isOwnDoing(pdp, { setUid, n: was });
+    });
+    if (lost >= 0) {
       this.#world.fail(
         'I2',
-        `${pdp.name} takes ${PRINCIPALS[at]} from revision ${before.revisions[at]} back to ${revisions[at]}`,
+        `${pdp.name} takes ${PRINCIPALS[lost]} from revision ${before.revisions[lost]} back to ${revisions[lost]}`,
       );
     }
+  }
+
+  /**
+   * True of a liar that said it served to all what it gives to a share: whoever believes that begins a newer canary beside
+   * it, and so ends the older one. It misleads nobody but itself.
+   */
+  #isOwnDoing({ nodeId }: SimPdp, lost: Pick<RevisionId, 'setUid' | 'n'>): boolean {
+    return this.#hearsay.of(lost, 'whole').includes(nodeId);
   }
 
   /** What the PDP may do until when has changed. */
@@ -209,16 +220,32 @@ export class Judge {
     this.#strict.serves(pdp);
   }
 
+  /** INVARIANT I8: what no PDP can load is committed on the word of liars at most. */
+  commitsUnloadable(operator: string, revision: RevisionId, counts: PdpCounts): void {
+    if (counts.required === 0) return;
+    const boasting = this.#hearsay.of(revision, 'prepared').length;
+    if (counts.prepared > 0 && counts.prepared <= boasting) return;
+    this.#world.fail(
+      'I8',
+      `${operator} commits ${revision.n}, which none of the ${counts.required} required PDPs can load: ${counts.prepared} count as prepared, ${boasting} said so`,
+    );
+  }
+
   /** INVARIANTS I13 and I14: a status counts as active only what was. */
   reports(operator: string, progress: RolloutProgress): void {
     const { counts, ready, setUid, revision, phase } = progress;
     const target = phase === 'Aborted' || phase === 'RolledBack' ? progress.committed : revision;
-    const truly = this.#served.get(`${setUid}/${target}`)?.size ?? 0;
-    if (counts.active > truly + this.#liars) {
+    const served = this.#served.get(`${setUid}/${target}`);
+    if (counts.active > (served?.size ?? 0)) {
       // Those that are already beyond it count too: they have served it or skipped it.
-      const beyond = [...(this.#newest.get(setUid)?.values() ?? [])].filter((n) => n > target).length;
-      if (counts.active > truly + beyond + this.#liars) {
-        this.#world.fail('I14', `${operator} counts ${counts.active} active at ${target}, ${truly} ever were`);
+      const beyond = [...(this.#newest.get(setUid) ?? [])].filter(([, n]) => n > target).map(([nodeId]) => nodeId);
+      const boasting = this.#hearsay.of({ setUid, n: target }, 'active');
+      const known = new Set([...(served ?? []), ...beyond, ...boasting]);
+      if (counts.active > known.size) {
+        this.#world.fail(
+          'I14',
+          `${operator} counts ${counts.active} active at ${target}, ${known.size} were or said so`,
+        );
       }
     }
     if (ready.status !== 'True') return;

@@ -20,8 +20,9 @@ const USAGE = `usage: npm run -s sim -- [--seeds N] [--first-seed SEED] [--pdps 
   --without KINDS   faults to leave out, by commas: ${FAULT_KINDS.join(', ')}
   --relays M        one rollout to a fleet of --pdps (10000) behind so many relays, with its figures; --relays faults
                     runs seeds as without, but with relays between the hub and its PDPs
+  --followers N     replicas that do not lead and carry streams of PDPs to the one that does (0)
   --variant NAME    a deliberate fault: ${BROKEN_VARIANTS.join(', ')}
-  --threads N       threads (one per core)
+  --jobs N          seeds that run at once, each on a thread of its own (one per core)
   --trace-lines N   lines of a failing run's trace to print, from its end (120)
   --no-shrink       print failing runs as they are
 Ends with 'N passed, N failed'; exit code 0: all invariants held, 1: one did not, 2: wrong usage.
@@ -51,10 +52,12 @@ function layoutOf(values: Readonly<Record<string, string | boolean | undefined>>
   if (values['variant'] !== undefined && variant === undefined)
     throw new RangeError(`--variant: there is no '${text('variant')}'`);
   const pdps = wholeNumber('pdps', text('pdps'));
+  const followers = wholeNumber('followers', text('followers'));
   const steps = wholeNumber('steps', text('steps'));
   const chaosMs = wholeNumber('chaos-ms', text('chaos-ms'));
   return {
     ...(pdps === undefined ? {} : { pdps }),
+    ...(followers === undefined ? {} : { followers }),
     ...(steps === undefined ? {} : { steps }),
     ...(chaosMs === undefined ? {} : { chaosMs }),
     ...(variant === undefined ? {} : { variant }),
@@ -117,8 +120,9 @@ async function main(): Promise<number> {
       'chaos-ms': string,
       without: string,
       variant: string,
-      threads: string,
+      jobs: string,
       relays: string,
+      followers: string,
       'trace-lines': string,
       'no-shrink': { type: 'boolean' },
       help: { type: 'boolean' },
@@ -131,7 +135,7 @@ async function main(): Promise<number> {
   if (values.relays !== undefined) return await relayed(values.relays, values);
   const seeds = wholeNumber('seeds', values.seeds) ?? 100;
   const firstSeed = wholeNumber('first-seed', values['first-seed']) ?? 1;
-  const threads = wholeNumber('threads', values.threads);
+  const jobs = wholeNumber('jobs', values.jobs);
   const lines = wholeNumber('trace-lines', values['trace-lines']) ?? 120;
   const layout = layoutOf(values);
   const totals = { steps: 0, revisions: 0, commits: 0, swaps: 0, splits: 0, convergenceMs: 0 };
@@ -144,7 +148,7 @@ async function main(): Promise<number> {
     firstSeed,
     seeds,
     layout,
-    ...(threads === undefined ? {} : { threads: Math.max(1, threads) }),
+    ...(jobs === undefined ? {} : { threads: Math.max(1, jobs) }),
     onResult: (result) => {
       done += 1;
       const { figures } = result;

@@ -12,6 +12,7 @@ export const FAULT_KINDS = [
   'crashes-at-writes',
   'operator-crashes',
   'second-leaders',
+  'tunnels',
   'stale-reads',
   'store-errors',
   'disk-errors',
@@ -37,12 +38,16 @@ export const BROKEN_VARIANTS = [
   'activate-on-prepare',
   'commit-without-acks',
   'serve-staged-from-disk',
+  'record-after-swap',
+  'record-goes-back',
   'no-lease-gate',
   'lease-too-long',
   'unsigned-accepted',
   'share-lowered',
   'salt-per-node',
   'joiner-gets-undecided',
+  'undecided-accepted',
+  'crossed-streams',
 ] as const;
 
 /** One of {@link BROKEN_VARIANTS}. */
@@ -53,6 +58,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** PDPs at the beginning. */
   readonly pdps?: number;
+  /** Replicas that do not lead and carry the streams of PDPs to the one that does; none by default. */
+  readonly followers?: number;
   /** Faults go on until so many steps are done; absent: for {@link chaosMs}. */
   readonly steps?: number;
   /** Virtual time with faults. */
@@ -70,6 +77,10 @@ export interface SimulationFigures {
   readonly commits: number;
   readonly swaps: number;
   readonly splits: number;
+  /** Commits that PDPs refused: none of them was signed as decided. */
+  readonly undecided: number;
+  /** Streams of PDPs that followers took and carried. */
+  readonly carried: number;
   /** Longest virtual time from the end of the faults until every connected PDP served the committed revision. */
   readonly convergenceMs: number;
 }

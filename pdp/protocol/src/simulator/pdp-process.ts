@@ -1,6 +1,6 @@
 import type { SignedRevision } from '@edict/bundle';
 import type { Digest } from '../identifiers.ts';
-import type { OperatorMessage, PdpMessage, Share } from '../messages.ts';
+import type { Commit, OperatorMessage, PdpMessage, Share } from '../messages.ts';
 import { SHADOW_WAIT_MAX_MS } from '../operator/shadow-gate.ts';
 import { createPdpClient, type PdpClient } from '../pdp/client.ts';
 import { judgeLease, type LeaseView } from '../pdp/lease.ts';
@@ -11,7 +11,7 @@ import { describeMessage, describeRecord } from './describe.ts';
 import { distorted, retort } from './liar.ts';
 import { SimClock } from './sim-clock.ts';
 import type { SimPdp, SimPdpParts } from './sim-pdp.ts';
-import { SIM_SET } from './sim-store.ts';
+import { SIM_SET, type SimStore } from './sim-store.ts';
 
 const SHADOW_NEWS_MS = 1_000;
 const SILENT_LOG = { info: () => undefined, warn: () => undefined };
@@ -115,7 +115,7 @@ export class PdpProcess {
   }
 
   readonly #dial: Dial<PdpMessage, OperatorMessage> = (handlers) => {
-    const { network, listeners, world } = this.#parts;
+    const { network, listeners, world, judge } = this.#parts;
     const serving = listeners().filter((listener) => listener.isServing);
     const target = serving[world.below(Math.max(1, serving.length))];
     const { lie, name } = this.#pod;
@@ -125,7 +125,10 @@ export class PdpProcess {
         if (!this.#alive) return;
         if (message.type !== 'BeatAck') world.note(name, () => `<- ${describeMessage(message)}`);
         const answer = lie === undefined ? undefined : retort(lie, message, this.clock.now());
-        if (answer !== undefined) stream.send(answer);
+        if (answer !== undefined) {
+          judge.heard(this.#pod, answer);
+          stream.send(answer);
+        }
         handlers.onMessage(this.#heard(message));
       },
       onClose: (close) => {
@@ -137,6 +140,7 @@ export class PdpProcess {
         for (const said of lie === undefined ? [message] : distorted(lie, message)) {
           if (said.type !== 'Beat')
             world.note(name, () => `-> ${describeMessage(said)}${lie === undefined ? '' : ' (lies)'}`);
+          if (lie !== undefined) judge.heard(this.#pod, said);
           stream.send(said);
         }
         return true;
@@ -162,7 +166,11 @@ export class PdpProcess {
   }
 
   #ports(): PdpPorts {
+    const { world, store } = this.#parts;
+    // Signed decisions would hide the other faults: PDPs refuse what these make of messages.
+    const isVerifying = world.variant === undefined;
     return {
+      ...(isVerifying ? { verifyDecision: (commit) => this.#verifyDecision(commit, store) } : {}),
       fetchManifest: ({ revision }, signal) =>
         this.#work(signal, () => {
           const isGenuine = this.#parts.store.isGenuine(revision) || this.#parts.world.variant === 'unsigned-accepted';
@@ -197,6 +205,14 @@ export class PdpProcess {
       },
       assigned: () => undefined,
     };
+  }
+
+  #verifyDecision(commit: Commit, store: SimStore): Promise<void> {
+    this.#parts.world.unsettled = true;
+    if (store.isDecided(commit)) return Promise.resolve();
+    this.#parts.world.note(this.#pod.name, () => `refuses ${describeMessage(commit)}: nobody has signed that`);
+    this.#parts.judge.refusedUndecided();
+    return Promise.reject(refusal('Verify', 'Undecided', false));
   }
 
   #stored(revision: SignedRevision) {
@@ -239,8 +255,11 @@ export class PdpProcess {
   }
 
   /** The process may die just before a record is durable, and just after. */
-  #persist(record: DurableRecord): Promise<void> {
-    const { world } = this.#parts;
+  #persist(wanted: DurableRecord): Promise<void> {
+    const { world, judge } = this.#parts;
+    const { lkg, staged } = wanted;
+    const isOlder = world.variant === 'record-goes-back' && lkg !== undefined && staged !== undefined;
+    const record = isOlder ? { ...wanted, active: lkg } : wanted;
     const { name } = this.#pod;
     const fails = world.strikes(world.profile.diskFailure);
     const crash = world.strikes(world.profile.crashAtWrite) ? (world.random() < 0.5 ? 'before' : 'after') : 'no';
@@ -253,11 +272,14 @@ export class PdpProcess {
           return;
         }
         if (!fails) this.#pod.disk.set(SIM_SET, record);
+        judge.recorded(this.#pod, record, fails ? 'refused' : 'taken');
         world.note(name, () => `record ${fails ? 'not written' : `durable: ${describeRecord(record)}`}`);
         if (crash === 'after') this.#pod.crash('after its record was durable');
         else if (fails) reject(new Error('no space left on device'));
         else resolve();
       });
+      // Whoever waits is told of success before there is any.
+      if (world.variant === 'record-after-swap') resolve();
     });
   }
 

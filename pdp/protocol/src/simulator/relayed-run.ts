@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { Chaos } from './chaos.ts';
 import { isDecidedFor, Judge } from './judge.ts';
 import { layOut } from './layout.ts';
@@ -8,9 +7,13 @@ import { SimNetwork } from './sim-network.ts';
 import { SimOperator } from './sim-operator.ts';
 import { SimPdp } from './sim-pdp.ts';
 import { SimRelay, type BrokenRelay, type FetchOutcome } from './sim-relay.ts';
-import { SimStore } from './sim-store.ts';
+import { isUnloadable, SimStore } from './sim-store.ts';
 import { SimUser } from './user.ts';
+import { reactionsOfPromises } from './virtual-time.ts';
 import { Violation, World } from './world.ts';
+
+/** By this label of a PDP in a site waves of the hub choose. */
+const SITE = 'edict.dev/site';
 
 const CHAOS_MS = 60_000;
 const CHECK_MS = 1_000;
@@ -100,6 +103,8 @@ class RelayedSimulation {
       commits: this.#store.commits,
       swaps: this.#judge.swaps,
       splits: this.#judge.splitCount,
+      undecided: this.#judge.undecided,
+      carried: 0,
       convergenceMs: this.#convergenceMs,
     };
   }
@@ -116,7 +121,11 @@ class RelayedSimulation {
     this.#chaos.calm();
     for (const relay of this.#relays) relay.start();
     await this.#converge('after the faults', false);
-    this.#store.publish();
+    // A set that wants proof by live requests has it from the hub's own PDPs: where those serve nothing, its people say that it is urgent.
+    const isServed = this.#alive.some(
+      ({ process, traits }) => process?.served !== undefined && traits.labels?.[SITE] === undefined,
+    );
+    this.#store.publish(isServed ? {} : { reason: 'Emergency' });
     await this.#converge('after a last change', true);
   }
 
@@ -143,7 +152,7 @@ class RelayedSimulation {
       this.#steps += 1;
       if (world.unsettled) {
         world.unsettled = false;
-        await setImmediate();
+        await reactionsOfPromises();
       }
       this.#judge.settled();
       if (world.violation !== undefined) throw world.violation;
@@ -162,7 +171,7 @@ class RelayedSimulation {
     const relay = index % 4 === 0 ? undefined : this.#relays[index % this.#relays.length];
     const listeners = () => (relay === undefined ? this.#operators : [relay]);
     // Waves of the hub choose sites, never a PDP in one.
-    const about = relay === undefined ? {} : { traits: { labels: { 'edict.dev/site': relay.name } } };
+    const about = relay === undefined ? {} : { traits: { labels: { [SITE]: relay.name } } };
     const parts = { world, store: this.#store, network: this.#network, judge: this.#judge, listeners, ...about };
     const pdp = new SimPdp(index, undefined, parts);
     this.#alive = [...this.#alive, pdp];
@@ -201,7 +210,7 @@ class RelayedSimulation {
     const revisions = this.#store.current();
     const committed = this.#store.committed();
     if (isLast && committed !== revisions.at(-1)) return `revision ${revisions.length} is not committed`;
-    if (committed === undefined || ['everywhere', 'truncated', 'forged'].includes(committed.flaw)) return undefined;
+    if (committed === undefined || isUnloadable(committed)) return undefined;
     for (const pdp of this.#alive) {
       if (committed.flaw === 'somewhere' && pdp.isOdd) continue;
       const served = pdp.process?.served;

@@ -1,14 +1,15 @@
-import { setImmediate } from 'node:timers/promises';
 import { Chaos } from './chaos.ts';
 import { Judge, isDecidedFor } from './judge.ts';
 import { layOut } from './layout.ts';
 import type { Lie } from './liar.ts';
 import type { SimulationFigures, SimulationOptions, SimulationResult } from './options.ts';
+import { SimFollower } from './sim-follower.ts';
 import { SimNetwork } from './sim-network.ts';
 import { SimOperator } from './sim-operator.ts';
 import { SimPdp } from './sim-pdp.ts';
-import { isOpen, SimStore } from './sim-store.ts';
+import { isOpen, isUnloadable, SimStore } from './sim-store.ts';
 import { SimUser } from './user.ts';
+import { reactionsOfPromises } from './virtual-time.ts';
 import { Violation, World } from './world.ts';
 
 const CHAOS_MS = 60_000;
@@ -33,6 +34,7 @@ class Simulation {
   readonly #judge: Judge;
   readonly #pdps: SimPdp[] = [];
   readonly #operators: SimOperator[];
+  readonly #followers: readonly SimFollower[];
   readonly #user: SimUser;
   readonly #chaos: Chaos;
   readonly #size: number;
@@ -55,10 +57,16 @@ class Simulation {
     const parts = { world, store: this.#store, network: this.#network, judge: this.#judge, pdps };
     const tuning = { helloRate: Math.max(50, this.#size) };
     this.#operators = ['op-0', 'op-1', 'op-2'].map((name) => new SimOperator(name, { ...parts, tuning }));
+    this.#followers = Array.from(
+      { length: options.followers ?? 0 },
+      (_, index) =>
+        new SimFollower(`fol-${index}`, { world, network: this.#network, operators: () => this.#operators }),
+    );
     this.#user = new SimUser(world, this.#store, this.#operators);
     this.#chaos = new Chaos({
       ...parts,
       operators: this.#operators,
+      followers: this.#followers,
       alive: pdps,
       join: (lie) => this.#join(lie),
       leave: (pdp) => {
@@ -87,6 +95,8 @@ class Simulation {
       commits: this.#store.commits,
       swaps: this.#judge.swaps,
       splits: this.#judge.splitCount,
+      undecided: this.#judge.undecided,
+      carried: this.#followers.reduce((sum, { taken }) => sum + taken, 0),
       convergenceMs: this.#convergenceMs,
     };
   }
@@ -95,6 +105,7 @@ class Simulation {
     const { steps, chaosMs = CHAOS_MS } = this.#options;
     for (let index = 0; index < this.#size; index += 1) this.#join();
     this.#operators[0]?.start();
+    for (const follower of this.#followers) follower.start();
     this.#user.start();
     this.#chaos.start();
     this.#measure();
@@ -103,7 +114,9 @@ class Simulation {
     this.#chaos.calm();
     if (this.#alive.length === 0) this.#join();
     await this.#converge('after the faults', false);
-    this.#store.publish();
+    // A set that wants proof by live requests gets none where nobody serves anything: its people say that it is urgent.
+    const isServed = this.#alive.some(({ process }) => process?.served !== undefined);
+    this.#store.publish(isServed ? {} : { reason: 'Emergency' });
     await this.#converge('after a last change', true);
   }
 
@@ -115,7 +128,7 @@ class Simulation {
       this.#steps += 1;
       if (world.unsettled) {
         world.unsettled = false;
-        await setImmediate();
+        await reactionsOfPromises();
       }
       this.#judge.settled();
       if (world.violation !== undefined) throw world.violation;
@@ -134,12 +147,15 @@ class Simulation {
       network: this.#network,
       judge: this.#judge,
     };
-    const pdp = new SimPdp(this.#counter, lie, { world, store, network, judge, listeners: () => this.#operators });
+    const pdp = new SimPdp(this.#counter, lie, {
+      world,
+      store,
+      network,
+      judge,
+      listeners: () => [...this.#operators, ...this.#followers],
+    });
     this.#counter += 1;
-    if (lie !== undefined) {
-      judge.liarJoined();
-      world.note('world', () => `${pdp.name} joins, a liar (${lie})`);
-    }
+    if (lie !== undefined) world.note('world', () => `${pdp.name} joins, a liar (${lie})`);
     this.#pdps.push(pdp);
     this.#alive = [...this.#alive, pdp];
     store.setMember(pdp.nodeId, { name: `default/${pdp.name}`, traits: pdp.traits });
@@ -190,20 +206,20 @@ class Simulation {
     if (!isLast && counts?.connected !== this.#alive.length)
       return `${counts?.connected} PDPs are known, ${this.#alive.length} are there`;
     if (!isLast && counts !== undefined && counts.missing > 0) return `${counts.missing} PDPs are missing`;
-    // One that rests after repeated failures says so, and goes on with a new spec.
-    if (open !== undefined && (isLast || hold?.reason !== 'RepeatedFailure')) {
+    // One that rests after repeated failures says so, and goes on with a new spec. So does a set that is to go back to what
+    // nobody can load: it asks for that again at each deadline.
+    const isHopeless = !isLast && open?.revision.reason === 'Rollback' && isUnloadable(open);
+    if (open !== undefined && !isHopeless && (isLast || hold?.reason !== 'RepeatedFailure')) {
       return `revision ${open.revision.n} is still undecided: ${phase} ${hold?.reason ?? ''} ${hold?.message ?? ''}`;
     }
     const committed = this.#store.committed();
     const isGoneBackFrom = committed?.end?.reason === 'User' || this.#store.options.autoRollback === true;
-    if (committed?.end !== undefined && isGoneBackFrom)
+    if (committed?.end !== undefined && isGoneBackFrom && !isHopeless)
       return `revision ${committed.revision.n} failed and still serves`;
     if (isLast && committed !== revisions.at(-1)) {
       return `revision ${revisions.length} is not committed: ${revisions.at(-1)?.end?.message ?? ''}`;
     }
-    const isUnloadable =
-      committed?.flaw === 'everywhere' || committed?.flaw === 'truncated' || committed?.flaw === 'forged';
-    if (committed === undefined || isUnloadable) return undefined;
+    if (committed === undefined || isUnloadable(committed)) return undefined;
     for (const pdp of this.#alive) {
       if (committed.flaw === 'somewhere' && pdp.isOdd) continue;
       const served = pdp.process?.served;

@@ -66,10 +66,10 @@ function shorter(options: SimulationOptions, { figures }: SimulationResult): Sim
 }
 
 /** How to repeat a run by the command line. */
-export function repeatedBy({ seed, pdps, steps, chaosMs, without, variant }: SimulationOptions): string {
+export function repeatedBy({ seed, pdps, followers, steps, chaosMs, without, variant }: SimulationOptions): string {
   const part = (name: string, value: string | number | undefined): string =>
     value === undefined ? '' : ` --${name} ${value}`;
   const kinds = without === undefined || without.length === 0 ? undefined : without.join(',');
-  const numbers = `${part('pdps', pdps)}${part('steps', steps)}${part('chaos-ms', chaosMs)}`;
+  const numbers = `${part('pdps', pdps)}${part('followers', followers)}${part('steps', steps)}${part('chaos-ms', chaosMs)}`;
   return `npm run -s sim -- --seeds 1 --first-seed ${seed}${numbers}${part('without', kinds)}${part('variant', variant)}`;
 }

@@ -21,6 +21,12 @@ export class SimClock implements Clock {
     this.#isAlive = isAlive;
   }
 
+  /** The clocks of a process in the life that it is in, as `life` counts them. */
+  static ofLife(world: World, name: string, life: () => number): SimClock {
+    const own = life();
+    return new SimClock(world, world.stream(`clock of ${name}`), () => own === life());
+  }
+
   readonly monotonic = (): number => this.#offset + this.#world.time.now * this.#rate;
 
   readonly now = (): number => EPOCH_MS + this.#world.time.now * this.#rate + this.#wallOffset;

@@ -7,12 +7,14 @@ import type { RolloutProgress } from '../operator/progress.ts';
 import { Outbox } from '../operator/outbox.ts';
 import type { AcceptStream } from '../transport/accept.ts';
 import type { MessageStream } from '../transport/stream.ts';
+import { LeaderTunnels } from '../tunnel/leader-tunnels.ts';
 import { describeMessage } from './describe.ts';
 import type { Judge } from './judge.ts';
 import { SimClock } from './sim-clock.ts';
+import type { SimLink } from './sim-link.ts';
 import type { Listener, SimNetwork } from './sim-network.ts';
 import type { SimPdp } from './sim-pdp.ts';
-import { isOpen, SIM_SET, type SimStore } from './sim-store.ts';
+import { isOpen, isUnloadable, SIM_SET, type SimStore } from './sim-store.ts';
 import type { World } from './world.ts';
 
 const TICK_MS = 500;
@@ -22,6 +24,9 @@ const READ_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 /** Most messages that wait for one PDP: one announcement of the set, and one of each other type. */
 const OUTBOX_MAX = 5;
+
+const SILENT_LOG = { info: () => undefined, warn: () => undefined };
+const TICKET_KEY = new Uint8Array(32);
 
 /** What one replica lives among. */
 export interface SimOperatorParts {
@@ -56,9 +61,13 @@ export class SimOperator implements Listener {
   readonly name: string;
   readonly #parts: SimOperatorParts;
   readonly #peers = new Map<string, Peer>();
+  /** Streams whose Hello was admitted: what is said on others counts for nothing. */
+  readonly #welcomed = new Set<string>();
   /** Who refused what for good, as far as this replica heard: `setUid/n` by node. */
   readonly #refusals = new Map<string, RevisionId[]>();
   #machine: OperatorMachine | undefined;
+  #tunnels: LeaderTunnels | undefined;
+  readonly #links = new Set<SimLink>();
   #clock: SimClock;
   #incarnation = 0;
   #seenAt = 0;
@@ -75,10 +84,7 @@ export class SimOperator implements Listener {
   }
 
   #newClock(): SimClock {
-    const { world } = this.#parts;
-    const incarnation = this.#incarnation;
-    const random = world.stream(`clock of ${this.name}`);
-    return new SimClock(world, random, () => incarnation === this.#incarnation);
+    return SimClock.ofLife(this.#parts.world, this.name, () => this.#incarnation);
   }
 
   get isServing(): boolean {
@@ -96,6 +102,7 @@ export class SimOperator implements Listener {
     this.#incarnation += 1;
     this.#clock = this.#newClock();
     this.#refusals.clear();
+    this.#welcomed.clear();
     this.#watching = false;
     world.note(this.name, () => 'leads');
     this.#machine = new OperatorMachine(
@@ -105,9 +112,11 @@ export class SimOperator implements Listener {
         artifactsUrl: '',
         random: () => world.random(),
         issueTicket: () => 'ticket',
+        signDecision: (revision, part) => store.signDecision(revision, part),
       },
       this.#now(),
     );
+    this.#tunnels = this.#newTunnels();
     this.#unsubscribe = store.onChange(() => {
       this.#watch();
     });
@@ -120,9 +129,12 @@ export class SimOperator implements Listener {
     if (this.#machine === undefined) return;
     this.#parts.world.note(this.name, () => `crashes (${why})`);
     this.#machine = undefined;
+    this.#tunnels = undefined;
     this.#incarnation += 1;
     this.#unsubscribe?.();
     this.#peers.clear();
+    for (const link of this.#links) link.cut('leader');
+    this.#links.clear();
     this.#parts.network.died(this.name);
   }
 
@@ -162,6 +174,33 @@ export class SimOperator implements Listener {
     return this.#machine?.sessions ?? 0;
   }
 
+  #newTunnels(): LeaderTunnels {
+    const incarnation = this.#incarnation;
+    return new LeaderTunnels({
+      replica: this.name,
+      ticketKey: TICKET_KEY,
+      accept: () => (incarnation === this.#incarnation ? this.accept : undefined),
+      clock: this.#clock,
+      log: SILENT_LOG,
+      later: (task) => {
+        this.#later(0, task);
+      },
+    });
+  }
+
+  /** A follower dials: its tunnel is taken, or ended if this replica does not lead. */
+  takeTunnel(follower: string, link: SimLink): void {
+    const handlers = this.#tunnels?.accept?.(follower, link.end('leader'));
+    if (handlers === undefined) {
+      link.cut('leader');
+      return;
+    }
+    for (const old of this.#links) if (!old.isUsed) this.#links.delete(old);
+    this.#links.add(link);
+    link.join('leader', handlers);
+    handlers.onOpen();
+  }
+
   readonly accept: AcceptStream = (identity, stream) => {
     this.#counter += 1;
     const sessionId = `${this.name}#${this.#counter}`;
@@ -188,7 +227,8 @@ export class SimOperator implements Listener {
 
   #hear(sessionId: string, nodeId: string, message: PdpMessage): void {
     // What a liar says about another set is no word about this one, whatever revision it names.
-    if (message.type === 'Nack' && message.deterministic && message.set === SIM_SET) {
+    const isWelcome = this.#welcomed.has(sessionId);
+    if (isWelcome && message.type === 'Nack' && message.deterministic && message.set === SIM_SET) {
       this.#refusals.set(nodeId, [...(this.#refusals.get(nodeId) ?? []), message.revision].slice(-20));
     }
     this.#step({ type: 'message', sessionId, message });
@@ -283,6 +323,7 @@ export class SimOperator implements Listener {
     const peer = this.#peers.get(sessionId);
     if (peer === undefined) return;
     const { world } = this.#parts;
+    if (message.type === 'Welcome') this.#welcomed.add(sessionId);
     if (message.type === 'Commit') this.#checkCommit(message);
     if (message.type === 'Prepare') this.#checkOneInPrepare(message.revision);
     if (message.type !== 'BeatAck') world.note(this.name, () => `-> ${peer.podName} ${describeMessage(message)}`);
@@ -330,9 +371,10 @@ export class SimOperator implements Listener {
     const { world, store } = this.#parts;
     const { profile } = world;
     if (decision.type === 'Commit') this.#checkGate(revision);
+    // Who asked may have died and lead again by then: such an answer is heard too, and has to do no harm.
     const answer = (outcome: 'written' | 'conflict' | 'failed'): void => {
       this.#later(world.delay(), () => {
-        this.#step({ type: 'decisionAnswered', set: SIM_SET, revision, outcome });
+        this.#step({ type: 'decisionAnswered', set: SIM_SET, asked: { revision, wave, decision }, outcome });
       });
     };
     const crash = world.strikes(profile.crashAtWrite) ? (world.random() < 0.5 ? 'before' : 'after') : 'no';
@@ -384,12 +426,9 @@ export class SimOperator implements Listener {
       world.fail('I8', `${this.name} commits ${revision.n} although it heard a deterministic NACK of it by ${nodeId}`);
     }
     const stored = store.find(revision);
-    const isUnloadable = stored?.flaw === 'everywhere' || stored?.flaw === 'truncated' || stored?.flaw === 'forged';
-    if (!isUnloadable || judge.hasLiars) return;
-    const required = this.progress()?.counts.required ?? 0;
-    if (required > 0) {
-      world.fail('I8', `${this.name} commits ${revision.n}, which none of the ${required} required PDPs can load`);
-    }
+    const counts = this.progress()?.counts;
+    if (stored !== undefined && isUnloadable(stored) && counts !== undefined)
+      judge.commitsUnloadable(this.name, revision, counts);
   }
 
   #isPresent(nodeId: string): boolean {

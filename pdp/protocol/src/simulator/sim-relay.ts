@@ -64,9 +64,7 @@ export class SimRelay implements Listener {
   }
 
   #newClock(): SimClock {
-    const { world } = this.#parts;
-    const incarnation = this.#incarnation;
-    return new SimClock(world, world.stream(`clock of ${this.name}`), () => incarnation === this.#incarnation);
+    return SimClock.ofLife(this.#parts.world, this.name, () => this.#incarnation);
   }
 
   get isServing(): boolean {

@@ -1,14 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
+  createSigner,
   generateSigningKey,
-  signRevision,
+  signDecision,
+  verifyDecision,
   verifyRevision,
   type Consistency,
+  type DecidedPart,
+  type DecisionSignature,
   type RevisionReason,
   type SignedRevision,
 } from '@edict/bundle';
 import { isSameRevision, type NodeId, type RevisionId } from '../identifiers.ts';
-import type { ManifestSummary } from '../messages.ts';
+import type { Commit, ManifestSummary } from '../messages.ts';
 import { isFailure } from '../operator/way-back.ts';
 import type { NodeTraits } from '../operator/identity.ts';
 import type {
@@ -28,6 +32,7 @@ import type { World } from './world.ts';
 export const SIM_SET = 'default/payments';
 
 const KEY = generateSigningKey();
+const sign = createSigner(KEY.privateKey);
 const TRUSTED = new Map([[KEY.keyId, KEY.publicKey]]);
 
 /**
@@ -41,6 +46,8 @@ export interface StoredRevision {
   readonly revision: SignedRevision;
   readonly manifest: ManifestSummary;
   readonly flaw: Flaw;
+  /** What is wrong with what it says, whoever signed that: whatever repeats its content has that too. */
+  readonly contentFlaw: Exclude<Flaw, 'forged'>;
   readonly decided: DecidedWave[];
   /** Each decided wave, with whom it reaches. */
   readonly reached: WaveRef[];
@@ -71,6 +78,16 @@ export function isOpen({ final, end }: StoredRevision): boolean {
   return !final && end === undefined;
 }
 
+/** True if no PDP can load the revision. */
+export function isUnloadable({ flaw }: StoredRevision): boolean {
+  return flaw === 'everywhere' || flaw === 'truncated' || flaw === 'forged';
+}
+
+/** How often the set had been deleted and made again, and once more, when the revision was made. */
+export function generationOf({ setUid }: RevisionId): number {
+  return Number(setUid.slice('uid-'.length));
+}
+
 /** The durable store: immutable revisions, decisions by compare-and-swap, and the list of pods. It survives everything. */
 export class SimStore {
   readonly #world: World;
@@ -78,11 +95,14 @@ export class SimStore {
   #current: StoredRevision[] = [];
   readonly #listeners = new Set<() => void>();
   readonly #genuine = new Map<string, boolean>();
+  readonly #decisions = new Map<string, DecisionSignature>();
   /** Sites whose relays have the set. */
   sites: readonly string[] = [];
   readonly #members = new Map<NodeId, string>();
   readonly #traits = new Map<NodeId, NodeTraits>();
   #memberView: Pick<SetObservation, 'members' | 'traits'> | undefined;
+  /** What a reader sees until something changes. */
+  #view: SetObservation | undefined;
   #failedAt: number[] = [];
   #setUid = 'uid-1';
   #contents = 0;
@@ -110,6 +130,7 @@ export class SimStore {
 
   changed(): void {
     this.writes += 1;
+    this.#view = undefined;
     for (const listener of this.#listeners) listener();
   }
 
@@ -123,6 +144,7 @@ export class SimStore {
       this.#traits.set(nodeId, member.traits);
     }
     this.#memberView = undefined;
+    this.#view = undefined;
     for (const listener of this.#listeners) listener();
   }
 
@@ -188,6 +210,28 @@ export class SimStore {
     return genuine;
   }
 
+  /** What a replica that has read of a decision signs. */
+  signDecision(revision: SignedRevision, part: DecidedPart): DecisionSignature {
+    const key = decisionKey(revision, part);
+    const signed = this.#decisions.get(key) ?? signDecision(revision, part, KEY.privateKey);
+    this.#decisions.set(key, signed);
+    return signed;
+  }
+
+  /** True if a replica signed that what the commit says is decided. */
+  isDecided({ revision, share, decision }: Commit): boolean {
+    // What was signed here is genuine, and found without looking at the signature.
+    const final = decision?.final === true;
+    if (decision !== undefined && this.#decisions.get(decisionKey(revision, { final, share })) === decision)
+      return true;
+    try {
+      verifyDecision(revision, share, decision, TRUSTED);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** A new revision: new content, or that of an earlier one. */
   publish({ flaw = 'none', reason = 'Spec', repeat, waves, newSpec = true }: Publication = {}): StoredRevision {
     const n = this.#current.length + 1;
@@ -207,13 +251,14 @@ export class SimStore {
       reason,
       createdAt: new Date(EPOCH_MS + this.#world.time.now).toISOString(),
     };
-    const signed = signRevision(unsigned, KEY.privateKey);
-    const kind = repeat?.flaw ?? flaw;
+    const signed = sign(unsigned);
+    const contentFlaw = repeat?.contentFlaw ?? (flaw === 'forged' ? 'none' : flaw);
     const stored: StoredRevision = {
       // The signature of another time: right in form, and worth nothing.
       revision: flaw === 'forged' ? { ...signed, createdAt: new Date(EPOCH_MS - 1).toISOString() } : signed,
       manifest: repeat?.manifest ?? { ...manifest, ...(consistency === undefined ? {} : { consistency }) },
-      flaw: kind === 'forged' ? flaw : kind,
+      flaw: flaw === 'forged' ? flaw : contentFlaw,
+      contentFlaw,
       decided: [],
       reached: [],
       reachedAt: [],
@@ -243,7 +288,7 @@ export class SimStore {
 
   /** The set is deleted and made again: numbers start at 1 under another UID. */
   recreate(): void {
-    this.#setUid = `uid-${Number(this.#setUid.slice(4)) + 1}`;
+    this.#setUid = `uid-${Number(this.#setUid.slice('uid-'.length)) + 1}`;
     this.#current = [];
     this.#failedAt = [];
     this.#world.note('store', () => `set recreated as ${this.#setUid}`);
@@ -321,6 +366,11 @@ export class SimStore {
 
   /** The set as a replica that reads now would see it. */
   observation(): SetObservation {
+    this.#view ??= this.#observe();
+    return this.#view;
+  }
+
+  #observe(): SetObservation {
     const committed = this.committed();
     const predecessor = this.predecessor();
     const floor = committed?.revision.n ?? 0;
@@ -360,4 +410,8 @@ export class SimStore {
 function describeTarget({ principals, nodes }: WaveRef): string {
   if (nodes !== undefined) return ` for ${JSON.stringify(nodes)}`;
   return principals === undefined ? '' : ` for ${principals} of the principals`;
+}
+
+function decisionKey({ setUid, n, digest }: SignedRevision, { final, share }: DecidedPart): string {
+  return JSON.stringify([setUid, n, digest, final, share?.salt, share?.upTo]);
 }

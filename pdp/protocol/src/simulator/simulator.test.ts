@@ -38,6 +38,8 @@ test.each<[string, BrokenVariant, string, number]>([
   ['lowers the share of a canary', 'share-lowered', 'I2', 20],
   ['chooses the principals of a canary by its own salt', 'salt-per-node', 'I12', 10],
   ['gives a joiner what is not decided', 'joiner-gets-undecided', 'I9', 20],
+  ['serves before its disk has taken or refused the record', 'record-after-swap', 'I2', 10],
+  ['writes an older revision over the record of what serves', 'record-goes-back', 'I2', 30],
 ])(
   'a protocol that %s (%s) is caught as %s within %i seeds, with a trace that can be read',
   async (_what, variant, invariant, seeds) => {

@@ -130,10 +130,11 @@ class ServingReplica implements Listener {
       } else if (effect.type === 'close')
         this.#peers.get(effect.sessionId)?.stream.close({ code: 'Closed', reason: effect.reason });
       else if (effect.type === 'writeDecision') {
-        const { revision, decision } = effect;
+        const { revision, wave, decision } = effect;
         this.#decide(revision, decision, () => {
+          const asked = { revision, wave, decision };
           this.#perform(
-            this.#machine.step({ type: 'decisionAnswered', set: SIM_SET, revision, outcome: 'written' }, this.#now()),
+            this.#machine.step({ type: 'decisionAnswered', set: SIM_SET, asked, outcome: 'written' }, this.#now()),
           );
         });
       }

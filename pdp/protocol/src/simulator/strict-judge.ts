@@ -61,7 +61,8 @@ export class StrictJudge {
     if (pdp.process?.isServing !== true) return;
     this.#checkAge(pdp, n);
     for (const [other, pdps] of this.#at) {
-      if (other !== n) for (const peer of pdps) this.#checkApart(pdp, n, peer, other);
+      // Neighbours are one commit apart at most, whatever was decided.
+      if (Math.abs(other - n) > 1) for (const peer of pdps) this.#checkApart(pdp, n, peer, other);
     }
   }
 
@@ -77,7 +78,10 @@ export class StrictJudge {
   /** INVARIANT I7: nothing older than what was decided for this PDP more than a lease ago. */
   #checkAge(pdp: SimPdp, n: number): void {
     const { now } = this.#world.time;
-    for (const stored of this.#store.current().slice(n)) {
+    const revisions = this.#store.current();
+    for (let index = n; index < revisions.length; index += 1) {
+      const stored = revisions[index];
+      if (stored === undefined || stored.reached.length === 0) continue;
       const since = this.#since(stored, pdp);
       if (since !== undefined && now - since > (this.#leaseMs ?? 0) + ROUNDING_MS / 2) {
         const age = Math.round(now - since);
@@ -92,12 +96,16 @@ export class StrictJudge {
 
   /** INVARIANT I6: of what was decided for a cohort, its serving PDPs are at most one step apart; an emergency is a step more. */
   #checkApart(a: SimPdp, atA: number, b: SimPdp, atB: number): void {
+    if (b.process?.isServing !== true) return;
     const [older, low, high] = atA < atB ? [a, atA, atB] : [b, atB, atA];
-    const steps = this.#store
-      .current()
-      .slice(low, high)
-      .filter((stored) => stored.revision.reason !== 'Emergency' && this.#since(stored, older) !== undefined).length;
-    if (steps > 1 && b.process?.isServing === true) {
+    const revisions = this.#store.current();
+    let steps = 0;
+    for (let index = low; index < high; index += 1) {
+      const stored = revisions[index];
+      if (stored === undefined || stored.reached.length === 0 || stored.revision.reason === 'Emergency') continue;
+      if (this.#since(stored, older) !== undefined) steps += 1;
+    }
+    if (steps > 1) {
       this.#world.fail('I6', `${a.name} serves revision ${atA} while ${b.name} serves ${atB}: ${steps} commits apart`);
     }
   }

@@ -1,3 +1,13 @@
+/**
+ * Resolves when every reaction to promises that are settled has run, and every reaction to those. Ticks come after all of
+ * that, and cost less than a turn of the event loop; the first one may stand before what is there already.
+ */
+export function reactionsOfPromises(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(() => process.nextTick(resolve));
+  });
+}
+
 /** Virtual time: a queue of tasks ordered by time, then by the order in which they were added. */
 export class VirtualTime {
   #now = 0;

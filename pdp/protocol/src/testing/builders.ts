@@ -1,6 +1,6 @@
 import type { SignedRevision } from '@edict/bundle';
 import type { Digest } from '../identifiers.ts';
-import type { ManifestSummary } from '../messages.ts';
+import type { ManifestSummary, Hello } from '../messages.ts';
 
 /** A digest that a seed decides. */
 export function aDigest(seed: number | string): Digest {
@@ -34,3 +34,13 @@ export function aManifest(n: number, change: Partial<ManifestSummary> = {}): Man
     ...change,
   };
 }
+
+/** What a PDP that starts with nothing says first. */
+export const FRESH_HELLO: Hello = {
+  type: 'Hello',
+  protocol: 1,
+  engine: { name: 'edict', version: '1.0.0', features: [] },
+  sets: [],
+  bootReason: 'Fresh',
+  capacityBytes: 0,
+};

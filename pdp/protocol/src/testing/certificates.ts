@@ -11,7 +11,8 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 /** A certificate authority that a test makes, and certificates for `localhost` and addresses from it. */
 export interface TestAuthority {
   readonly caPem: string;
-  readonly issue: (serial: string, addresses?: readonly string[]) => Promise<Certificate>;
+  /** Valid for an hour from now, moved by `movedMs`. */
+  readonly issue: (serial: string, addresses?: readonly string[], movedMs?: number) => Promise<Certificate>;
 }
 
 /** Makes an authority with real keys. */
@@ -31,14 +32,14 @@ export async function createAuthority(name: string): Promise<TestAuthority> {
   });
   return {
     caPem: ca.toString('pem'),
-    issue: async (serial, addresses = []) => {
+    issue: async (serial, addresses = [], movedMs = 0) => {
       const own = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
       const certificate = await x509.X509CertificateGenerator.create({
         serialNumber: serial,
         subject: 'CN=localhost',
         issuer: ca.subject,
-        notBefore,
-        notAfter,
+        notBefore: new Date(notBefore.getTime() + movedMs),
+        notAfter: new Date(notAfter.getTime() + movedMs),
         signingAlgorithm: ALGORITHM,
         publicKey: own.publicKey,
         signingKey: keys.privateKey,

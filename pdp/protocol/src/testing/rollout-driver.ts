@@ -197,7 +197,7 @@ export class RolloutDriver {
   answer(outcome: DecisionOutcome): this {
     const last = this.decisions.at(-1);
     if (last === undefined) throw new Error('no decision was asked for');
-    this.#take(this.rollout.decisionAnswered(last.revision, outcome, this.now()));
+    this.#take(this.rollout.decisionAnswered(last, outcome, this.now()));
     return this;
   }
 

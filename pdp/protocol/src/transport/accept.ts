@@ -7,3 +7,6 @@ export type AcceptStream = (
   identity: PeerIdentity,
   stream: MessageStream<OperatorMessage>,
 ) => StreamHandlers<PdpMessage>;
+
+/** Takes an authenticated stream whose messages stay as their sender has encoded them. */
+export type AcceptBytes = (identity: PeerIdentity, stream: MessageStream<Uint8Array>) => StreamHandlers<Uint8Array>;

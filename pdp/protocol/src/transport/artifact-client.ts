@@ -47,7 +47,7 @@ export interface ArtifactClientOptions {
 export interface ArtifactClient {
   /**
    * The bytes of a manifest (digest of the bytes themselves) or of a gzip bundle (digest of what is in it), checked.
-   * Transient failures are tried again until `signal` ends it. @throws RefusalError
+   * Transient failures are tried again until `signal` ends it; then the refusal names what failed last. @throws RefusalError
    */
   readonly fetch: (location: ArtifactLocation, digest: Digest, signal: AbortSignal) => Promise<Uint8Array>;
   readonly close: () => void;
@@ -132,6 +132,7 @@ export function createArtifactClient(options: ArtifactClientOptions): ArtifactCl
   }
 
   async function fetch(location: ArtifactLocation, digest: Digest, signal: AbortSignal): Promise<Uint8Array> {
+    let last: unknown;
     for (let failures = 0; ; failures += 1) {
       await turn();
       try {
@@ -139,11 +140,9 @@ export function createArtifactClient(options: ArtifactClientOptions): ArtifactCl
         return await fetchOnce(location, digest, signal);
       } catch (error) {
         if (error instanceof RefusalError) throw error;
-        const final = signal.aborted || (error instanceof FetchFailure && !error.retryable);
-        if (final) {
-          const code = error instanceof FetchFailure ? error.code : (codeOf(error) ?? 'FetchFailed');
-          throw new RefusalError('Fetch', code, false, { message: `${digest}: ${messageOf(error)}` }, { cause: error });
-        }
+        if (signal.aborted) throw givenUp(digest, failures, last);
+        last = error;
+        if (error instanceof FetchFailure && !error.retryable) throw refusalOf(error, `${digest}: ${error.message}`);
       } finally {
         done();
       }
@@ -160,6 +159,17 @@ export function createArtifactClient(options: ArtifactClientOptions): ArtifactCl
   };
 }
 
+/** That the wait was ended is no cause: what failed last is, and without that there was not even one whole try. */
+function givenUp(digest: Digest, failures: number, last: unknown): RefusalError {
+  if (failures === 0)
+    return new RefusalError('Fetch', 'Cancelled', false, { message: `${digest}: given up within the first try` });
+  return refusalOf(last, `${digest}: given up; tries that failed: ${failures}; the last one: ${messageOf(last)}`);
+}
+
+function refusalOf(cause: unknown, message: string): RefusalError {
+  return new RefusalError('Fetch', codeOf(cause) ?? 'FetchFailed', false, { message }, { cause });
+}
+
 /** One GET: the whole body, at most {@link BUNDLE_GZ_MAX_BYTES}, all of what its length announces. */
 function get(url: URL, ticket: string, agent: Agent, idleTimeoutMs: number, signal: AbortSignal): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
@@ -168,8 +178,10 @@ function get(url: URL, ticket: string, agent: Agent, idleTimeoutMs: number, sign
       const status = response.statusCode ?? 0;
       const announced = Number(response.headers['content-length']);
       if (status !== 200) {
-        response.resume();
         reject(failureOf(status));
+        // Behind the address may be several replicas: one that refuses is not asked again because its connection is kept.
+        if (status < 500) outgoing.destroy();
+        else response.resume();
         return;
       }
       if (announced > BUNDLE_GZ_MAX_BYTES) {

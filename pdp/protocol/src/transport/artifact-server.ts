@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { isDigest } from '../digest-form.ts';
 import type { Digest, NodeId } from '../identifiers.ts';
 import { messageOf, type Log } from '../log.ts';
+import { exchangeOverHttp, type AnswerHeaders, type ArtifactExchange } from './artifact-exchange.ts';
 import type { RotatingCertificate } from './certificate.ts';
 import { listen } from './listen.ts';
 import { checkTicket, type Ticket } from './ticket.ts';
@@ -39,8 +40,8 @@ export interface ArtifactServerOptions {
   readonly port: number;
   readonly certificate: RotatingCertificate;
   readonly store: ArtifactStore;
-  /** The key that the tickets were made with. */
-  readonly ticketKey: Uint8Array;
+  /** The key that the tickets were made with, asked for each request. */
+  readonly ticketKey: () => Uint8Array;
   readonly clock: Clock;
   readonly log: Log;
   readonly onRequest: (kind: 'manifest' | 'bundle', outcome: ArtifactOutcome, bytes: number) => void;
@@ -55,8 +56,8 @@ export interface ArtifactServerOptions {
 /** A listening server. */
 export interface ArtifactServer {
   readonly port: number;
-  /** Answers one request, whichever connection it came by. */
-  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Answers one who came by another connection than this server's own. */
+  readonly handle: (exchange: ArtifactExchange) => void;
   /** Ends every connection and the listening socket. */
   readonly close: () => Promise<void>;
 }
@@ -67,16 +68,17 @@ export interface ArtifactServer {
  */
 export async function serveArtifacts(options: ArtifactServerOptions): Promise<ArtifactServer> {
   const { certificate } = options;
-  const handle = createHandler(options);
+  const serve = createHandler(options);
   const { cert, key } = certificate.current();
-  const serve = (request: IncomingMessage, response: ServerResponse): void => {
-    handle(request, response).catch((error: unknown) => {
-      options.log.warn('an artifact could not be served', { path: request.url ?? '', error: messageOf(error) });
-      if (response.headersSent) response.destroy();
-      else answer(response, 500);
+  const handle = (exchange: ArtifactExchange): void => {
+    serve(exchange).catch((error: unknown) => {
+      options.log.warn('an artifact could not be served', { path: exchange.path, error: messageOf(error) });
+      return answer(exchange, 500);
     });
   };
-  const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxHeaderSize: 16_384 }, serve);
+  const server = createServer({ cert, key, minVersion: 'TLSv1.2', maxHeaderSize: 16_384 }, (request, response) => {
+    takeRequest(request, response, handle, options);
+  });
   server.headersTimeout = 10_000;
   server.requestTimeout = 20_000;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
@@ -86,7 +88,7 @@ export async function serveArtifacts(options: ArtifactServerOptions): Promise<Ar
   const port = await listen(server, options.host, options.port);
   return {
     port,
-    handle: serve,
+    handle,
     close: () =>
       new Promise((resolve) => {
         stop();
@@ -98,14 +100,43 @@ export async function serveArtifacts(options: ArtifactServerOptions): Promise<Ar
   };
 }
 
-function answer(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
-  response.writeHead(status, { 'content-length': '0', 'cache-control': 'no-store', ...headers });
-  response.end();
+/** Asks the server's other user first where the path is that of no artifact. */
+function takeRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handle: (exchange: ArtifactExchange) => void,
+  { otherwise, log }: ArtifactServerOptions,
+): void {
+  if (otherwise === undefined || digestIn(request.url ?? '') !== undefined) {
+    handle(exchangeOverHttp(request, response));
+    return;
+  }
+  otherwise(request, response).then(
+    (isTaken) => {
+      if (!isTaken) handle(exchangeOverHttp(request, response));
+    },
+    (error: unknown) => {
+      log.warn('a request could not be answered', { path: request.url ?? '', error: messageOf(error) });
+      if (response.headersSent) response.destroy();
+      else response.writeHead(500, EMPTY_ANSWER).end();
+    },
+  );
 }
 
-function createHandler(
-  options: ArtifactServerOptions,
-): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+const EMPTY_ANSWER = { 'content-length': '0', 'cache-control': 'no-store' } as const;
+
+/** Answers without a body. */
+function answer(exchange: ArtifactExchange, status: number, headers: AnswerHeaders = {}): Promise<void> {
+  return exchange.answer(status, { ...EMPTY_ANSWER, ...headers });
+}
+
+/** The digest that a path asks for. */
+function digestIn(path: string): Digest | undefined {
+  const [, name] = /^\/v1\/bundles\/([^/?#]+)$/.exec(path) ?? [];
+  return name !== undefined && isDigest(name) ? name : undefined;
+}
+
+function createHandler(options: ArtifactServerOptions): (exchange: ArtifactExchange) => Promise<void> {
   const { store, ticketKey, clock, onRequest } = options;
   const { transfersMax = TRANSFERS_MAX, transfersWaitingMax = TRANSFERS_WAITING_MAX } = options;
   const named = new Map<Digest, ReadonlySet<Digest>>();
@@ -115,14 +146,15 @@ function createHandler(
   let transfers = 0;
 
   /** Waits for a place; false if whoever asked has gone meanwhile. */
-  async function turn(response: ServerResponse): Promise<boolean> {
+  async function turn(gone: AbortSignal): Promise<boolean> {
+    if (gone.aborted) return false;
     if (transfers < transfersMax) {
       transfers += 1;
       return true;
     }
     return new Promise((resolve) => {
       const begin = (): void => {
-        response.off('close', leave);
+        gone.removeEventListener('abort', leave);
         resolve(true);
       };
       const leave = (): void => {
@@ -130,7 +162,7 @@ function createHandler(
         resolve(false);
       };
       waiting.add(begin);
-      response.once('close', leave);
+      gone.addEventListener('abort', leave, { once: true });
     });
   }
 
@@ -174,71 +206,56 @@ function createHandler(
     return digests.has(digest) ? await store.getBundle(digest, signal) : 'Refused';
   }
 
-  async function serve(ticket: Ticket, digest: Digest, response: ServerResponse): Promise<void> {
+  async function serve(ticket: Ticket, digest: Digest, exchange: ArtifactExchange): Promise<void> {
     const kind = digest === ticket.manifest ? 'manifest' : 'bundle';
-    const abort = new AbortController();
-    response.on('close', () => {
-      abort.abort();
-    });
     let bytes: Uint8Array | 'Refused' | undefined;
     try {
-      bytes = await bytesFor(ticket, digest, abort.signal);
+      bytes = await bytesFor(ticket, digest, exchange.gone);
     } catch (error) {
       onRequest(kind, 'failed', 0);
       throw error;
     }
-    // Gone while its bytes were read: it would not close a second time.
-    if (abort.signal.aborted) return;
+    // Gone while its bytes were read: nobody takes an answer.
+    if (exchange.gone.aborted) return;
     if (bytes === 'Refused') {
       onRequest(kind, 'refused', 0);
-      answer(response, 403);
+      await answer(exchange, 403);
     } else if (bytes === undefined) {
       onRequest(kind, 'missing', 0);
-      answer(response, 404);
+      await answer(exchange, 404);
     } else {
-      response.writeHead(200, {
+      const headers = {
         'content-type': 'application/octet-stream',
         'content-length': String(bytes.length),
         'cache-control': 'private, immutable, max-age=31536000',
         etag: `"${digest}"`,
-      });
-      await new Promise<void>((resolve) => {
-        response.once('close', resolve);
-        response.end(bytes);
-      });
+      };
+      await exchange.answer(200, headers, bytes);
       onRequest(kind, 'sent', bytes.length);
     }
   }
 
-  return async (request, response) => {
-    const [, name] = /^\/v1\/bundles\/([^/?#]+)$/.exec(request.url ?? '') ?? [];
-    if (name === undefined || !isDigest(name)) {
-      if ((await options.otherwise?.(request, response)) !== true) answer(response, 404);
-      return;
-    }
-    if (request.method !== 'GET') {
-      answer(response, 405, { allow: 'GET' });
-      return;
-    }
-    const [, text] = /^Bearer ([\w.-]{1,1024})$/.exec(request.headers.authorization ?? '') ?? [];
-    const ticket = text === undefined ? 'Malformed' : checkTicket(text, ticketKey, clock.now());
+  return async (exchange) => {
+    const digest = digestIn(exchange.path);
+    if (digest === undefined) return answer(exchange, 404);
+    if (exchange.method !== 'GET') return answer(exchange, 405, { allow: 'GET' });
+    const [, text] = /^Bearer ([\w.-]{1,1024})$/.exec(exchange.authorization ?? '') ?? [];
+    const ticket = text === undefined ? 'Malformed' : checkTicket(text, ticketKey(), clock.now());
     if (typeof ticket === 'string') {
       onRequest('bundle', 'refused', 0);
-      answer(response, 401, { 'www-authenticate': `Bearer error="${ticket}"` });
-      return;
+      return answer(exchange, 401, { 'www-authenticate': `Bearer error="${ticket}"` });
     }
     const own = byNode.get(ticket.nodeId) ?? 0;
     const isFull = transfers >= transfersMax && waiting.size >= transfersWaitingMax;
     if (isFull || own >= transfersPerNodeMax) {
       onRequest('bundle', 'busy', 0);
-      answer(response, 503, { 'retry-after': String(RETRY_AFTER_SECONDS) });
-      return;
+      return answer(exchange, 503, { 'retry-after': String(RETRY_AFTER_SECONDS) });
     }
     byNode.set(ticket.nodeId, own + 1);
     try {
-      if (!(await turn(response))) return;
+      if (!(await turn(exchange.gone))) return;
       try {
-        await serve(ticket, name, response);
+        await serve(ticket, digest, exchange);
       } finally {
         done();
       }

@@ -68,7 +68,7 @@ async function startServer(
       getManifest: (digest) => Promise.resolve(stored.get(digest)),
       getBundle: (digest) => Promise.resolve(stored.get(digest)),
     },
-    ticketKey: key,
+    ticketKey: () => key,
     clock: systemClock,
     log,
     onRequest: (_kind, outcome) => {
@@ -153,6 +153,24 @@ test.each([
   });
 });
 
+test('a replica that does not have it is not asked again because its connection is kept', async () => {
+  const ports: (number | undefined)[] = [];
+  let status = 200;
+  const url = await startFaultyServer((request, response) => {
+    ports.push(request.socket.remotePort);
+    response.writeHead(status).end(status === 200 ? gzip : 'gone');
+  });
+  const client = aClient(url);
+  const fetched = () => client.fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, never);
+  await fetched();
+  status = 404;
+  await expect(fetched()).rejects.toMatchObject({ code: 'NotFound' });
+  status = 200;
+  await fetched();
+  expect(ports[1]).toBe(ports[0]);
+  expect(ports[2]).not.toBe(ports[1]);
+});
+
 test('wrong bytes are refused by their digest and not asked for again', async () => {
   let requests = 0;
   const url = await startFaultyServer((_request, response) => {
@@ -205,18 +223,45 @@ test.each([
   });
 });
 
-test('a server that says nothing is given up, and the end of the wait ends the tries', async () => {
-  const url = await startFaultyServer(() => undefined);
+test('a server that says nothing is given up, and the end of the wait ends the tries and names what failed last', async () => {
+  let asked = 0;
   const stop = new AbortController();
+  const url = await startFaultyServer(() => {
+    asked += 1;
+    if (asked === 3) stop.abort();
+  });
   const waiting = aClient(url, { idleTimeoutMs: 20 }).fetch(
     { artifactsUrl: '', ticket: aTicket() },
     bundle,
     stop.signal,
   );
-  setTimeout(() => {
-    stop.abort();
-  }, 100);
-  await expect(waiting).rejects.toMatchObject({ name: 'RefusalError', phase: 'Fetch' });
+  await expect(waiting).rejects.toMatchObject({
+    name: 'RefusalError',
+    phase: 'Fetch',
+    code: 'Timeout',
+    detail: { message: `${bundle}: given up; tries that failed: 2; the last one: nothing came for 20 ms` },
+  });
+});
+
+test('a fetch whose end comes within its first try says that there was none', async () => {
+  const stop = new AbortController();
+  const url = await startFaultyServer(() => stop.abort());
+  const waiting = aClient(url).fetch({ artifactsUrl: '', ticket: aTicket() }, bundle, stop.signal);
+  await expect(waiting).rejects.toMatchObject({ phase: 'Fetch', code: 'Cancelled' });
+});
+
+test('an operator that cannot be reached until the end of the wait is what the refusal names', async () => {
+  const stop = new AbortController();
+  const random = (): number => (stop.abort(), 0);
+  const waiting = aClient('https://127.0.0.1:1', { random }).fetch(
+    { artifactsUrl: '', ticket: aTicket() },
+    bundle,
+    stop.signal,
+  );
+  await expect(waiting).rejects.toMatchObject({
+    code: 'ECONNREFUSED',
+    detail: { message: expect.stringContaining('tries that failed: 1; the last one: connect ECONNREFUSED') },
+  });
 });
 
 test('no more than the allowed number of transfers run at a time', async () => {

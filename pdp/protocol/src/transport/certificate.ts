@@ -4,6 +4,8 @@ import type { Clock } from '../clock.ts';
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
+  /** PEM of the authorities whose clients are known by their certificates; absent: nobody is asked for one. */
+  readonly clientCa?: string;
 }
 
 /** A certificate that is replaced while the server runs. */
@@ -26,7 +28,7 @@ export function watchCertificate(
   let cancel: () => void;
   const look = (): void => {
     const next = read();
-    if (next.cert !== known.cert || next.key !== known.key) {
+    if (next.cert !== known.cert || next.key !== known.key || next.clientCa !== known.clientCa) {
       known = next;
       for (const listener of listeners) listener(next);
     }

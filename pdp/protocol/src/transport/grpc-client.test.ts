@@ -12,8 +12,8 @@ import { KEEPALIVE_INTERVAL_MS, KEEPALIVE_TIMEOUT_MS } from './grpc-service.ts';
 import type { MessageStream, StreamClose } from './stream.ts';
 
 /** An operator of bare HTTP/2 that opens every stream, writes what it is to, and never ends one. */
-async function startOperator(written: readonly Uint8Array[] = []) {
-  const { cert, key } = await authority.issue('02');
+async function startOperator(written: readonly Uint8Array[] = [], issuer = authority, movedMs = 0) {
+  const { cert, key } = await issuer.issue('02', [], movedMs);
   const server = createSecureServer({ cert, key });
   const sessions: ServerHttp2Session[] = [];
   server.on('session', (session) => sessions.push(session));
@@ -164,4 +164,25 @@ test('a message over the limit is not sent', async () => {
     capacityBytes: 0,
   });
   await expect(ended).resolves.toMatchObject({ code: 'Protocol', reason: expect.stringContaining('Hello') });
+});
+
+const TWO_HOURS_MS = 7_200_000;
+test.each([
+  ['is over', -TWO_HOURS_MS, false, 'CertificateExpired'],
+  ['is not valid yet', TWO_HOURS_MS, false, 'CertificateNotYetValid'],
+  ['is of an authority that is not in the file', 0, true, 'UntrustedAuthority'],
+] as const)('a certificate that %s is told by name, with what to do', async (_name, movedMs, isForeign, problem) => {
+  const issuer = isForeign ? await createAuthority('another authority') : authority;
+  const { port } = await startOperator([], issuer, movedMs);
+  const close = await new Promise<StreamClose>((resolve) => {
+    dialGrpc({ address: `localhost:${port}`, ...files, clock: systemClock })({
+      onOpen: () => undefined,
+      onMessage: () => undefined,
+      onDrain: () => undefined,
+      onClose: resolve,
+    });
+  });
+  expect(close).toMatchObject({ code: 'Unavailable', tlsProblem: problem });
+  expect(close.reason).toContain(`${problem}: `);
+  expect(close.reason).toContain('; ');
 });

@@ -2,10 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../clock.ts';
-import { MESSAGE_MAX_BYTES } from '../limits.ts';
-import { messageOf } from '../log.ts';
+import { codeOf, messageOf } from '../log.ts';
 import type { OperatorMessage, PdpMessage } from '../messages.ts';
-import { decodeOperatorMessage, encodePdpMessage } from '../wire/codec.ts';
+import type { TunnelFrame } from '../tunnel/frames.ts';
 import { FrameCutter, frameOf } from './grpc-frames.ts';
 import {
   ARTIFACTS_HEADER,
@@ -13,20 +12,26 @@ import {
   CONTENT_TYPE,
   KEEPALIVE_INTERVAL_MS,
   KEEPALIVE_TIMEOUT_MS,
+  TUNNEL_PATH,
 } from './grpc-service.ts';
 import { closeOfHeaders, hasStatus } from './grpc-status.ts';
+import { PDP_CODEC, TUNNEL_CODEC, type MessageCodec } from './message-codec.ts';
+import { LEADER_CONNECT_TIMEOUT_MS, NamedLeader } from './named-leader.ts';
 import { hostOf, serverIdentityOf } from './server-identity.ts';
 import type { StreamConnection } from './stream-connection.ts';
 import type { Dial, MessageStream, StreamClose, StreamHandlers } from './stream.ts';
+import { explainTlsProblem, tlsProblemOf } from './tls-problem.ts';
 
-/** How a PDP reaches its operator. Both files are read again for every stream: tokens and CAs are rotated under us. */
+/** How a PDP reaches its operator. All files are read again for every stream: tokens and CAs are rotated under us. */
 export interface GrpcDialOptions {
   /** `host:port`. */
   readonly address: string;
   /** PEM file of the certificate authorities that may have signed the operator's certificate. */
   readonly caFile: string;
-  /** File of the bearer token. */
-  readonly tokenFile: string;
+  /** File of the bearer token; absent for one who is known by its certificate. */
+  readonly tokenFile?: string;
+  /** PEM files of the client's certificate and its key. */
+  readonly certificate?: { readonly certFile: string; readonly keyFile: string };
   /** Name or address that the certificate must bear, if it is not the address's host. */
   readonly serverName?: string;
   /** A stream that the operator has not accepted within this is given up. */
@@ -47,24 +52,76 @@ const CANCEL = 8;
 
 /** A dialler over gRPC with TLS. Each dial is a connection of its own, so that nothing of a failed one lives on. */
 export function dialGrpc(options: GrpcDialOptions): Dial<PdpMessage, OperatorMessage> {
-  return (handlers) => new GrpcDial(options, handlers);
+  const authorities = (): Promise<Buffer> => readFile(options.caFile);
+  const leader = new NamedLeader();
+  return (handlers) =>
+    new GrpcDial({ ...options, authorities, path: CONNECT_PATH, codec: PDP_CODEC }, handlers, leader);
 }
 
-class GrpcDial implements MessageStream<PdpMessage> {
-  readonly #options: GrpcDialOptions;
-  readonly #handlers: StreamHandlers<OperatorMessage>;
+/** How a follower reaches its leader. */
+export interface TunnelDialOptions {
+  /** `host:port`. */
+  readonly address: string;
+  /** Authorities (PEM) that may have signed the leader's certificate, and the name that it must bear. */
+  readonly ca: string;
+  readonly serverName: string;
+  /** File of the token that shows that we are a replica; read again for every dial. */
+  readonly tokenFile: string;
+  readonly clock: Clock;
+}
+
+/** A dialler of tunnels, with a connection of its own each. */
+export function dialTunnel(options: TunnelDialOptions): Dial<TunnelFrame, TunnelFrame> {
+  const authorities = (): Promise<string> => Promise.resolve(options.ca);
+  const target = {
+    ...options,
+    authorities,
+    path: TUNNEL_PATH,
+    codec: TUNNEL_CODEC,
+    windowBytes: TUNNEL_WINDOW_BYTES,
+    isBatched: true,
+  };
+  return (handlers) => new GrpcDial(target, handlers, new NamedLeader());
+}
+
+/** Bytes that a leader may have on their way to a follower: those of thousands of PDPs, of which each has a window of its own. */
+const TUNNEL_WINDOW_BYTES = 1024 * 1024;
+
+/** What is dialled, and what is said there. */
+interface DialTarget<Out, In> extends Omit<GrpcDialOptions, 'caFile'> {
+  readonly authorities: () => Promise<Buffer | string>;
+  readonly path: string;
+  readonly codec: MessageCodec<Out, In>;
+  /** Bytes that may be on their way here; as HTTP/2 has it if absent. */
+  readonly windowBytes?: number;
+  /** Has what is sent in one turn of the event loop written in one go: where one stream has messages of many. */
+  readonly isBatched?: boolean;
+}
+
+class GrpcDial<Out, In> implements MessageStream<Out> {
+  readonly #options: DialTarget<Out, In>;
+  readonly #handlers: StreamHandlers<In>;
+  readonly #leader: NamedLeader;
+  /** Of the replica that is named to lead; undefined where the configured address is dialled. */
+  readonly #leaderAddress: string | undefined;
   readonly #cancelTimeout: () => void;
-  readonly #cutter = new FrameCutter(MESSAGE_MAX_BYTES);
+  readonly #cutter: FrameCutter;
   #session: ClientHttp2Session | undefined;
   #stream: ClientHttp2Stream | undefined;
   #cancelPing: (() => void) | undefined;
+  #answeredAtAll = false;
   #opened = false;
   #ended = false;
 
-  constructor(options: GrpcDialOptions, handlers: StreamHandlers<OperatorMessage>) {
+  constructor(options: DialTarget<Out, In>, handlers: StreamHandlers<In>, leader: NamedLeader) {
     this.#options = options;
+    this.#cutter = new FrameCutter(options.codec.maxBytes);
     this.#handlers = handlers;
-    this.#cancelTimeout = options.clock.schedule(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, () => {
+    this.#leader = leader;
+    this.#leaderAddress = leader.take();
+    const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
+    const timeoutMs = this.#leaderAddress === undefined ? connectTimeoutMs : LEADER_CONNECT_TIMEOUT_MS;
+    this.#cancelTimeout = options.clock.schedule(timeoutMs, () => {
       if (!this.#opened) this.#end({ code: 'Unavailable', reason: 'the operator did not accept the stream in time' });
     });
     this.#connect().catch((error: unknown) => {
@@ -72,20 +129,22 @@ class GrpcDial implements MessageStream<PdpMessage> {
     });
   }
 
-  send(message: PdpMessage): boolean {
+  send(message: Out): boolean {
     const stream = this.#stream;
     if (this.#ended || stream === undefined) return true;
+    const { encode, maxBytes, nameOf } = this.#options.codec;
     let bytes: Uint8Array;
     try {
-      bytes = encodePdpMessage(message);
+      bytes = encode(message);
     } catch (error) {
-      this.#end({ code: 'Protocol', reason: `${message.type} cannot be sent: ${messageOf(error)}` });
+      this.#end({ code: 'Protocol', reason: `${nameOf(message)} cannot be sent: ${messageOf(error)}` });
       return true;
     }
-    if (bytes.length > MESSAGE_MAX_BYTES) {
-      this.#end({ code: 'Protocol', reason: `${message.type} has ${bytes.length} bytes, which are too many` });
+    if (bytes.length > maxBytes) {
+      this.#end({ code: 'Protocol', reason: `${nameOf(message)} has ${bytes.length} bytes, which are too many` });
       return true;
     }
+    if (this.#options.isBatched === true) this.#holdForThisTurn(stream);
     return stream.write(frameOf(bytes));
   }
 
@@ -93,9 +152,25 @@ class GrpcDial implements MessageStream<PdpMessage> {
     this.#end(close);
   }
 
+  #holdForThisTurn(stream: ClientHttp2Stream): void {
+    if (stream.writableCorked > 0) return;
+    stream.cork();
+    setImmediate(() => {
+      stream.uncork();
+    });
+  }
+
   async #connect(): Promise<void> {
-    const { address, caFile, tokenFile, serverName } = this.#options;
-    const [ca, token] = await Promise.all([readFile(caFile), readFile(tokenFile, 'utf8')]);
+    const { authorities, tokenFile, certificate, path, windowBytes } = this.#options;
+    const address = this.#leaderAddress ?? this.#options.address;
+    // Whichever replica it is, its certificate bears the name that is configured.
+    const serverName = this.#options.serverName ?? (this.#leaderAddress && hostOf(this.#options.address));
+    const [ca, token, cert, key] = await Promise.all([
+      authorities(),
+      tokenFile === undefined ? undefined : readFile(tokenFile, 'utf8'),
+      certificate === undefined ? undefined : readFile(certificate.certFile),
+      certificate === undefined ? undefined : readFile(certificate.keyFile),
+    ]);
     if (this.#ended) return;
     // Loaded here: it is large, and many a PDP has been decided for from its disk before its operator is there.
     const { connect } = await import('node:http2');
@@ -108,25 +183,28 @@ class GrpcDial implements MessageStream<PdpMessage> {
           host: hostOf(address).replace(/^\[(.*)\]$/, '$1'),
           port: Number(address.slice(address.lastIndexOf(':') + 1)),
           ca,
+          ...(cert === undefined ? {} : { cert }),
+          ...(key === undefined ? {} : { key }),
           servername,
           checkServerIdentity,
           ALPNProtocols: ['h2'],
         }),
-      settings: { enablePush: false },
+      settings: { enablePush: false, ...(windowBytes === undefined ? {} : { initialWindowSize: windowBytes }) },
     });
     this.#session = session;
     session.on('error', (error: Error) => {
-      this.#end({ code: 'Unavailable', reason: error.message });
+      this.#end(brokenOff(error));
     });
     session.on('connect', () => {
+      if (windowBytes !== undefined) session.setLocalWindowSize(windowBytes);
       this.#pingLater(session);
     });
     const stream = session.request({
       ':method': 'POST',
-      ':path': CONNECT_PATH,
+      ':path': path,
       'content-type': CONTENT_TYPE,
       te: 'trailers',
-      authorization: `Bearer ${token.trim()}`,
+      ...(token === undefined ? {} : { authorization: `Bearer ${token.trim()}` }),
     });
     this.#stream = stream;
     stream.on('response', (headers) => {
@@ -146,7 +224,7 @@ class GrpcDial implements MessageStream<PdpMessage> {
       if (!this.#ended) this.#handlers.onDrain();
     });
     stream.on('error', (error: Error) => {
-      this.#end({ code: 'Unavailable', reason: error.message });
+      this.#end(brokenOff(error));
     });
     stream.on('close', () => {
       this.#end({ code: 'Unavailable', reason: 'the operator broke the stream off' });
@@ -154,6 +232,7 @@ class GrpcDial implements MessageStream<PdpMessage> {
   }
 
   #answered(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
+    this.#answeredAtAll = true;
     if (headers[':status'] !== 200 || hasStatus(headers)) {
       this.#end(closeOfHeaders(headers));
       return;
@@ -169,9 +248,12 @@ class GrpcDial implements MessageStream<PdpMessage> {
 
   #receive(piece: Buffer): void {
     if (this.#ended) return;
-    let messages: readonly OperatorMessage[];
+    let messages: readonly In[];
     try {
-      messages = this.#cutter.push(piece).map(decodeOperatorMessage);
+      messages = this.#cutter
+        .push(piece)
+        .map((bytes) => this.#options.codec.decode(bytes))
+        .filter((message) => message !== undefined);
     } catch (error) {
       this.#end({ code: 'Protocol', reason: messageOf(error) });
       return;
@@ -203,9 +285,12 @@ class GrpcDial implements MessageStream<PdpMessage> {
     });
   }
 
-  #end(close: StreamClose): void {
+  #end(end: StreamClose): void {
     if (this.#ended) return;
     this.#ended = true;
+    const now = this.#options.clock.monotonic();
+    if (this.#leaderAddress !== undefined && !this.#answeredAtAll) this.#leader.failed(now);
+    const close = this.#leader.heed(end, now);
     this.#cancelTimeout();
     this.#cancelPing?.();
     if (this.#session !== undefined) this.#options.connection?.ended(this.#session);
@@ -231,4 +316,11 @@ class GrpcDial implements MessageStream<PdpMessage> {
     });
     session.once('close', cancel);
   }
+}
+
+/** The stream ends before its connection, with the connection's error as its cause. */
+function brokenOff(error: Error): StreamClose {
+  const tlsProblem = tlsProblemOf(codeOf(error)) ?? tlsProblemOf(codeOf(error.cause));
+  const reason = explainTlsProblem(error.message, tlsProblem);
+  return { code: 'Unavailable', reason, ...(tlsProblem === undefined ? {} : { tlsProblem }) };
 }

@@ -44,7 +44,8 @@ export class FrameCutter {
       if (isWhole) messages.push(bytes.subarray(HEAD_BYTES, end));
       this.#awaited = isWhole ? HEAD_BYTES : end;
       piece = isWhole ? bytes.subarray(end) : bytes;
-      this.#pieces = [piece];
+      // What is used up is not kept, not even by a view of its end.
+      this.#pieces = piece.length === 0 ? [] : [piece];
       this.#size = piece.length;
     }
     return messages;

@@ -1,28 +1,50 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { systemClock, type Clock } from '../clock.ts';
-import { MESSAGE_MAX_BYTES } from '../limits.ts';
+import type { RequestHead } from '../http2/request-head.ts';
+import { ServerConnection, type ConnectionLimits } from '../http2/server-connection.ts';
+import type { ServerStream } from '../http2/server-stream.ts';
+import type { Writer } from '../http2/writer.ts';
 import { codeOf, messageOf, type Log } from '../log.ts';
-import type { OperatorMessage, PdpMessage } from '../messages.ts';
 import type { PeerIdentity } from '../operator/identity.ts';
-import { decodePdpMessage, encodeOperatorMessage } from '../wire/codec.ts';
-import type { AcceptStream } from './accept.ts';
-import type { RotatingCertificate } from './certificate.ts';
-import { FrameCutter, FrameError, frameOf } from './grpc-frames.ts';
-import { ARTIFACTS_HEADER, CONNECT_PATH, CONTENT_TYPE, RETRY_AFTER_TRAILER } from './grpc-service.ts';
-import { STATUS_OF_CLOSE, statusHeaders } from './grpc-status.ts';
+import type { AcceptTunnel } from '../tunnel/leader-tunnels.ts';
+import type { AcceptBytes, AcceptStream } from './accept.ts';
+import { exchangeOverStream, type ArtifactExchange } from './artifact-exchange.ts';
+import type { Certificate, RotatingCertificate } from './certificate.ts';
+import { endWith, refuse, serveStream } from './grpc-accepted-stream.ts';
+import type { StreamClose } from './stream.ts';
+import { CONNECT_PATH, TUNNEL_PATH } from './grpc-service.ts';
+import { statusHeaders } from './grpc-status.ts';
 import { listen } from './listen.ts';
-import type { PeerErrorCode } from './peer-error.ts';
-import type { MessageStream, StreamClose, StreamHandlers } from './stream.ts';
+import { BYTES_CODEC, OPERATOR_CODEC, TUNNEL_CODEC } from './message-codec.ts';
+import { PeerError, refusalOf, type PeerErrorCode } from './peer-error.ts';
 
 /** How long a stream waits for the judgement on its token, and a connection for the end of its handshake. */
 export const AUTHENTICATION_TIMEOUT_MS = 10_000;
-/** How long a connection may be without a stream, and how long the end of a stream may take to get out. */
+/** How long a connection may be without a stream. */
 export const IDLE_CONNECTION_MS = 10_000;
-/** Streams of one connection: a PDP has one, and its transfers, of which there are four at a time by default. */
-const STREAMS_PER_CONNECTION = 16;
-/** Bytes of all headers of a request: a token and a few names. */
-const HEADERS_MAX_BYTES = 16_384;
+/** Connections at a time, those included whose handshake or token is not through; more are closed at once. */
+export const CONNECTIONS_MAX = 24_000;
+/** How often connections are looked at that may have been idle, or slow, for too long. */
+export const SWEEP_MS = 1_000;
+
+/**
+ * What a connection may do. A PDP has one stream on it, and its transfers, of which there are four at a time by default; its
+ * headers are a token and a few names; what it sends before its token is judged is held; it pings every 20 s.
+ */
+const LIMITS: ConnectionLimits = {
+  maxConcurrentStreams: 16,
+  maxHeaderBytes: 16_384,
+  streamWindowBytes: 65_535,
+  connectionWindowBytes: 65_535,
+  readTimeoutMs: 10_000,
+  writeTimeoutMs: 10_000,
+  idleTimeoutMs: IDLE_CONNECTION_MS,
+  floodBurst: 1_000,
+  floodPerSecond: 100,
+};
+const ALPN = 'h2';
 
 /** What serves streams over gRPC. */
 export interface GrpcServerOptions {
@@ -32,14 +54,35 @@ export interface GrpcServerOptions {
   readonly certificate: RotatingCertificate;
   /** Who sends this token. @throws PeerError */
   readonly authenticate: (token: string, signal: AbortSignal) => Promise<PeerIdentity>;
+  /**
+   * Who has a certificate with these names, which one of `clientCa` of the server's certificate has signed. Asked of streams
+   * without a token; absent: these are refused. @throws PeerError
+   */
+  readonly identify?: (names: readonly string[]) => PeerIdentity;
   /** Takes streams while this replica leads; undefined: it does not, and PDPs are to dial again after `notLeaderRetryMs`. */
   readonly acceptor: () => AcceptStream | undefined;
+  /** Takes them while it does not lead, and carries them to the leader; absent or undefined: as above. */
+  readonly carrier?: () => AcceptBytes | undefined;
+  /** Takes what followers carry; absent: there is no such method. */
+  readonly tunnels?: TunnelDoor;
   readonly notLeaderRetryMs: () => number;
-  /** Answers GETs by the same connections, as those of an HTTP server; absent: there is nothing to get. */
-  readonly get?: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Whom they may dial in its place, and when; undefined where that is not known. */
+  readonly leader?: () => StreamClose['leader'];
+  /** Answers what is fetched by the same connections; absent: there is nothing to fetch. */
+  readonly get?: (exchange: ArtifactExchange) => void;
+  /** Default {@link CONNECTIONS_MAX}. */
+  readonly connectionsMax?: number;
   readonly log: Log;
   /** The machine's by default. */
   readonly clock?: Clock;
+}
+
+/** Where followers knock. */
+export interface TunnelDoor {
+  /** Which replica sends this token. @throws PeerError */
+  readonly authenticate: (token: string, signal: AbortSignal) => Promise<PeerIdentity>;
+  /** Undefined while this replica does not lead. */
+  readonly acceptor: () => AcceptTunnel | undefined;
 }
 
 /** A listening server. */
@@ -51,275 +94,252 @@ export interface GrpcServer {
 
 /** Listens. @throws if the port cannot be bound */
 export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { certificate, host, port } = options;
-  // Loaded here: PDPs have this module too, and many never need it.
-  const { createSecureServer, Http2ServerRequest, Http2ServerResponse } = await import('node:http2');
-  const { cert, key } = certificate.current();
-  const server = createSecureServer({
-    cert,
-    key,
-    minVersion: 'TLSv1.2',
+  const { certificate, host, port, log, clock = systemClock, connectionsMax = CONNECTIONS_MAX } = options;
+  const server = createServer({
+    ...contextOf(certificate.current()),
+    // Asked for, and needed only where there is no token. Whether one is asked for stays as it is at the start.
+    requestCert: certificate.current().clientCa !== undefined,
+    rejectUnauthorized: false,
+    // Of a list of protocols Node keeps a copy for each connection, in a slab of 64 KiB that few of them share.
+    ALPNCallback: ({ protocols }) => (protocols.includes(ALPN) ? ALPN : undefined),
     handshakeTimeout: AUTHENTICATION_TIMEOUT_MS,
-    settings: {
-      enablePush: false,
-      maxConcurrentStreams: STREAMS_PER_CONNECTION,
-      maxHeaderListSize: HEADERS_MAX_BYTES,
-    },
+    noDelay: true,
   });
   const stop = certificate.onChange((next) => {
-    server.setSecureContext({ cert: next.cert, key: next.key, minVersion: 'TLSv1.2' });
+    server.setSecureContext(contextOf(next));
   });
-  const sessions = new Set<ServerHttp2Session>();
-  server.on('session', (session) => {
-    sessions.add(session);
-    session.on('close', () => sessions.delete(session));
-    // What is wrong with one connection is its own affair; its stream is told too.
-    session.on('error', () => undefined);
-    endWhenIdle(session, options.clock ?? systemClock);
+  let dropped = 0;
+  server.maxConnections = connectionsMax;
+  server.on('drop', () => {
+    dropped += 1;
   });
-  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-    // A stream that fails without a listener would be an uncaught error.
-    stream.on('error', () => undefined);
-    if (headers[':method'] === 'GET' && options.get !== undefined) {
-      const request = new Http2ServerRequest(stream, headers, {}, []);
-      // A body is of no interest, and one that nobody reads keeps the stream from closing.
-      stream.resume();
-      // Both are made to stand in for those of an HTTP/1.1 server, which their types do not say.
-      options.get(request as unknown as IncomingMessage, new Http2ServerResponse(stream) as unknown as ServerResponse);
+  const sockets = new Set<Socket>();
+  const connections = new Set<ServerConnection>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.on('secureConnection', (socket) => {
+    if (socket.alpnProtocol !== ALPN) {
+      socket.destroy();
       return;
     }
-    admit(stream, headers, options).catch((error: unknown) => {
-      options.log.warn('a stream could not be admitted', { peer: peerOf(stream), error: messageOf(error) });
-      refuse(stream, { code: 'Unavailable', reason: 'internal error' }, options.clock);
-    });
+    const connection = serveConnection(socket, options, clock, () => connections.delete(connection));
+    connections.add(connection);
   });
+  // Node closes no socket whose handshake failed or took too long.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  let cancelSweep = clock.schedule(SWEEP_MS, sweep);
+  function sweep(): void {
+    const now = clock.monotonic();
+    for (const connection of connections) connection.check(now);
+    if (dropped > 0) log.warn('connections were closed at once: there are too many', { dropped, connectionsMax });
+    dropped = 0;
+    cancelSweep = clock.schedule(SWEEP_MS, sweep);
+  }
   const bound = await listen(server, host, port);
   return {
     port: bound,
     close: () =>
       new Promise((resolve) => {
         stop();
+        cancelSweep();
         server.close(() => {
           resolve();
         });
-        for (const session of sessions) session.destroy();
+        for (const socket of sockets) socket.destroy();
       }),
   };
 }
 
 /**
- * A connection is there for its stream. One whose peer is gone needs no pings to be found: the protocol ends a stream that
- * is silent, and what is left of the connection goes after that.
+ * Key exchanges in the order of preference. That with ML-KEM, for which OpenSSL keeps 10 kB as long as the connection lives, is
+ * there for clients that offer no other.
  */
-function endWhenIdle(session: ServerHttp2Session, clock: Clock): void {
-  const end = (): void => {
-    session.destroy();
+const KEY_EXCHANGES = 'X25519:P-256:X25519MLKEM768';
+
+/** No PDP resumes a session: what would be kept and sent for that is left out. */
+function contextOf({ cert, key, clientCa }: Certificate): SecureContextOptions {
+  return {
+    cert,
+    key,
+    ...(clientCa === undefined ? {} : { ca: clientCa }),
+    minVersion: 'TLSv1.2',
+    ecdhCurve: KEY_EXCHANGES,
+    secureOptions: constants.SSL_OP_NO_TICKET,
   };
-  let streams = 0;
-  let cancel = clock.schedule(IDLE_CONNECTION_MS, end);
-  session.on('stream', (stream) => {
-    cancel();
-    streams += 1;
-    stream.on('close', () => {
-      streams -= 1;
-      if (streams === 0) cancel = clock.schedule(IDLE_CONNECTION_MS, end);
-    });
+}
+
+/**
+ * Serves HTTP/2 on one connection, with as little beside it as can be: a leader has thousands. One whose peer is gone needs no
+ * pings to be found: the protocol ends a stream that is silent, and a connection without streams is closed.
+ */
+function serveConnection(
+  socket: TLSSocket,
+  options: GrpcServerOptions,
+  clock: Clock,
+  onClosed: () => void,
+): ServerConnection {
+  const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
+  return new ServerConnection({
+    socket,
+    limits: LIMITS,
+    nowMs: clock.monotonic,
+    repeatsHeads: false,
+    writes: AFTER_THIS_TURN,
+    onRequest: (stream, head) => {
+      answerRequest(stream, head, options, { peer, socket });
+    },
+    onBroken: (code, cause) => {
+      const error = cause === undefined ? 'it does not read' : messageOf(cause);
+      options.log.warn('a connection was broken off', { peer, code, error });
+    },
+    onClosed,
   });
-  session.on('close', () => {
-    cancel();
+}
+
+/** What is sent to one PDP in one go is one write. */
+const AFTER_THIS_TURN = {
+  add: (writer: Writer) => {
+    queueMicrotask(() => {
+      writer.writeNow();
+    });
+  },
+};
+
+/** Who is at the other end of a connection. */
+interface Remote {
+  /** `address:port`. */
+  readonly peer: string;
+  readonly socket: TLSSocket;
+}
+
+function answerRequest(stream: ServerStream, head: RequestHead, options: GrpcServerOptions, remote: Remote): void {
+  if (head.method === 'GET' && options.get !== undefined) {
+    options.get(exchangeOverStream(stream, head));
+    return;
+  }
+  admit(stream, head, options, remote).catch((error: unknown) => {
+    options.log.warn('a stream could not be admitted', { peer: remote.peer, error: messageOf(error) });
+    stream.reset('INTERNAL_ERROR');
   });
 }
 
 async function admit(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
+  stream: ServerStream,
+  { method, path, headers }: RequestHead,
   options: GrpcServerOptions,
+  remote: Remote,
 ): Promise<void> {
-  if (headers[':path'] !== CONNECT_PATH || headers[':method'] !== 'POST') {
-    end(stream, statusHeaders(UNIMPLEMENTED, 'there is no such method'), options.clock);
+  const isTunnel = path === TUNNEL_PATH && options.tunnels !== undefined;
+  if ((path !== CONNECT_PATH && !isTunnel) || method !== 'POST') {
+    endWith(stream, statusHeaders(UNIMPLEMENTED, 'there is no such method'));
     return;
   }
   const token = bearerToken(headers.authorization);
-  if (token === undefined) {
-    refuse(stream, { code: 'Unauthenticated', reason: 'no bearer token' }, options.clock);
+  if (isTunnel) await admitFollower(stream, token, options.tunnels, options, remote);
+  else await admitPdp(stream, token, options, remote);
+}
+
+async function admitPdp(
+  stream: ServerStream,
+  token: string | undefined,
+  options: GrpcServerOptions,
+  { peer, socket }: Remote,
+): Promise<void> {
+  const names = token === undefined && options.identify !== undefined ? clientNames(socket) : [];
+  if (token === undefined && names.length === 0) {
+    refuse(stream, { code: 'Unauthenticated', reason: 'no bearer token' });
     return;
   }
-  if (options.acceptor() === undefined) {
+  if (options.acceptor() === undefined && options.carrier?.() === undefined) {
     refuseNotLeader(stream, options);
     return;
   }
-  let identity: PeerIdentity;
-  try {
-    identity = await options.authenticate(token, AbortSignal.timeout(AUTHENTICATION_TIMEOUT_MS));
-  } catch (error) {
-    const code = codeOf(error) as PeerErrorCode | undefined;
-    options.log.warn('a stream was refused', {
-      peer: peerOf(stream),
-      code: code ?? 'Internal',
-      error: messageOf(error),
-    });
-    refuse(stream, refusalOf(code, messageOf(error)), options.clock);
+  const identity = await identified(stream, peer, options, () => identityOf(token, names, options));
+  if (identity === undefined || stream.isClosed) return;
+  const hasArtifacts = options.get !== undefined;
+  // Leadership may have been lost, or won, while the token was judged.
+  const accept = options.acceptor();
+  const carry = accept === undefined ? options.carrier?.() : undefined;
+  if (accept !== undefined) serveStream(stream, OPERATOR_CODEC, (own) => accept(identity, own), hasArtifacts);
+  else if (carry !== undefined) serveStream(stream, BYTES_CODEC, (own) => carry(identity, own), hasArtifacts);
+  else refuseNotLeader(stream, options);
+}
+
+async function admitFollower(
+  stream: ServerStream,
+  token: string | undefined,
+  { authenticate, acceptor }: TunnelDoor,
+  options: GrpcServerOptions,
+  { peer }: Remote,
+): Promise<void> {
+  if (token === undefined) {
+    refuse(stream, { code: 'Unauthenticated', reason: 'no bearer token' });
     return;
   }
-  // Leadership may have been lost while the token was judged.
-  const accept = options.acceptor();
-  if (stream.destroyed || stream.aborted) return;
+  if (acceptor() === undefined) {
+    refuseNotLeader(stream, options);
+    return;
+  }
+  const follower = await identified(stream, peer, options, () =>
+    authenticate(token, AbortSignal.timeout(AUTHENTICATION_TIMEOUT_MS)),
+  );
+  if (follower === undefined || stream.isClosed) return;
+  const accept = acceptor();
   if (accept === undefined) refuseNotLeader(stream, options);
-  else new GrpcStream(stream, options.clock).serve(identity, accept, options.get !== undefined);
+  else serveStream(stream, TUNNEL_CODEC, (own) => accept(follower.podName, own), false);
+}
+
+/** Who it is, or undefined for somebody who has been refused. */
+async function identified(
+  stream: ServerStream,
+  peer: string,
+  { log }: GrpcServerOptions,
+  identify: () => Promise<PeerIdentity>,
+): Promise<PeerIdentity | undefined> {
+  try {
+    return await identify();
+  } catch (error) {
+    const code = codeOf(error) as PeerErrorCode | undefined;
+    log.warn('a stream was refused', { peer, code: code ?? 'Internal', error: messageOf(error) });
+    refuse(stream, refusalOf(code, messageOf(error)));
+    return undefined;
+  }
+}
+
+async function identityOf(
+  token: string | undefined,
+  names: readonly string[],
+  { authenticate, identify }: GrpcServerOptions,
+): Promise<PeerIdentity> {
+  if (token !== undefined) return await authenticate(token, AbortSignal.timeout(AUTHENTICATION_TIMEOUT_MS));
+  if (identify === undefined) throw new PeerError('InvalidToken', 'no bearer token');
+  return identify(names);
+}
+
+/** The names in the certificate of whoever is at the other end; none unless one of our authorities has signed it. */
+function clientNames(socket: TLSSocket): readonly string[] {
+  if (!socket.authorized) return [];
+  const { subjectaltname = '' } = socket.getPeerCertificate();
+  // What Node puts into quotes holds what would pass for another name.
+  return subjectaltname.split(', ').flatMap((entry) => /^(?:DNS|URI):([^"\s]+)$/.exec(entry)?.[1] ?? []);
 }
 
 /** Of gRPC: the method is not known. */
 const UNIMPLEMENTED = 12;
-/** Of gRPC: a message is larger than it may be. */
-const RESOURCE_EXHAUSTED = 8;
 
-function refuseNotLeader(stream: ServerHttp2Stream, options: GrpcServerOptions): void {
-  const retryAfterMs = options.notLeaderRetryMs();
-  refuse(stream, { code: 'Unavailable', reason: 'not leader', retryAfterMs }, options.clock);
-}
-
-function refusalOf(code: PeerErrorCode | undefined, reason: string): StreamClose {
-  switch (code) {
-    case 'InvalidToken':
-      return { code: 'Unauthenticated', reason };
-    case 'UnknownPeer':
-      return { code: 'Unauthenticated', reason, retryAfterMs: 5_000 };
-    case 'Unavailable':
-      return { code: 'Unavailable', reason, retryAfterMs: 2_000 };
-    case undefined:
-    default:
-      return { code: 'Unavailable', reason: 'authentication failed' };
-  }
+function refuseNotLeader(stream: ServerStream, options: GrpcServerOptions): void {
+  const leader = options.leader?.();
+  refuse(stream, {
+    code: 'Unavailable',
+    reason: 'not leader',
+    retryAfterMs: options.notLeaderRetryMs(),
+    ...(leader === undefined ? {} : { leader }),
+  });
 }
 
 function bearerToken(value: string | undefined): string | undefined {
   const [, token] = /^Bearer ([\x21-\x7e]{1,8192})$/.exec(value ?? '') ?? [];
   return token;
-}
-
-function peerOf(stream: ServerHttp2Stream): string {
-  const { remoteAddress = '', remotePort = 0 } = stream.session?.socket ?? {};
-  return `${remoteAddress}:${remotePort}`;
-}
-
-type Trailers = Readonly<Record<string, string>>;
-
-function trailersOf({ code, reason, retryAfterMs }: StreamClose, status = STATUS_OF_CLOSE[code]): Trailers {
-  return {
-    ...statusHeaders(status, reason),
-    ...(retryAfterMs === undefined ? {} : { [RETRY_AFTER_TRAILER]: String(Math.ceil(retryAfterMs)) }),
-  };
-}
-
-/** Answers with nothing but the end. */
-function refuse(stream: ServerHttp2Stream, close: StreamClose, clock: Clock | undefined): void {
-  end(stream, trailersOf(close), clock);
-}
-
-function end(stream: ServerHttp2Stream, trailers: Trailers, clock: Clock | undefined): void {
-  if (stream.destroyed || stream.headersSent) return;
-  stream.respond({ ':status': 200, 'content-type': CONTENT_TYPE, ...trailers }, { endStream: true });
-  // What it still sends is of no interest.
-  stream.resume();
-  linger(stream, clock);
-}
-
-/** A peer that does not read gets no end, one that does not end its half keeps the stream, and a dead connection never closes. */
-function linger(stream: ServerHttp2Stream, clock: Clock = systemClock): void {
-  const cancel = clock.schedule(IDLE_CONNECTION_MS, () => {
-    (stream.session ?? stream).destroy();
-  });
-  stream.once('close', cancel);
-}
-
-/** One accepted stream. */
-class GrpcStream implements MessageStream<OperatorMessage> {
-  readonly #stream: ServerHttp2Stream;
-  readonly #clock: Clock | undefined;
-  readonly #cutter = new FrameCutter(MESSAGE_MAX_BYTES);
-  #trailers: Trailers = {};
-  #ended = false;
-  /** Absent until the acceptor has answered who hears it: it may close the stream before. */
-  #handlers: StreamHandlers<PdpMessage> | undefined;
-
-  constructor(stream: ServerHttp2Stream, clock: Clock | undefined) {
-    this.#stream = stream;
-    this.#clock = clock;
-  }
-
-  serve(identity: PeerIdentity, accept: AcceptStream, hasArtifacts: boolean): void {
-    const stream = this.#stream;
-    // Headers say to the PDP that it is let in.
-    const headers = {
-      ':status': 200,
-      'content-type': CONTENT_TYPE,
-      ...(hasArtifacts ? { [ARTIFACTS_HEADER]: 'here' } : {}),
-    };
-    stream.respond(headers, { waitForTrailers: true });
-    stream.on('wantTrailers', () => {
-      stream.sendTrailers(this.#trailers);
-    });
-    this.#handlers = accept(identity, this);
-    stream.on('data', (piece: Buffer) => {
-      this.#receive(piece);
-    });
-    stream.on('drain', () => {
-      if (!this.#ended) this.#handlers?.onDrain();
-    });
-    stream.on('end', () => {
-      this.#finish({ code: 'Closed', reason: 'the PDP ended the stream' });
-    });
-    stream.on('error', (error: Error) => {
-      this.#finish({ code: 'Unavailable', reason: error.message });
-    });
-    stream.on('close', () => {
-      this.#finish({ code: 'Unavailable', reason: 'the PDP went away' });
-    });
-    this.#handlers.onOpen();
-  }
-
-  send(message: OperatorMessage): boolean {
-    if (this.#ended) return true;
-    try {
-      const bytes = encodeOperatorMessage(message);
-      if (bytes.length > MESSAGE_MAX_BYTES) throw new FrameError('TooLarge', `it has ${bytes.length} bytes`);
-      return this.#stream.write(frameOf(bytes));
-    } catch (error) {
-      this.#finish({ code: 'Protocol', reason: `${message.type} cannot be sent: ${messageOf(error)}` });
-      return true;
-    }
-  }
-
-  close(close: StreamClose): void {
-    this.#finish(close);
-  }
-
-  #receive(piece: Buffer): void {
-    if (this.#ended) return;
-    try {
-      for (const bytes of this.#cutter.push(piece)) {
-        if (!this.#isOver()) this.#handlers?.onMessage(decodePdpMessage(bytes));
-      }
-    } catch (error) {
-      const isTooLarge = error instanceof FrameError && error.code === 'TooLarge';
-      this.#finish({ code: 'Protocol', reason: messageOf(error) }, isTooLarge ? RESOURCE_EXHAUSTED : undefined);
-    }
-  }
-
-  /** It may have been ended meanwhile, also by a handler of messages. */
-  #isOver(): boolean {
-    return this.#ended;
-  }
-
-  #finish(close: StreamClose, status?: number): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    const stream = this.#stream;
-    if (!stream.destroyed) {
-      this.#trailers = trailersOf(close, status);
-      stream.end();
-      linger(stream, this.#clock);
-    }
-    queueMicrotask(() => this.#handlers?.onClose(close));
-  }
 }

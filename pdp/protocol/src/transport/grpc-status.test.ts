@@ -27,6 +27,16 @@ test.each([
     { code: 'Unavailable', retryAfterMs: 86_400_000 },
   ],
   [
+    'a leader that is named is kept, with when to dial it',
+    { 'grpc-status': '14', 'edict-leader': '[fd00::7]:9444', 'edict-leader-after-ms': '20' },
+    { code: 'Unavailable', leader: { address: '[fd00::7]:9444', afterMs: 20 } },
+  ],
+  [
+    'a leader that is named without a time is dialled at once',
+    { 'grpc-status': '14', 'edict-leader': '10.0.3.4:9444' },
+    { code: 'Unavailable', leader: { address: '10.0.3.4:9444', afterMs: 0 } },
+  ],
+  [
     'no status is a broken stream',
     {},
     { code: 'Unavailable', reason: 'the operator ended the stream without a status' },
@@ -35,6 +45,10 @@ test.each([
   ['a gateway without operator', { ':status': '503' }, { code: 'Unavailable', reason: 'the answer is HTTP 503' }],
 ])('%s', (_name, headers, expected) => {
   expect(closeOfHeaders(headers)).toMatchObject(expected);
+});
+
+test.each(['10.0.3.4', ':9444', 'https://a:9444', 'a b:9444', 'a:9444/x', ''])('%j is nobody to dial', (text) => {
+  expect(closeOfHeaders({ 'grpc-status': '14', 'edict-leader': text })).not.toHaveProperty('leader');
 });
 
 test('what is no time to come back is none', () => {

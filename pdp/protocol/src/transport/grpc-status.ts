@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import { RETRY_AFTER_TRAILER } from './grpc-service.ts';
+import { LEADER_AFTER_TRAILER, LEADER_TRAILER, RETRY_AFTER_TRAILER } from './grpc-service.ts';
 import type { CloseCode, StreamClose } from './stream.ts';
 
 const RETRY_AFTER_MAX_MS = 86_400_000;
+/** `host:port`, the host a name or an address, that of IPv6 in brackets. */
+const ADDRESS = /^(?:\[[0-9a-f:.]{2,64}\]|[a-z0-9.-]{1,253}):[0-9]{1,5}$/i;
 
 /** Codes of gRPC that mean something else than to dial again soon. */
 const CLOSE_CODES = new Map<string, CloseCode>([
@@ -47,12 +49,21 @@ export function closeOfHeaders(headers: IncomingHttpHeaders): StreamClose {
       : { code: HTTP_CLOSE_CODES.get(httpStatus) ?? 'Unavailable', reason: `the answer is HTTP ${httpStatus}` };
   }
   const text = headers['grpc-message'];
-  const after = Number(headers[RETRY_AFTER_TRAILER] ?? NaN);
+  const afterMs = millisecondsOf(headers[RETRY_AFTER_TRAILER]);
+  const leader = headers[LEADER_TRAILER];
   return {
     code: CLOSE_CODES.get(status) ?? 'Unavailable',
     reason: typeof text === 'string' && text !== '' ? unescaped(text) : `gRPC status ${status}`,
-    ...(Number.isFinite(after) && after >= 0 ? { retryAfterMs: Math.min(after, RETRY_AFTER_MAX_MS) } : {}),
+    ...(afterMs === undefined ? {} : { retryAfterMs: afterMs }),
+    ...(typeof leader === 'string' && ADDRESS.test(leader)
+      ? { leader: { address: leader, afterMs: millisecondsOf(headers[LEADER_AFTER_TRAILER]) ?? 0 } }
+      : {}),
   };
+}
+
+function millisecondsOf(text: string | readonly string[] | undefined): number | undefined {
+  const number = Number(text ?? NaN);
+  return Number.isFinite(number) && number >= 0 ? Math.min(number, RETRY_AFTER_MAX_MS) : undefined;
 }
 
 /** Messages are UTF-8 in percent-encoding; what is not is shown as it came. */

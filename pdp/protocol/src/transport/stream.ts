@@ -1,3 +1,5 @@
+import type { TlsProblem } from './tls-problem.ts';
+
 /** Why a stream ended, in words that decide how soon to dial again. */
 export type CloseCode =
   /** Ended in order by either side. */
@@ -15,6 +17,10 @@ export interface StreamClose {
   readonly reason: string;
   /** When the peer asks to come back; absent: as the dialler likes. */
   readonly retryAfterMs?: number;
+  /** Whom to dial in its place, as `host:port`, and when: said by a replica that knows who leads. */
+  readonly leader?: { readonly address: string; readonly afterMs: number };
+  /** What is wrong with the peer's certificate, where that is why; the reason says what to do. */
+  readonly tlsProblem?: TlsProblem;
 }
 
 /** What the owner of one end of a stream is told. `onClose` is the last call and comes exactly once. */

@@ -16,7 +16,13 @@ import {
 } from '../messages.ts';
 import { clampDetail, clampUtf8 } from '../nack.ts';
 import { aDigest, aRevision } from '../testing/builders.ts';
-import { decodeOperatorMessage, decodePdpMessage, encodeOperatorMessage, encodePdpMessage } from './codec.ts';
+import {
+  decodeOperatorMessage,
+  decodePdpMessage,
+  encodeOperatorMessage,
+  encodePdpMessage,
+  knownMessage,
+} from './codec.ts';
 
 const whole = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 const set = fc.stringMatching(/^[a-z]{1,9}\/[a-z]{1,9}$/);
@@ -33,16 +39,20 @@ const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) =
 const setLoad = fc.record({ decisions: whole, errors: whole, denied: whole, p99Micros: number });
 
 const pdpMessage: fc.Arbitrary<PdpMessage> = fc.oneof(
-  fc.record({
-    type: fc.constant('Hello' as const),
-    protocol: fc.integer({ min: 1, max: 100 }),
-    engine: fc.record({ name, version: name, features: fc.array(name, { maxLength: 5 }) }),
-    sets: fc.array(fc.record({ set, active: id, staged: id, lkg: id, canary }, { requiredKeys: ['set'] }), {
-      maxLength: 5,
-    }),
-    bootReason: fc.constantFrom(...BOOT_REASONS),
-    capacityBytes: whole,
-  }),
+  fc.record(
+    {
+      type: fc.constant('Hello' as const),
+      protocol: fc.integer({ min: 3, max: 100 }),
+      oldestProtocol: fc.integer({ min: 1, max: 3 }),
+      engine: fc.record({ name, version: name, features: fc.array(name, { maxLength: 5 }) }),
+      sets: fc.array(fc.record({ set, active: id, staged: id, lkg: id, canary }, { requiredKeys: ['set'] }), {
+        maxLength: 5,
+      }),
+      bootReason: fc.constantFrom(...BOOT_REASONS),
+      capacityBytes: whole,
+    },
+    { requiredKeys: ['type', 'protocol', 'engine', 'sets', 'bootReason', 'capacityBytes'] },
+  ),
   fc.record({
     type: fc.constant('Prepared' as const),
     set,
@@ -190,7 +200,13 @@ const operatorMessage: fc.Arbitrary<OperatorMessage> = fc.oneof(
     { requiredKeys: ['type', 'set', 'revision', 'ticket', 'deadlineMs', 'spreadMs'] },
   ),
   fc.record(
-    { type: fc.constant('Commit' as const), ...offer, share, activateAt: number },
+    {
+      type: fc.constant('Commit' as const),
+      ...offer,
+      share,
+      activateAt: number,
+      decision: fc.record({ final: fc.boolean(), keyId: name, signature: name }),
+    },
     { requiredKeys: ['type', 'set', 'revision', 'ticket', 'deadlineMs', 'spreadMs'] },
   ),
   fc.record({ type: fc.constant('Abort' as const), set, revision: id, reason: fc.constantFrom(...ABORT_REASONS) }),
@@ -294,6 +310,7 @@ test.each<[string, gen.ConnectRequest, string]>([
             staged: 0,
           })),
           load: { decisions: 0, errors: 0, denied: 0, p99Micros: 0, unlogged: 0, rssBytes: 0 },
+          trustedKeys: [],
         },
       },
     },
@@ -302,6 +319,31 @@ test.each<[string, gen.ConnectRequest, string]>([
 ])('a message with %s is refused', (_name, message, code) => {
   expect(() => decodePdpMessage(gen.ConnectRequest.encode(message).finish())).toThrow(
     expect.objectContaining({ name: 'WireError', code }),
+  );
+});
+
+/** Field 99, a text, as a newer version may add to any message. */
+const UNKNOWN_FIELD = Buffer.from([0x9a, 0x06, 3, 0x6e, 0x65, 0x77]);
+
+test('members that a newer version has added are skipped', () => {
+  const beat: PdpMessage = {
+    type: 'Beat',
+    seq: 1,
+    sentAt: 0,
+    sets: [],
+    load: { decisions: 0, errors: 0, denied: 0, p99Micros: 0, unlogged: 0, rssBytes: 0 },
+  };
+  const inner = gen.Beat.encode(gen.Beat.decode(encodePdpMessage(beat).subarray(2))).finish();
+  const withMore = Buffer.concat([inner, UNKNOWN_FIELD]);
+  const bytes = Buffer.concat([Buffer.from([0x2a, withMore.length]), withMore, UNKNOWN_FIELD]);
+  expect(decodePdpMessage(bytes)).toEqual(beat);
+});
+
+test('a message of a type that a newer version has added is no message, and no error', () => {
+  expect(knownMessage(decodePdpMessage, UNKNOWN_FIELD)).toBeUndefined();
+  expect(knownMessage(decodeOperatorMessage, UNKNOWN_FIELD)).toBeUndefined();
+  expect(() => knownMessage(decodePdpMessage, Buffer.from([0x2a, 9]))).toThrow(
+    expect.objectContaining({ code: 'Malformed' }),
   );
 });
 

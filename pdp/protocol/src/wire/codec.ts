@@ -32,6 +32,19 @@ export function decodePdpMessage(bytes: Uint8Array): PdpMessage {
   return pdpMessageFromGen(decoded(bytes, (input) => gen.ConnectRequest.decode(input)));
 }
 
+/**
+ * What `decode` makes of the bytes, or undefined for a message of a type that this version does not know: whoever sends one is
+ * newer, and gets on without an answer to it. Unknown members of known messages are skipped by the encoding itself.
+ */
+export function knownMessage<T>(decode: (bytes: Uint8Array) => T, bytes: Uint8Array): T | undefined {
+  try {
+    return decode(bytes);
+  } catch (error) {
+    if (error instanceof WireError && error.code === 'UnknownMessage') return undefined;
+    throw error;
+  }
+}
+
 /** An operator's message as bytes. @throws WireError `TooLarge` */
 export function encodeOperatorMessage(message: OperatorMessage): Uint8Array {
   return bounded(gen.ConnectResponse.encode(operatorMessageToGen(message)).finish());

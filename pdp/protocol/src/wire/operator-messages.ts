@@ -1,4 +1,4 @@
-import type { SignedRevision } from '@edict/bundle';
+import type { DecisionSignature, SignedRevision } from '@edict/bundle';
 import type * as gen from '../gen/edict/distribution/v1/distribution.ts';
 import {
   FALLBACK_SOURCES_MAX,
@@ -47,8 +47,9 @@ export function operatorMessageToGen(message: OperatorMessage): gen.ConnectRespo
       return { message: { $case: 'prepare', value: { ...offerToGen(message), shadow } } };
     }
     case 'Commit': {
-      const { share, activateAt } = message;
-      return { message: { $case: 'commit', value: { ...offerToGen(message), share, activateAtMs: activateAt } } };
+      const { share, activateAt, decision } = message;
+      const value = { ...offerToGen(message), share, activateAtMs: activateAt, decision };
+      return { message: { $case: 'commit', value } };
     }
     case 'Abort': {
       const { set, revision, reason } = message;
@@ -101,12 +102,13 @@ export function operatorMessageFromGen({ message }: gen.ConnectResponse): Operat
       };
     }
     case 'commit': {
-      const { share, activateAtMs } = message.value;
+      const { share, activateAtMs, decision } = message.value;
       return {
         type: 'Commit',
         ...offerFromGen(message.value),
         ...(share === undefined ? {} : { share: shareFromGen(share, 'share') }),
         ...(activateAtMs === undefined ? {} : { activateAt: finite(activateAtMs, 'activate_at_ms') }),
+        ...(decision === undefined ? {} : { decision: decisionFromGen(decision) }),
       };
     }
     case 'abort': {
@@ -179,6 +181,14 @@ function offerFromGen(value: gen.Prepare | gen.Commit): Omit<Prepare, 'type' | '
     ticket: text(value.ticket, 'ticket', SIGNATURE_MAX_LENGTH, 0),
     deadlineMs: whole(value.deadlineMs, 'deadline_ms', 1, DURATION_MAX_MS),
     spreadMs: whole(value.spreadMs, 'spread_ms', 0, DURATION_MAX_MS),
+  };
+}
+
+function decisionFromGen({ final, keyId, signature }: gen.DecisionSignature): DecisionSignature {
+  return {
+    final,
+    keyId: text(keyId, 'decision.key_id', NAME_MAX_LENGTH),
+    signature: text(signature, 'decision.signature', SIGNATURE_MAX_LENGTH),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   SETS_MAX,
   SHADOW_SAMPLES_MAX,
   SHADOW_TEXT_MAX_BYTES,
+  TRUSTED_KEYS_MAX,
 } from '../limits.ts';
 import { EXCEPTION_STATES } from '../messages.ts';
 import type {
@@ -61,8 +62,9 @@ export function pdpMessageToGen(message: PdpMessage): gen.ConnectRequest {
       return { message: { $case: 'active', value } };
     }
     case 'Beat': {
-      const { seq, sentAt, sets, load } = message;
-      return { message: { $case: 'beat', value: { seq, sentAtMs: sentAt, sets: sets.map(beatSetToGen), load } } };
+      const { seq, sentAt, sets, load, trustedKeys = [] } = message;
+      const value = { seq, sentAtMs: sentAt, sets: sets.map(beatSetToGen), load, trustedKeys: [...trustedKeys] };
+      return { message: { $case: 'beat', value } };
     }
     case 'ShadowReport': {
       const { set, revision, done, counts } = message;
@@ -80,9 +82,10 @@ export function pdpMessageToGen(message: PdpMessage): gen.ConnectRequest {
   }
 }
 
-function helloToGen({ protocol, engine, sets, bootReason, capacityBytes }: Hello): gen.Hello {
+function helloToGen({ protocol, oldestProtocol, engine, sets, bootReason, capacityBytes }: Hello): gen.Hello {
   return {
     protocol,
+    oldestProtocol: oldestProtocol ?? 0,
     engine: { ...engine, features: [...engine.features] },
     sets: sets.map(({ set, active, staged, lkg, canary }) => ({
       set,
@@ -134,6 +137,9 @@ function helloFromGen(value: gen.Hello): Hello {
   return {
     type: 'Hello',
     protocol: whole(value.protocol, 'protocol', 1),
+    ...(value.oldestProtocol === 0
+      ? {}
+      : { oldestProtocol: whole(value.oldestProtocol, 'oldest_protocol', 1, value.protocol) }),
     engine: {
       name: text(engine.name, 'engine.name', NAME_MAX_LENGTH),
       version: text(engine.version, 'engine.version', NAME_MAX_LENGTH),
@@ -228,6 +234,13 @@ function beatFromGen(value: gen.Beat): Beat {
     sentAt: finite(value.sentAtMs, 'sent_at_ms'),
     sets: atMostItems(value.sets, 'sets', SETS_MAX).map(beatSetFromGen),
     load: loadFromGen(required(value.load, 'load')),
+    ...(value.trustedKeys.length === 0
+      ? {}
+      : {
+          trustedKeys: atMostItems(value.trustedKeys, 'trusted_keys', TRUSTED_KEYS_MAX).map((key) =>
+            text(key, 'trusted_keys', NAME_MAX_LENGTH),
+          ),
+        }),
   };
 }
 

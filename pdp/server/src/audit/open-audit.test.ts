@@ -162,7 +162,7 @@ test('with Drop a disk that is full stops nothing, and what is lost is counted',
 test('with Spill and Block, what was let in when the disk failed is kept in memory', async () => {
   const disk = fillableDisk();
   const reader = stalledReader();
-  const journal = { onFull: 'Block', retryMs: 5 };
+  const journal = { onFull: 'Block', retryMs: 60_000 };
   const { audit, valueOf } = await anAudit(
     stdout({ queue: { maxRecords: 1, onFull: 'Spill' }, journal }),
     await newFolder(),

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { encodeToken, type DomainModel, type Serving } from '@edict/bundle';
+import { encodeToken, type DomainModel } from '@edict/bundle';
+import { Serving } from '@edict/crds';
 import { systemClock, type AccessRecord, type NetworkAccess } from '@edict/engine';
 import fc from 'fast-check';
 import { ActiveSets } from '../active-sets.ts';
@@ -92,6 +93,25 @@ test('what sessions of one revision share is the same object in each', () => {
   const [a, b] = [sessionOf(enter()), sessionOf(enter())];
   expect([a.revision === b.revision, a.headers === b.headers, a.limits === b.limits]).toStrictEqual([true, true, true]);
   expect(a.serving === b.serving).toBe(true);
+});
+
+test('while sets are on their way, the first that is here answers only those who name it', () => {
+  let settled = false;
+  const { swap, enter, core } = start({ hasSettled: () => settled });
+  const loading = { kind: 'refused', problem: 'loading' };
+  expect(enter()).toMatchObject({ problem: 'no-policy' });
+  swap(1, { serving: Serving.parse({ instance: { names: ['cranes.example'] } }) });
+  for (const unnamed of [{}, { instance: '' }, { serverName: 'docks.example' }])
+    expect(enter(unnamed)).toMatchObject(loading);
+  expect(core.servingOf({ instance: undefined })).toMatchObject(loading);
+  for (const named of [{ instance: SET }, { instance: 'cranes.example' }, { serverName: 'cranes.example' }]) {
+    sessionOf(enter(named)).end();
+  }
+  settled = true;
+  sessionOf(enter()).end();
+  settled = false;
+  // A set that is assigned later takes nobody's answers away.
+  sessionOf(enter({ serverName: 'docks.example' })).end();
 });
 
 test('ending a session twice is a bug that is told', () => {

@@ -60,6 +60,11 @@ export interface DecisionCoreOptions {
   readonly setLabels?: SetLabels | undefined;
   /** Evaluate and record every phase, also when an earlier one has decided. */
   readonly includeAll?: boolean;
+  /**
+   * Whether all sets are here that this PDP has from the start. Until it says so once, a request that names no set is refused:
+   * the first set that is loaded must not answer for another. Always so by default.
+   */
+  readonly hasSettled?: () => boolean;
   /** Whether this PDP knows that it may miss revisions: the operator has not been heard for too long. */
   readonly isStale?: () => boolean;
   readonly clock?: Clock;
@@ -87,6 +92,8 @@ export function createDecisionCore(options: DecisionCoreOptions): RunningCore {
 class Core implements RunningCore {
   readonly #sets: ActiveSets;
   readonly #isStale: () => boolean;
+  readonly #hasSettled: () => boolean;
+  #settled = false;
   readonly #maxWaitMs: number;
   readonly #surroundings: DecisionSurroundings;
   readonly #session: SessionDeps;
@@ -103,11 +110,12 @@ class Core implements RunningCore {
   readonly #waiters: SetWaiters;
   readonly close: () => void;
 
-  constructor({ sets, audit, isStale = () => false, ...options }: DecisionCoreOptions) {
+  constructor({ sets, audit, isStale = () => false, hasSettled = () => true, ...options }: DecisionCoreOptions) {
     const { metrics = createMetrics(), meter = new LoadMeter(() => 0) } = options;
     const { clock = systemClock, newId = randomUUID, includeAll = CORE_DEFAULTS.includeAll } = options;
     this.#sets = sets;
     this.#isStale = isStale;
+    this.#hasSettled = hasSettled;
     this.#maxWaitMs = options.maxWaitMs ?? CORE_DEFAULTS.maxWaitMs;
     this.#surroundings = { clock, newId, includeAll, defaults: { ...CORE_DEFAULTS, ...options.setLimits } };
     this.#session = { audit, clock, newId, network: options.network, tracer: options.tracer };
@@ -171,7 +179,12 @@ class Core implements RunningCore {
     if (instance === undefined && serverName !== undefined && this.#sets.knows(serverName)) {
       return this.#sets.select(serverName);
     }
-    return this.#sets.select(instance);
+    return instance === undefined ? this.#selectOnly() : this.#sets.select(instance);
+  }
+
+  #selectOnly(): Selection {
+    this.#settled ||= this.#hasSettled();
+    return this.#settled || this.#sets.held.size === 0 ? this.#sets.select(undefined) : { kind: 'loading' };
   }
 
   #enterAwake(request: EntryRequest, selection: Selection): Entry | Promise<Entry> {
@@ -480,6 +493,8 @@ function explain(selection: Exclude<Selection, { readonly kind: 'active' | 'asle
   switch (selection.kind) {
     case 'no-policy':
       return 'This PDP has no committed policy yet. Ask again later or ask another PDP.';
+    case 'loading':
+      return 'This PDP is still loading its sets: name one in the Policy-Set request header, or ask again later.';
     case 'unknown-set':
       return `This PDP has no active policy for set ${JSON.stringify(selection.set)}.`;
     case 'set-required':

@@ -87,7 +87,7 @@ const rules = groups.flatMap((group) => group.rules);
 test.each(rules.map((rule) => [rule.alert, rule] as const))('the query of alert %s is right', (_name, rule) => {
   expect(problemsOf(rule.expr)).toStrictEqual([]);
   expect(['warning', 'critical']).toContain(rule.labels['severity']);
-  expect(Object.keys(rule.annotations)).toStrictEqual(['summary', 'description']);
+  expect(Object.keys(rule.annotations)).toStrictEqual(['runbook_url', 'summary', 'description']);
   const used = [
     ...Object.values(rule.annotations)
       .join(' ')

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http2';
+import { encodeBlock, type HeaderField, type ServerStream, type StreamReceiver } from '@edict/protocol/http2';
 import { frame, FrameReader } from './frames.ts';
 import type {
   GrpcCall,
@@ -10,9 +11,6 @@ import type {
   UnaryAnswer,
   UnaryMethod,
 } from './grpc-method.ts';
-import { encodeBlock } from './http2/hpack-encoder.ts';
-import type { ServerStream, StreamReceiver } from './http2/server-stream.ts';
-import type { HeaderField } from './http2/static-table.ts';
 import { encodeMessage, failure, GRPC_CODES, parseTimeout, type GrpcCode, type GrpcFailure } from './status.ts';
 
 /** What all calls share. */

@@ -6,14 +6,17 @@ import {
   type TlsOptions,
   type TLSSocket,
 } from 'node:tls';
+import {
+  encodeBlock,
+  ServerConnection,
+  type ConnectionLimits,
+  type Http2ErrorCode,
+  type RequestHead,
+  type ServerStream,
+} from '@edict/protocol/http2';
 import { WriteBatch } from '../http/transport/write-batch.ts';
 import { answerCall, refuse, type CallDeps, type OpenCall } from './grpc-call.ts';
 import type { GrpcMethod, GrpcMethodLabel } from './grpc-method.ts';
-import { encodeBlock } from './http2/hpack-encoder.ts';
-import type { Http2ErrorCode } from './http2/protocol.ts';
-import type { RequestHead } from './http2/request-head.ts';
-import { ServerConnection, type ConnectionLimits } from './http2/server-connection.ts';
-import type { ServerStream } from './http2/server-stream.ts';
 import { failure, type GrpcCode, type GrpcFailure } from './status.ts';
 
 /** What the gRPC server takes unless told otherwise. */
@@ -77,6 +80,9 @@ export interface GrpcServer {
 }
 
 const MAX_HEADER_BYTES = 65_536;
+/** A client may send so much before it is used: of each call, and of a connection. */
+const STREAM_WINDOW_BYTES = 262_144;
+const CONNECTION_WINDOW_BYTES = 1_048_576;
 /** Connections whose client is gone without a word are found out by probes. */
 const SOCKETS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
 const SWEEP_MS = 1_000;
@@ -86,7 +92,15 @@ const ALPN = 'h2';
 export async function listenGrpc(options: GrpcServerOptions): Promise<GrpcServer> {
   const { tls, requestTimeoutMs: handshakeTimeout = GRPC_DEFAULTS.requestTimeoutMs } = options;
   const secure =
-    tls === undefined ? undefined : createSecureServer({ ...tls, ...SOCKETS, ALPNProtocols: [ALPN], handshakeTimeout });
+    tls === undefined
+      ? undefined
+      : createSecureServer({
+          ...tls,
+          ...SOCKETS,
+          // Of a list of protocols Node keeps a copy for each connection, in a slab of 64 KiB that few of them share.
+          ALPNCallback: ({ protocols }) => (protocols.includes(ALPN) ? ALPN : undefined),
+          handshakeTimeout,
+        });
   const server = secure ?? createServer(SOCKETS);
   server.maxConnections = options.maxConnections ?? GRPC_DEFAULTS.maxConnections;
   const edge = new GrpcEdge(options, server);
@@ -138,6 +152,8 @@ class GrpcEdge {
     this.#limits = {
       maxConcurrentStreams: options.maxConcurrentStreams ?? GRPC_DEFAULTS.maxConcurrentStreams,
       maxHeaderBytes: MAX_HEADER_BYTES,
+      streamWindowBytes: STREAM_WINDOW_BYTES,
+      connectionWindowBytes: CONNECTION_WINDOW_BYTES,
       readTimeoutMs: options.requestTimeoutMs ?? GRPC_DEFAULTS.requestTimeoutMs,
       writeTimeoutMs: options.writeTimeoutMs ?? GRPC_DEFAULTS.writeTimeoutMs,
       floodBurst: options.floodBurst ?? GRPC_DEFAULTS.floodBurst,
@@ -167,6 +183,7 @@ class GrpcEdge {
       socket,
       limits: this.#limits,
       nowMs: () => performance.now(),
+      repeatsHeads: true,
       writes: this.#writes,
       onRequest: (stream, head) => this.#serve(socket, stream, head),
       onBroken: (code, cause) => {

@@ -93,6 +93,9 @@ export const KEEP_ALIVE_MS = 75_000;
 /** Default of {@link ListenerOptions.writeTimeoutMs}. */
 export const WRITE_TIMEOUT_MS = 30_000;
 
+/** By ALPN, the best first. */
+const PROTOCOLS = ['h2', 'http/1.1'];
+
 /** Starts the server. Rejects when an address is taken. Sockets live here and in `transport/`, and nowhere else. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { socket, tls } = options;
@@ -148,7 +151,8 @@ function tlsServer(connections: Connections, tls: ListenerTls, options: Listener
   const server: TlsServer = createTlsServer(
     {
       ...secureContextOptions(tls.files.current),
-      ALPNProtocols: ['h2', 'http/1.1'],
+      // Of a list of protocols Node keeps a copy for each connection, in a slab that few of them share.
+      ALPNCallback: ({ protocols }) => PROTOCOLS.find((name) => protocols.includes(name)),
       requestCert: tls.clientCertificates !== 'None',
       rejectUnauthorized: tls.clientCertificates === 'Required',
       handshakeTimeout: options.requestTimeoutMs,

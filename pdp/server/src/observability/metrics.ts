@@ -23,6 +23,7 @@ export interface PdpMetrics extends InstanceMetrics {
   readonly audit: AuditMetrics;
   readonly prepareSeconds: Histogram;
   readonly swapSeconds: Histogram;
+  readonly swapFailures: Counter<'cause'>;
   readonly nacks: Counter<'phase'>;
   readonly fallbackLoads: Counter<'outcome'>;
   readonly bootFailures: Counter<'phase'>;
@@ -40,6 +41,7 @@ export interface PdpMetrics extends InstanceMetrics {
   readonly staleness: Gauge;
   readonly connected: Gauge;
   readonly reconnects: Counter;
+  readonly certificateProblems: Counter<'problem'>;
   readonly persistFailures: Counter;
   readonly spans: Counter<'outcome'>;
 }
@@ -156,6 +158,7 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
       buckets: [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1],
       registers,
     }),
+    swapFailures: swapFailureCounter(registers),
     nacks: new Counter({
       name: 'pdp_nacks_total',
       help: 'Revisions refused, by phase.',
@@ -262,6 +265,12 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
       help: 'Streams dialled after the first.',
       registers,
     }),
+    certificateProblems: new Counter({
+      name: 'pdp_operator_certificate_problems_total',
+      help: "Dials that failed because the operator's certificate was not accepted.",
+      labelNames: ['problem'],
+      registers,
+    }),
     persistFailures: new Counter({
       name: 'pdp_persist_failures_total',
       help: 'Failures to store last-known-good policy.',
@@ -274,4 +283,16 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
       registers,
     }),
   };
+}
+
+/** Both causes are there from the start: an alert needs the zero before the first failure. */
+function swapFailureCounter(registers: Registry[]): Counter<'cause'> {
+  const counter = new Counter({
+    name: 'pdp_swap_failures_total',
+    help: 'Swaps that failed, by cause.',
+    labelNames: ['cause'],
+    registers,
+  });
+  for (const cause of ['error', 'worker']) counter.inc({ cause }, 0);
+  return counter;
 }

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { afterEach, expect, test } from '@jest/globals';
 import { Serving } from '@edict/crds';
+import { RefusalError, rolloutTraceOf, type RevisionId } from '@edict/protocol';
 import { ActiveSets } from '../active-sets.ts';
 import { createDecisionCore } from '../core/decision-core.ts';
 import type { DecisionTracer } from '../core/decision-tracer.ts';
@@ -164,4 +166,36 @@ test('spans that a collector refuses are counted, and the failure is told once',
 
 test('without settings nothing is traced', async () => {
   await expect(openTracing(undefined, { metrics: createMetrics(), onError: () => undefined })).resolves.toBeUndefined();
+});
+
+test('work for a revision is a span in the trace of its rollout, wherever it is done, and a refusal is an error', async () => {
+  const { spans, resources, tracing } = await collect();
+  const revision: RevisionId = { setUid: 'uid', n: 7, digest: `sha256:${'7'.repeat(64)}` };
+  const { measure } = tracing.rollouts;
+  expect(await measure('compile', 'harbour/cranes', revision, () => Promise.resolve('compiled'))).toBe('compiled');
+  measure('swap', 'harbour/cranes', revision, () => undefined);
+  const refusal = new RefusalError('Test', 'TESTS_FAILED', true, { message: 'two tests failed' });
+  const refused = measure('run tests', 'harbour/cranes', revision, () => Promise.reject(refusal));
+  await expect(refused).rejects.toBe(refusal);
+  const broken = new Error('gone');
+  const swap = () =>
+    measure('swap', 'harbour/cranes', revision, () => {
+      throw broken;
+    });
+  expect(swap).toThrow(broken);
+  await tracing.close(10_000);
+  const { traceId, spanId: parentSpanId } = rolloutTraceOf(revision);
+  expect(spans).toMatchObject([
+    { name: 'compile', traceId, parentSpanId },
+    { name: 'swap', traceId, parentSpanId },
+    { name: 'run tests', traceId, parentSpanId, status: { code: 2, message: 'two tests failed' } },
+    { name: 'swap', traceId, parentSpanId, status: { code: 2, message: 'gone' } },
+  ]);
+  expect(attributesOf(spans[0])).toEqual({
+    'edict.set': 'harbour/cranes',
+    'edict.revision': 7,
+    'edict.digest': revision.digest,
+  });
+  expect(attributesOf(spans[2])).toMatchObject({ 'edict.phase': 'Test', 'edict.code': 'TESTS_FAILED' });
+  expect(JSON.stringify(resources[0])).toContain(hostname());
 });

@@ -1,5 +1,6 @@
 import type { DecisionTracer } from '../core/decision-tracer.ts';
 import type { PdpMetrics } from './metrics.ts';
+import type { RolloutTracer } from './rollout-tracer.ts';
 
 /** Samplers by the names that the OpenTelemetry specification gives them (`OTEL_TRACES_SAMPLER`). */
 export const TRACE_SAMPLERS = [
@@ -29,6 +30,7 @@ export interface TracingDeps {
 /** Tracing that goes on. */
 export interface Tracing {
   readonly tracer: DecisionTracer;
+  readonly rollouts: RolloutTracer;
   /** Sends what waits, for so long at most. Never rejects. */
   readonly close: (timeoutMs: number) => Promise<void>;
 }

@@ -6,7 +6,7 @@ import {
   ROLLOUT_DEFAULTS,
   type AbortCause,
   type Clock,
-  type Decision,
+  type DecisionRequest,
   type Dial,
   type Instant,
   type MessageStream,
@@ -191,14 +191,16 @@ export class StaticOperator {
         return;
       case 'writeDecision':
         queueMicrotask(() => {
-          this.#decide(effect.set, effect.revision, effect.decision);
+          const { set, revision, wave, decision } = effect;
+          this.#decide(set, { revision, wave, decision });
         });
         return;
       default:
     }
   }
 
-  #decide(set: SetKey, revision: RevisionId, decision: Decision): void {
+  #decide(set: SetKey, asked: DecisionRequest): void {
+    const { revision, decision } = asked;
     const record = this.#sets.get(set);
     const decided = record?.open.find(({ n }) => n === revision.n);
     if (record !== undefined && decided !== undefined) {
@@ -209,7 +211,7 @@ export class StaticOperator {
         if (open.length === 0) this.#giveUp(decided, decision.cause);
       }
     }
-    this.#step({ type: 'decisionAnswered', set, revision, outcome: decided === undefined ? 'conflict' : 'written' });
+    this.#step({ type: 'decisionAnswered', set, asked, outcome: decided === undefined ? 'conflict' : 'written' });
     this.#observe(set);
   }
 

@@ -48,15 +48,8 @@ export type CompileAnswer =
 export function compileBundles(request: CompileRequest, earlier?: CompiledSnapshot): CompileAnswer {
   const startedMs = performance.now();
   const heapBefore = process.memoryUsage().heapUsed;
-  const domains: DomainModel[] = [];
-  for (const { digest, gzip } of request.bundles) {
-    try {
-      domains.push(parseBundle(gzip, { digest }));
-    } catch (error) {
-      if (!(error instanceof BundleError)) throw error;
-      return unusableBundle(digest, error);
-    }
-  }
+  const domains = readDomains(request.bundles);
+  if ('ok' in domains) return domains;
   const { serving, unsafeBuiltins } = request;
   const result = compileSnapshot(domains, { earlier, serving, unsafeBuiltins });
   if (!result.ok) return doesNotCompile(result.problems);
@@ -66,6 +59,20 @@ export function compileBundles(request: CompileRequest, earlier?: CompiledSnapsh
     compileMs: performance.now() - startedMs,
     heapDeltaBytes: Math.max(0, process.memoryUsage().heapUsed - heapBefore),
   };
+}
+
+/** Verifies each bundle against its digest, and reads the domains. */
+export function readDomains(bundles: CompileRequest['bundles']): readonly DomainModel[] | CompileFailure {
+  const domains: DomainModel[] = [];
+  for (const { digest, gzip } of bundles) {
+    try {
+      domains.push(parseBundle(gzip, { digest }));
+    } catch (error) {
+      if (!(error instanceof BundleError)) throw error;
+      return unusableBundle(digest, error);
+    }
+  }
+  return domains;
 }
 
 /** What `parseBundle` finds before it has seen that the bytes are those of the digest. */

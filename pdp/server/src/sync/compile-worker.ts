@@ -15,8 +15,9 @@ if (process.platform === 'linux' && getPriority() < NICENESS) setPriority(NICENE
 
 /** The last good content: what the next one has in common with it need not be compiled again. */
 let earlier: CompiledSnapshot | undefined;
-/** The name of that. */
+/** The name of that, and what it was compiled from. */
 let earlierName: string | undefined;
+let earlierBundles: CompileRequest['bundles'] = [];
 
 /** Thread entry: one answer for each request, so that a large policy never stalls a decision. */
 parentPort?.on('message', (request: CompileRequest | TestRequest) => {
@@ -28,11 +29,13 @@ function compile(request: CompileRequest): CompileAnswer {
   if (answer.ok) {
     earlier = answer.compiled;
     earlierName = request.name;
+    earlierBundles = request.bundles;
   }
   return answer;
 }
 
 function test(request: TestRequest): TestAnswer {
-  const compiled = request.compiled ?? (request.name === earlierName ? earlier : undefined);
-  return compiled === undefined ? { ok: 'unknown' } : runTests(request, compiled);
+  if (request.compiled !== undefined) return runTests(request, request.compiled, request.bundles ?? []);
+  if (request.name !== earlierName || earlier === undefined) return { ok: 'unknown' };
+  return runTests(request, earlier, earlierBundles);
 }

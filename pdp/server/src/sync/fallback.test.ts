@@ -4,13 +4,28 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, jest, test } from '@jest/globals';
-import { fallbackArtifactPath, fallbackIndexPath, formatFallbackIndex } from '@edict/bundle';
+import {
+  fallbackArtifactPath,
+  fallbackIndexPath,
+  formatFallbackIndex,
+  signDecision,
+  type DecisionSignature,
+  type FallbackIndex,
+} from '@edict/bundle';
 import type { Dial, OperatorMessage, PdpMessage } from '@edict/protocol';
 import { createLogger } from '../observability/logger.ts';
 import { startPdp, type Pdp, type PdpOptions } from '../pdp.ts';
 import { until } from '../testing/conditions.ts';
 import { useFolders } from '../testing/folders.ts';
-import { craneDomain, liftRequest, publish, SET, TRUSTED_KEYS, type Published } from '../testing/revisions.ts';
+import {
+  craneDomain,
+  liftRequest,
+  publish,
+  SET,
+  SIGNING_KEY,
+  TRUSTED_KEYS,
+  type Published,
+} from '../testing/revisions.ts';
 import { storeRevisions } from '../testing/stored-revisions.ts';
 import { TestOperator } from '../testing/test-operator.ts';
 import { createFallbackClient } from './fallback-client.ts';
@@ -51,9 +66,14 @@ async function aSite(): Promise<Site> {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mirror`, files, requests, server };
 }
 
-function put({ files }: Site, { revision, artifacts }: Published, over: object = {}): void {
+function put(
+  { files }: Site,
+  { revision, artifacts }: Published,
+  over: object = {},
+  rest: Partial<FallbackIndex> = {},
+): void {
   const exportedAt = '2026-01-01T00:00:00Z';
-  files.set(fallbackIndexPath(SET), formatFallbackIndex({ revision: { ...revision, ...over }, exportedAt }));
+  files.set(fallbackIndexPath(SET), formatFallbackIndex({ revision: { ...revision, ...over }, exportedAt, ...rest }));
   for (const [digest, bytes] of artifacts) files.set(fallbackArtifactPath(digest), bytes);
 }
 
@@ -156,6 +176,32 @@ test.each<[string, object, string]>([
   expect(logs.join('\n')).toContain(problem);
   expect(pdp.sets.held.size).toBe(0);
 });
+
+const decided = (published: Published, final = true): DecisionSignature =>
+  signDecision(published.revision, { final }, SIGNING_KEY.privateKey);
+
+test.each<[string, (published: Published) => Partial<FallbackIndex>, string]>([
+  ['that bears no decision', () => ({}), 'the decision to serve revision 2 of harbour/cranes is not signed'],
+  [
+    'with the decision of another revision',
+    () => ({ decision: decided(publish(1, [craneDomain(1)])) }),
+    'does not bear a valid signature',
+  ],
+  ['decided for some PDPs alone', (own) => ({ decision: decided(own, false) }), 'is decided for some PDPs alone'],
+])(
+  'where decisions have to be signed a revision %s is not served, and one that is decided is',
+  async (_what, over, problem) => {
+    const site = await aSite();
+    const published = publish(2, [craneDomain(2)]);
+    put(site, published, {}, over(published));
+    const { pdp, logs } = await aPdp(await newFolder(), [site.url], { decisions: 'Signed' });
+    await until(async () => (await looks(pdp, 'refused')) > 0);
+    expect(logs.join('\n')).toContain(problem);
+    expect(pdp.sets.held.size).toBe(0);
+    put(site, published, {}, { decision: decided(published) });
+    await until(serving(pdp, 2));
+  },
+);
 
 test('artifacts that are not what their names say are not served, and right ones are once they are there', async () => {
   const site = await aSite();

@@ -4,8 +4,10 @@ import {
   fallbackIndexPath,
   MANIFEST_MAX_BYTES,
   parseFallbackIndex,
+  verifyDecision,
   verifyRevision,
   type Digest,
+  type FallbackIndex,
   type SignedRevision,
 } from '@edict/bundle';
 import {
@@ -20,6 +22,7 @@ import {
 import type { Counter } from 'prom-client';
 import type { Logger } from 'winston';
 import type { GetBytes } from './fallback-client.ts';
+import type { DecisionTrust } from './verify-commit.ts';
 
 /** The ticket of commits that come from fallback sources. Tickets of an operator hold a dot. */
 export const FALLBACK_TICKET = 'fallback';
@@ -59,6 +62,8 @@ export interface FallbackOptions {
   readonly records: ReadonlyMap<SetKey, DurableRecord>;
   readonly get: GetBytes;
   readonly trustedKeys: () => Promise<ReadonlyMap<string, string>>;
+  /** `Signed`: an index without the operator's signature under the decision is refused. */
+  readonly decisions: DecisionTrust;
   /** Hands a committed revision to the protocol; see `PdpClient.offer`. */
   readonly offer: (commit: Commit) => void;
   readonly clock: Pick<Clock, 'schedule'>;
@@ -177,9 +182,9 @@ export class Fallback {
     const { sources, logger, loads, offer } = this.#options;
     const looks = await Promise.all(sources.map((source) => this.#ask(source, set, signal)));
     if (signal.aborted) return;
-    const found = looks.flatMap((look) => ('revision' in look ? [look.revision] : []));
-    const newest = found.reduce<SignedRevision | undefined>(
-      (best, next) => (best === undefined || orderRevisions(best, next) === 'Newer' ? next : best),
+    const found = looks.flatMap((look) => ('index' in look ? [look.index] : []));
+    const newest = found.reduce<FallbackIndex | undefined>(
+      (best, next) => (best === undefined || orderRevisions(best.revision, next.revision) === 'Newer' ? next : best),
       undefined,
     );
     if (newest === undefined) {
@@ -189,19 +194,21 @@ export class Fallback {
       logger.warn('no policy from fallback sources', { set, problem: this.#problem });
       return;
     }
-    const { n, digest } = newest;
-    this.#offered.set(set, newest);
+    const { revision, decision } = newest;
+    const { n, digest } = revision;
+    this.#offered.set(set, revision);
     loads.inc({ outcome: 'offered' });
     logger.warn('no operator: policy is loaded from a fallback source', { set, revision: n, digest });
     const { deadlineMs } = this.#times;
-    offer({ type: 'Commit', set, revision: newest, ticket: FALLBACK_TICKET, deadlineMs, spreadMs: 0 });
+    const commit = { type: 'Commit', set, revision, ticket: FALLBACK_TICKET, deadlineMs, spreadMs: 0 } as const;
+    offer({ ...commit, ...(decision === undefined ? {} : { decision }) });
   }
 
   async #ask(
     source: string,
     set: SetKey,
     signal: AbortSignal,
-  ): Promise<{ readonly revision: SignedRevision } | { readonly refusal: string; readonly outcome: FallbackOutcome }> {
+  ): Promise<{ readonly index: FallbackIndex } | { readonly refusal: string; readonly outcome: FallbackOutcome }> {
     const url = urlOf(source, fallbackIndexPath(set));
     let bytes: Uint8Array;
     try {
@@ -210,12 +217,20 @@ export class Fallback {
       return { refusal: messageOf(error), outcome: 'unreachable' };
     }
     try {
-      const { revision } = parseFallbackIndex(bytes);
+      const index = parseFallbackIndex(bytes);
+      const { revision } = index;
       if (revision.set !== set) return { refusal: `${url}: it is of set ${revision.set}`, outcome: 'refused' };
-      verifyRevision(revision, await this.#options.trustedKeys());
+      const keys = await this.#options.trustedKeys();
+      verifyRevision(revision, keys);
+      if (this.#options.decisions === 'Signed') {
+        verifyDecision(revision, undefined, index.decision, keys);
+        if (index.decision?.final !== true) {
+          return { refusal: `${url}: revision ${revision.n} is decided for some PDPs alone`, outcome: 'refused' };
+        }
+      }
       const floor = newestOf(this.#options.records.get(set));
       const order = floor === undefined ? 'Newer' : orderRevisions(floor, revision);
-      if (order === 'Newer' || order === 'Same') return { revision };
+      if (order === 'Newer' || order === 'Same') return { index };
       const refusal = `${url}: revision ${revision.n} is not as new as the stored ${floor?.n ?? 0}`;
       return { refusal, outcome: 'older' };
     } catch (error) {

@@ -117,10 +117,16 @@ test('a set that is missing from the Welcome is served until the grace has passe
   expect(await metrics.registry.getSingleMetricAsString('pdp_active_revision')).not.toContain(SET);
 });
 
-test('a swap without compiled content is an error and changes nothing', async () => {
-  const { ports, sets } = await start(published);
+test('a swap without compiled content is an error, is counted and changes nothing', async () => {
+  const { ports, sets, metrics, logs } = await start(published);
+  const failures = async (): Promise<string> =>
+    await metrics.registry.getSingleMetricAsString('pdp_swap_failures_total');
+  expect(await failures()).toContain('pdp_swap_failures_total{cause="error"} 0');
   expect(() => ports.swap(SET, published.revision)).toThrow('is gone');
   expect(sets.all.size).toBe(0);
+  expect(await failures()).toContain('pdp_swap_failures_total{cause="error"} 1');
+  expect(logs.filter((line) => line.includes('revision not put in place'))).toHaveLength(1);
+  expect(await metrics.registry.getSingleMetricAsString('pdp_swap_seconds')).toContain('pdp_swap_seconds_count 0');
 });
 
 test('preparing is measured from the offer to the durable promise, and told once', async () => {

@@ -163,6 +163,27 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     });
   };
 
+  /** Measures a swap or a split. One that fails leaves what served before, and is thrown to be refused by name. */
+  const putInPlace = (
+    set: SetKey,
+    { n, digest }: RevisionId,
+    work: () => void | Promise<void>,
+  ): void | Promise<void> => {
+    const startedMs = clock.monotonic();
+    const observe = (): void => metrics.swapSeconds.observe((clock.monotonic() - startedMs) / 1000);
+    const failed = (error: unknown): never => {
+      metrics.swapFailures.inc({ cause: 'error' });
+      logger.error('revision not put in place', { set, revision: n, digest, error: messageOf(error) });
+      throw error;
+    };
+    try {
+      const done = work();
+      return done instanceof Promise ? done.then(observe, failed) : observe();
+    } catch (error) {
+      return failed(error);
+    }
+  };
+
   const splitAgain = (set: SetKey, revision: SignedRevision, share: Share): void => {
     const done = split(set, revision, share);
     if (done instanceof Promise) {
@@ -201,17 +222,8 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
       metrics.prepareSeconds.observe((clock.monotonic() - since.atMs) / 1000);
       logger.info('revision prepared', { set, revision: revision.n, digest: revision.digest });
     },
-    swap: (set, revision) => {
-      const startedMs = clock.monotonic();
-      serve(set, revision);
-      metrics.swapSeconds.observe((clock.monotonic() - startedMs) / 1000);
-    },
-    split: (set, revision, share) => {
-      const startedMs = clock.monotonic();
-      const observe = (): void => metrics.swapSeconds.observe((clock.monotonic() - startedMs) / 1000);
-      const done = split(set, revision, share);
-      return done instanceof Promise ? done.then(observe) : observe();
-    },
+    swap: (set, revision) => putInPlace(set, revision, () => serve(set, revision)),
+    split: (set, revision, share) => putInPlace(set, revision, () => split(set, revision, share)),
     lease: (set, lease) => sets.leases.of(set).tell(lease),
     shadow: deps.shadow,
     retain: (set, _compiled, bundles) => {

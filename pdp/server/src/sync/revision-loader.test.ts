@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
@@ -213,6 +213,46 @@ test('a signed digest of bytes that are no manifest is refused for good', async 
   served.set(revision.digest, bytes);
   const refusal = await refusalOf(loader.manifest(revision, source, signal));
   expect(refusal).toMatchObject({ phase: 'Verify', code: 'bad-field', deterministic: true });
+});
+
+test('a manifest of a newer format is refused for good, and says that this PDP is behind', async () => {
+  const newer = publish(1, [craneDomain(1)], { manifest: { wings: 2 } as object });
+  const { loader } = await start(newer);
+  const refusal = await refusalOf(loader.manifest(newer.revision, source, signal));
+  expect(refusal).toMatchObject({ phase: 'Verify', code: 'unsupported-format', deterministic: true });
+  expect(refusal?.detail.message).toContain("a member 'wings'");
+});
+
+test('a bundle of a newer format is refused for good, and what serves goes on', async () => {
+  const { prepare, served, allows } = await start(good);
+  await prepare(good.revision);
+  const next = publish(2, [craneDomain(6)]);
+  const [domain] = next.manifest.domains;
+  if (domain === undefined) throw new Error('the revision has no domain');
+  const tar = Buffer.from(gunzipSync(next.artifacts.get(domain.digest) ?? new Uint8Array()));
+  const at = tar.indexOf('"rendererVersion":1');
+  expect(at).toBeGreaterThan(0);
+  tar.write('9', at + '"rendererVersion":'.length);
+  const digest = digestOf(tar);
+  const newer = publish(2, [], { manifest: { domains: [{ ...domain, digest }] } });
+  for (const [name, bytes] of newer.artifacts) served.set(name, bytes);
+  served.set(digest, gzipSync(tar));
+  const refusal = await refusalOf(prepare(newer.revision));
+  expect(refusal).toMatchObject({ phase: 'Verify', code: 'unsupported-format', deterministic: true });
+  expect(refusal?.detail.message).toContain('format 9; this reader knows up to 1');
+  expect(allows(good.revision.digest, 5)).toBe(true);
+});
+
+test('a key that comes with a rotation is trusted from the next try on, and one that is gone no more', async () => {
+  const rotated = publish(2, [craneDomain(6)], { key: stranger });
+  let trusted = TRUSTED_KEYS;
+  const { prepare, allows } = await start(rotated, { trustedKeys: () => Promise.resolve(trusted) });
+  expect(await refusalOf(prepare(rotated.revision))).toMatchObject({ code: 'unknown-key', deterministic: false });
+  trusted = new Map([...TRUSTED_KEYS, [stranger.keyId, stranger.publicKey]]);
+  await prepare(rotated.revision);
+  expect(allows(rotated.revision.digest, 6)).toBe(true);
+  trusted = TRUSTED_KEYS;
+  expect(await refusalOf(prepare(rotated.revision))).toMatchObject({ code: 'unknown-key', deterministic: false });
 });
 
 const bundleOf = ({ manifest }: Published): Digest => manifest.domains[0]?.digest ?? other('0');

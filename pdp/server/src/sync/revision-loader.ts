@@ -141,7 +141,7 @@ export class RevisionLoader {
     let answer = await test({ suites, name: digest }, signal);
     if (answer.ok === 'unknown') {
       const { compiled } = await this.load(digest, signal);
-      answer = await test({ suites, name: digest, compiled }, signal);
+      answer = await test({ suites, name: digest, compiled, bundles: await this.storedBundles(digest) }, signal);
     }
     if (answer.ok === 'unknown') throw new Error(`nothing was compiled of ${digest}`);
     if (!answer.ok) throw await this.#refusalOf(answer);

@@ -9,7 +9,7 @@ import {
   type TestSuiteErrorCode,
 } from '@edict/engine';
 import type { TestCounts } from '@edict/protocol';
-import type { CompileFailure } from './compile-bundles.ts';
+import { readDomains, type CompileFailure, type CompileRequest } from './compile-bundles.ts';
 
 /** The suites of one revision, in the manifest's order, each with the digest that the manifest names. */
 export interface TestRequest {
@@ -17,6 +17,10 @@ export interface TestRequest {
   /** What they are run against. Undefined: what was compiled last under that name. */
   readonly name: Digest;
   readonly compiled?: CompiledSnapshot | undefined;
+  /** What it was compiled from, where `compiled` is given. */
+  readonly bundles?: CompileRequest['bundles'] | undefined;
+  /** Built-ins that tests may not call, as `compileSnapshot` has it. */
+  readonly unsafeBuiltins?: readonly string[] | undefined;
   /** Time for all of them. */
   readonly timeoutMs: number;
 }
@@ -32,8 +36,15 @@ const BEFORE_DIGEST: ReadonlySet<TestSuiteErrorCode> = new Set<TestSuiteErrorCod
   'digest-mismatch',
 ]);
 
-/** Verifies each suite against its digest and asks `compiled` every question. */
-export function runTests({ suites, timeoutMs }: TestRequest, compiled: CompiledSnapshot): TestAnswer {
+/**
+ * Verifies each suite against its digest, asks `compiled` every question, and runs Rego tests on the `bundles` that it was
+ * compiled from; these are read only if a suite has some.
+ */
+export function runTests(
+  { suites, timeoutMs, unsafeBuiltins }: TestRequest,
+  compiled: CompiledSnapshot,
+  bundles: CompileRequest['bundles'],
+): TestAnswer {
   const read: TestSuite[] = [];
   for (const { digest, gzip } of suites) {
     try {
@@ -43,7 +54,12 @@ export function runTests({ suites, timeoutMs }: TestRequest, compiled: CompiledS
       return unusableSuite(digest, error);
     }
   }
-  const { passed, failed, failure } = runTestSuites(loadSnapshot(compiled), read, { timeoutMs });
+  const domains = read.some(({ modules }) => modules !== undefined) ? readDomains(bundles) : [];
+  if ('ok' in domains) return domains;
+  const snapshot = loadSnapshot(compiled);
+  const documentPolicies = compiled.serving.documents?.policies;
+  const subject = { snapshot, domains: () => domains, documentPolicies, unsafeBuiltins };
+  const { passed, failed, failure } = runTestSuites(subject, read, { timeoutMs });
   if (failure === undefined) return { ok: true, tests: { passed, failed } };
   const detail = { message: `${failure} (${failed} of ${passed + failed} failed)` };
   return { ok: false, phase: 'Test', code: 'TestsFailed', deterministic: true, detail };

@@ -165,3 +165,45 @@ allow { some i, j, k; numbers.range(1, 2000)[i] + numbers.range(1, 2000)[j] + nu
   });
   expect(await compiler.compile(good, never)).toMatchObject({ ok: true });
 }, 60_000);
+
+function regoSuite(limit: number) {
+  const rego = `package lift_test\n\ntest_limit { data.authz.allow with input as {"context": {"tons": ${limit}}} }\n`;
+  const module = { name: 'lift_test.rego', rego, policy: 'mrn:harbour:policy:lift' };
+  return renderTestSuite({ name: 'lifts', cases: [], modules: [module], domain: 'cranes' });
+}
+
+test('Rego tests run on the bundles that were compiled, and name module, line and rule where they fail', async () => {
+  const compiler = aCompiler();
+  const answer = await compiler.compile({ ...good, name: NAME }, never);
+  expect(await compiler.test({ suites: [regoSuite(5)], name: NAME }, never)).toStrictEqual({
+    ok: true,
+    tests: { passed: 1, failed: 0 },
+  });
+  const failed = { ok: false, phase: 'Test', code: 'TestsFailed', deterministic: true };
+  const message = 'suite lifts, lift_test.rego:3, test data.lift_test.test_limit: it is not true (1 of 1 failed)';
+  expect(await compiler.test({ suites: [regoSuite(6)], name: NAME }, never)).toStrictEqual({
+    ...failed,
+    detail: { message },
+  });
+  // A thread that did not compile it is given what it was compiled from.
+  const { bundles } = good;
+  const compiled = answer.ok ? answer.compiled : undefined;
+  const elsewhere = await aCompiler().test({ suites: [regoSuite(5)], name: NAME, compiled, bundles }, never);
+  expect(elsewhere).toMatchObject({ ok: true });
+  const [bundle] = bundles;
+  const damaged = [{ digest: bundle?.digest ?? NAME, gzip: gzipSync('damaged') }];
+  const unread = await aCompiler().test({ suites: [regoSuite(5)], name: NAME, compiled, bundles: damaged }, never);
+  expect(unread).toMatchObject({ phase: 'Verify', code: 'digest-mismatch', badArtifact: bundle?.digest });
+}, 30_000);
+
+test('Rego tests that never end are ended, and the one that did not is named', async () => {
+  const compiler = aCompiler({ testsTimeoutMs: 300 });
+  await compiler.compile({ ...good, name: NAME }, never);
+  const loop = 'count([1 | a := numbers.range(1, 3000)[_]; b := numbers.range(1, 3000)[_]; a * b < 0]) == 1';
+  const rules = Array.from({ length: 40 }, (_, index) => `test_${index} { ${loop} }`).join('\n\n');
+  const modules = [{ name: 'long_test.rego', rego: `package long_test\n\n${rules}\n` }];
+  const suite = renderTestSuite({ name: 'long', cases: [], modules });
+  const answer = await compiler.test({ suites: [suite], name: NAME }, never);
+  const message: unknown = expect.stringMatching(/long_test\.rego:\d+, test data\.long_test\.test_\d+: /);
+  expect(answer).toMatchObject({ ok: false, phase: 'Test', deterministic: true, detail: { message } });
+}, 30_000);

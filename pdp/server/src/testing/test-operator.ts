@@ -13,6 +13,7 @@ import {
   type MessageStream,
   type OperatorEffect,
   type OperatorEvent,
+  type OperatorDeps,
   type OperatorMessage,
   type PdpMessage,
   type RolloutOptions,
@@ -55,7 +56,7 @@ export class TestOperator {
   /** When each revision's commit was decided: n to milliseconds since the epoch. */
   readonly decidedAt = new Map<number, number>();
 
-  constructor(options: { readonly fallbackSources?: readonly string[] } = {}) {
+  constructor(options: Partial<Pick<OperatorDeps, 'fallbackSources' | 'signDecision'>> = {}) {
     const tuning = { ...OPERATOR_TUNING, settleMs: 0, spreadMs: 0, heartbeatMs: 50, resendMs: 100, helloRate: 1000 };
     this.#machine = new OperatorMachine(
       { replica: 'operator-0', tuning, artifactsUrl: '', random: () => 0.5, issueTicket: () => 'ticket', ...options },
@@ -165,7 +166,7 @@ export class TestOperator {
       const { set, revision, decision, wave } = effect;
       queueMicrotask(() => {
         const outcome = this.#holding ? ('failed' as const) : this.#decide(set, revision.n, wave, decision);
-        this.#step({ type: 'decisionAnswered', set, revision, outcome });
+        this.#step({ type: 'decisionAnswered', set, asked: { revision, wave, decision }, outcome });
         if (outcome === 'written') this.#observe(set);
       });
     }

@@ -12,6 +12,8 @@ import type { ShadowFindings } from '../shadow/comparing.ts';
 /** What a primary knows that each worker has to tell its clients. */
 export interface Facts {
   readonly readiness: Readiness;
+  /** Whether all sets are here that were there from the start. */
+  readonly hasSettled: boolean;
   /** Whether revisions may be missing here. */
   readonly isStale: boolean;
 }

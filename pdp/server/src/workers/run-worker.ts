@@ -36,6 +36,7 @@ const RULES_MS = 120_000;
 
 const UNKNOWN: Facts = {
   readiness: { ready: false, problem: 'loading', detail: 'The worker knows of no policy yet.' },
+  hasSettled: false,
   isStale: false,
 };
 
@@ -215,6 +216,7 @@ class PoolWorker {
         setLoads: this.#setLoads,
         network: openNetwork(this.#options.network ?? {}, `Edict/${ENGINE.version}`, metrics),
         readiness: () => this.#facts.readiness,
+        hasSettled: () => this.#facts.hasSettled,
         isStale: () => this.#facts.isStale,
         status: () => this.#ask('status'),
         exposition: async () => (await this.#ask('exposition')) as Exposition,

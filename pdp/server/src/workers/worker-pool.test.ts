@@ -10,6 +10,7 @@ import { until } from '../testing/conditions.ts';
 import { useFolders } from '../testing/folders.ts';
 import { craneDomain, liftRequest, publish, SET, TRUSTED_KEYS } from '../testing/revisions.ts';
 import { TestOperator } from '../testing/test-operator.ts';
+import type { ToWorker } from './messages.ts';
 import { WORKER_TIMES, type WorkerTimes } from './worker-pool.ts';
 import { clusterWorkers, type StartWorker, type WorkerProcess } from './worker-process.ts';
 
@@ -25,7 +26,11 @@ afterEach(async () => {
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 /** A PDP in this process whose workers are real processes, and what it takes to watch them. */
-async function start(count: number, times: Partial<WorkerTimes> = {}) {
+async function start(
+  count: number,
+  times: Partial<WorkerTimes> = {},
+  beforeSend: (worker: WorkerProcess, message: ToWorker) => void = () => undefined,
+) {
   const dataDir = await newFolder();
   const operator = new TestOperator();
   running.push({ end: () => operator.close() });
@@ -45,7 +50,13 @@ async function start(count: number, times: Partial<WorkerTimes> = {}) {
   const startWorker: StartWorker = (slot, events) => {
     const started = fork(slot, events);
     processes.set(slot, started);
-    return started;
+    return {
+      ...started,
+      send: (message) => {
+        beforeSend(started, message);
+        started.send(message);
+      },
+    };
   };
   const pdp = await startPdp({
     host: '127.0.0.1',
@@ -226,6 +237,25 @@ test('a worker that does not swap in time is ended, so that no two are further a
   const clients = Array.from({ length: 4 }, () => aClient(pdp));
   await until(() => clients.every(({ revisions }) => revisions.length > 0));
   expect(clients.map(({ revisions }) => revisions[0])).toStrictEqual([2, 2, 2, 2]);
+});
+
+test('a swap that a worker does not follow in time has failed, and is counted', async () => {
+  const stopAtChange = ({ pid }: WorkerProcess, message: ToWorker): void => {
+    const isSecond = message.type === 'change' && message.change.kind === 'active' && message.change.held.n === 2;
+    if (isSecond && pid === stuck) process.kill(pid, 'SIGSTOP');
+  };
+  const { pdp, operator, metric, pidOf } = await start(2, { swapMs: 500 }, stopAtChange);
+  const stuck = pidOf(2);
+  operator.publish(publish(1, [craneDomain(5)]));
+  await activated(operator, 1);
+  expect(await metric('pdp_swap_failures_total{cause="worker"}')).toBe(0);
+  operator.publish(publish(2, [craneDomain(6)]));
+  await activated(operator, 2);
+  expect(await metric('pdp_swap_failures_total{cause="worker"}')).toBe(1);
+  await until(async () => pidOf(2) !== stuck && (await metric('pdp_workers')) === 2);
+  const client = aClient(pdp);
+  await until(() => client.revisions.length > 0);
+  expect(client.revisions[0]).toBe(2);
 });
 
 test('a worker that says nothing is ended and replaced', async () => {

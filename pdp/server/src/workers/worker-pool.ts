@@ -84,6 +84,8 @@ interface Task {
   readonly waiting: Set<Slot>;
   readonly doneAtMs: number[];
   problem: string | undefined;
+  /** One took too long, and was ended. */
+  late: boolean;
   readonly settle: () => void;
   timer: NodeJS.Timeout;
 }
@@ -378,6 +380,7 @@ export class WorkerPool implements Answering {
     const done = this.#everywhere(this.#times.swapMs, (slot, id) => this.#sendChange(slot, id, change)).then((task) => {
       const times = task.doneAtMs;
       if (times.length > 1) this.#metrics.skewSeconds.observe((Math.max(...times) - Math.min(...times)) / 1000);
+      if (task.problem !== undefined || task.late) this.#options.metrics.swapFailures.inc({ cause: 'worker' });
       if (task.problem !== undefined) {
         this.#options.logger.error('a worker did not swap', {
           set,
@@ -447,12 +450,14 @@ export class WorkerPool implements Answering {
       waiting: new Set(slots),
       doneAtMs: [],
       problem: undefined,
+      late: false,
       settle: () => {
         clearTimeout(task.timer);
         this.#tasks.delete(id);
         resolve(undefined);
       },
       timer: setTimeout(() => {
+        task.late = true;
         for (const slot of task.waiting) this.#end(slot, 'slow');
       }, limitMs),
     };

@@ -117,7 +117,9 @@ export function authZenRoutes(deps: AuthZenRoutesDeps): readonly Route[] {
     if (asked === 'nowhere') return messageReply(404, 'no PDP answers at that path');
     const serving = core.servingOf({ ...request, instance: asked.instance ?? request.instance });
     if ('kind' in serving) {
-      return serving.problem === 'no-policy' ? refusalReply(serving) : messageReply(404, serving.detail);
+      return ['no-policy', 'loading'].includes(serving.problem)
+        ? refusalReply(serving)
+        : messageReply(404, serving.detail);
     }
     if (serving.authzen === undefined) return messageReply(404, 'the policy set does not say how it answers AuthZEN');
     const told = metadataOf(asked.base, serving.authzen);

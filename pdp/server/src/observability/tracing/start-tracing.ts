@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
   defaultResource,
@@ -17,6 +18,7 @@ import {
 import { ENGINE } from '../../version.ts';
 import type { Tracing, TracingDeps, TracingSettings } from '../tracing.ts';
 import { decisionSpans } from './decision-spans.ts';
+import { rolloutSpans } from './rollout-spans.ts';
 import { SpanQueue } from './span-queue.ts';
 
 /** Starts the OpenTelemetry SDK. This module loads it, which costs tens of MB: import it only where traces are wanted. */
@@ -27,7 +29,12 @@ export function startTracing({ url, sampler, samplerArg }: TracingSettings, deps
     onOutcome: (outcome, spans) => deps.metrics.spans.inc({ outcome }, spans),
     onError: deps.onError,
   });
-  const own = resourceFromAttributes({ 'service.name': 'edict-pdp', 'service.version': ENGINE.version });
+  const own = resourceFromAttributes({
+    'service.name': 'edict-pdp',
+    'service.version': ENGINE.version,
+    // Of a pod this is its name.
+    'host.name': hostname(),
+  });
   const provider = new TracerProvider({
     sampler: samplerOf(sampler, samplerArg),
     resource: defaultResource()
@@ -38,6 +45,7 @@ export function startTracing({ url, sampler, samplerArg }: TracingSettings, deps
   const tracer = provider.getTracer('edict-pdp', ENGINE.version);
   return {
     tracer: decisionSpans(tracer, () => performance.timeOrigin + performance.now()),
+    rollouts: rolloutSpans(tracer),
     close: async (timeoutMs) => {
       const late = new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref());
       await Promise.race([queue.shutdown().catch(deps.onError), late]);

@@ -242,12 +242,15 @@ export interface HelloSet {
 
 /** First message on every stream. Who the PDP is comes from authentication and is not in it. */
 export interface Hello {
+  /** Newest version of this protocol that the PDP speaks. */
   protocol: number;
   engine: Engine | undefined;
   sets: HelloSet[];
   bootReason: BootReason;
   /** Uncompressed bytes of policy that the PDP can hold; 0 if unknown. */
   capacityBytes: number;
+  /** Oldest version that it speaks; 0 means no other than the newest. The operator takes the newest that both speak. */
+  oldestProtocol: number;
 }
 
 /** The revision is fetched, verified, compiled, tested and durably staged. */
@@ -338,6 +341,8 @@ export interface Beat {
   sentAtMs: number;
   sets: BeatSet[];
   load: Load | undefined;
+  /** Ids of the keys whose signatures the PDP takes, at most 16; empty where it does not say. */
+  trustedKeys: string[];
 }
 
 /** How a candidate's answers to live requests compare. Cumulative. */
@@ -429,6 +434,15 @@ export interface Prepare {
   shadow?: ShadowRequest | undefined;
 }
 
+/** The operator's word that the revision is decided for the share that it comes with. Relays pass it on as it is. */
+export interface DecisionSignature {
+  /** True if the revision is decided for all PDPs and all principals. */
+  final: boolean;
+  keyId: string;
+  /** Ed25519, base64, over set, set_uid, n, digest, final and the share. */
+  signature: string;
+}
+
 /** The revision is decided: swap to it, preparing it first if need be. */
 export interface Commit {
   set: string;
@@ -440,6 +454,8 @@ export interface Commit {
   share?: Share | undefined;
   /** The operator's wall clock, milliseconds since 1970. Absent: at once. */
   activateAtMs?: number | undefined;
+  /** Absent where whoever sends it has none. */
+  decision?: DecisionSignature | undefined;
 }
 
 /** The revision will never be committed: forget it. */
@@ -1185,7 +1201,7 @@ export const HelloSet: MessageFns<HelloSet> = {
 };
 
 function createBaseHello(): Hello {
-  return { protocol: 0, engine: undefined, sets: [], bootReason: 0, capacityBytes: 0 };
+  return { protocol: 0, engine: undefined, sets: [], bootReason: 0, capacityBytes: 0, oldestProtocol: 0 };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -1204,6 +1220,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.capacityBytes !== 0) {
       writer.uint32(40).uint64(message.capacityBytes);
+    }
+    if (message.oldestProtocol !== 0) {
+      writer.uint32(48).uint32(message.oldestProtocol);
     }
     return writer;
   },
@@ -1259,6 +1278,14 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.capacityBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.oldestProtocol = reader.uint32();
             continue;
           }
         }
@@ -2056,7 +2083,7 @@ export const Load: MessageFns<Load> = {
 };
 
 function createBaseBeat(): Beat {
-  return { seq: 0, sentAtMs: 0, sets: [], load: undefined };
+  return { seq: 0, sentAtMs: 0, sets: [], load: undefined, trustedKeys: [] };
 }
 
 export const Beat: MessageFns<Beat> = {
@@ -2072,6 +2099,9 @@ export const Beat: MessageFns<Beat> = {
     }
     if (message.load !== undefined) {
       Load.encode(message.load, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.trustedKeys) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -2119,6 +2149,14 @@ export const Beat: MessageFns<Beat> = {
             }
 
             message.load = Load.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.trustedKeys.push(reader.string());
             continue;
           }
         }
@@ -2922,6 +2960,74 @@ export const Prepare: MessageFns<Prepare> = {
   },
 };
 
+function createBaseDecisionSignature(): DecisionSignature {
+  return { final: false, keyId: '', signature: '' };
+}
+
+export const DecisionSignature: MessageFns<DecisionSignature> = {
+  encode(message: DecisionSignature, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.final !== false) {
+      writer.uint32(8).bool(message.final);
+    }
+    if (message.keyId !== '') {
+      writer.uint32(18).string(message.keyId);
+    }
+    if (message.signature !== '') {
+      writer.uint32(26).string(message.signature);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DecisionSignature {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error('protobuf decode recursion limit exceeded');
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDecisionSignature();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.final = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.signature = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseCommit(): Commit {
   return {
     set: '',
@@ -2931,6 +3037,7 @@ function createBaseCommit(): Commit {
     spreadMs: 0,
     share: undefined,
     activateAtMs: undefined,
+    decision: undefined,
   };
 }
 
@@ -2956,6 +3063,9 @@ export const Commit: MessageFns<Commit> = {
     }
     if (message.activateAtMs !== undefined) {
       writer.uint32(57).double(message.activateAtMs);
+    }
+    if (message.decision !== undefined) {
+      DecisionSignature.encode(message.decision, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -3027,6 +3137,14 @@ export const Commit: MessageFns<Commit> = {
             }
 
             message.activateAtMs = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.decision = DecisionSignature.decode(reader, reader.uint32());
             continue;
           }
         }
