@@ -203,7 +203,9 @@ test('the plugin acts in the name of its user, and says who may not', async () =
   const refused = await kubectlEdict(tokens.reader, 'rollout', 'approve');
   expect(refused).toMatchObject({ code: 1, stdout: '' });
   expect(refused.stderr).toMatch(new RegExp(`cannot approve default: .*"${nameOf('reader')}" cannot patch`));
-  expect((await kubectlEdict(tokens.nobody, 'rollout', 'status')).stderr).toMatch(/policy(set|domain)s: .*cannot list/);
+  expect((await kubectlEdict(tokens.nobody, 'rollout', 'status')).stderr).toMatch(
+    /^error: policysets: .*cannot list.*\npolicyrevisions: .*cannot list.*\npolicydomains: .*cannot list.*\n$/,
+  );
 
   expect(await kubectlEdict(tokens.approver, 'rollout', 'approve')).toMatchObject({
     code: 0,

@@ -2,6 +2,7 @@ import { pdpView, sightPdps, type PdpState, type PdpView } from '@edict/operator
 import { CommandError } from '../io.ts';
 import type { FleetOutput, Io } from '../io.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { readAll } from '../fleet/read-all.ts';
 import { printObject } from '../render/print-object.ts';
 import { age, table } from '../render/table.ts';
 import { sightOf } from './choose-set.ts';
@@ -14,7 +15,7 @@ export interface PdpsOptions {
 
 /** `edict pdps`: the PDPs of the namespace's sets, what each serves, and what is wrong with it. */
 export async function pdps(io: Io, fleet: Fleet, { set: wanted, state, output }: PdpsOptions): Promise<void> {
-  const [sets, revisions, listings] = await Promise.all([fleet.sets(), fleet.revisions(), fleet.pdps()]);
+  const [sets, revisions, listings] = await readAll([fleet.sets(), fleet.revisions(), fleet.pdps()]);
   const chosen = wanted === undefined ? sets : sets.filter(({ metadata }) => metadata.name === wanted);
   if (wanted !== undefined && chosen.length === 0) {
     throw new CommandError(`no policy set named ${wanted} in namespace ${fleet.namespace}`);

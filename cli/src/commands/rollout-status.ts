@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fleet } from '../fleet/fleet.ts';
+import { readAll } from '../fleet/read-all.ts';
 import { CommandError, EXIT_CODES, type FleetOutput, type Io } from '../io.ts';
 import { printObject } from '../render/print-object.ts';
 import { progressBar, progressLine, viewRollout, type RolloutView } from '../render/progress.ts';
@@ -47,7 +48,7 @@ export async function rolloutStatus(io: Io, fleet: Fleet, options: RolloutStatus
 }
 
 async function look(fleet: Fleet, name: string | undefined): Promise<Sight> {
-  const [sets, revisions, domains, problems] = await Promise.all([
+  const [sets, revisions, domains, problems] = await readAll([
     fleet.sets(),
     fleet.revisions(),
     fleet.domains(),

@@ -1,6 +1,7 @@
 import { explainPdp, pdpView, sightPdps, summarizeFindings } from '@edict/operator/views';
 import { CommandError, type FleetOutput, type Io } from '../io.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { readAll } from '../fleet/read-all.ts';
 import { printObject } from '../render/print-object.ts';
 import { age } from '../render/table.ts';
 import { sightOf } from './choose-set.ts';
@@ -15,7 +16,7 @@ export interface WhyOptions {
 
 /** `edict why`: what keeps a PDP from serving what it should. */
 export async function why(io: Io, fleet: Fleet, { pdp: name, set: wanted, output }: WhyOptions): Promise<void> {
-  const [sets, revisions, listings] = await Promise.all([fleet.sets(), fleet.revisions(), fleet.pdps()]);
+  const [sets, revisions, listings] = await readAll([fleet.sets(), fleet.revisions(), fleet.pdps()]);
   const names = new Set([name, `${fleet.namespace}/${name}`]);
   const meant = listings.filter(({ pod, nodeId }) => names.has(pod) || nodeId === name);
   const now = Date.now();
