@@ -1,3 +1,4 @@
+export * from './collector.ts';
 export * from './conditions.ts';
 export * from './consistency.ts';
 export * from './environment.ts';

@@ -1,4 +1,11 @@
-import { describeEnvironment, readEnvironment, unknownVariables, type Variables } from '@edict/crds';
+import {
+  COLLECTOR_VARIABLES,
+  describeEnvironment,
+  HttpUrl,
+  readEnvironment,
+  unknownVariables,
+  type Variables,
+} from '@edict/crds';
 import { z } from 'zod';
 import { CERTIFICATE_TIMES, timesProblem } from './certificates/plan.ts';
 
@@ -46,11 +53,6 @@ function parseRelayCertificates(text: string, context: z.RefinementCtx): Readonl
   }
   return sites;
 }
-
-/** Empty, or an http or https URL. */
-const HttpUrl = z.union([z.literal(''), z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })], {
-  error: 'must be an http or https URL',
-});
 
 /** Every variable the operator reads, with its default; `--help` prints this table. */
 const Environment = z
@@ -197,12 +199,7 @@ const Environment = z
       description:
         'Where spans of rollouts go (OTLP over HTTP), such as http://collector:4318/v1/traces; the standard OTEL_… variables do as well.',
     }),
-    OTEL_EXPORTER_OTLP_ENDPOINT: HttpUrl.default('').meta({
-      description: 'The same as OpenTelemetry has it: without /v1/traces. Nothing is traced while all three are empty.',
-    }),
-    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: HttpUrl.default('').meta({
-      description: 'The same for traces alone, in full.',
-    }),
+    ...COLLECTOR_VARIABLES,
     EDICT_OPERATOR_LOG_LEVEL: z
       .enum(['error', 'warn', 'info', 'debug'])
       .default('info')

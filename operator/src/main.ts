@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { OPERATOR_TUNING } from '@edict/protocol';
+import { collectorOf } from '@edict/crds';
+import { messageOf, OPERATOR_TUNING } from '@edict/protocol';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createLogger, format, transports, type Logger } from 'winston';
 import { unsafeBuiltinsBut } from '@edict/bundle';
@@ -42,7 +43,7 @@ import { createKeyStore } from './keys/key-store.ts';
 import { keyUseOf } from './keys/key-use.ts';
 import { createCertificateMetrics } from './certificates/certificate-metrics.ts';
 import { createMetrics } from './observability/metrics.ts';
-import { openTracing, type TracingSettings } from './observability/tracing.ts';
+import { openTracing } from './observability/tracing.ts';
 import { startStatusServer } from './observability/status-server.ts';
 import { OPERATOR_LIMITS } from './operator-types.ts';
 import { runRelay } from './relay/relay-program.ts';
@@ -87,10 +88,10 @@ async function run(config: Config): Promise<void> {
   collectDefaultMetrics({ register: registry, prefix: 'operator_' });
   const metrics = createMetrics(registry);
   const distributionMetrics = createDistributionMetrics(registry);
-  const tracing = await openTracing(tracingOf(config), {
+  const tracing = await openTracing(collectorOf(config.EDICT_OPERATOR_TRACES_URL, config), {
     registry,
     now: clock.now,
-    onError: (error) => logger.warn('spans cannot be sent', { error: String(error) }),
+    onError: (error) => logger.warn('spans cannot be sent', { error: messageOf(error) }),
   });
   const apiClock = new ApiClock({ now: clock.now, log: logger, offset: metrics.clockOffset });
   const client = createKubeClient({
@@ -430,13 +431,6 @@ async function run(config: Config): Promise<void> {
 
 /** At the end, spans are waited for this long and no longer. */
 const SPANS_DRAIN_MS = 1_000;
-
-/** Nothing is traced unless a collector is named, by our setting or by OpenTelemetry's own. */
-function tracingOf(config: Config): TracingSettings | undefined {
-  const { EDICT_OPERATOR_TRACES_URL: url } = config;
-  const named = [url, config.OTEL_EXPORTER_OTLP_ENDPOINT, config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT];
-  return named.every((each) => each === '') ? undefined : { url: url === '' ? undefined : url };
-}
 
 /** Told to PDPs that are sent elsewhere. */
 const SHUTTING_DOWN = 'the operator is shutting down';

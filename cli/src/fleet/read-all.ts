@@ -9,12 +9,13 @@ import { CommandError } from '../io.ts';
 export async function readAll<T extends readonly Promise<unknown>[] | []>(
   reads: T,
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  const failures = (await Promise.allSettled(reads)).flatMap((read) =>
-    read.status === 'rejected' ? [read.reason as unknown] : [],
-  );
-  const unforeseen = failures.find((failure) => !(failure instanceof CommandError));
-  if (unforeseen !== undefined) throw unforeseen;
-  const refusals = failures as readonly CommandError[];
+  const outcomes = await Promise.allSettled(reads);
+  const refusals: CommandError[] = [];
+  for (const [at, outcome] of outcomes.entries()) {
+    if (outcome.status === 'fulfilled') continue;
+    if (outcome.reason instanceof CommandError) refusals.push(outcome.reason);
+    else await reads[at];
+  }
   if (refusals[0] !== undefined) {
     throw new CommandError(refusals.map(({ message }) => message).join('\n'), refusals[0].exitCode);
   }

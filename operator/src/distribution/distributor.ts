@@ -21,10 +21,10 @@ import {
   type SetObservation,
   type SignDecision,
 } from '@edict/protocol';
+import type { RolloutObserver } from '../observability/tracing.ts';
 import type { DistributionBackend } from './backend.ts';
 import { leaveBy } from './leave.ts';
 import type { DistributionMetrics } from './metrics.ts';
-import type { RolloutObserver } from '../observability/tracing.ts';
 import { ProgressWriter } from './progress-writer.ts';
 
 /** Period of the machine's clock. */

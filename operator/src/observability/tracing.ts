@@ -1,3 +1,4 @@
+import type { Collector } from '@edict/crds';
 import type { RolloutProgress, SetKey } from '@edict/protocol';
 import { Counter, type Registry } from 'prom-client';
 
@@ -6,12 +7,6 @@ export interface RolloutObserver {
   readonly progress: (progress: RolloutProgress) => void;
   /** The set is gone. */
   readonly forget: (set: SetKey) => void;
-}
-
-/** Where traces of rollouts go. */
-export interface TracingSettings {
-  /** The collector's whole URL, such as `http://collector:4318/v1/traces`; undefined: as the standard variables say. */
-  readonly url: string | undefined;
 }
 
 export interface TracingDeps {
@@ -30,9 +25,9 @@ export interface Tracing {
   readonly close: (timeoutMs: number) => Promise<void>;
 }
 
-/** Starts tracing if there are settings. What does it is loaded only then. */
+/** Starts tracing if there is a collector. What does it is loaded only then. */
 export async function openTracing(
-  settings: TracingSettings | undefined,
+  collector: Collector | undefined,
   { registry, ...deps }: TracingDeps,
 ): Promise<Tracing | undefined> {
   const spans = new Counter({
@@ -41,7 +36,7 @@ export async function openTracing(
     labelNames: ['outcome'],
     registers: [registry],
   });
-  if (settings === undefined) return undefined;
+  if (collector === undefined) return undefined;
   const { startTracing } = await import('./tracing/start-tracing.ts');
-  return startTracing(settings, { ...deps, onOutcome: (outcome, count) => spans.inc({ outcome }, count) });
+  return startTracing(collector, { ...deps, onOutcome: (outcome, count) => spans.inc({ outcome }, count) });
 }

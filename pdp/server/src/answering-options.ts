@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { collectorOf } from '@edict/crds';
 import type { Logger } from 'winston';
 import type { AnsweringOptions } from './answering.ts';
 import { auditSettingsOf } from './audit/settings/audit-variables.ts';
@@ -142,17 +143,13 @@ function authZenOf(config: Config): AnsweringOptions['authZen'] {
   };
 }
 
-/** Nothing is traced unless a collector is named, by our setting or by OpenTelemetry's own. */
 function tracingOf(config: Config): AnsweringOptions['tracing'] {
-  const {
-    EDICT_PDP_TRACES_URL: url,
-    OTEL_EXPORTER_OTLP_ENDPOINT: all,
-    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: own,
-  } = config;
-  if (url === '' && all === '' && own === '') return undefined;
-  return {
-    url: url === '' ? undefined : url,
-    sampler: config.OTEL_TRACES_SAMPLER,
-    samplerArg: config.OTEL_TRACES_SAMPLER_ARG,
-  };
+  const collector = collectorOf(config.EDICT_PDP_TRACES_URL, config);
+  return (
+    collector && {
+      ...collector,
+      sampler: config.OTEL_TRACES_SAMPLER,
+      samplerArg: config.OTEL_TRACES_SAMPLER_ARG,
+    }
+  );
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import { messageOf, systemClock } from '@edict/protocol';
+import { systemClock } from '@edict/protocol';
 import type { Logger } from 'winston';
 import type { ActiveSets } from './active-sets.ts';
 import type { WriteBytes } from './audit/line-writer.ts';
@@ -10,6 +10,7 @@ import { DEFAULT_AUDIT, type AuditSettings } from './audit/settings/audit-settin
 import { openAuthenticator } from './authentication/open-authenticator.ts';
 import type { AuthenticationSettings } from './authentication/settings.ts';
 import { createDecisionCore } from './core/decision-core.ts';
+import type { DecisionTracer } from './core/decision-tracer.ts';
 import type { SetLimits } from './core/served-revision.ts';
 import type { FindRules } from './explain/rule-explainer.ts';
 import { createGrpcEdge } from './grpc/grpc-edge.ts';
@@ -30,7 +31,7 @@ import type { LoadMeter } from './observability/load-meter.ts';
 import type { PdpMetrics } from './observability/metrics.ts';
 import { SetLabels } from './observability/set-labels.ts';
 import type { SetLoadMeters } from './observability/set-load-meters.ts';
-import { openTracing, type Tracing, type TracingSettings } from './observability/tracing.ts';
+import type { TracingSettings } from './observability/tracing.ts';
 import { ENGINE } from './version.ts';
 
 /** How a process answers requests. */
@@ -97,8 +98,8 @@ export interface AnsweringDeps {
   readonly exposition: () => Promise<Exposition>;
   /** Which sets metrics name; this process counts for itself by default. */
   readonly setLabels?: SetLabels | undefined;
-  /** Tracing that goes on already, and is closed with what answers; begun as the options say by default. */
-  readonly tracing?: Tracing | undefined;
+  /** Is told of decisions; nobody is, without. The caller closes what it belongs to, after what answers. */
+  readonly tracer: DecisionTracer | undefined;
 }
 
 /** Prometheus text and its content type. */
@@ -125,20 +126,6 @@ export interface Answering {
 
 /** At the end, records that nobody reads are waited for this long and no longer. */
 const RECORDS_DRAIN_MS = 2_000;
-/** The same for spans. */
-export const SPANS_DRAIN_MS = 1_000;
-
-/** Starts tracing if there are settings; what cannot be sent is told in the log. */
-export function startTracing(
-  settings: TracingSettings | undefined,
-  metrics: PdpMetrics,
-  logger: Logger,
-): Promise<Tracing | undefined> {
-  return openTracing(settings, {
-    metrics,
-    onError: (error) => logger.warn('spans cannot be sent', { error: messageOf(error) }),
-  });
-}
 
 /**
  * Starts to answer. Rejects when an address is taken, a certificate cannot be used, an allowed host is none, or a journal of
@@ -159,10 +146,9 @@ export async function startAnswering(options: AnsweringOptions, deps: AnsweringD
       for (let lost = 0; lost < records; lost++) meter.lostRecord();
     },
   });
-  const tracing = deps.tracing ?? (await startTracing(options.tracing, metrics, logger));
   const core = createDecisionCore({
     ...options,
-    tracer: tracing?.tracer,
+    tracer: deps.tracer,
     sets: deps.sets,
     setLabels: deps.setLabels ?? new SetLabels(options.maxSetLabels),
     metrics,
@@ -220,7 +206,6 @@ export async function startAnswering(options: AnsweringOptions, deps: AnsweringD
     close: async () => {
       core.close();
       tls?.files.close();
-      await tracing?.close(SPANS_DRAIN_MS);
       const lost = await audit.close(RECORDS_DRAIN_MS);
       if (lost > 0) logger.error('access records were lost: nobody takes them', { records: lost });
     },

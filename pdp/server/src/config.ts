@@ -1,4 +1,12 @@
-import { ConfigError, describeEnvironment, readEnvironment, unknownVariables, type Variables } from '@edict/crds';
+import {
+  COLLECTOR_VARIABLES,
+  ConfigError,
+  describeEnvironment,
+  HttpUrl,
+  readEnvironment,
+  unknownVariables,
+  type Variables,
+} from '@edict/crds';
 import { DEFAULT_NETWORK_LIMITS, NETWORK_BUILTINS } from '@edict/engine';
 import { FALLBACK_SOURCES_MAX, messageOf, SETS_MAX } from '@edict/protocol';
 import { z } from 'zod';
@@ -46,11 +54,6 @@ const Hosts = Entries.transform((entries, context) => {
 const GrpcListen = z
   .string()
   .refine((text) => text === '' || parseGrpcAddress(text) !== undefined, 'must be host:port, :port or unix:///path');
-
-/** Empty, or an http or https URL. */
-const HttpUrl = z.union([z.literal(''), z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })], {
-  error: 'must be an http or https URL',
-});
 
 /** Empty, or an https URL without query and fragment (AuthZEN 1.0, section 9). */
 const PublicUrl = z
@@ -322,10 +325,7 @@ const Environment = z.object({
     description:
       'Where spans of decisions and of work for rollouts go (OTLP over HTTP), such as http://collector:4318/v1/traces; the standard OTEL_… variables do as well.',
   }),
-  OTEL_EXPORTER_OTLP_ENDPOINT: HttpUrl.default('').meta({
-    description: 'The same as OpenTelemetry has it: without /v1/traces. Nothing is traced while all three are empty.',
-  }),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: HttpUrl.default('').meta({ description: 'The same for traces alone, in full.' }),
+  ...COLLECTOR_VARIABLES,
   OTEL_TRACES_SAMPLER: z
     .enum(TRACE_SAMPLERS)
     .default('parentbased_always_on')

@@ -15,7 +15,7 @@ import {
   type PdpState,
 } from '@edict/protocol';
 import { ActiveSets } from './active-sets.ts';
-import { SPANS_DRAIN_MS, startAnswering, startTracing, type AnsweringOptions, type Exposition } from './answering.ts';
+import { startAnswering, type AnsweringOptions, type Exposition } from './answering.ts';
 import { RuleExplainer } from './explain/rule-explainer.ts';
 import { listenForHealth } from './http/health-listener.ts';
 import { IdleMemory, loopShare } from './idle-memory.ts';
@@ -27,6 +27,7 @@ import { LoadMeter } from './observability/load-meter.ts';
 import { SetLoadMeters } from './observability/set-load-meters.ts';
 import { MAX_SET_LABELS, SetLabels } from './observability/set-labels.ts';
 import { createMetrics, type PdpMetrics } from './observability/metrics.ts';
+import { openTracing, SPANS_DRAIN_MS } from './observability/tracing.ts';
 import { remainingLeases } from './lease/remaining-leases.ts';
 import { ReadinessGate } from './readiness.ts';
 import { checkComparable, localComparing } from './shadow/local-comparing.ts';
@@ -208,7 +209,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
   const measured = (): void => {
     client.reportLoad(load.measure(), pool?.takeSetLoads() ?? setLoads.take());
   };
-  const tracing = await startTracing(options.tracing, metrics, logger);
+  const tracing = await openTracing(options.tracing, { metrics, logger });
   const client: PdpClient = createPdpClient({
     config: { ...PDP_DEFAULTS, engine: ENGINE },
     records,
@@ -293,7 +294,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
       exposition,
       findRules: explainer.find,
       setLabels: labels,
-      tracing,
+      tracer: tracing?.tracer,
     }));
   const healthListener =
     options.health && (await listenForHealth({ ...options.health, readiness, status, exposition, metrics, logger }));
@@ -339,8 +340,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     instances.close();
     await Promise.all([client.close(), compiler.close(), explainer.close(), answering.close()]);
     network.close();
-    // Without workers, what answers has closed it.
-    if (pool !== undefined) await tracing?.close(SPANS_DRAIN_MS);
+    await tracing?.close(SPANS_DRAIN_MS);
     await healthListener?.drain(timeoutMs);
   }
 }

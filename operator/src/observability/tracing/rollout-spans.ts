@@ -1,4 +1,6 @@
 import { isSameRevision, type RevisionId, type RolloutPhase, type RolloutProgress, type SetKey } from '@edict/protocol';
+import { revisionAttributes } from '@edict/protocol/tracing';
+import type { Attributes } from '@opentelemetry/api';
 
 /** Something that took a while in a rollout, once it is over. */
 export interface RolloutSpan {
@@ -8,7 +10,7 @@ export interface RolloutSpan {
   /** Wall clock, milliseconds since 1970. */
   readonly startMs: number;
   readonly endMs: number;
-  readonly attributes: Readonly<Record<string, string | number>>;
+  readonly attributes: Attributes;
   /** Why it failed. */
   readonly error?: string;
 }
@@ -83,8 +85,10 @@ export class RolloutSpans {
       open = { ...open, part: next, wave, sinceMs: turnedMs };
     }
     open = { ...open, last: progress };
-    this.#open.set(set, open);
-    if (part !== undefined) return;
+    if (part !== undefined) {
+      this.#open.set(set, open);
+      return;
+    }
     const endMs = progress.completedAt ?? nowMs;
     this.#endPart(open, endMs);
     this.#end(open, phase, endMs);
@@ -103,7 +107,7 @@ export class RolloutSpans {
   #endPart({ revision, part, wave, sinceMs, last }: Open, endMs: number): void {
     const { required, prepared, active, nacked, laggards } = last.counts;
     const attributes = {
-      ...aboutOf(last, revision),
+      ...revisionAttributes(last.set, revision),
       'edict.wave': wave,
       ...(last.hold === undefined ? {} : { 'edict.hold': last.hold.reason }),
       'edict.pdps.required': required,
@@ -120,7 +124,7 @@ export class RolloutSpans {
     this.#told.set(last.set, revision);
     const { cause, counts, convergenceMs, skewMs } = last;
     const attributes = {
-      ...aboutOf(last, revision),
+      ...revisionAttributes(last.set, revision),
       'edict.outcome': outcome,
       ...(cause === undefined ? {} : { 'edict.cause': cause.reason }),
       'edict.pdps.required': counts.required,
@@ -134,8 +138,4 @@ export class RolloutSpans {
       ...(hasFailed ? { error: cause === undefined ? outcome : `${cause.reason}: ${cause.message}` } : {}),
     });
   }
-}
-
-function aboutOf({ set }: RolloutProgress, { n, digest }: RevisionId) {
-  return { 'edict.set': set, 'edict.revision': n, 'edict.digest': digest };
 }

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { afterEach, expect, test } from '@jest/globals';
 import { Serving } from '@edict/crds';
 import { RefusalError, rolloutTraceOf, type RevisionId } from '@edict/protocol';
+import type { Logger } from 'winston';
 import { ActiveSets } from '../active-sets.ts';
 import { createDecisionCore } from '../core/decision-core.ts';
 import type { DecisionTracer } from '../core/decision-tracer.ts';
@@ -58,14 +59,15 @@ async function collect(settings: Partial<TracingSettings> = {}, status = 200) {
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
   const metrics = createMetrics();
-  const errors: unknown[] = [];
+  const warnings: unknown[] = [];
+  const logger = { warn: (message: string) => warnings.push(message) } as unknown as Pick<Logger, 'warn'>;
   const tracing = await openTracing(
     { url, sampler: 'parentbased_always_on', samplerArg: 1, ...settings },
-    { metrics, onError: (error) => errors.push(error) },
+    { metrics, logger },
   );
   if (tracing === undefined) throw new Error('tracing is off');
   open.push({ server, tracing });
-  return { spans, resources, tracing, metrics, errors };
+  return { spans, resources, tracing, metrics, logger, warnings };
 }
 
 function coreOf(tracer: DecisionTracer, metrics: PdpMetrics) {
@@ -154,18 +156,19 @@ test.each<readonly [string, string | undefined, Partial<TracingSettings>, number
 });
 
 test('spans that a collector refuses are counted, and the failure is told once', async () => {
-  const { tracing, metrics, errors } = await collect({}, 400);
+  const { tracing, metrics, warnings } = await collect({}, 400);
   const { serve, enter } = coreOf(tracing.tracer, metrics);
   serve();
   const session = enter();
   for (let turn = 0; turn < 300; turn++) await session.decide(liftRequest(3), { probe: true });
   await tracing.close(10_000);
-  expect(errors).toHaveLength(1);
+  expect(warnings).toStrictEqual(['spans cannot be sent']);
   expect((await metrics.spans.get()).values).toStrictEqual([{ labels: { outcome: 'failed' }, value: 300 }]);
 });
 
 test('without settings nothing is traced', async () => {
-  await expect(openTracing(undefined, { metrics: createMetrics(), onError: () => undefined })).resolves.toBeUndefined();
+  const { metrics, logger } = await collect();
+  await expect(openTracing(undefined, { metrics, logger })).resolves.toBeUndefined();
 });
 
 test('work for a revision is a span in the trace of its rollout, wherever it is done, and a refusal is an error', async () => {

@@ -1,3 +1,5 @@
+import type { Collector } from '@edict/crds';
+import type { Logger } from 'winston';
 import type { DecisionTracer } from '../core/decision-tracer.ts';
 import type { PdpMetrics } from './metrics.ts';
 import type { RolloutTracer } from './rollout-tracer.ts';
@@ -13,9 +15,7 @@ export const TRACE_SAMPLERS = [
 ] as const;
 
 /** Where traces go, and which. */
-export interface TracingSettings {
-  /** The collector's whole URL, such as `http://collector:4318/v1/traces`; undefined: as the standard variables say. */
-  readonly url: string | undefined;
+export interface TracingSettings extends Collector {
   readonly sampler: (typeof TRACE_SAMPLERS)[number];
   /** Of samplers by ratio: the share of traces that begin here and are sampled, 0 to 1. */
   readonly samplerArg: number;
@@ -24,8 +24,11 @@ export interface TracingSettings {
 export interface TracingDeps {
   readonly metrics: Pick<PdpMetrics, 'spans'>;
   /** Told when spans cannot be sent, once until they can again. */
-  readonly onError: (error: unknown) => void;
+  readonly logger: Pick<Logger, 'warn'>;
 }
+
+/** At the end, spans are waited for this long and no longer. */
+export const SPANS_DRAIN_MS = 1_000;
 
 /** Tracing that goes on. */
 export interface Tracing {

@@ -11,6 +11,7 @@ import { SetLoadMeters } from '../observability/set-load-meters.ts';
 import type { LocalComparing } from '../shadow/comparing.ts';
 import { localComparing } from '../shadow/local-comparing.ts';
 import { createMetrics, type PdpMetrics } from '../observability/metrics.ts';
+import { openTracing, SPANS_DRAIN_MS, type Tracing } from '../observability/tracing.ts';
 import { ENGINE } from '../version.ts';
 import {
   LOAD_INTERVAL_MS,
@@ -76,6 +77,7 @@ class PoolWorker {
   #latest: Snapshot | undefined;
   #facts = UNKNOWN;
   #answering: Answering | undefined;
+  #tracing: Tracing | undefined;
   #nextId = 1;
 
   constructor(options: AnsweringOptions, primary: PrimaryChannel, ended: () => void, collect?: () => void) {
@@ -148,6 +150,7 @@ class PoolWorker {
         this.#idleMemory?.close();
         this.#tellLoad();
         await this.#answering?.close();
+        await this.#tracing?.close(SPANS_DRAIN_MS);
         this.#ended();
     }
   }
@@ -209,11 +212,13 @@ class PoolWorker {
   async #listen(): Promise<void> {
     const metrics = this.#metrics;
     try {
+      this.#tracing = await openTracing(this.#options.tracing, { metrics, logger: this.#options.logger });
       this.#answering = await startAnswering(this.#options, {
         sets: this.#sets,
         metrics,
         meter: this.#meter,
         setLoads: this.#setLoads,
+        tracer: this.#tracing?.tracer,
         network: openNetwork(this.#options.network ?? {}, `Edict/${ENGINE.version}`, metrics),
         readiness: () => this.#facts.readiness,
         hasSettled: () => this.#facts.hasSettled,

@@ -1,5 +1,6 @@
-import { rolloutTraceOf, RefusalError, messageOf, type RevisionId, type SetKey } from '@edict/protocol';
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags, type Tracer } from '@opentelemetry/api';
+import { RefusalError, messageOf } from '@edict/protocol';
+import { revisionAttributes, rolloutContext } from '@edict/protocol/tracing';
+import { SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api';
 import type { RolloutTracer } from '../rollout-tracer.ts';
 
 /**
@@ -9,14 +10,8 @@ import type { RolloutTracer } from '../rollout-tracer.ts';
 export function rolloutSpans(tracer: Tracer): RolloutTracer {
   return {
     measure: (name, set, revision, work) => {
-      const { traceId, spanId } = rolloutTraceOf(revision);
-      const parent = { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true };
-      const context = trace.setSpanContext(ROOT_CONTEXT, parent);
-      const span = tracer.startSpan(
-        name,
-        { kind: SpanKind.INTERNAL, attributes: attributesOf(set, revision) },
-        context,
-      );
+      const options = { kind: SpanKind.INTERNAL, attributes: revisionAttributes(set, revision) };
+      const span = tracer.startSpan(name, options, rolloutContext(revision));
       const failed = (error: unknown): never => {
         if (error instanceof RefusalError) span.setAttributes({ 'edict.code': error.code, 'edict.phase': error.phase });
         span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
@@ -35,8 +30,4 @@ export function rolloutSpans(tracer: Tracer): RolloutTracer {
       }
     },
   };
-}
-
-function attributesOf(set: SetKey, { n, digest }: RevisionId) {
-  return { 'edict.set': set, 'edict.revision': n, 'edict.digest': digest };
 }
