@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { systemClock, type Clock } from '../clock.ts';
 import { MESSAGE_MAX_BYTES } from '../limits.ts';
 import type { PdpMessage } from '../messages.ts';
 import { createAuthority, createFolder, type TestAuthority } from '../testing/certificates.ts';
-import { dialGrpc, LINGER_MS } from './grpc-client.ts';
+import { dialGrpc, LINGER_MS, TCP_CONNECT_TIMEOUT_MS } from './grpc-client.ts';
 import { frameOf } from './grpc-frames.ts';
 import { KEEPALIVE_INTERVAL_MS, KEEPALIVE_TIMEOUT_MS } from './grpc-service.ts';
 import type { MessageStream, StreamClose } from './stream.ts';
@@ -74,10 +75,8 @@ afterEach(async () => {
 });
 afterAll(() => folder.remove());
 
-async function dial(
-  port: number,
-  clock: Clock,
-): Promise<{ stream: MessageStream<PdpMessage>; ended: Promise<StreamClose> }> {
+/** A dial whose stream nobody has accepted yet. */
+function begin(port: number, clock: Clock) {
   const opened = Promise.withResolvers<undefined>();
   const ended = Promise.withResolvers<StreamClose>();
   const stream = dialGrpc({ address: `127.0.0.1:${port}`, serverName: 'localhost', ...files, clock })({
@@ -88,16 +87,72 @@ async function dial(
     onDrain: () => undefined,
     onClose: ended.resolve,
   });
-  await opened.promise;
   closing.push(() => {
     stream.close({ code: 'Unavailable', reason: 'test ends' });
   });
-  return { stream, ended: ended.promise };
+  return { stream, opened: opened.promise, ended: ended.promise };
+}
+
+async function dial(
+  port: number,
+  clock: Clock,
+): Promise<{ stream: MessageStream<PdpMessage>; ended: Promise<StreamClose> }> {
+  const { opened, ...dialled } = begin(port, clock);
+  await opened;
+  return dialled;
+}
+
+/** Attempts to connect that are under way in this process. */
+function connecting(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'ConnectWrap').length;
+}
+
+/**
+ * A port that lets attempts to connect go unanswered, as the address of a pod does whose node is gone: a server that accepts
+ * nobody, with as many waiting as it has room for.
+ */
+async function startSilence(): Promise<number> {
+  const server = new Worker(
+    `const { createServer } = require('node:net');
+     const { parentPort } = require('node:worker_threads');
+     const server = createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+       parentPort.postMessage(server.address().port);
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+     });`,
+    { eval: true },
+  );
+  closing.push(() => server.terminate());
+  const [port] = (await once(server, 'message')) as [number];
+  // The kernel takes one more than the backlog says.
+  for (let waiting = 0; waiting < 2; waiting++) {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    closing.push(() => socket.destroy());
+    await once(socket, 'connect');
+  }
+  return port;
 }
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
+
+test('an address that does not answer at all is given up sooner than an operator that is slow to accept', async () => {
+  const { clock, waiting, run } = manualClock();
+  const port = await startSilence();
+  const { ended } = begin(port, clock);
+  await until(() => waiting(TCP_CONNECT_TIMEOUT_MS) === 1);
+  expect(connecting()).toBe(1);
+  run(TCP_CONNECT_TIMEOUT_MS);
+  await expect(ended).resolves.toEqual({ code: 'Unavailable', reason: `nobody answers at 127.0.0.1:${port}` });
+  await until(() => connecting() === 0);
+});
+
+test('who is connected is not waited for any more', async () => {
+  const { port } = await startOperator();
+  const { clock, waiting } = manualClock();
+  await dial(port, clock);
+  expect(waiting(TCP_CONNECT_TIMEOUT_MS)).toBe(0);
+});
 
 test('an answered ping is followed by the next', async () => {
   const { port } = await startOperator();

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import { codeOf, messageOf } from '../log.ts';
 import type { OperatorMessage, PdpMessage } from '../messages.ts';
@@ -43,6 +43,12 @@ export interface GrpcDialOptions {
 
 /** Default of {@link GrpcDialOptions.connectTimeoutMs}. */
 export const CONNECT_TIMEOUT_MS = 15_000;
+
+/**
+ * How long an address may leave an attempt to connect unanswered. What is sent to a pod whose node is gone vanishes, while a
+ * Service still names it: the next dial may reach another replica. Shorter than `DIAL_MAX_MS`, with which leaders reckon.
+ */
+export const TCP_CONNECT_TIMEOUT_MS = 3_000;
 
 /** How long the operator has to end its half of a stream that was ended in order. */
 export const LINGER_MS = 10_000;
@@ -106,8 +112,10 @@ class GrpcDial<Out, In> implements MessageStream<Out> {
   readonly #leaderAddress: string | undefined;
   readonly #cancelTimeout: () => void;
   readonly #cutter: FrameCutter;
+  #socket: TLSSocket | undefined;
   #session: ClientHttp2Session | undefined;
   #stream: ClientHttp2Stream | undefined;
+  #cancelTcpTimeout: (() => void) | undefined;
   #cancelPing: (() => void) | undefined;
   #answeredAtAll = false;
   #opened = false;
@@ -178,8 +186,8 @@ class GrpcDial<Out, In> implements MessageStream<Out> {
     const { servername, checkServerIdentity } = serverIdentityOf(serverName ?? hostOf(address));
     const authority = serverName ?? address;
     const session = connect(`https://${authority}`, {
-      createConnection: () =>
-        connectTls({
+      createConnection: () => {
+        const socket = connectTls({
           host: hostOf(address).replace(/^\[(.*)\]$/, '$1'),
           port: Number(address.slice(address.lastIndexOf(':') + 1)),
           ca,
@@ -188,7 +196,10 @@ class GrpcDial<Out, In> implements MessageStream<Out> {
           servername,
           checkServerIdentity,
           ALPNProtocols: ['h2'],
-        }),
+        });
+        this.#limitConnecting(socket, address);
+        return socket;
+      },
       settings: { enablePush: false, ...(windowBytes === undefined ? {} : { initialWindowSize: windowBytes }) },
     });
     this.#session = session;
@@ -229,6 +240,18 @@ class GrpcDial<Out, In> implements MessageStream<Out> {
     stream.on('close', () => {
       this.#end({ code: 'Unavailable', reason: 'the operator broke the stream off' });
     });
+  }
+
+  /** From the first attempt on: what it takes to resolve the name is none of it. */
+  #limitConnecting(socket: TLSSocket, address: string): void {
+    this.#socket = socket;
+    socket.once('connectionAttempt', () => {
+      if (this.#ended) return;
+      this.#cancelTcpTimeout = this.#options.clock.schedule(TCP_CONNECT_TIMEOUT_MS, () => {
+        this.#end({ code: 'Unavailable', reason: `nobody answers at ${address}` });
+      });
+    });
+    socket.once('connect', () => this.#cancelTcpTimeout?.());
   }
 
   #answered(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
@@ -292,6 +315,7 @@ class GrpcDial<Out, In> implements MessageStream<Out> {
     if (this.#leaderAddress !== undefined && !this.#answeredAtAll) this.#leader.failed(now);
     const close = this.#leader.heed(end, now);
     this.#cancelTimeout();
+    this.#cancelTcpTimeout?.();
     this.#cancelPing?.();
     if (this.#session !== undefined) this.#options.connection?.ended(this.#session);
     // Half-closed first: what was written still goes out when the ending is an orderly one.
@@ -299,6 +323,8 @@ class GrpcDial<Out, In> implements MessageStream<Out> {
     else {
       this.#stream?.close(CANCEL);
       this.#session?.destroy();
+      // A session that is destroyed lets its socket try on for as long as the kernel does.
+      if (this.#socket?.connecting === true) this.#socket.destroy();
     }
     queueMicrotask(() => {
       this.#handlers.onClose(close);
