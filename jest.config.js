@@ -8,7 +8,7 @@ const transform = {
 /** One jest project per workspace package; run as `npm run jest -- --selectProjects rego`. */
 export default {
   // Tests wait for conditions: how long that may take is no assertion, and machines differ.
-  testTimeout: 60_000,
+  testTimeout: 300_000,
   // Modules of finished test files are freed late: a worker that holds much is renewed before its next file.
   workerIdleMemoryLimit: '2GB',
   projects: [

@@ -5,7 +5,7 @@ const config = {
   testMatch: ['<rootDir>/*.test.ts'],
   globalSetup: '<rootDir>/global-setup.ts',
   maxWorkers: 1,
-  testTimeout: 60_000,
+  testTimeout: 300_000,
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [

@@ -7,7 +7,7 @@ const config = {
   globalTeardown: '<rootDir>/global-teardown.ts',
   testSequencer: '<rootDir>/../support/name-sequencer.js',
   maxWorkers: 1,
-  testTimeout: 120_000,
+  testTimeout: 600_000,
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [

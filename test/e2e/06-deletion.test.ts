@@ -77,18 +77,14 @@ test('a deleted PolicyDecisionPoint and PolicySet leave nothing behind', async (
   await cluster.kubectl('-n', fleet.namespace, 'delete', ...names, '--timeout=60s');
   const deleted = seconds(started);
   let lastToGo: readonly string[] = [];
-  await waitFor(
-    'everything to be collected',
-    async () => {
-      const left = await leftIn(fleet.namespace);
-      if (left.length > 0) {
-        lastToGo = left;
-        throw new Error(left.join(', '));
-      }
-      return true;
-    },
-    { timeoutMs: 90_000 },
-  );
+  await waitFor('everything to be collected', async () => {
+    const left = await leftIn(fleet.namespace);
+    if (left.length > 0) {
+      lastToGo = left;
+      throw new Error(left.join(', '));
+    }
+    return true;
+  });
   printFigures('set and PDPs deleted', {
     'kubectl delete': deleted,
     'all collected': seconds(started),

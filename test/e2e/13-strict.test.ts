@@ -51,7 +51,7 @@ test('a PDP that is cut off stops serving within its bound while the others move
     try {
       await fleet.applyEdit(2);
       // What two of three have prepared is committed; leases of before hold back the completion, not the decision.
-      await waitFor('the decision', async () => decidedAt(await fleet.revision(first + 1), 0), { timeoutMs: 60_000 });
+      await waitFor('the decision', async () => decidedAt(await fleet.revision(first + 1), 0));
       await waitFor(
         `${victim.metadata.name} to refuse`,
         async () => (await ask(podTarget(victim), editQuestion(2))).status === 503,

@@ -145,14 +145,10 @@ test('pods of every kind have a PDP that answers before they start, and a Job co
   // The image's own in two, that of a root pod, which it never is, and that of the last pod.
   const users = await Promise.all(pods.map(async (pod) => processUser(await sidecarPid(pod))));
   expect(users).toEqual([65_532, 65_532, 65_532, RANGE_USER]);
-  await waitFor(
-    'the Job to complete',
-    async () => {
-      const found = await cluster.get<Job>({ apiVersion: 'batch/v1', kind: 'Job', namespace: NAMESPACE, name: 'once' });
-      return found?.status?.succeeded === 1;
-    },
-    { timeoutMs: 60_000 },
-  );
+  await waitFor('the Job to complete', async () => {
+    const found = await cluster.get<Job>({ apiVersion: 'batch/v1', kind: 'Job', namespace: NAMESPACE, name: 'once' });
+    return found?.status?.succeeded === 1;
+  });
   const [ended] = await cluster.list<AppPod>('v1', 'Pod', NAMESPACE, 'job-name=once');
   const { containerStatuses = [], initContainerStatuses = [] } = ended?.status ?? {};
   const [app, sidecar] = [...containerStatuses, ...initContainerStatuses].map(

@@ -66,14 +66,10 @@ test('a change of the ConfigMap is picked up at one moment, without a restart or
   for (const { metadata } of pods) {
     await cluster.kubectl('-n', NAMESPACE, 'annotate', 'pod', metadata.name, 'look=now');
   }
-  await waitFor(
-    'both to serve the change',
-    async () => {
-      const answers = await Promise.all(pods.map((pod) => ask(appTarget(pod), editQuestion(2))));
-      return answers.every(({ allow }) => allow === true);
-    },
-    { timeoutMs: 100_000 },
-  );
+  await waitFor('both to serve the change', async () => {
+    const answers = await Promise.all(pods.map((pod) => ask(appTarget(pod), editQuestion(2))));
+    return answers.every(({ allow }) => allow === true);
+  });
   const answers = await load.stop();
   expect(failuresOf(answers)).toEqual([]);
   expect(findRegressions(answers)).toEqual([]);

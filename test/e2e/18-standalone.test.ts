@@ -129,7 +129,7 @@ test('scaled from 1 to 10 while rollouts run: the first answer of each new pod i
         const pods = await fleet.pods();
         return pods.length === 10 && pods.every(isPodReady);
       },
-      { timeoutMs: 120_000, intervalMs: 250 },
+      { intervalMs: 250 },
     );
   } finally {
     edits.isOver = true;
@@ -227,12 +227,11 @@ test('an autoscaler on real figures of CPU scales the fleet up under load, and i
     if (conditionOf(found, 'ScalingActive') === 'True/Autoscaling') return true;
     throw new Error(JSON.stringify(found?.status));
   };
-  await waitFor('the autoscaler to have figures', isActive, { timeoutMs: 60_000 });
+  await waitFor('the autoscaler to have figures', isActive);
   expect((await deployment()).spec.replicas).toBe(2);
   const startedAt = epochMs();
   load = loadService(250);
   await waitFor('the autoscaler to want a third pod', async () => (await deployment()).spec.replicas === 3, {
-    timeoutMs: 90_000,
     intervalMs: 250,
   });
   const wantedAt = epochMs();
@@ -352,14 +351,10 @@ test('scaled to 0 and back while the operator is away, the fleet serves what was
   } finally {
     await scaleOperator(2);
   }
-  await waitFor(
-    'the operator to be back',
-    async () => {
-      const pods = await operatorPods(cluster, environment);
-      return pods.length === 2 && pods.every(isPodReady);
-    },
-    { timeoutMs: 60_000 },
-  );
+  await waitFor('the operator to be back', async () => {
+    const pods = await operatorPods(cluster, environment);
+    return pods.length === 2 && pods.every(isPodReady);
+  });
   // It takes the fleet as it is, and goes on.
   edit += 1;
   await waitFor('the webhook to answer', async () => {

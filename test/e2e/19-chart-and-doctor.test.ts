@@ -41,7 +41,7 @@ async function untilWell(): Promise<void> {
       if (findings.length > 0) throw new Error(JSON.stringify(findings));
       return code === 0;
     },
-    { timeoutMs: 60_000, intervalMs: 500 },
+    { intervalMs: 500 },
   );
 }
 

@@ -141,14 +141,10 @@ test('the key that signs is revoked: what it signed is trusted by nobody, and PD
   await expect(edictKeys('revoke', revoked)).rejects.toThrow('--yes');
   const startedAt = epochMs();
   await edictKeys('revoke', revoked, '--yes');
-  await waitFor(
-    'what serves to be signed by another key',
-    async () => {
-      const served = await servedKey();
-      return served !== undefined && served !== revoked && (await phase()) === 'Steady';
-    },
-    { timeoutMs: 120_000 },
-  );
+  await waitFor('what serves to be signed by another key', async () => {
+    const served = await servedKey();
+    return served !== undefined && served !== revoked && (await phase()) === 'Steady';
+  });
   const signedAt = epochMs();
   const { keys } = await keyStatus();
   expect(keys.map(({ keyId }) => keyId)).not.toContain(revoked);
@@ -222,7 +218,7 @@ async function authority(): Promise<string> {
 }
 
 async function reached(what: string, wanted: string): Promise<number> {
-  await waitFor(what, async () => (await phase()) === wanted, { timeoutMs: 120_000, intervalMs: 250 });
+  await waitFor(what, async () => (await phase()) === wanted, { intervalMs: 250 });
   return epochMs();
 }
 

@@ -42,18 +42,14 @@ async function sumOf(metric: string): Promise<number> {
 
 /** Chance decides which replica a PDP dials: others are made until one has dialled the follower. */
 function untilCarried(): Promise<number> {
-  return waitFor(
-    'a PDP to be carried',
-    async () => {
-      const carried = await sumOf('operator_tunnel_streams');
-      if (carried > 0) return carried;
-      const [pod] = await fleet.waitForReadyPods(PDPS);
-      await cluster.kubectl('-n', fleet.namespace, 'delete', 'pod', pod?.metadata.name ?? '');
-      await fleet.waitForReadyPods(PDPS);
-      return undefined;
-    },
-    { timeoutMs: 90_000 },
-  );
+  return waitFor('a PDP to be carried', async () => {
+    const carried = await sumOf('operator_tunnel_streams');
+    if (carried > 0) return carried;
+    const [pod] = await fleet.waitForReadyPods(PDPS);
+    await cluster.kubectl('-n', fleet.namespace, 'delete', 'pod', pod?.metadata.name ?? '');
+    await fleet.waitForReadyPods(PDPS);
+    return undefined;
+  });
 }
 
 test('PDPs that a follower carries are told with the others, and come back when the leader is killed', async () => {

@@ -172,7 +172,7 @@ export async function servingApp(cluster: ClusterClient, namespace: string, name
       await reportOf(pod);
       return pod;
     },
-    { timeoutMs: 60_000, intervalMs: 50 },
+    { intervalMs: 50 },
   );
 }
 

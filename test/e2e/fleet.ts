@@ -86,7 +86,7 @@ export async function createFleet(
           const all = await pods();
           return all.length === count && all.every(isPodReady) ? all : undefined;
         },
-        { timeoutMs: 90_000, intervalMs: 250 },
+        { intervalMs: 250 },
       ),
     serviceTarget: async () => {
       const service = await waitFor(`the Service of ${namespace}`, () =>

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { PolicyDomainSpec } from '@edict/crds';
 import { RESOURCES, type KubeObject } from '@edict/operator/kube';
+import { findOpa } from '../fuzz/opa-server.ts';
 import { startNameProxy, startStockOpa, type StockOpa } from '../support/stock-opa.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { connectCluster, type Cluster } from './cluster.ts';
@@ -22,6 +23,8 @@ let opaKey: string;
 const opas: StockOpa[] = [];
 
 beforeAll(async () => {
+  // Built where it is not there yet, which takes minutes.
+  findOpa(process.env['EDICT_OPA']);
   cluster = await connectCluster(sharedKubeconfig());
   home = await cluster.namespace();
   namespace = await cluster.namespace();

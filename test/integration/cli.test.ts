@@ -93,7 +93,7 @@ test('a rollout is followed, listed, undone and refused on a cluster', async () 
   expect(refused.stdout).toMatch(/default@4 {2}Completed .*Invalid\n$/);
   expect(refused.stderr).toContain('shop is refused, what it said before serves on:');
   expect(refused.stderr).toContain('mrn:policy:main');
-}, 120_000);
+});
 
 test('a revision that a PDP refuses ends the command with 1, and says who and why', async () => {
   await apply(regoPermitting('ann'));
@@ -111,7 +111,7 @@ test('a revision that a PDP refuses ends the command with 1, and says who and wh
   expect(failed.code).toBe(1);
   expect(failed.stdout).toMatch(/default@2 {2}Aborted .*refused by 1 {2}Nacked\n$/);
   expect(failed.stderr).toContain('too many steps');
-}, 120_000);
+});
 
 test.each([
   ['a namespace without sets', ['rollout', 'status'], /^error: no policy sets in namespace \S+\n$/],

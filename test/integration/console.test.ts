@@ -173,7 +173,7 @@ test('the console lets each user see and do what RBAC says, and writes down who 
   expect((await fixture.ask(tokens.reader, `${set()}/revisions/3`)).body).toMatchObject({
     summary: { reason: 'Rollback', rollbackOf: 1, by: nameOf('owner'), why: 'locked out' },
   });
-}, 300_000);
+});
 
 test('a right that is taken away is gone within seconds, for streams too', async () => {
   await apply('ann');
@@ -183,13 +183,13 @@ test('a right that is taken away is gone within seconds, for streams too', async
   await waitFor('the first picture', () => Promise.resolve(client.seen.some(({ type }) => type === 'set')));
   const binding = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings/reader`;
   await cluster.client.request({ method: 'DELETE', path: binding });
-  const from = Date.now();
-  await waitFor('the set is out of reach', async () => (await fixture.ask(tokens.reader, set())).status === 403);
-  expect(Date.now() - from).toBeLessThan(RIGHT_TTL_MS + 20_000);
+  await waitFor('the set is out of reach', async () => (await fixture.ask(tokens.reader, set())).status === 403, {
+    timeoutMs: RIGHT_TTL_MS + 60_000,
+  });
   await waitFor('the stream says that it is gone', () =>
     Promise.resolve(client.seen.some(({ type }) => type === 'removed')),
   );
-}, 300_000);
+});
 
 test('the plugin acts in the name of its user, and says who may not', async () => {
   await apply('ann');
@@ -225,4 +225,4 @@ test('the plugin acts in the name of its user, and says who may not', async () =
   expect(history.stdout).toMatch(new RegExp(`\\n4 \\* +Completed +Emergency to 1 .* ${nameOf('owner')} +audit\\n`));
   const changes = await kubectlEdict(tokens.owner, 'diff', '1', '2');
   expect(changes.stderr).toMatch(/policybundle .*cannot get/);
-}, 300_000);
+});

@@ -109,6 +109,8 @@ export async function startUpstream(): Promise<{ readonly port: number; readonly
       response.setHeader('content-type', 'application/json').end(JSON.stringify(received));
     });
   });
+  // Envoy keeps connections for later: one that closes as it is used would be a 503 of the upstream's.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { port: (server.address() as AddressInfo).port, server };
 }

@@ -158,6 +158,7 @@ test('a pod is a member by its sidecar, from the moment that it dials or runs to
       return true;
     });
     expect(() => directory.expect(label, namespace, 'label')).toThrow('is not known here as a PDP');
+    await waitFor('all lists to be in', () => members().length > 0);
     expect(members()).toStrictEqual([`${namespace}/dials`]);
     await report('runs', ownStatus(false));
     await waitFor('it to run', () => members().length === 2);

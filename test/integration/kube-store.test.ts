@@ -80,7 +80,8 @@ describe('with a control plane of its own', () => {
     });
     expect(watcher.get({ namespace: space, name: 'before' })?.metadata.name).toBe('before');
     await restartApiserver(plane.directory, command);
-    await waitFor('the apiserver answers', () => make('after'));
+    await waitFor('the apiserver answers', () => own.store.get('PolicyDomain', { namespace: space, name: 'before' }));
+    await make('after');
     // A watcher's own store tells it of its own writes: another client's are what the watch must bring.
     const other = await connectCluster(plane.kubeconfig);
     await other.store.delete('PolicyDomain', { namespace: space, name: 'before' });

@@ -90,14 +90,23 @@ const untilReason = (reason: string): Promise<PolicyDomain> =>
   });
 
 test('two waves: a share of the principals first, then everyone, each decided for good', async () => {
-  await start({ rollout: { waves: [{ principals: '10%', soak: '500ms' }, { all: true }] } });
+  await start({
+    rollout: {
+      waves: [
+        { principals: '10%', soak: '500ms' },
+        { all: true, approval: 'Required' },
+      ],
+    },
+  });
   await applyDomain(regoPermitting('bob'));
-  const soaking = await untilRevision(2, 'Soaking');
-  expect(soaking.status?.waves).toMatchObject([{ index: 0, decision: 'Commit', final: false }]);
+  // It soaks for a moment, and waits between the waves as long as nobody says otherwise.
+  const waiting = await untilRevision(2, 'AwaitingApproval');
+  expect(waiting.status?.waves).toMatchObject([{ index: 0, decision: 'Commit', final: false }]);
   expect(pdps.map((pdp) => pdp.canary())).toStrictEqual([
     { n: 2, upTo: 1000 },
     { n: 2, upTo: 1000 },
   ]);
+  await annotate('PolicyRevision', 'till-2', { 'edict.dev/approve-wave': '1' });
   const { status } = await untilRevision(2, 'Completed');
   expect(served()).toStrictEqual([2, 2]);
   const wave = status?.waves?.find(({ index }) => index === 0);
@@ -108,6 +117,8 @@ test('two waves: a share of the principals first, then everyone, each decided fo
     cluster.store.updateStatus<'PolicyRevision'>({ ...revision, status: { ...revision.status, waves: changed } }),
   );
   expect(refused.message).toContain('a decision never changes');
+  // Events follow the writes that they are about.
+  await waitFor('the event Converged', () => reasons().includes('Converged'));
   expect(reasons()).toEqual(expect.arrayContaining(['WaveCommitted', 'Committed', 'Converged']));
 });
 
@@ -128,7 +139,8 @@ test('a set that wants approval waits for it, paused sets wait too, and both go 
 test('what is ended goes back by itself, and undone sets go back when asked', async () => {
   await start({ rollout: { waves: [{ principals: '10%', soak: '10m' }] } });
   await applyDomain(regoPermitting('bob'));
-  await untilRevision(2, 'Soaking');
+  const soaking = await untilRevision(2, 'Soaking');
+  expect(soaking.status?.waves).toMatchObject([{ index: 0, decision: 'Commit', final: false }]);
   await annotate('PolicyRevision', 'till-2', { 'edict.dev/abort': 'not today' });
   const back = await untilRevision(3, 'Completed');
   const first = await revisionOf(1);

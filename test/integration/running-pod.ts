@@ -1,3 +1,4 @@
+import { isStoreError } from '@edict/operator';
 import { RESOURCES } from '@edict/operator/kube';
 import type { Cluster } from './cluster.ts';
 
@@ -54,9 +55,12 @@ export async function requestToken(cluster: Cluster, wanted: WantedToken): Promi
   return answer.status.token;
 }
 
-/** Makes a service account: there is no controller manager to do it. Without effect if there is one already. */
+/** Makes a service account. Without effect if there is one already, such as `default`, which a controller makes. */
 export async function makeAccount(cluster: Cluster, namespace: string, name: string): Promise<void> {
   const metadata = { namespace, name };
-  if ((await cluster.objects.get(RESOURCES.ServiceAccount, metadata)) !== undefined) return;
-  await cluster.objects.create(RESOURCES.ServiceAccount, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  try {
+    await cluster.objects.create(RESOURCES.ServiceAccount, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  } catch (error) {
+    if (!isStoreError(error, 'AlreadyExists')) throw error;
+  }
 }

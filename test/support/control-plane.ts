@@ -229,7 +229,6 @@ async function waitUntilReady(
     'the API server to be ready',
     async () => (ended = await crashed()) !== undefined || (await isReady()),
     {
-      timeoutMs: 60_000,
       intervalMs: 100,
     },
   );

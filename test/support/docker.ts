@@ -60,7 +60,7 @@ export async function startDocker(
   ];
   await startProcess({ name: 'dockerd', command: 'dockerd', args: flags, directory: DIRECTORY, lifetime });
   try {
-    await waitFor('the Docker engine to answer', () => answers(host), { timeoutMs: 60_000 });
+    await waitFor('the Docker engine to answer', () => answers(host));
   } catch (cause) {
     const log = await readLogTail(DIRECTORY, 'dockerd');
     await stopDocker();

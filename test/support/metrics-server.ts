@@ -36,14 +36,10 @@ export async function startMetricsServer(directory: string, lifetime: Lifetime =
     runCommand(assets.kubectl, ['--kubeconfig', kubeconfig, ...rest], input === undefined ? {} : { input });
   await kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: apiObjects(port) }));
   const wait = ['wait', '--for=condition=Available', `apiservice/${API_SERVICE}`, '--timeout=1s'];
-  const outcome = await waitFor(
-    'the API server to ask metrics-server',
-    async () => {
-      if (!(await isRunning(directory, NAME))) return 'Ended';
-      return (await tryCommand(assets.kubectl, ['--kubeconfig', kubeconfig, ...wait])).code === 0 && 'Asked';
-    },
-    { timeoutMs: 60_000 },
-  );
+  const outcome = await waitFor('the API server to ask metrics-server', async () => {
+    if (!(await isRunning(directory, NAME))) return 'Ended';
+    return (await tryCommand(assets.kubectl, ['--kubeconfig', kubeconfig, ...wait])).code === 0 && 'Asked';
+  });
   if (outcome === 'Ended') throw new Error(`metrics-server ended at once:\n${await readLogTail(directory, NAME)}`);
 }
 

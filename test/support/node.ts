@@ -91,14 +91,10 @@ async function start(lifetime: Lifetime, report: (line: string) => void): Promis
   await launch('kube-proxy', assets['kube-proxy'], [`--config=${await writeProxyConfig(controlPlane)}`]);
 
   const kubectl = ['--kubeconfig', controlPlane.kubeconfig];
-  await waitFor(
-    'the node to be Ready',
-    async () => {
-      const wait = ['wait', '--for=condition=Ready', `node/${NODE_NAME}`, '--timeout=1s'];
-      return (await tryCommand(assets.kubectl, [...kubectl, ...wait])).code === 0;
-    },
-    { timeoutMs: 90_000 },
-  );
+  await waitFor('the node to be Ready', async () => {
+    const wait = ['wait', '--for=condition=Ready', `node/${NODE_NAME}`, '--timeout=1s'];
+    return (await tryCommand(assets.kubectl, [...kubectl, ...wait])).code === 0;
+  });
   return {
     kubeconfig: controlPlane.kubeconfig,
     directory,

@@ -96,7 +96,7 @@ export async function stopProcess(directory: string, name: string, graceMs = 10_
     await waitFor(`${name} to end`, gone, { timeoutMs: graceMs, intervalMs: 20 }).catch(() => {
       signalProcess(identity.pid, 'SIGKILL');
     });
-    await waitFor(`${name} to be killed`, gone, { timeoutMs: 10_000, intervalMs: 20 });
+    await waitFor(`${name} to be killed`, gone, { intervalMs: 20 });
   }
   await rm(path.join(directory, 'run', `${name}.json`), { force: true });
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** Bounds of one wait. */
 export interface WaitOptions {
-  /** Give up after this long; 30,000 by default. */
+  /** Give up after this long; 120,000 by default: how long a thing may take is no assertion, and machines differ. */
   readonly timeoutMs?: number;
   /** Pause between two looks; 100 by default. */
   readonly intervalMs?: number;
@@ -17,10 +17,12 @@ export async function waitFor<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
   options: WaitOptions = {},
 ): Promise<T> {
-  const { timeoutMs = 30_000, intervalMs = 100 } = options;
+  const { timeoutMs = 120_000, intervalMs = 100 } = options;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
-  do {
+  for (;;) {
+    // Taken before the look: however long the pause before it was, there is one after the deadline.
+    const isLast = performance.now() >= deadline;
     try {
       const value = await probe();
       if (value !== undefined && value !== false) return value;
@@ -28,8 +30,9 @@ export async function waitFor<T>(
     } catch (thrown) {
       cause = thrown;
     }
+    if (isLast) break;
     await delay(intervalMs);
-  } while (performance.now() < deadline);
+  }
   const reason = cause === undefined ? '' : `: ${describeThrown(cause)}`;
   throw new Error(`waited ${timeoutMs} ms in vain for ${what}${reason}`, { cause });
 }

@@ -84,7 +84,7 @@ test.each<readonly [string, readonly Step[]]>([
  */
 async function expectNobodyMissing({ set }: Fleet): Promise<void> {
   const everyOneIsThere = async (): Promise<boolean> => (await set())?.status?.pdps?.missing === 0;
-  await waitFor('every PDP to have a stream', everyOneIsThere, { timeoutMs: 60_000 });
+  await waitFor('every PDP to have a stream', everyOneIsThere);
 }
 
 /** Every replica of the operator runs, and none was started again. */

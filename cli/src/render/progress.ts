@@ -50,6 +50,8 @@ export function viewRollout(
   const exceptions = (status?.exceptions ?? []).map(
     ({ node, state, reason = '' }) => `${node} ${state}${reason === '' ? '' : `: ${reason}`}`,
   );
+  // Set and revision are written apart: the set may be ready before its revision tells of its end.
+  const isOver = newest === undefined || newest.status?.phase === 'Completed';
   const isCommitted = newest !== undefined && status?.committedRevision === newest.spec.n;
   return {
     set: set.metadata.name,
@@ -64,7 +66,7 @@ export function viewRollout(
     message: stalled?.message ?? newest?.status?.cause ?? ready?.message ?? '',
     exceptions,
     refused,
-    done: failed || (isCurrent && (ready?.status === 'True' || isEmpty)),
+    done: failed || (isCurrent && (isEmpty || (ready?.status === 'True' && isOver))),
     failed,
     details: newest === undefined || !isDesired ? [] : rolloutDetails({ set, revisions }, newest, exceptions),
   };

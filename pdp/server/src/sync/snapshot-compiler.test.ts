@@ -33,7 +33,7 @@ test('a thread compiles revisions one after the other, and a bad one does not en
   expect(answers.map(({ ok }) => ok)).toStrictEqual([true, false, true]);
   expect(answers[1]).toMatchObject({ phase: 'Compile', code: 'rego_unsafe_var_error', detail: { line: 3 } });
   expect(compiler.hasThread).toBe(true);
-}, 30_000);
+});
 
 test('documents are compiled with the revision, and refused with their place', async () => {
   const compiler = aCompiler();
@@ -53,7 +53,7 @@ test('documents are compiled with the revision, and refused with their place', a
     deterministic: true,
     detail: { domain: 'a', mrn: 'lib', line: 3, column: 1 },
   });
-}, 30_000);
+});
 
 test('a thread that takes too long is given up, and the next revision gets a new one', async () => {
   const limits = { timeoutMs: 1 };
@@ -64,7 +64,7 @@ test('a thread that takes too long is given up, and the next revision gets a new
     deterministic: false,
   });
   expect(compiler.hasThread).toBe(false);
-}, 30_000);
+});
 
 test('a thread that takes too much memory is a failure that may pass, and the process lives on', async () => {
   const compiler = aCompiler({ maxHeapMb: 40 });
@@ -77,7 +77,7 @@ test('a thread that takes too much memory is a failure that may pass, and the pr
     deterministic: false,
   });
   expect(await compiler.compile(good, never)).toMatchObject({ ok: true });
-}, 30_000);
+});
 
 test('work that nobody waits for ends at once, before its turn and in it', async () => {
   const compiler = aCompiler();
@@ -90,7 +90,7 @@ test('work that nobody waits for ends at once, before its turn and in it', async
     'Cancelled',
     'rego_unsafe_var_error',
   ]);
-}, 30_000);
+});
 
 test('a thread without work is ended, and its end is told', async () => {
   let ends = 0;
@@ -100,7 +100,7 @@ test('a thread without work is ended, and its end is told', async () => {
   while (ends === 0) await new Promise((resolve) => setImmediate(resolve));
   expect([ends, compiler.hasThread]).toStrictEqual([1, false]);
   expect(await compiler.compile(good, never)).toMatchObject({ ok: true });
-}, 30_000);
+});
 
 test('closing answers what is under way, ends the thread and takes no more', async () => {
   const compiler = aCompiler();
@@ -111,7 +111,7 @@ test('closing answers what is under way, ends the thread and takes no more', asy
     { code: 'Cancelled' },
   ]);
   expect(compiler.hasThread).toBe(false);
-}, 30_000);
+});
 
 const NAME = `sha256:${'ab'.repeat(32)}` as const;
 
@@ -129,7 +129,7 @@ test('tests run on what was compiled last under their name, and on what comes wi
   await compiler.compile({ ...requestOf(publish(1, [craneDomain(1)])), name: `sha256:${'cd'.repeat(32)}` }, never);
   const compiled = answer.ok ? answer.compiled : undefined;
   expect(await compiler.test({ suites, name: NAME, compiled }, never)).toStrictEqual(passed);
-}, 30_000);
+});
 
 test('a suite whose bytes are not those of its digest is fetched anew, one that is none never passes', async () => {
   const compiler = aCompiler();
@@ -145,7 +145,7 @@ test('a suite whose bytes are not those of its digest is fetched anew, one that 
     code: 'bad-suite',
     deterministic: true,
   });
-}, 30_000);
+});
 
 test('tests that do not end are refused for good, and do not keep the next revision waiting', async () => {
   const rego = `package authz
@@ -164,7 +164,7 @@ allow { some i, j, k; numbers.range(1, 2000)[i] + numbers.range(1, 2000)[j] + nu
     detail: { message: expect.stringContaining('took longer than 50 ms') },
   });
   expect(await compiler.compile(good, never)).toMatchObject({ ok: true });
-}, 60_000);
+});
 
 function regoSuite(limit: number) {
   const rego = `package lift_test\n\ntest_limit { data.authz.allow with input as {"context": {"tons": ${limit}}} }\n`;
@@ -194,7 +194,7 @@ test('Rego tests run on the bundles that were compiled, and name module, line an
   const damaged = [{ digest: bundle?.digest ?? NAME, gzip: gzipSync('damaged') }];
   const unread = await aCompiler().test({ suites: [regoSuite(5)], name: NAME, compiled, bundles: damaged }, never);
   expect(unread).toMatchObject({ phase: 'Verify', code: 'digest-mismatch', badArtifact: bundle?.digest });
-}, 30_000);
+});
 
 test('Rego tests that never end are ended, and the one that did not is named', async () => {
   const compiler = aCompiler({ testsTimeoutMs: 300 });
@@ -206,4 +206,4 @@ test('Rego tests that never end are ended, and the one that did not is named', a
   const answer = await compiler.test({ suites: [suite], name: NAME }, never);
   const message: unknown = expect.stringMatching(/long_test\.rego:\d+, test data\.long_test\.test_\d+: /);
   expect(answer).toMatchObject({ ok: false, phase: 'Test', deterministic: true, detail: { message } });
-}, 30_000);
+});
