@@ -398,6 +398,8 @@ async function run(config: Config): Promise<void> {
   logger.info('operator started', { namespace, pod: config.EDICT_OPERATOR_POD_NAME });
 
   const stop = async (): Promise<void> => {
+    webhook.dismissClients();
+    const forgotten = new Promise((resolve) => setTimeout(resolve, config.EDICT_OPERATOR_WEBHOOK_DRAIN_MS));
     status.close().catch(() => undefined);
     await consoleServer?.close();
     const drainMs = config.EDICT_OPERATOR_DRAIN_MS;
@@ -414,6 +416,8 @@ async function run(config: Config): Promise<void> {
     unmanaged.close();
     await bundles.close();
     await followers?.stop();
+    // Nodes send the apiserver's questions here until they have heard that this replica leaves.
+    await forgotten;
     await Promise.all([distribution.close(), webhook.close(), pods.stop(), checker.close()]);
     await store.close();
     await tracing?.close(SPANS_DRAIN_MS);

@@ -27,14 +27,19 @@ export interface WebhookServer {
   readonly port: number;
   /** Serves with another certificate from the next connection on. */
   readonly setCertificate: (certificate: string, privateKey: string) => void;
+  /** From now on every answer ends its connection, so that the next question is asked elsewhere. */
+  readonly dismissClients: () => void;
+  /** Takes no new connection, and resolves when what was under way is answered. */
   readonly close: () => Promise<void>;
 }
 
 /** The webhooks of admission: AdmissionReview v1 by POST over HTTPS. */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
+  let isLeaving = false;
   const server = createServer(
     { cert: options.certificate, key: options.privateKey, requestTimeout: REQUEST_TIMEOUT_MS, minVersion: 'TLSv1.2' },
     (request, response) => {
+      if (isLeaving) response.setHeader('connection', 'close');
       answer(request, response, options).catch((error: unknown) => {
         options.logger.error('admission failed', { error: String(error) });
         if (!response.headersSent) response.writeHead(500);
@@ -46,6 +51,10 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
   return {
     port: (server.address() as AddressInfo).port,
     setCertificate: (cert, key) => server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
+    dismissClients: () => {
+      isLeaving = true;
+      server.closeIdleConnections();
+    },
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();

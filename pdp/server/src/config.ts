@@ -243,7 +243,7 @@ const Environment = z.object({
   EDICT_PDP_COMPILE_MAX_HEAP_MB: whole(64, 65_536)
     .default(COMPILE_LIMITS.maxHeapMb)
     .meta({ description: 'Heap of the thread that compiles a revision, beside the memory of the process.' }),
-  EDICT_PDP_DRAIN_DELAY_MS: Milliseconds.default(2000).meta({
+  EDICT_PDP_DRAIN_DELAY_MS: Milliseconds.default(5000).meta({
     description: 'After SIGTERM: time to go on serving while load balancers notice.',
   }),
   EDICT_PDP_DRAIN_TIMEOUT_MS: Milliseconds.default(15_000).meta({

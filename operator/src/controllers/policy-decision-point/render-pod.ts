@@ -9,7 +9,7 @@ import { spreadConstraints } from './fleet-spread.ts';
 
 const TOKEN_SECONDS = 3600;
 /** Defaults of EDICT_PDP_DRAIN_DELAY_MS and EDICT_PDP_DRAIN_TIMEOUT_MS. */
-const DRAIN_MS = { delay: 2000, timeout: 15_000 } as const;
+const DRAIN_MS = { delay: 5000, timeout: 15_000 } as const;
 /** After these a PDP writes down its last records and ends. */
 const ENDING_MS = 13_000;
 /**

@@ -287,8 +287,8 @@ test('resources that are left to us grow with the workers, and time to end with 
   });
   const graceOf = (settings: object): number =>
     podOf(renderFleet(aFleet({ settings }), FLEET_DEFAULTS)).spec.terminationGracePeriodSeconds;
-  expect(graceOf({})).toBe(30);
-  expect(graceOf({ EDICT_PDP_DRAIN_DELAY_MS: '5000', EDICT_PDP_DRAIN_TIMEOUT_MS: '60000' })).toBe(78);
+  expect(graceOf({})).toBe(33);
+  expect(graceOf({ EDICT_PDP_DRAIN_DELAY_MS: '2000', EDICT_PDP_DRAIN_TIMEOUT_MS: '60000' })).toBe(75);
 });
 
 test('volumes, variables, Secrets of registries and the annotations of the Service are as the fleet says', () => {
