@@ -131,7 +131,8 @@ const Environment = z
       description: 'How long a leader that stops lets its PDPs leave in order: 10 % a second, or all within this.',
     }),
     EDICT_OPERATOR_WEBHOOK_DRAIN_MS: z.coerce.number().int().min(0).max(600_000).default(5000).meta({
-      description: 'How long the webhook of a replica that stops goes on answering, while its Service forgets the replica.',
+      description:
+        'How long the webhook of a replica that stops goes on answering, while its Service forgets the replica.',
     }),
     EDICT_OPERATOR_FOLLOWERS: z.enum(['Redirect', 'Tunnel']).default('Redirect').meta({
       description:

@@ -22,6 +22,9 @@ beforeAll(async () => {
   await stage.untilServed('kiosk', 1);
   await stage.edit('bob');
   await stage.untilPhase('kiosk', 2, 'Aborted');
+  // Pages are sorted by state: nobody's changes any more.
+  await stage.untilServed('till', 2);
+  await stage.untilPhase('till', 2, 'Completed');
   browser = await launchBrowser();
 });
 afterEach(async () => {

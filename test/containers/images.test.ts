@@ -33,12 +33,11 @@ afterAll(() => stage.stop());
 
 /** From when the engine started the PDP's process to a line of its log. Nobody asks meanwhile: who asks would be late, or in the way. */
 async function sinceStart(message: string): Promise<string> {
-  const [{ StartedAt }, lines] = await Promise.all([
-    inspectContainer(stage.dockerHost, pdp.getId()),
-    containerLog(stage.dockerHost, pdp.getId()),
-  ]);
-  const line = lines.find(({ text }) => text.includes(`"message":"${message}"`));
-  if (line === undefined) throw new Error(`the PDP never said ${message}`);
+  const { StartedAt } = await inspectContainer(stage.dockerHost, pdp.getId());
+  // A line is written after what it tells, and comes by way of the engine.
+  const line = await waitFor(`the PDP to say ${message}`, async () =>
+    (await containerLog(stage.dockerHost, pdp.getId())).find(({ text }) => text.includes(`"message":"${message}"`)),
+  );
   return `${line.at - Date.parse(StartedAt)} ms`;
 }
 

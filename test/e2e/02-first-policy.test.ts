@@ -6,7 +6,7 @@ import { editQuestion } from '../support/policy-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { readEnvironment } from './environment.ts';
 import { createFleet, DOMAIN_NAME, podTarget, type Fleet } from './fleet.ts';
-import { isPodReady } from './objects.ts';
+import { isPodReady, type Pod } from './objects.ts';
 
 let cluster: ClusterClient;
 let fleet: Fleet;
@@ -30,6 +30,11 @@ function readTable(text: string): ReadonlyMap<string, Readonly<Record<string, st
   );
 }
 
+async function isConnected(pod: Pod): Promise<boolean> {
+  const response = await fetch(`http://${pod.status?.podIP ?? ''}:8282/v1/status`);
+  return ((await response.json()) as { readonly connected: boolean }).connected;
+}
+
 test('PDPs without a policy are not ready and give no decision', async () => {
   const pods = await waitFor('three running PDPs', async () => {
     const all = await fleet.pods();
@@ -46,9 +51,14 @@ test('PDPs without a policy are not ready and give no decision', async () => {
 });
 
 test('kubectl wait returns when every PDP serves the domain, and a decision over the Service carries the revision', async () => {
+  // Who has no stream yet when a rollout begins is not waited for by it.
+  await waitFor('every PDP to have a stream', async () => {
+    const connected = await Promise.all((await fleet.pods()).map(isConnected));
+    return connected.length === 3 && connected.every(Boolean);
+  });
   const started = performance.now();
   await fleet.applyEdit(1);
-  const condition = ['--for=condition=Ready', `policydomain/${DOMAIN_NAME}`, '--timeout=60s'];
+  const condition = ['--for=condition=Ready', `policydomain/${DOMAIN_NAME}`, '--timeout=180s'];
   await cluster.kubectl('-n', fleet.namespace, 'wait', ...condition);
   const waited = performance.now() - started;
 

@@ -86,7 +86,8 @@ test('with the webhook off, the status says what is wrong and the old revision s
   try {
     await cluster.kubectl('delete', 'validatingwebhookconfiguration', environment.release);
     const started = performance.now();
-    await cluster.apply(broken());
+    // The apiserver goes by what it last heard of configurations.
+    await waitFor('the webhook to be off', () => cluster.apply(broken()).then(() => true));
     const domain = await waitFor('the status to say what is wrong', async () => {
       const found = await fleet.domain();
       const seen = found?.status?.observedGeneration === found?.metadata.generation;

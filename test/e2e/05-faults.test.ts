@@ -78,7 +78,7 @@ test('kill -9 of the leading operator between prepare and commit: the rollout co
   } finally {
     signalProcess(heldPid, 'SIGCONT');
   }
-  const revision = await fleet.rollOutEdit(edit, 90_000);
+  const revision = await fleet.rollOutEdit(edit);
   const took = epochMs() - killedAt;
   const answers = await load.stop();
   expect(revision).toBe(open.spec.n);
@@ -107,7 +107,7 @@ test('kill -9 of the leading operator right after the decision: the rollout comp
     signalProcess(pid, 'SIGKILL');
     killed = { at: epochMs(), revision: object };
   });
-  const revision = await fleet.rollOutEdit(++edit, 90_000);
+  const revision = await fleet.rollOutEdit(++edit);
   const readyAt = epochMs();
   stopWatching();
   const answers = await load.stop();

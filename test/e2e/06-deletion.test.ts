@@ -29,7 +29,7 @@ test('a deleted domain is withdrawn from every PDP before its object is gone', a
   const before = (await fleet.set())?.status?.committedRevision ?? 0;
   const pods = await fleet.pods();
   const started = epochMs();
-  await cluster.kubectl('-n', fleet.namespace, 'delete', 'policydomain', 'other', '--timeout=60s');
+  await cluster.kubectl('-n', fleet.namespace, 'delete', 'policydomain', 'other', '--timeout=180s');
   printFigures('domain deleted', { took: seconds(started) });
   const set = await fleet.set();
   expect(set?.status?.committedRevision).toBeGreaterThan(before);
@@ -43,7 +43,7 @@ test('the last domain of a set is withdrawn too: what it granted is granted no m
     (await Promise.all(pods.map((pod) => ask(podTarget(pod), editQuestion(1))))).map(({ allow }) => allow),
   ).toEqual([true, true]);
   const started = epochMs();
-  await cluster.kubectl('-n', fleet.namespace, 'delete', 'policydomain', DOMAIN_NAME, '--timeout=60s');
+  await cluster.kubectl('-n', fleet.namespace, 'delete', 'policydomain', DOMAIN_NAME, '--timeout=180s');
   printFigures('last domain deleted', { took: seconds(started) });
   const answers = await Promise.all(pods.map((pod) => ask(podTarget(pod), editQuestion(1))));
   expect(answers.filter(({ allow }) => allow === true)).toEqual([]);
@@ -62,7 +62,7 @@ test('a PDP that stands still delays a deletion by the withdraw time-out and no 
   signalProcess(pid, 'SIGSTOP');
   const started = epochMs();
   try {
-    await cluster.kubectl('-n', fleet.namespace, 'delete', 'policydomain', DOMAIN_NAME, '--timeout=60s');
+    await cluster.kubectl('-n', fleet.namespace, 'delete', 'policydomain', DOMAIN_NAME, '--timeout=180s');
     const took = epochMs() - started;
     expect(took).toBeGreaterThan(4_000);
     printFigures('domain deleted with a PDP standing still', { took: seconds(started) });
@@ -74,7 +74,7 @@ test('a PDP that stands still delays a deletion by the withdraw time-out and no 
 test('a deleted PolicyDecisionPoint and PolicySet leave nothing behind', async () => {
   const started = epochMs();
   const names = [`policydecisionpoint/${FLEET_NAME}`, `policyset/${FLEET_NAME}`];
-  await cluster.kubectl('-n', fleet.namespace, 'delete', ...names, '--timeout=60s');
+  await cluster.kubectl('-n', fleet.namespace, 'delete', ...names, '--timeout=180s');
   const deleted = seconds(started);
   let lastToGo: readonly string[] = [];
   await waitFor('everything to be collected', async () => {

@@ -16,7 +16,7 @@ const PRINCIPALS = Array.from({ length: 24 }, (_, i) => `caller-${i}`);
 const PAUSE_MS = 250;
 const WAVES = [{ principals: '25%', soak: '20s' }, { principals: '60%', soak: '20s' }, { all: true }];
 /** PDPs swap together, so that a caller who goes from one to the next meets no other answer meanwhile. */
-const ROLLOUT = { waves: WAVES, commit: { mode: 'Scheduled', lead: '1s' } };
+const ROLLOUT = { waves: WAVES, commit: { mode: 'Scheduled', lead: '3s' } };
 
 const environment = readEnvironment();
 let cluster: ClusterClient;

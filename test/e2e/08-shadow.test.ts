@@ -3,6 +3,7 @@ import { createClusterClient, type ClusterClient } from '../support/cluster-clie
 import { printFigures } from '../support/figures.ts';
 import { failuresOf, startLoad, type Load } from '../support/load-generator.ts';
 import { editQuestion } from '../support/policy-fixture.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { readEnvironment } from './environment.ts';
 import { createFleet, podTarget, type Fleet } from './fleet.ts';
 import { conditionOf } from './objects.ts';
@@ -37,6 +38,8 @@ test('a candidate that would deny too much of what is granted is given up, and n
   });
   await fleet.applyEdit(6);
   const passed = await waitForPhase(fleet, served + 2, 'Completed');
+  const { answers: given } = load;
+  await waitFor('an answer by what passed', () => given.some(({ revision }) => revision === served + 2));
   const answers = await load.stop();
 
   const { shadow, cause, waves } = refused.status ?? {};
@@ -64,14 +67,14 @@ test('the set and the domain say what was in the way', async () => {
   load = startLoad((await fleet.waitForReadyPods(2)).map(podTarget), 20, () => editQuestion(6, SUBJECT));
   await fleet.applyEdit(3);
   await waitForPhase(fleet, served + 1, 'Aborted');
-  await cluster.kubectl('-n', fleet.namespace, 'wait', '--for=condition=Stalled', 'policyset/main', '--timeout=30s');
+  await cluster.kubectl('-n', fleet.namespace, 'wait', '--for=condition=Stalled', 'policyset/main', '--timeout=180s');
   await cluster.kubectl(
     '-n',
     fleet.namespace,
     'wait',
     '--for=condition=Stalled',
     'policydomain/notes',
-    '--timeout=30s',
+    '--timeout=180s',
   );
   await load.stop();
   const [set, domain] = [await fleet.set(), await fleet.domain()];

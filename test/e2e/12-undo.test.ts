@@ -82,8 +82,8 @@ test('undo serves the content before as a new revision, to any earlier one, and 
 });
 
 test('undo at once does not wait for the leases of a strict set, as any other revision does', async () => {
-  await fleet.applySet({ consistency: { mode: 'Strict', lease: `${LEASE_MS}ms` } });
   const strict = ((await fleet.revisions()).at(-1)?.spec.n ?? Number.NaN) + 1;
+  await fleet.applySet({ consistency: { mode: 'Strict', lease: `${LEASE_MS}ms` } });
   const last = await waitForPhase(fleet, strict, 'Completed');
   const committed = decidedAt(last, 0);
   await fleet.applyEdit(4);

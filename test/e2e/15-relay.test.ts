@@ -70,7 +70,7 @@ afterEach(() => load?.stop());
 afterAll(async () => {
   await fleet.remove();
   await runHelm(['uninstall', SITE, '--kubeconfig', environment.kubeconfig, '--namespace', RELAY_NAMESPACE, '--wait']);
-  await cluster.kubectl('delete', 'namespace', RELAY_NAMESPACE, '--timeout=90s');
+  await cluster.kubectl('delete', 'namespace', RELAY_NAMESPACE, '--timeout=180s');
   await cluster.kubectl('-n', environment.operatorNamespace, 'delete', 'serviceaccount', `relay-${SITE}`);
   await installChart(environment);
   await rm(scratch, { recursive: true });
@@ -125,7 +125,7 @@ async function installRelay(): Promise<void> {
   };
   const settings = Object.entries(values).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
   const where = ['--kubeconfig', environment.kubeconfig, '--namespace', RELAY_NAMESPACE];
-  await runHelm(['install', SITE, CHART, ...where, ...settings, '--wait', '--timeout', '90s']);
+  await runHelm(['install', SITE, CHART, ...where, ...settings, '--wait', '--timeout', '180s']);
 }
 
 /** PDPs as the operator makes them for the hub's own fleet, but for whom they dial and whom they trust. */

@@ -74,7 +74,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await fleet.remove();
-  await cluster.kubectl('delete', 'namespace', BARE, UNCLEAR, '--timeout=90s');
+  await cluster.kubectl('delete', 'namespace', BARE, UNCLEAR, '--timeout=180s');
 });
 
 interface Job extends AnyObject {
@@ -348,7 +348,7 @@ test('while the webhook is away those that ask are not made, all others are, and
     await cluster.kubectl('-n', NAMESPACE, 'label', 'pod', 'late', 'edict.dev/inject=enabled');
   } finally {
     await cluster.kubectl(...operator, 'scale', deployment, `--replicas=${replicas}`);
-    await cluster.kubectl(...operator, 'rollout', 'status', deployment, '--timeout=60s');
+    await cluster.kubectl(...operator, 'rollout', 'status', deployment, '--timeout=180s');
   }
   const found = await waitForSidecars('who has none', ({ status }) => status?.podsWithoutPdp === 1);
   expect(conditionOf(found, 'Injected')).toBe('False/PodsWithoutPDP');

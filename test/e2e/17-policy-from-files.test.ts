@@ -10,7 +10,7 @@ import { findRegressions, firstServed } from '../support/serving-order.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { appContainer, appTarget, servingApps } from './applications.ts';
 import { readEnvironment } from './environment.ts';
-import { restartsOf } from './objects.ts';
+import { restartsOf, type Pod } from './objects.ts';
 
 const NAMESPACE = 'from-files';
 const EXAMPLE = path.resolve(import.meta.dirname, '../../docs/examples/sidecar-from-files.yaml');
@@ -54,7 +54,7 @@ beforeAll(async () => {
   await cluster.apply(policyOfEdit(1), ...objects);
 });
 afterAll(async () => {
-  await cluster.kubectl('delete', 'namespace', NAMESPACE, '--timeout=90s');
+  await cluster.kubectl('delete', 'namespace', NAMESPACE, '--timeout=180s');
 });
 
 test('a change of the ConfigMap is picked up at one moment, without a restart or a failed decision', async () => {
@@ -66,10 +66,9 @@ test('a change of the ConfigMap is picked up at one moment, without a restart or
   for (const { metadata } of pods) {
     await cluster.kubectl('-n', NAMESPACE, 'annotate', 'pod', metadata.name, 'look=now');
   }
-  await waitFor('both to serve the change', async () => {
-    const answers = await Promise.all(pods.map((pod) => ask(appTarget(pod), editQuestion(2))));
-    return answers.every(({ allow }) => allow === true);
-  });
+  const hasChanged = (pod: Pod): boolean =>
+    load.answers.some(({ target, allow }) => target === pod.metadata.name && allow === true);
+  await waitFor('both to serve the change', () => pods.every(hasChanged));
   const answers = await load.stop();
   expect(failuresOf(answers)).toEqual([]);
   expect(findRegressions(answers)).toEqual([]);
@@ -102,7 +101,7 @@ test('a rolling restart takes no decision away', async () => {
   const load = startLoad([service], 50, () => editQuestion(2));
   const startedAt = epochMs();
   await cluster.kubectl('-n', NAMESPACE, 'rollout', 'restart', 'deployment/web');
-  await cluster.kubectl('-n', NAMESPACE, 'rollout', 'status', 'deployment/web', '--timeout=90s');
+  await cluster.kubectl('-n', NAMESPACE, 'rollout', 'status', 'deployment/web', '--timeout=180s');
   const after = await servingApps(cluster, NAMESPACE, 'app=web', 2);
   const took = epochMs() - startedAt;
   const answers = await load.stop();

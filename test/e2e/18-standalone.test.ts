@@ -119,7 +119,7 @@ test('scaled from 1 to 10 while rollouts run: the first answer of each new pod i
   const scaledAt = epochMs();
   const edits = { from: edit, isOver: false };
   const editing = (async () => {
-    while (!edits.isOver) await fleet.rollOutEdit(++edit, 90_000);
+    while (!edits.isOver) await fleet.rollOutEdit(++edit);
   })();
   try {
     await fleet.scale(10);
@@ -173,7 +173,14 @@ test('a rolling restart of the fleet, with a rollout in it, fails no decision', 
   const before = await fleet.pods();
   const startedAt = epochMs();
   await cluster.kubectl('-n', NAMESPACE, 'rollout', 'restart', `deployment/${FLEET_NAME}`);
-  const restarting = cluster.kubectl('-n', NAMESPACE, 'rollout', 'status', `deployment/${FLEET_NAME}`, '--timeout=90s');
+  const restarting = cluster.kubectl(
+    '-n',
+    NAMESPACE,
+    'rollout',
+    'status',
+    `deployment/${FLEET_NAME}`,
+    '--timeout=180s',
+  );
   await fleet.rollOutEdit(++edit);
   await restarting;
   const after = await fleet.waitForReadyPods(2);
@@ -308,7 +315,7 @@ async function serveSite(): Promise<void> {
       },
     },
   );
-  await cluster.kubectl('-n', NAMESPACE, 'wait', '--for=condition=Ready', `pod/${SITE}`, '--timeout=60s');
+  await cluster.kubectl('-n', NAMESPACE, 'wait', '--for=condition=Ready', `pod/${SITE}`, '--timeout=180s');
 }
 
 const WEB_SERVER = `const { readFileSync } = require('node:fs');
@@ -361,7 +368,7 @@ test('scaled to 0 and back while the operator is away, the fleet serves what was
     await fleet.applyEdit(edit);
     return true;
   });
-  expect(await fleet.rollOutEdit(edit, 90_000)).toBeGreaterThan(committed);
+  expect(await fleet.rollOutEdit(edit)).toBeGreaterThan(committed);
   const answers = await load.stop();
   expect(failuresOf(answers)).toEqual([]);
   expect(findRegressions(answers)).toEqual([]);

@@ -26,7 +26,7 @@ afterAll(() => fleet.remove());
 
 test('helm test asks the release from a pod of its namespace, and takes that away again', async () => {
   const where = ['--kubeconfig', environment.kubeconfig, '--namespace', operatorNamespace];
-  const said = await runHelm(['test', release, ...where, '--timeout', '60s']);
+  const said = await runHelm(['test', release, ...where, '--timeout', '180s']);
   expect(said).toMatch(/Phase:\s+Succeeded/);
   const name = `${release}-test`;
   expect(await cluster.get({ apiVersion: 'v1', kind: 'Pod', namespace: operatorNamespace, name })).toBeUndefined();
@@ -122,7 +122,7 @@ test('the doctor finds what was broken, also all of it at once, and nothing once
       'pod',
       '-l',
       'app.kubernetes.io/component=operator',
-      '--timeout=60s',
+      '--timeout=180s',
     );
     await cluster.tryKubectl([...withoutTrust, noBundle]);
     await cluster.kubectl(...inSystem, 'delete', 'lease', `${release}-operator`);

@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await installChart(environment);
   // As helm/README.md says that the group's remains go.
-  await cluster.tryKubectl(['delete', 'crd', MANETU_CRD_NAME, '--ignore-not-found', '--timeout=60s']);
+  await cluster.tryKubectl(['delete', 'crd', MANETU_CRD_NAME, '--ignore-not-found', '--timeout=180s']);
   const { release, operatorNamespace } = environment;
   await cluster.kubectl('-n', operatorNamespace, 'delete', 'secret', `${release}-conversion-certificate`);
   await fleet.remove();
@@ -74,10 +74,8 @@ test('the chart refuses to install over the CRD of another operator, and does no
     },
   };
   await cluster.apply(foreign);
-  const before = await waitFor('the CRD to be served', async () => {
-    const found = await crd();
-    return JSON.stringify(found?.status).includes('"Established"') ? found : undefined;
-  });
+  await cluster.kubectl('wait', '--for=condition=Established', `crd/${MANETU_CRD_NAME}`, '--timeout=180s');
+  const before = await crd();
   const refused = await installChart(environment, { 'manetuGroup.enabled': 'true' }).then(
     () => 'installed',
     (error: unknown) => String((error as Error).cause),
@@ -85,7 +83,7 @@ test('the chart refuses to install over the CRD of another operator, and does no
   expect(refused).toContain('another operator serves the group');
   expect(refused).toContain('manetuGroup.enabled=false');
   expect(await crd()).toEqual(before);
-  await cluster.kubectl('delete', 'crd', MANETU_CRD_NAME, '--timeout=60s');
+  await cluster.kubectl('delete', 'crd', MANETU_CRD_NAME, '--timeout=180s');
 });
 
 test('switched on, kubectl applies files of all three versions as they are; PDPs decide by them; the status says so', async () => {
@@ -99,7 +97,7 @@ test('switched on, kubectl applies files of all three versions as they are; PDPs
     await inNamespace('apply', '-f', EXAMPLES);
     return true;
   });
-  await inNamespace('wait', '--for=condition=Ready', RESOURCE, '--all', '--timeout=60s');
+  await inNamespace('wait', '--for=condition=Ready', RESOURCE, '--all', '--timeout=180s');
   printFigures("Manetu's group", {
     enabled: `${((applied - enabled) / 1000).toFixed(1)} s`,
     'applied to Ready': `${((epochMs() - applied) / 1000).toFixed(1)} s`,
@@ -154,7 +152,7 @@ test('without the conversion webhook old versions fail with its name, and not on
   const fines = await readFile(path.join(EXAMPLES, 'fines.yaml'), 'utf8');
   const edited = fines.replace('waive: 20', 'waive: 30');
   expect(await cluster.tryKubectl(['-n', fleet.namespace, 'apply', '-f', '-'], edited)).toMatchObject({ code: 0 });
-  await inNamespace('wait', '--for=condition=Ready', `${RESOURCE}/fines`, '--timeout=60s');
+  await inNamespace('wait', '--for=condition=Ready', `${RESOURCE}/fines`, '--timeout=180s');
   // A PDP that was just without its operator is not among those that Ready speaks of.
   await waitFor('the edit to be served', async () => {
     return (await ask(podTarget(pod), question('fines', 'clerk', { amount: 30 }))).allow === true;
@@ -169,7 +167,7 @@ test('without the conversion webhook old versions fail with its name, and not on
 
 test('a deleted file is withdrawn before its object is gone', async () => {
   const started = epochMs();
-  await inNamespace('delete', '-f', path.join(EXAMPLES, 'loans.yaml'), '--timeout=60s');
+  await inNamespace('delete', '-f', path.join(EXAMPLES, 'loans.yaml'), '--timeout=180s');
   printFigures('file of Manetu deleted', { took: `${((epochMs() - started) / 1000).toFixed(1)} s` });
   expect(await getEdict(cluster, 'PolicyDomain', fleet.namespace, 'loans')).toBeUndefined();
   const [, granted] = QUESTIONS.find(([name]) => name === 'loans') ?? [];
@@ -192,7 +190,7 @@ test('switched off, what was said last serves on, the objects say so and hold no
   expect(deployments.map(({ metadata }) => metadata?.name)).toEqual(['edict-operator']);
   const [[, granted] = []] = QUESTIONS;
   for (const pod of await fleet.pods()) expect(await ask(podTarget(pod), granted ?? {})).toMatchObject({ allow: true });
-  await inNamespace('delete', RESOURCE, '--all', '--timeout=60s');
+  await inNamespace('delete', RESOURCE, '--all', '--timeout=180s');
   await waitFor(
     'the mirrors to be withdrawn',
     async () => (await getEdict(cluster, 'PolicyDomain', fleet.namespace, 'books')) === undefined,

@@ -10,6 +10,7 @@ import { createFleet, podTarget, type Fleet } from './fleet.ts';
 import { installChart } from './install.ts';
 import { isPodReady, restartsOf } from './objects.ts';
 import { killPod, leadingOperator, operatorPods, refusalsByRights } from './operator-pods.ts';
+import { waitForPhase } from './rollout-timeline.ts';
 
 const PDPS = 3;
 
@@ -41,35 +42,40 @@ async function sumOf(metric: string): Promise<number> {
 }
 
 /** Chance decides which replica a PDP dials: others are made until one has dialled the follower. */
-function untilCarried(): Promise<number> {
-  return waitFor('a PDP to be carried', async () => {
-    const carried = await sumOf('operator_tunnel_streams');
-    if (carried > 0) return carried;
+function untilCarried(): Promise<boolean> {
+  const isCarried = async (): Promise<boolean | undefined> => {
+    if ((await sumOf('operator_tunnel_streams')) > 0) return true;
     const [pod] = await fleet.waitForReadyPods(PDPS);
     await cluster.kubectl('-n', fleet.namespace, 'delete', 'pod', pod?.metadata.name ?? '');
     await fleet.waitForReadyPods(PDPS);
     return undefined;
-  });
+  };
+  return waitFor('a PDP to be carried', isCarried, { timeoutMs: 300_000 });
 }
 
 test('PDPs that a follower carries are told with the others, and come back when the leader is killed', async () => {
   await waitFor('the follower to be connected', async () => (await sumOf('operator_tunnel_connected')) === 1);
-  const carried = await untilCarried();
-  await waitFor('the leader to know them', async () => (await sumOf('operator_tunnel_pdps')) === carried);
+  await untilCarried();
+  const carried = await waitFor('the leader to know them', async () => {
+    const streams = await sumOf('operator_tunnel_streams');
+    return streams > 0 && (await sumOf('operator_tunnel_pdps')) === streams && streams;
+  });
   const pods = await fleet.pods();
   const load = startLoad(pods.map(podTarget), 30, () => editQuestion(1));
   try {
     const second = await fleet.rollOutEdit(2);
-    expect((await fleet.revision(second)).status).toMatchObject({ activeCount: `${PDPS}/${PDPS}` });
+    expect((await waitForPhase(fleet, second, 'Completed')).status).toMatchObject({ activeCount: `${PDPS}/${PDPS}` });
 
     await waitFor('both operators to be ready', async () =>
       (await operatorPods(cluster, environment)).every(isPodReady),
     );
     await killPod(environment, await leadingOperator(cluster, environment));
     const killedAt = epochMs();
-    const third = await fleet.rollOutEdit(3, 90_000);
+    // Until nodes know that the leader is gone, the apiserver may ask its webhook, and refuses what nobody has judged.
+    await waitFor('the webhook to answer', () => fleet.applyEdit(3).then(() => true));
+    const third = await fleet.rollOutEdit(3);
     const took = epochMs() - killedAt;
-    expect((await fleet.revision(third)).status).toMatchObject({ activeCount: `${PDPS}/${PDPS}` });
+    expect((await waitForPhase(fleet, third, 'Completed')).status).toMatchObject({ activeCount: `${PDPS}/${PDPS}` });
     const answers = await load.stop();
     expect(failuresOf(answers)).toEqual([]);
     expect(findRegressions(answers)).toEqual([]);

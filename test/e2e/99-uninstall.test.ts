@@ -29,7 +29,7 @@ beforeAll(async () => {
   });
   await cluster.apply(domainOfEdit(operatorNamespace, 'first', 1));
   for (const object of ['policydomain/first', 'policydecisionpoint/default']) {
-    await cluster.kubectl('-n', operatorNamespace, 'wait', '--for=condition=Ready', object, '--timeout=90s');
+    await cluster.kubectl('-n', operatorNamespace, 'wait', '--for=condition=Ready', object, '--timeout=180s');
   }
   fleet = await createFleet(cluster, 'uninstall', 2);
   await fleet.rollOutEdit(1);
@@ -47,14 +47,14 @@ async function left(apiVersion: string, kind: string): Promise<readonly string[]
 
 test('helm test finds the operator as any user, and the first fleet connected', async () => {
   const where = ['--kubeconfig', kubeconfig, '--namespace', operatorNamespace];
-  expect(await runHelm(['test', release, ...where, '--timeout', '90s'])).toMatch(/Phase:\s+Succeeded/);
+  expect(await runHelm(['test', release, ...where, '--timeout', '180s'])).toMatch(/Phase:\s+Succeeded/);
 });
 
 test('helm uninstall leaves policy serving, says what it kept, and what remains is what the chart says', async () => {
   const pods = await fleet.pods();
   const load = startLoad(pods.map(podTarget), 50, () => editQuestion(1));
   const where = ['--kubeconfig', kubeconfig, '--namespace', operatorNamespace];
-  const said = await runHelm(['uninstall', release, ...where, '--wait', '--timeout', '60s']);
+  const said = await runHelm(['uninstall', release, ...where, '--wait', '--timeout', '180s']);
   expect(said).toContain('[PolicySet] default');
   expect(said).toContain('[PolicyDecisionPoint] default');
   expect(await operatorPods(cluster, environment)).toEqual([]);
@@ -99,7 +99,7 @@ test('plain YAML brings the operator back: the PDPs know its key, and the next e
     'rollout',
     'status',
     `deployment/${release}-operator`,
-    '--timeout=90s',
+    '--timeout=180s',
   );
   const before = (await fleet.set())?.status?.committedRevision ?? 0;
   // Of pods that are ready Services learn a moment later: until then the webhook of policies, which fails closed, is not reached.

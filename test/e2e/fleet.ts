@@ -16,7 +16,7 @@ export interface Fleet {
   /** Applies the domain at an edit number; resolves when the API server has it. */
   readonly applyEdit: (edit: number) => Promise<void>;
   /** Applies it and resolves, with the set's committed revision, when `Ready=True` stands for that very generation. */
-  readonly rollOutEdit: (edit: number, timeoutMs?: number) => Promise<number>;
+  readonly rollOutEdit: (edit: number) => Promise<number>;
   readonly domain: () => Promise<EdictKinds['PolicyDomain'] | undefined>;
   readonly set: () => Promise<EdictKinds['PolicySet'] | undefined>;
   /** Sorted by `spec.n`. */
@@ -96,9 +96,9 @@ export async function createFleet(
       return { name: 'service', url: `http://${clusterIP}:${ports[0]?.port ?? 0}`, keepAlive: false };
     },
     applyEdit,
-    rollOutEdit: async (edit, timeoutMs = 60_000) => {
+    rollOutEdit: async (edit) => {
       await applyEdit(edit);
-      return waitForReady(`edit ${edit} to be Ready in ${namespace}`, domain, set, timeoutMs);
+      return waitForReady(`edit ${edit} to be Ready in ${namespace}`, domain, set);
     },
     domain,
     set,
@@ -113,7 +113,7 @@ export async function createFleet(
       await cluster.kubectl('-n', namespace, 'scale', `policydecisionpoint/${FLEET_NAME}`, `--replicas=${count}`);
     },
     remove: async () => {
-      await cluster.kubectl('delete', 'namespace', namespace, '--timeout=90s');
+      await cluster.kubectl('delete', 'namespace', namespace, '--timeout=180s');
     },
   };
 }
@@ -129,7 +129,7 @@ interface Service {
   readonly spec: { readonly clusterIP: string; readonly ports: readonly { readonly port: number }[] };
 }
 
-function waitForReady(what: string, domain: Fleet['domain'], set: Fleet['set'], timeoutMs: number): Promise<number> {
+function waitForReady(what: string, domain: Fleet['domain'], set: Fleet['set']): Promise<number> {
   return waitFor(
     what,
     async () => {
@@ -140,6 +140,6 @@ function waitForReady(what: string, domain: Fleet['domain'], set: Fleet['set'], 
       }
       return (await set())?.status?.committedRevision;
     },
-    { timeoutMs, intervalMs: 50 },
+    { intervalMs: 50 },
   );
 }

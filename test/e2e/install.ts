@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { requireAssets } from '../../scripts/kube-assets.ts';
 import { runCommand, tryCommand } from '../../scripts/run-command.ts';
+import { waitFor } from '../support/wait-for.ts';
 import type { Environment } from './environment.ts';
+import { EDICT } from './objects.ts';
 
 /** The chart, as committed. */
 export const CHART = path.resolve(import.meta.dirname, '../../helm');
@@ -37,11 +39,28 @@ export async function installChart(
       ...settings,
       '--wait',
       '--timeout',
-      '90s',
+      '180s',
     ]);
   } catch (cause) {
     throw new Error(`the chart did not install:\n${await operatorState(environment)}`, { cause });
   }
+  await untilServing(environment);
+}
+
+/** Helm is content with one new replica: waits for all, for the old ones to be gone, and for the webhook to be reached. */
+async function untilServing({ release, kubeconfig, operatorNamespace }: Environment): Promise<void> {
+  const { kubectl } = await requireAssets(['kubectl']);
+  const run = (args: readonly string[], input?: string): Promise<string> =>
+    runCommand(kubectl, ['--kubeconfig', kubeconfig, ...args], input === undefined ? {} : { input });
+  const inNamespace = ['-n', operatorNamespace];
+  await run([...inNamespace, 'rollout', 'status', `deployment/${release}-operator`, '--timeout=180s']);
+  await waitFor('the replicas of before to be gone', async () => {
+    const ending = '{.items[?(@.metadata.deletionTimestamp)].metadata.name}';
+    return (await run([...inNamespace, 'get', 'pods', '-o', `jsonpath=${ending}`])) === '';
+  });
+  const set = { apiVersion: EDICT, kind: 'PolicySet', metadata: { name: 'probe', namespace: 'default' } };
+  const probe = JSON.stringify({ ...set, spec: { domains: { selector: {} } } });
+  await waitFor('the webhook to answer', () => run(['apply', '--dry-run=server', '-f', '-'], probe).then(() => true));
 }
 
 /** Pods and last log lines of the operator, for the message of a failure. */

@@ -38,7 +38,7 @@ export async function watchRollouts(cluster: ClusterClient, fleet: Fleet): Promi
 }
 
 /** The revision of that number once its status says so; says where it stands when that takes too long. */
-export function waitForPhase(fleet: Fleet, n: number, phase: Phase, timeoutMs = 60_000): Promise<Revision> {
+export function waitForPhase(fleet: Fleet, n: number, phase: Phase, timeoutMs = 120_000): Promise<Revision> {
   return waitForRevision(`revision ${n} to be ${phase}`, fleet, n, ({ status }) => status?.phase === phase, timeoutMs);
 }
 
@@ -48,7 +48,7 @@ export function waitForRevision(
   fleet: Fleet,
   n: number,
   is: (revision: Revision) => boolean,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<Revision> {
   return waitFor(
     `${what} in ${fleet.namespace}`,

@@ -7,7 +7,6 @@
  * process has to live, its log to name no failure, and it has to decide as at the beginning. The seed is printed; ends with
  * "N passed, N failed", and exits with 1 if anything was wrong.
  */
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { domainOf, startPdpFromDisk, type DiskPdp } from '../support/pdp-from-disk.ts';
 import { ByteStreams } from './byte-streams.ts';
@@ -120,6 +119,7 @@ async function fuzzSockets({ url }: DiskPdp): Promise<readonly string[]> {
 /** Sends bytes and ends; resolves with what came. */
 async function exchange(port: number, bytes: Buffer): Promise<string> {
   const socket = connect(port, '127.0.0.1');
+  const closed = new Promise((resolve) => socket.once('close', resolve));
   let text = '';
   socket.on('data', (chunk) => (text += chunk.toString('latin1')));
   // A reset while we are sending is an answer too: the server has said enough.
@@ -131,7 +131,7 @@ async function exchange(port: number, bytes: Buffer): Promise<string> {
   if (way === 0) socket.destroySoon();
   else if (way < 3) socket.end();
   else setTimeout(() => socket.destroy(), 20 + streams.below(80));
-  await once(socket, 'close');
+  await closed;
   return text;
 }
 

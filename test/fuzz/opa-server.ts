@@ -91,7 +91,7 @@ export class OpaServer {
       try {
         if ((await fetch(`${this.#base}/health`)).ok) return;
       } catch (error) {
-        if (attempt > 200) throw error;
+        if (attempt > 1_200) throw error;
       }
       if (this.#child.exitCode !== null) throw new Error(`OPA ended with ${String(this.#child.exitCode)}`);
       await new Promise((resolve) => setTimeout(resolve, 50));

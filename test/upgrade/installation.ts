@@ -49,7 +49,7 @@ export async function createInstallation(
   const applyKinds = async ({ chart }: Version): Promise<void> => {
     await cluster.kubectl('apply', '--server-side', '--force-conflicts', '-f', path.join(chart, 'crds'));
     for (const name of await kindsOf(chart)) {
-      await cluster.kubectl('wait', '--for=condition=Established', `crd/${name}`, '--timeout=30s');
+      await cluster.kubectl('wait', '--for=condition=Established', `crd/${name}`, '--timeout=180s');
     }
   };
   const rolledOut = async (namespace: string, deployment: string): Promise<void> => {
@@ -60,7 +60,7 @@ export async function createInstallation(
     install: async (version) => {
       await tryCommand(helm, ['uninstall', release, ...where, '--ignore-not-found', '--wait', '--timeout', TIMEOUT]);
       for (const name of await kindsOf(version.chart)) {
-        await cluster.kubectl('delete', 'crd', name, '--ignore-not-found', '--timeout=60s');
+        await cluster.kubectl('delete', 'crd', name, '--ignore-not-found', '--timeout=180s');
       }
       for (const kind of ['secret', 'lease', 'configmap']) {
         await cluster.tryKubectl(['-n', operatorNamespace, 'delete', kind, '--all']);

@@ -61,7 +61,7 @@ test.each<readonly [string, readonly Step[]]>([
     const taken = step.take(namespace);
     await fleet.applyEdit(++edit);
     await taken;
-    const reached = await fleet.rollOutEdit(edit, 120_000);
+    const reached = await fleet.rollOutEdit(edit);
     expect(reached).toBeGreaterThan(revision);
     revision = reached;
     await expectNobodyMissing(fleet);
