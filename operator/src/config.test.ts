@@ -14,6 +14,7 @@ const env = {
 test('PDPs have three seconds to leave a replica that stops, and Hellos are admitted at the rate of the machine', () => {
   const config = loadConfig(env);
   expect(config.EDICT_OPERATOR_DRAIN_MS).toBe(3_000);
+  expect(config.EDICT_OPERATOR_WEBHOOK_DRAIN_MS).toBe(5_000);
   expect(config.EDICT_OPERATOR_HELLO_RATE).toBeUndefined();
   const given = loadConfig({ ...env, EDICT_OPERATOR_DRAIN_MS: '0', EDICT_OPERATOR_HELLO_RATE: '25' });
   expect(given).toMatchObject({ EDICT_OPERATOR_DRAIN_MS: 0, EDICT_OPERATOR_HELLO_RATE: 25 });
@@ -23,6 +24,8 @@ test.each([
   ['EDICT_OPERATOR_DRAIN_MS', '600001'],
   ['EDICT_OPERATOR_DRAIN_MS', '-1'],
   ['EDICT_OPERATOR_DRAIN_MS', 'soon'],
+  ['EDICT_OPERATOR_WEBHOOK_DRAIN_MS', '600001'],
+  ['EDICT_OPERATOR_WEBHOOK_DRAIN_MS', '-1'],
   ['EDICT_OPERATOR_HELLO_RATE', '0'],
   ['EDICT_OPERATOR_HELLO_RATE', '10001'],
   ['EDICT_OPERATOR_HELLO_RATE', '1.5'],
