@@ -7,7 +7,7 @@ import { StoreError } from '../errors.ts';
 import { ObjectCache, isSelected } from '../object-cache.ts';
 import { compareKeys, keyOf } from '../object-key.ts';
 import type { KindMap, KindName, ObjectKey, Selection, Store, WatchEvent, Watcher } from '../store.ts';
-import { FolderReader, type FileContent } from './folder-reader.ts';
+import { COARSE_TIME_MS, FolderReader, type FileContent } from './folder-reader.ts';
 import type { FolderProblem } from './folder-problem.ts';
 import type { AnyObject } from './object-rules.ts';
 import { ObjectTable, type Change, type Stamp } from './object-table.ts';
@@ -83,7 +83,7 @@ class OpenFolderStore {
   }
 
   async start(): Promise<void> {
-    await this.#rescan();
+    await this.#rescan('Now');
     this.#watchFolder();
     this.#scheduleScan(this.#rescanMs());
   }
@@ -107,7 +107,9 @@ class OpenFolderStore {
       },
       close: () => this.#close(),
       problems: () => this.#reader.problems(),
-      rescan: () => this.#rescan(),
+      rescan: async () => {
+        await this.#rescan('Now');
+      },
     };
   }
 
@@ -164,16 +166,20 @@ class OpenFolderStore {
     }
   }
 
-  /** Takes over what the files say. Runs among the writes, so that no write sees half of it. */
-  async #rescan(): Promise<void> {
+  /**
+   * Takes over what the files say, and says in how many milliseconds to look again. Runs among the writes, so that no write sees
+   * half of it.
+   */
+  async #rescan(when: 'Now' | 'Settled'): Promise<number> {
     const turn = this.#last.then(async () => {
-      if (this.#isClosed) return;
-      const { contents, problemsChanged } = await this.#reader.read();
+      if (this.#isClosed) return this.#rescanMs();
+      const { contents, problemsChanged, isUnsettled } = await this.#reader.read(when);
       for (const change of this.#changesOf(contents)) await this.#persist(change());
       if (problemsChanged) this.#options.onProblems(this.#reader.problems());
+      return isUnsettled ? COARSE_TIME_MS : this.#rescanMs();
     });
     this.#last = turn.catch(() => undefined);
-    return turn;
+    return await turn;
   }
 
   *#changesOf(contents: readonly FileContent[]): Generator<() => Change> {
@@ -213,14 +219,18 @@ class OpenFolderStore {
   #scheduleScan(delayMs: number): void {
     if (this.#isClosed) return;
     this.#cancelScan?.();
-    this.#cancelScan = this.#options.clock.schedule(delayMs, () => {
-      this.#rescan()
-        .catch((error: unknown) => {
-          const message = error instanceof Error ? error.message : String(error);
-          this.#options.onProblems([{ file: this.#options.folder, message }, ...this.#reader.problems()]);
-        })
-        .finally(() => this.#scheduleScan(this.#rescanMs()));
-    });
+    this.#cancelScan = this.#options.clock.schedule(delayMs, () => void this.#scan());
+  }
+
+  async #scan(): Promise<void> {
+    let nextMs = this.#rescanMs();
+    try {
+      nextMs = await this.#rescan('Settled');
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#options.onProblems([{ file: this.#options.folder, message }, ...this.#reader.problems()]);
+    }
+    this.#scheduleScan(nextMs);
   }
 
   #rescanMs(): number {
