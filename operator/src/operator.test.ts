@@ -134,9 +134,14 @@ test('a revision that a PDP refuses is given up, is not tried again, and says wh
   const refused = await untilReason('refunds', 'Nacked');
   expect(ready(refused)?.message).toContain('no room');
   expect((await untilReady('orders')).status?.revision).toBe('default@1');
-  const set = await policySet();
-  expect(set?.status).toMatchObject({ committedRevision: 1, desiredRevision: 2 });
-  expect(set?.status?.failedDigests).toHaveLength(1);
+  // The set is written after the domain.
+  const set = await eventually('the set says so too', async () => {
+    const found = await policySet();
+    const isSaid = ready(found)?.reason === 'Nacked' && (found?.status?.failedDigests ?? []).length > 0;
+    return isSaid ? found : undefined;
+  });
+  expect(set.status).toMatchObject({ committedRevision: 1, desiredRevision: 2 });
+  expect(set.status?.failedDigests).toHaveLength(1);
   expect(ready(set)).toMatchObject({ status: 'False', reason: 'Nacked' });
   expect(picky.served()).toBe(1);
   await eventually('all is quiet', () => (operator.isIdle() ? true : undefined));

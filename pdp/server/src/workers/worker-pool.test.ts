@@ -225,7 +225,7 @@ test('a worker that is killed while connections come keeps none of them waiting'
 });
 
 test('a worker that does not swap in time is ended, so that no two are further apart than that', async () => {
-  const { pdp, operator, metric, pidOf } = await start(2, { swapMs: 500, loadMs: 500 });
+  const { pdp, operator, metric, pidOf } = await start(2, { swapMs: 5_000, loadMs: 5_000 });
   operator.publish(publish(1, [craneDomain(5)]));
   await activated(operator, 1);
   const stuck = pidOf(2);
@@ -244,7 +244,7 @@ test('a swap that a worker does not follow in time has failed, and is counted', 
     const isSecond = message.type === 'change' && message.change.kind === 'active' && message.change.held.n === 2;
     if (isSecond && pid === stuck) process.kill(pid, 'SIGSTOP');
   };
-  const { pdp, operator, metric, pidOf } = await start(2, { swapMs: 500 }, stopAtChange);
+  const { pdp, operator, metric, pidOf } = await start(2, { swapMs: 5_000 }, stopAtChange);
   const stuck = pidOf(2);
   operator.publish(publish(1, [craneDomain(5)]));
   await activated(operator, 1);
