@@ -9,7 +9,7 @@ import { craneDomain, liftRequest, publish } from '../testing/revisions.ts';
 jest.setTimeout(120_000);
 
 const pdps = usePdpProcesses();
-const TWO = { EDICT_PDP_WORKERS: '2', EDICT_PDP_DRAIN_DELAY_MS: '300', EDICT_PDP_DRAIN_TIMEOUT_MS: '10000' };
+const TWO = { EDICT_PDP_WORKERS: '2', EDICT_PDP_DRAIN_DELAY_MS: '3000', EDICT_PDP_DRAIN_TIMEOUT_MS: '10000' };
 const started = async (env: Readonly<Record<string, string>> = {}): Promise<PdpProcess> => {
   const pdp = await pdps.start([publish(1, [craneDomain(5)])], { ...TWO, ...env });
   await isReady(pdp);
