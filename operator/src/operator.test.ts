@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { findCondition, type PolicyDomain, type PolicySet } from '@edict/crds';
@@ -6,6 +6,7 @@ import type { Operator } from './operator-types.ts';
 import type { FolderStore } from './store/folder/folder-store.ts';
 import { aDomain, aDomainSpec, eventually, NAMESPACE, regoPermitting, type ConnectedPdp } from './testing/fixtures.ts';
 import { openFolderStage, type FolderStage } from './testing/folder-stage.ts';
+import { replaceFile } from './testing/replace-file.ts';
 
 const SET = `${NAMESPACE}/default`;
 let stage: FolderStage;
@@ -222,12 +223,12 @@ test('a folder feeds the operator: files are domains, a broken file is named by 
       '    - {name: all, selector: [".*"], policy: "mrn:policy:main"}',
       '',
     ].join('\n');
-  await writeFile(join(stage.folder, 'files.yaml'), text('alice'));
+  await replaceFile(join(stage.folder, 'files.yaml'), text('alice'));
   const [pdp] = connect(operator, 1);
   await untilReady('files');
-  await writeFile(join(stage.folder, 'files.yaml'), text('bob'));
+  await replaceFile(join(stage.folder, 'files.yaml'), text('bob'));
   await eventually('the edit serves', () => (pdp?.served() === 2 ? true : undefined));
-  await writeFile(join(stage.folder, 'files.yaml'), text('bob').replace('spec:', 'spec: ['));
+  await replaceFile(join(stage.folder, 'files.yaml'), text('bob').replace('spec:', 'spec: ['));
   const [problem] = await eventually('the problem is told', () =>
     stage.problems().length > 0 ? stage.problems() : undefined,
   );

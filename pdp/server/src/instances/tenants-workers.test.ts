@@ -129,7 +129,7 @@ async function start(published: readonly Published[], operator?: TestOperator) {
 
 test('a cold tenant that one worker is asked for comes into the memory of all, once, and leaves it again', async () => {
   const { pdp, metric, stateOf, port } = await start([
-    tenant('port/north', { names: ['north'], grace: '2s' }),
+    tenant('port/north', { names: ['north'], grace: '10s' }),
     tenant('port/south', { names: ['south'] }),
   ]);
   try {

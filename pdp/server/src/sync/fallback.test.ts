@@ -321,12 +321,13 @@ test('answers are bounded in size and time, and tokens are sent by https alone',
   site.files.set('large', 'x'.repeat(2000));
   const tokenFile = join(await newFolder(), 'token');
   await writeFile(tokenFile, 'secret');
-  const get = createFallbackClient({ caFile: '', tokenFile, timeoutMs: 100 });
+  const get = createFallbackClient({ caFile: '', tokenFile });
   const { signal } = new AbortController();
   await expect(get(`${site.url}/large`, 1000, signal)).rejects.toThrow(/large: the answer has more than 1000 bytes/);
   expect((await get(`${site.url}/large`, 2000, signal)).length).toBe(2000);
   expect(site.requests.map(({ headers }) => headers.authorization)).toEqual([undefined, undefined]);
   site.server.removeAllListeners('request');
   site.server.on('request', () => undefined);
-  await expect(get(`${site.url}/never`, 1000, signal)).rejects.toThrow('never: no whole answer in time');
+  const hasty = createFallbackClient({ caFile: '', tokenFile, timeoutMs: 100 });
+  await expect(hasty(`${site.url}/never`, 1000, signal)).rejects.toThrow('never: no whole answer in time');
 });
