@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import {
   digestOf,
   fallbackArtifactPath,
@@ -14,9 +14,6 @@ import { domainYaml } from '../testing/domains.ts';
 import { replaceFile } from '../testing/replace-file.ts';
 import { temporaryFolder } from '../testing/run-edict.ts';
 import { startUp } from '../testing/running-edict.ts';
-
-/** Whole processes, on a machine that does other things too. */
-jest.setTimeout(180_000);
 
 const allowing = (sub: string): string => domainYaml(`allow := 1 if input.principal.sub == "${sub}"`);
 

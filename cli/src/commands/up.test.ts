@@ -1,14 +1,11 @@
 import { request } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { readFile, rm, symlink } from 'node:fs/promises';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { domainYaml } from '../testing/domains.ts';
 import { replaceFile } from '../testing/replace-file.ts';
 import { temporaryFolder } from '../testing/run-edict.ts';
 import { ask, MAIN, spawnEdict, startUp, until, type RunningUp } from '../testing/running-edict.ts';
-
-/** Whole processes, one after another, on a machine that does other things too. */
-jest.setTimeout(180_000);
 
 const ANN = { principal: { sub: 'ann' }, operation: 'shop:buy', resource: 'mrn:shop:1' };
 const allowing = (sub: string): string => domainYaml(`allow := 1 if input.principal.sub == "${sub}"`);

@@ -4,7 +4,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { formatTrustedKeys } from '@edict/bundle';
 import { summarizeManifest } from '@edict/protocol';
 import { RevisionFiles } from './sync/revision-files.ts';
@@ -12,9 +12,6 @@ import { until } from './testing/conditions.ts';
 import { useFolders } from './testing/folders.ts';
 import { freePort } from './testing/free-port.ts';
 import { craneDomain, liftRequest, publish, SET, SIGNING_KEY } from './testing/revisions.ts';
-
-// Whole processes, which have to start from source.
-jest.setTimeout(60_000);
 
 const newFolder = useFolders();
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));

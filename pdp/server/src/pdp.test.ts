@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { signDecision } from '@edict/bundle';
 import { createLogger } from './observability/logger.ts';
 import { startPdp, type Pdp, type PdpOptions } from './pdp.ts';
@@ -18,9 +18,6 @@ import {
 } from './testing/revisions.ts';
 import { storeRevisions } from './testing/stored-revisions.ts';
 import { TestOperator } from './testing/test-operator.ts';
-
-// Real threads that compile, and real disks.
-jest.setTimeout(60_000);
 
 const newFolder = useFolders();
 const running: { end: () => Promise<void> | void }[] = [];

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
-import { beforeAll, expect, jest, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { Serving } from '@edict/crds';
 import { createAuthority, type TestAuthority } from '../../../protocol/src/testing/certificates.ts';
 import { createLogger } from '../observability/logger.ts';
@@ -22,9 +22,6 @@ import { storeRevisions } from '../testing/stored-revisions.ts';
 import { TestOperator } from '../testing/test-operator.ts';
 import { WORKER_TIMES } from '../workers/worker-pool.ts';
 import { clusterWorkers } from '../workers/worker-process.ts';
-
-// Several whole processes, which have to start from source.
-jest.setTimeout(120_000);
 
 const pdps = usePdpProcesses();
 const MAIN = join(import.meta.dirname, '../main.ts');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import {
   fallbackArtifactPath,
   fallbackIndexPath,
@@ -29,9 +29,6 @@ import {
 import { storeRevisions } from '../testing/stored-revisions.ts';
 import { TestOperator } from '../testing/test-operator.ts';
 import { createFallbackClient } from './fallback-client.ts';
-
-// Real threads that compile, real disks and sockets.
-jest.setTimeout(60_000);
 
 const newFolder = useFolders();
 const running: { end: () => Promise<void> | void }[] = [];

@@ -1,12 +1,9 @@
 import { once } from 'node:events';
 import { createServer, connect } from 'node:net';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { until } from '../testing/conditions.ts';
 import { isReady, usePdpProcesses, type PdpProcess } from '../testing/pdp-process.ts';
 import { craneDomain, liftRequest, publish } from '../testing/revisions.ts';
-
-// Several whole processes, which have to start from source.
-jest.setTimeout(120_000);
 
 const pdps = usePdpProcesses();
 const TWO = { EDICT_PDP_WORKERS: '2', EDICT_PDP_DRAIN_DELAY_MS: '3000', EDICT_PDP_DRAIN_TIMEOUT_MS: '10000' };

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { CONSISTENCY_DEFAULTS } from '@edict/bundle';
 import { principalShare } from '@edict/protocol';
 import { createLogger } from '../observability/logger.ts';
@@ -13,9 +13,6 @@ import { TestOperator } from '../testing/test-operator.ts';
 import type { ToWorker } from './messages.ts';
 import { WORKER_TIMES, type WorkerTimes } from './worker-pool.ts';
 import { clusterWorkers, type StartWorker, type WorkerProcess } from './worker-process.ts';
-
-// Whole processes, which have to start from source.
-jest.setTimeout(120_000);
 
 const newFolder = useFolders();
 const running: { readonly end: () => Promise<void> | void }[] = [];
