@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { findCondition, type PolicyDomain, type PolicySet } from '@edict/crds';
@@ -6,6 +6,7 @@ import type { Operator } from './operator-types.ts';
 import type { FolderStore } from './store/folder/folder-store.ts';
 import { aDomain, aDomainSpec, eventually, NAMESPACE, regoPermitting, type ConnectedPdp } from './testing/fixtures.ts';
 import { openFolderStage, type FolderStage } from './testing/folder-stage.ts';
+import { replaceFile } from './testing/replace-file.ts';
 
 const SET = `${NAMESPACE}/default`;
 let stage: FolderStage;
@@ -134,9 +135,14 @@ test('a revision that a PDP refuses is given up, is not tried again, and says wh
   const refused = await untilReason('refunds', 'Nacked');
   expect(ready(refused)?.message).toContain('no room');
   expect((await untilReady('orders')).status?.revision).toBe('default@1');
-  const set = await policySet();
-  expect(set?.status).toMatchObject({ committedRevision: 1, desiredRevision: 2 });
-  expect(set?.status?.failedDigests).toHaveLength(1);
+  // The set is written after the domain.
+  const set = await eventually('the set says so too', async () => {
+    const found = await policySet();
+    const isSaid = ready(found)?.reason === 'Nacked' && (found?.status?.failedDigests ?? []).length > 0;
+    return isSaid ? found : undefined;
+  });
+  expect(set.status).toMatchObject({ committedRevision: 1, desiredRevision: 2 });
+  expect(set.status?.failedDigests).toHaveLength(1);
   expect(ready(set)).toMatchObject({ status: 'False', reason: 'Nacked' });
   expect(picky.served()).toBe(1);
   await eventually('all is quiet', () => (operator.isIdle() ? true : undefined));
@@ -217,12 +223,12 @@ test('a folder feeds the operator: files are domains, a broken file is named by 
       '    - {name: all, selector: [".*"], policy: "mrn:policy:main"}',
       '',
     ].join('\n');
-  await writeFile(join(stage.folder, 'files.yaml'), text('alice'));
+  await replaceFile(join(stage.folder, 'files.yaml'), text('alice'));
   const [pdp] = connect(operator, 1);
   await untilReady('files');
-  await writeFile(join(stage.folder, 'files.yaml'), text('bob'));
+  await replaceFile(join(stage.folder, 'files.yaml'), text('bob'));
   await eventually('the edit serves', () => (pdp?.served() === 2 ? true : undefined));
-  await writeFile(join(stage.folder, 'files.yaml'), text('bob').replace('spec:', 'spec: ['));
+  await replaceFile(join(stage.folder, 'files.yaml'), text('bob').replace('spec:', 'spec: ['));
   const [problem] = await eventually('the problem is told', () =>
     stage.problems().length > 0 ? stage.problems() : undefined,
   );

@@ -13,6 +13,7 @@ import {
 } from '@edict/crds';
 import { parseTestSuite } from '@edict/engine';
 import { decisionOf, signedOf } from './backend/observation.ts';
+import { systemClock } from './clock.ts';
 import { ABORT_ANNOTATION, APPROVE_WAVE_ANNOTATION, APPROVED_BY_ANNOTATION } from './controllers/user-requests.ts';
 import type { OperatorEvent } from './events.ts';
 import type { Operator } from './operator-types.ts';
@@ -22,6 +23,7 @@ import {
   aSet,
   eventually,
   NAMESPACE,
+  QUICK_TUNING,
   regoPermitting,
   SIGNING_KEY,
   type ConnectedPdp,
@@ -29,17 +31,25 @@ import {
 import { openFolderStage, type FolderStage } from './testing/folder-stage.ts';
 
 const SET = { namespace: NAMESPACE, name: 'till' };
+const HOUR_MS = 3_600_000;
 const DOMAIN = { namespace: NAMESPACE, name: 'orders' };
 let stage: FolderStage;
 let store: FolderStore;
 let operator: Operator;
 let events: readonly OperatorEvent[];
 let pdps: readonly ConnectedPdp[];
+/** How far the operator's clock is ahead: a soak lasts for as long as a test looks at it, and then is over at once. */
+let skippedMs = 0;
 
 beforeEach(async () => {
   stage = await openFolderStage(60_000);
   ({ store, pdps } = stage);
-  ({ operator, events } = await stage.start());
+  skippedMs = 0;
+  ({ operator, events } = await stage.start({
+    clock: { ...systemClock, monotonic: () => systemClock.monotonic() + skippedMs },
+    // No PDP was silent for the time that is skipped.
+    tuning: { ...QUICK_TUNING, presenceTimeoutMs: 24 * HOUR_MS },
+  }));
 });
 afterEach(() => stage.close());
 
@@ -130,7 +140,7 @@ async function untilRevision(n: number, phase: string): Promise<PolicyRevision> 
 }
 
 test('a wave of principals is decided, watched, and then everyone is served', async () => {
-  await start({ waves: [{ principals: '5%', soak: '300ms' }] });
+  await start({ waves: [{ principals: '5%', soak: '10m' }] });
   await edit('bob');
   const soaking = await untilRevision(2, 'Soaking');
   expect(soaking.status?.wave).toBe('1/2');
@@ -139,6 +149,7 @@ test('a wave of principals is decided, watched, and then everyone is served', as
     { n: 2, upTo: 500 },
   ]);
   expect(served()).toStrictEqual([1, 1]);
+  skippedMs = HOUR_MS;
   await untilDomain('the second revision serves', isReady);
   expect(served()).toStrictEqual([2, 2]);
   const { status } = await untilRevision(2, 'Completed');
@@ -175,7 +186,7 @@ test('nothing is decided before somebody approves, and the record says who', asy
 });
 
 test('a paused set decides nothing of the rollout under way until it goes on', async () => {
-  await start({ waves: [{ principals: '5%', soak: '200ms' }] });
+  await start({ waves: [{ principals: '5%', soak: '10m' }] });
   await editSet({ paused: false });
   await edit('bob');
   await untilRevision(2, 'Soaking');
@@ -183,9 +194,15 @@ test('a paused set decides nothing of the rollout under way until it goes on', a
   const paused = await untilRevision(2, 'Paused');
   expect(paused.status?.hold?.reason).toBe('PauseRequested');
   expect(served()).toStrictEqual([1, 1]);
+  skippedMs = HOUR_MS;
+  // Who comes now gets what is decided by now.
+  const late = stage.connect(operator, `${NAMESPACE}/till`, 2, { features: ['rego-tests'] });
+  await eventually('the late one has the wave', () => (late.canary()?.n === 2 ? true : undefined));
+  expect((await revisionOf(2))?.status).toMatchObject({ phase: 'Paused', wave: '1/2' });
+  expect(served()).toStrictEqual([1, 1, 1]);
   await editSet({ paused: false });
   await untilRevision(2, 'Completed');
-  expect(served()).toStrictEqual([2, 2]);
+  expect(served()).toStrictEqual([2, 2, 2]);
 });
 
 test('what is ended after a wave is taken back, is not tried again by itself, and is when somebody asks', async () => {

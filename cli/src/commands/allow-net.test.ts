@@ -112,7 +112,7 @@ test('each test asks for itself, and tests that fail are explained without askin
 
 test('a benchmark asks once, and its process ends', async () => {
   await using folder = await folderOf();
-  const args = ['bench', '-d', 'ask.rego', '-i', 'input.json', '--duration', '20ms', '--allow-net', '127.0.0.1'];
+  const args = ['bench', '-d', 'ask.rego', '-i', 'input.json', '--duration', '500ms', '--allow-net', '127.0.0.1'];
   const { code, stdout } = await runProcess([...args, '-f', 'json', 'data.ask.status.status_code'], folder.path('.'));
   expect(code).toBe(0);
   expect((JSON.parse(stdout) as { readonly N: number }).N).toBeGreaterThan(1);

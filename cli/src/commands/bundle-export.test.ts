@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import {
   digestOf,
   fallbackArtifactPath,
@@ -11,11 +11,9 @@ import {
   verifyDecision,
 } from '@edict/bundle';
 import { domainYaml } from '../testing/domains.ts';
+import { replaceFile } from '../testing/replace-file.ts';
 import { temporaryFolder } from '../testing/run-edict.ts';
 import { startUp } from '../testing/running-edict.ts';
-
-/** Whole processes, on a machine that does other things too. */
-jest.setTimeout(180_000);
 
 const allowing = (sub: string): string => domainYaml(`allow := 1 if input.principal.sub == "${sub}"`);
 
@@ -30,7 +28,7 @@ test('what is committed is written with all that belongs to it, and replaced by 
     stderr: 'error: no policy set named default in namespace default\n',
   });
 
-  await writeFile(folder.path('policies/shop.yaml'), allowing('ann'));
+  await replaceFile(folder.path('policies/shop.yaml'), allowing('ann'));
   await up.edict('rollout', 'status');
   expect(await exported()).toMatchObject({ code: 0, stderr: '' });
   const { revision, decision } = parseFallbackIndex(await read(fallbackIndexPath('default/default')));
@@ -52,12 +50,12 @@ test('what is committed is written with all that belongs to it, and replaced by 
 
   // A file that was damaged is written anew.
   await writeFile(`${out}/${fallbackArtifactPath(domain.digest)}`, 'damaged');
-  await writeFile(folder.path('policies/shop.yaml'), allowing('bob'));
+  await replaceFile(folder.path('policies/shop.yaml'), allowing('bob'));
   await up.edict('rollout', 'status');
   const again = await up.edict('bundle', 'export', '--set', 'default', '--out', out, '-o', 'json');
   expect(JSON.parse(again.stdout)).toMatchObject([{ set: 'default/default', revision: 2, artifacts: 2 }]);
   expect(parseFallbackIndex(await read(fallbackIndexPath('default/default'))).revision.n).toBe(2);
-  await writeFile(folder.path('policies/shop.yaml'), allowing('ann'));
+  await replaceFile(folder.path('policies/shop.yaml'), allowing('ann'));
   await up.edict('rollout', 'status');
   await exported();
   expect(digestOf(gunzipSync(await read(fallbackArtifactPath(domain.digest))))).toBe(domain.digest);

@@ -112,11 +112,7 @@ test('on a terminal the bar is drawn over itself', async () => {
 test('on a terminal two sets are two lines that stay where they are', async () => {
   const other = { ...aSet(), metadata: { ...aSet().metadata, name: 'other', uid: 'uid-other' } };
   const both = (world: World): World => ({ ...world, sets: [...(world.sets ?? []), other] });
-  const { stdout } = await status(
-    fleetOf(both(preparing), both(completed)),
-    { watch: true, timeoutMs: 1 },
-    { isTerminal: true },
-  );
+  const { stdout } = await status(fleetOf(both(preparing), both(completed)), {}, { isTerminal: true });
   expect(stdout).toContain('\r\u001B[1A[');
 });
 

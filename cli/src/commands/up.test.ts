@@ -1,13 +1,11 @@
 import { request } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
-import { readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { expect, jest, test } from '@jest/globals';
+import { readFile, rm, symlink } from 'node:fs/promises';
+import { expect, test } from '@jest/globals';
 import { domainYaml } from '../testing/domains.ts';
+import { replaceFile } from '../testing/replace-file.ts';
 import { temporaryFolder } from '../testing/run-edict.ts';
 import { ask, MAIN, spawnEdict, startUp, until, type RunningUp } from '../testing/running-edict.ts';
-
-/** Whole processes, one after another, on a machine that does other things too. */
-jest.setTimeout(180_000);
 
 const ANN = { principal: { sub: 'ann' }, operation: 'shop:buy', resource: 'mrn:shop:1' };
 const allowing = (sub: string): string => domainYaml(`allow := 1 if input.principal.sub == "${sub}"`);
@@ -37,19 +35,19 @@ test('from an empty folder through edits, mistakes, undo and deletion, to the en
     stderr: 'error: no policy sets in namespace default\n',
   });
 
-  await writeFile(file, allowing('ann'));
+  await replaceFile(file, allowing('ann'));
   const first = await up.edict('rollout', 'status');
   expect(first).toMatchObject({ code: 0, stderr: '' });
   expect(first.stdout).toMatch(/default@1 {2}Completed {2}prepared 3\/3, active 3\/3 {2}Converged\n$/);
   expect(await answers(up)).toEqual(all(true, 1));
 
   // An edit: the status that is asked for right after it is about it.
-  await writeFile(file, allowing('bob'));
+  await replaceFile(file, allowing('bob'));
   expect((await up.edict('rollout', 'status')).stdout).toMatch(/default@2 {2}Completed .*Converged\n$/);
   expect(await answers(up)).toEqual(all(false, 2));
 
   // Rego that does not compile: told with its place, exit code 1, and revision 2 answers on.
-  await writeFile(file, allowing('ann').replace('default allow', 'default := allow'));
+  await replaceFile(file, allowing('ann').replace('default allow', 'default := allow'));
   const broken = await up.edict('rollout', 'status');
   expect(broken.code).toBe(1);
   expect(broken.stdout).toMatch(/default@2 .*Invalid\n$/);
@@ -59,14 +57,14 @@ test('from an empty folder through edits, mistakes, undo and deletion, to the en
   expect(await answers(up)).toEqual(all(false, 2));
 
   // YAML that does not parse.
-  await writeFile(file, 'kind: [');
+  await replaceFile(file, 'kind: [');
   const unread = await up.edict('rollout', 'status');
   expect(unread.code).toBe(1);
   expect(unread.stderr).toMatch(/shop\.yaml:\d+:\d+: /);
   expect(await answers(up)).toEqual(all(false, 2));
 
   // Mended, and undone.
-  await writeFile(file, allowing('bob'));
+  await replaceFile(file, allowing('bob'));
   expect(await up.edict('rollout', 'status')).toMatchObject({ code: 0, stderr: '' });
   expect(await up.edict('rollout', 'undo')).toMatchObject({
     code: 0,

@@ -288,7 +288,7 @@ test('a bundle whose bytes are not what the manifest names aborts nothing that s
   await until(() => server.pdps().some(({ connected }) => connected));
   publish(backend, 'a');
   await until(() => pdp.served() === 1);
-  backend.setOptions({ progressDeadlineMs: 700 });
+  backend.setOptions({ progressDeadlineMs: 5_000 });
   const { held } = pdp;
   const revision = backend.publish([encode('b')], () => gzipSync(encode('something else')), new Date().toISOString());
   await until(() => backend.decisionOf(revision.n) !== undefined);

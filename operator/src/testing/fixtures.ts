@@ -71,6 +71,9 @@ export interface StartedOperator {
   readonly lines: readonly string[];
 }
 
+/** The tuning of an operator that waits for nobody. */
+export const QUICK_TUNING = { settleMs: 0, spreadMs: 0, heartbeatMs: 50, goneAfterMs: 500 } as const;
+
 /** A running operator over a store, with an inline checker and without waiting times. */
 export async function startOperator(store: Store, over: Partial<OperatorOptions> = {}): Promise<StartedOperator> {
   const events: OperatorEvent[] = [];
@@ -84,7 +87,7 @@ export async function startOperator(store: Store, over: Partial<OperatorOptions>
     registry: new Registry(),
     checker: createInlineChecker(),
     limits: { debounceQuietMs: 10, debounceMaxMs: 200, statusIntervalMs: 20 },
-    tuning: { settleMs: 0, spreadMs: 0, heartbeatMs: 50, goneAfterMs: 500 },
+    tuning: QUICK_TUNING,
     ...over,
   });
   await operator.start();

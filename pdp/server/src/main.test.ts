@@ -1,28 +1,29 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { formatTrustedKeys } from '@edict/bundle';
 import { summarizeManifest } from '@edict/protocol';
 import { RevisionFiles } from './sync/revision-files.ts';
 import { until } from './testing/conditions.ts';
 import { useFolders } from './testing/folders.ts';
+import { freePort } from './testing/free-port.ts';
 import { craneDomain, liftRequest, publish, SET, SIGNING_KEY } from './testing/revisions.ts';
-
-// Whole processes, which have to start from source.
-jest.setTimeout(60_000);
 
 const newFolder = useFolders();
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 type Environment = Readonly<Record<string, string>>;
 
-const children: { readonly kill: () => void }[] = [];
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill();
+const running: { readonly kill: () => boolean; readonly exited: Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const { kill, exited } of running.splice(0)) {
+    kill();
+    await exited;
+  }
 });
 
 /** Starts the process; nobody reads its standard output unless asked to. */
@@ -31,12 +32,13 @@ function run(env: Environment, options: { readonly args?: readonly string[]; rea
     env: { ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  children.push({ kill: () => child.kill('SIGKILL') });
   const output = { stdout: '', stderr: '' };
   if (options.readStdout !== false)
     child.stdout.setEncoding('utf8').on('data', (part: string) => (output.stdout += part));
   child.stderr.setEncoding('utf8').on('data', (part: string) => (output.stderr += part));
-  const exited = once(child, 'exit').then(([code]: unknown[]) => code);
+  // Only then is all read that it wrote.
+  const exited = once(child, 'close').then(([code]: unknown[]) => code);
+  running.push({ kill: () => child.kill('SIGKILL'), exited });
   const lines = (): Record<string, unknown>[] =>
     output.stdout
       .split('\n')
@@ -64,19 +66,9 @@ async function anEnvironment(limit: number): Promise<Environment> {
     EDICT_PDP_CA_FILE: join(folder, 'ca.crt'),
     EDICT_PDP_KEYS_FILE: join(folder, 'keys.json'),
     EDICT_PDP_DATA_DIR: folder,
-    EDICT_PDP_DRAIN_DELAY_MS: '300',
+    EDICT_PDP_DRAIN_DELAY_MS: '0',
     EDICT_PDP_DRAIN_TIMEOUT_MS: '5000',
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 const portOf = (env: Environment): number => Number(env['EDICT_PDP_LISTEN_PORT']);
@@ -142,7 +134,11 @@ test('an address that is taken ends the process with a message', async () => {
 });
 
 test('it serves last-known-good without an operator; SIGTERM drains: not ready, open requests answered, exit code 0', async () => {
-  const env = await anEnvironment(5);
+  const env = {
+    ...(await anEnvironment(5)),
+    EDICT_PDP_DRAIN_DELAY_MS: '5000',
+    EDICT_PDP_DRAIN_TIMEOUT_MS: '60000',
+  };
   const { child, exited, output, lines } = run(env);
   await until(async () => (await statusOf(env, '/readyz')) === 200);
   expect(await decide(env, 5)).toStrictEqual({ status: 200, revision: '4', body: '{"allow":true}\n' });
@@ -176,7 +172,7 @@ test('it serves last-known-good without an operator; SIGTERM drains: not ready, 
 });
 
 test('a reader of standard output that stalls stops neither decisions nor the end', async () => {
-  const env = { ...(await anEnvironment(5)), EDICT_PDP_AUDIT_BUFFER_BYTES: '10000', EDICT_PDP_DRAIN_DELAY_MS: '0' };
+  const env = { ...(await anEnvironment(5)), EDICT_PDP_AUDIT_BUFFER_BYTES: '10000' };
   const { child, exited } = run(env, { readStdout: false });
   await until(async () => (await statusOf(env, '/readyz')) === 200);
   const unlogged = async (): Promise<number> => {
@@ -197,7 +193,6 @@ test('where records are required, a reader that stalls ends decisions with a pro
     ...(await anEnvironment(5)),
     EDICT_PDP_AUDIT_BUFFER_BYTES: '10000',
     EDICT_PDP_AUDIT_ON_FULL: 'Block',
-    EDICT_PDP_DRAIN_DELAY_MS: '0',
   };
   const { child, exited, output, lines } = run(env, { readStdout: false });
   await until(async () => (await statusOf(env, '/readyz')) === 200);
@@ -222,7 +217,7 @@ test('records ahead of decisions outlive the process, and files that were moved 
     audit,
     `sinks: [{name: file, type: File, path: ${path}, journal: {writeAhead: true, sync: Always}}]\n`,
   );
-  const start = () => run({ ...env, EDICT_PDP_AUDIT_FILE: audit, EDICT_PDP_DRAIN_DELAY_MS: '0' });
+  const start = () => run({ ...env, EDICT_PDP_AUDIT_FILE: audit });
   const linesOf = async (file: string): Promise<number> =>
     (await readFile(file, 'utf8').catch(() => '')).split('"timestamp"').length - 1;
 
@@ -234,7 +229,7 @@ test('records ahead of decisions outlive the process, and files that were moved 
   first.child.kill('SIGHUP');
   for (let n = 0; n < 20; n++) expect((await decide(env, 5)).status).toBe(200);
   first.child.kill('SIGKILL');
-  await once(first.child, 'close');
+  await first.exited;
 
   const second = start();
   await until(async () => (await linesOf(path)) + (await linesOf(`${path}.1`)) >= 21);

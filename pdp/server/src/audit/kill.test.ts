@@ -5,11 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { useFolders } from '../testing/folders.ts';
-
-// Whole processes, started from source and killed several times.
-jest.setTimeout(120_000);
 
 const newFolder = useFolders();
 const WRITER = join(import.meta.dirname, '../testing/audit-writer.ts');

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
-import { beforeAll, expect, jest, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { Serving } from '@edict/crds';
 import { createAuthority, type TestAuthority } from '../../../protocol/src/testing/certificates.ts';
 import { createLogger } from '../observability/logger.ts';
@@ -22,9 +22,6 @@ import { storeRevisions } from '../testing/stored-revisions.ts';
 import { TestOperator } from '../testing/test-operator.ts';
 import { WORKER_TIMES } from '../workers/worker-pool.ts';
 import { clusterWorkers } from '../workers/worker-process.ts';
-
-// Several whole processes, which have to start from source.
-jest.setTimeout(120_000);
 
 const pdps = usePdpProcesses();
 const MAIN = join(import.meta.dirname, '../main.ts');
@@ -129,7 +126,7 @@ async function start(published: readonly Published[], operator?: TestOperator) {
 
 test('a cold tenant that one worker is asked for comes into the memory of all, once, and leaves it again', async () => {
   const { pdp, metric, stateOf, port } = await start([
-    tenant('port/north', { names: ['north'], grace: '2s' }),
+    tenant('port/north', { names: ['north'], grace: '10s' }),
     tenant('port/south', { names: ['south'] }),
   ]);
   try {

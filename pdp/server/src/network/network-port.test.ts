@@ -79,7 +79,7 @@ test('connections are kept, and one that the server closed meanwhile is replaced
 });
 
 test.each([
-  ['never answers', (_socket: Socket): void => undefined, 'awaiting headers', 'network'],
+  ['never answers', (_socket: Socket): void => undefined, 'awaiting headers', 'network', 100],
   [
     'sends its header a byte at a time',
     (socket: Socket): void => {
@@ -90,6 +90,7 @@ test.each([
     },
     'awaiting headers',
     'network',
+    100,
   ],
   [
     'sends its body a byte at a time',
@@ -100,11 +101,13 @@ test.each([
     },
     'while reading body',
     'internal',
+    // The header comes within it.
+    2_000,
   ],
-])('a server that %s meets the time-out', async (_name, connected, words, kind) => {
+])('a server that %s meets the time-out', async (_name, connected, words, kind, timeoutMs) => {
   const server = await serveRaw(connected);
   const { send, outcomes } = open();
-  const failure = failureOf(await send(server.url, { timeoutMs: 100 }));
+  const failure = failureOf(await send(server.url, { timeoutMs }));
   expect(failure).toMatchObject({ kind, message: expect.stringContaining(words) });
   if (kind === 'network') expect(failure).toMatchObject({ timedOut: true, url: `${server.url}/` });
   expect(outcomes()).toStrictEqual(['timeout']);

@@ -33,4 +33,4 @@ const giveDecisions = async (): Promise<void> => {
   }
 };
 await Promise.all(Array.from({ length: 16 }, giveDecisions));
-await audit.close(10_000);
+await audit.close(60_000);

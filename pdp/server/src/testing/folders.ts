@@ -1,12 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach } from '@jest/globals';
+import { afterAll } from '@jest/globals';
 
-/** Makes folders that are deleted after each test of the calling file. */
+/**
+ * Makes folders that are deleted after the last test of the calling file: `afterEach` hooks run in the order in which they are
+ * defined, and what writes to a folder is often closed by one that comes later.
+ */
 export function useFolders(): () => Promise<string> {
   const made: string[] = [];
-  afterEach(async () => {
+  afterAll(async () => {
     for (const folder of made.splice(0)) await rm(folder, { recursive: true, force: true });
   });
   return async () => {

@@ -1,13 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatTrustedKeys } from '@edict/bundle';
 import { afterEach } from '@jest/globals';
 import { until } from './conditions.ts';
 import { useFolders } from './folders.ts';
+import { freePort } from './free-port.ts';
 import { SIGNING_KEY, type Published } from './revisions.ts';
 import { storeRevisions } from './stored-revisions.ts';
 
@@ -30,9 +30,12 @@ type Environment = Readonly<Record<string, string>>;
 /** Starts PDPs for the tests of one file, which are killed after each test. */
 export function usePdpProcesses() {
   const newFolder = useFolders();
-  const children: ChildProcess[] = [];
-  afterEach(() => {
-    for (const child of children.splice(0)) child.kill('SIGKILL');
+  const started: Pick<PdpProcess, 'child' | 'exited'>[] = [];
+  afterEach(async () => {
+    for (const { child, exited } of started.splice(0)) {
+      child.kill('SIGKILL');
+      await exited;
+    }
   });
   /** `env` is given the PDP's folder. */
   const start = async (
@@ -58,11 +61,11 @@ export function usePdpProcesses() {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    children.push(child);
     const output = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (part: string) => (output.stdout += part));
     child.stderr.setEncoding('utf8').on('data', (part: string) => (output.stderr += part));
     const exited = once(child, 'close').then(([code]: unknown[]) => code as number | null);
+    started.push({ child, exited });
     const lines = () =>
       output.stdout
         .split('\n')
@@ -82,15 +85,4 @@ export async function isReady({ port, child, stderr }: PdpProcess): Promise<void
       () => false,
     );
   });
-}
-
-/** A port that nobody listens on, for now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

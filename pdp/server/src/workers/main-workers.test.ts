@@ -1,15 +1,12 @@
 import { once } from 'node:events';
 import { createServer, connect } from 'node:net';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { until } from '../testing/conditions.ts';
 import { isReady, usePdpProcesses, type PdpProcess } from '../testing/pdp-process.ts';
 import { craneDomain, liftRequest, publish } from '../testing/revisions.ts';
 
-// Several whole processes, which have to start from source.
-jest.setTimeout(120_000);
-
 const pdps = usePdpProcesses();
-const TWO = { EDICT_PDP_WORKERS: '2', EDICT_PDP_DRAIN_DELAY_MS: '300', EDICT_PDP_DRAIN_TIMEOUT_MS: '10000' };
+const TWO = { EDICT_PDP_WORKERS: '2', EDICT_PDP_DRAIN_DELAY_MS: '3000', EDICT_PDP_DRAIN_TIMEOUT_MS: '10000' };
 const started = async (env: Readonly<Record<string, string>> = {}): Promise<PdpProcess> => {
   const pdp = await pdps.start([publish(1, [craneDomain(5)])], { ...TWO, ...env });
   await isReady(pdp);

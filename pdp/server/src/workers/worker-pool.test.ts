@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { CONSISTENCY_DEFAULTS } from '@edict/bundle';
 import { principalShare } from '@edict/protocol';
 import { createLogger } from '../observability/logger.ts';
@@ -13,9 +13,6 @@ import { TestOperator } from '../testing/test-operator.ts';
 import type { ToWorker } from './messages.ts';
 import { WORKER_TIMES, type WorkerTimes } from './worker-pool.ts';
 import { clusterWorkers, type StartWorker, type WorkerProcess } from './worker-process.ts';
-
-// Whole processes, which have to start from source.
-jest.setTimeout(120_000);
 
 const newFolder = useFolders();
 const running: { readonly end: () => Promise<void> | void }[] = [];
@@ -225,7 +222,7 @@ test('a worker that is killed while connections come keeps none of them waiting'
 });
 
 test('a worker that does not swap in time is ended, so that no two are further apart than that', async () => {
-  const { pdp, operator, metric, pidOf } = await start(2, { swapMs: 500, loadMs: 500 });
+  const { pdp, operator, metric, pidOf } = await start(2, { swapMs: 5_000, loadMs: 5_000 });
   operator.publish(publish(1, [craneDomain(5)]));
   await activated(operator, 1);
   const stuck = pidOf(2);
@@ -244,7 +241,7 @@ test('a swap that a worker does not follow in time has failed, and is counted', 
     const isSecond = message.type === 'change' && message.change.kind === 'active' && message.change.held.n === 2;
     if (isSecond && pid === stuck) process.kill(pid, 'SIGSTOP');
   };
-  const { pdp, operator, metric, pidOf } = await start(2, { swapMs: 500 }, stopAtChange);
+  const { pdp, operator, metric, pidOf } = await start(2, { swapMs: 5_000 }, stopAtChange);
   const stuck = pidOf(2);
   operator.publish(publish(1, [craneDomain(5)]));
   await activated(operator, 1);

@@ -155,5 +155,6 @@ test('many beginnings of blocks without an end take no more than linear time', (
   const start = performance.now();
   expect(value('crypto.parse_private_keys', '-----BEGIN RSA PRIVATE KEY-----\n'.repeat(100_000))).toEqual([]);
   expect(value('crypto.parse_private_keys', '-----BEGIN A-----\n-----END B-----\n'.repeat(100_000))).toEqual([]);
-  expect(performance.now() - start).toBeLessThan(2_000);
+  // A machine may be slow: what is not linear takes minutes.
+  expect(performance.now() - start).toBeLessThan(30_000);
 });

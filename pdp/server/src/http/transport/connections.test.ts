@@ -245,7 +245,7 @@ test.each([
 );
 
 test('a slow client is let go: within its head, within its body, and between requests', async () => {
-  const { listener, dropped } = await start({ requestTimeoutMs: 100, keepAliveMs: 100 });
+  const { listener, dropped } = await start({ requestTimeoutMs: 1_000, keepAliveMs: 1_000 });
   const [head, body, idle] = [raw(listener), raw(listener), raw(listener)];
   head.socket.write('GET / HT');
   body.socket.write('POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\n');
@@ -390,7 +390,7 @@ test('HTTP/2: a body over the limit is a 413, and other streams of the connectio
 });
 
 test('HTTP/2: a slow request is answered with 408, and an idle connection is closed', async () => {
-  const { listener, dropped } = await start({ requestTimeoutMs: 100, keepAliveMs: 100 });
+  const { listener, dropped } = await start({ requestTimeoutMs: 1_000, keepAliveMs: 1_000 });
   const session = http2Client(listener);
   const closed = once(session, 'close');
   const stream = session.request({ ':method': 'POST', ':path': '/' });

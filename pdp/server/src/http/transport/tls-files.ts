@@ -107,7 +107,16 @@ export function secureContextOptions({ cert, key, ca }: TlsMaterials): SecureCon
   return { cert, key, minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) };
 }
 
-async function readMaterials({ certFile, keyFile, clientCaFile }: TlsFilePaths): Promise<TlsMaterials> {
+/** Reads until two readings find the same: files that are replaced meanwhile are not all of one kind. */
+async function readMaterials(paths: TlsFilePaths): Promise<TlsMaterials> {
+  for (;;) {
+    const first = await readOnce(paths).catch(() => undefined);
+    const second = await readOnce(paths);
+    if (first !== undefined && isSame(first, second)) return second;
+  }
+}
+
+async function readOnce({ certFile, keyFile, clientCaFile }: TlsFilePaths): Promise<TlsMaterials> {
   const [cert, key, ca] = await Promise.all([
     readFile(certFile),
     readFile(keyFile),

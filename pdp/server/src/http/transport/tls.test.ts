@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open as openFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { connect as connectHttp2 } from 'node:http2';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
@@ -33,18 +34,21 @@ beforeAll(async () => {
 async function mount() {
   const folder = await newFolder();
   let version = 0;
+  const turn = async (target: string): Promise<void> => {
+    await symlink(target, join(folder, '..data_tmp'));
+    await rename(join(folder, '..data_tmp'), join(folder, '..data'));
+  };
   const put = async (files: Readonly<Record<string, string>>): Promise<void> => {
     const target = `..version-${++version}`;
     await mkdir(join(folder, target));
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, target, name), text);
-    await symlink(target, join(folder, '..data_tmp'));
-    await rename(join(folder, '..data_tmp'), join(folder, '..data'));
+    await turn(target);
     if (version > 1) await rm(join(folder, `..version-${version - 1}`), { recursive: true });
     for (const name of Object.keys(files)) {
       await symlink(join('..data', name), join(folder, name)).catch(() => undefined); // there since the first time
     }
   };
-  return { folder, put };
+  return { folder, put, turn };
 }
 
 async function issue(from: TestAuthority, serial: string, clients: TestAuthority = authority) {
@@ -141,6 +145,38 @@ test('files that cannot be used leave the old ones in use, and are told once; go
   await until(() => reloads.length === 3);
   expect(await shownSerial(listener)).toBe('0B');
   expect(reloads.map((problem) => problem === undefined)).toStrictEqual([false, false, true]);
+});
+
+test('a pair that is replaced between the reading of the one file and of the other is taken, and is no problem', async () => {
+  const { folder, put, turn } = await mount();
+  const [first, second, third] = [
+    await issue(authority, '0a'),
+    await issue(authority, '0b'),
+    await issue(authority, '0c'),
+  ];
+  await put(first);
+  const reloads: (string | undefined)[] = [];
+  const [certFile, keyFile] = [join(folder, 'tls.crt'), join(folder, 'tls.key')];
+  const files = await TlsFiles.open({
+    ...{ certFile, keyFile },
+    reloadMs: 600_000,
+    onReload: (problem) => reloads.push(problem),
+  });
+  open.push({ close: () => files.close() });
+  // A pipe is read for as long as nothing is written to it.
+  await mkdir(join(folder, '..pipes'));
+  const pipes = ['tls.crt', 'tls.key'].map((name) => join(folder, '..pipes', name));
+  execFileSync('mkfifo', pipes);
+  await turn('..pipes');
+  const looked = files.look();
+  const [cert, key] = await Promise.all(pipes.map((pipe) => openFile(pipe, 'w')));
+  await put(third);
+  await cert?.writeFile(second['tls.crt']);
+  await key?.writeFile(third['tls.key']);
+  await Promise.all([cert?.close(), key?.close()]);
+  await looked;
+  expect(reloads).toStrictEqual([undefined]);
+  expect(files.current.cert.toString()).toBe(third['tls.crt']);
 });
 
 test('files that cannot be used at the start are told', async () => {
