@@ -36,10 +36,13 @@ export interface WebhookServer {
 /** The webhooks of admission: AdmissionReview v1 by POST over HTTPS. */
 export async function startWebhookServer(options: WebhookServerOptions): Promise<WebhookServer> {
   let isLeaving = false;
+  const underWay = new Set<ServerResponse>();
   const server = createServer(
     { cert: options.certificate, key: options.privateKey, requestTimeout: REQUEST_TIMEOUT_MS, minVersion: 'TLSv1.2' },
     (request, response) => {
       if (isLeaving) response.setHeader('connection', 'close');
+      underWay.add(response);
+      response.once('close', () => underWay.delete(response));
       answer(request, response, options).catch((error: unknown) => {
         options.logger.error('admission failed', { error: String(error) });
         if (!response.headersSent) response.writeHead(500);
@@ -53,6 +56,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
     setCertificate: (cert, key) => server.setSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
     dismissClients: () => {
       isLeaving = true;
+      for (const response of underWay) if (!response.headersSent) response.setHeader('connection', 'close');
       server.closeIdleConnections();
     },
     close: async () => {

@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { formatTrustedKeys, generateSigningKey, parseManifest, verifyRevision } from '@edict/bundle';
 import { Registry } from 'prom-client';
 import {
@@ -24,9 +24,6 @@ import { createDistributor, type Distributor } from '../distribution/distributor
 import { createDistributionMetrics, createDistributionServer } from '../distribution/index.ts';
 import { MemoryBackend } from '../distribution/memory-backend.ts';
 import { selfSigned } from '../testing/self-signed.ts';
-
-// The relay is a process of its own, and waits ten seconds for the PDPs of its site after its start.
-jest.setTimeout(180_000);
 
 const SET = 'default/payments';
 const SITE = 'eu-west';

@@ -1,4 +1,4 @@
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { CONSISTENCY_DEFAULTS } from '@edict/bundle';
 import { renderTestSuite } from '@edict/engine';
 import { principalShare } from '@edict/protocol';
@@ -8,9 +8,6 @@ import { until } from './testing/conditions.ts';
 import { useFolders } from './testing/folders.ts';
 import { craneDomain, liftRequest, publish, SET, TRUSTED_KEYS, type Published } from './testing/revisions.ts';
 import { TestOperator } from './testing/test-operator.ts';
-
-// Real threads that compile, and real disks.
-jest.setTimeout(60_000);
 
 const newFolder = useFolders();
 const running: { end: () => Promise<void> | void }[] = [];

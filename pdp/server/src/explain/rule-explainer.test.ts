@@ -1,13 +1,10 @@
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { indexDomains, policyFingerprint, renderBundle } from '@edict/bundle';
 import { until } from '../testing/conditions.ts';
 import { manualTimers } from '../testing/manual-timers.ts';
 import { craneDomain, craneDomainWithRego, liftRequest } from '../testing/revisions.ts';
 import type { BundleFiles, RulesQuestion } from './explain-policies.ts';
 import { EXPLAIN_LIMITS, RuleExplainer, type ExplainLimits } from './rule-explainer.ts';
-
-// Real threads, which have to start from source.
-jest.setTimeout(60_000);
 
 const LIFT = 'mrn:harbour:policy:lift';
 const running: RuleExplainer[] = [];

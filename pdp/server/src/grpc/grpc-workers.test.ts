@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, credentials } from '@grpc/grpc-js';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { createLogger } from '../observability/logger.ts';
 import { startPdp } from '../pdp.ts';
 import { fieldsOf, messageOf } from '../testing/check-messages.ts';
@@ -12,9 +12,6 @@ import { craneDomain, liftRequest, publish, TRUSTED_KEYS } from '../testing/revi
 import { TestOperator } from '../testing/test-operator.ts';
 import { WORKER_TIMES } from '../workers/worker-pool.ts';
 import { clusterWorkers } from '../workers/worker-process.ts';
-
-// Whole processes, which have to start from source.
-jest.setTimeout(120_000);
 
 const newFolder = useFolders();
 const running: { readonly end: () => Promise<void> | void }[] = [];

@@ -1,6 +1,6 @@
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { Serving } from '@edict/crds';
 import { createLogger } from '../observability/logger.ts';
 import { startPdp, type Pdp, type PdpOptions } from '../pdp.ts';
@@ -18,9 +18,6 @@ import {
 import { storeRevisions } from '../testing/stored-revisions.ts';
 import { TestOperator } from '../testing/test-operator.ts';
 import type { InstanceStatus } from './instances.ts';
-
-// Real disks, real threads that compile, real sockets.
-jest.setTimeout(60_000);
 
 const newFolder = useFolders();
 const running: (() => Promise<void> | void)[] = [];

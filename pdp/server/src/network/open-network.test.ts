@@ -1,4 +1,4 @@
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { createLogger } from '../observability/logger.ts';
 import { startPdp, type Pdp } from '../pdp.ts';
 import { until } from '../testing/conditions.ts';
@@ -8,9 +8,6 @@ import { craneDomainWithRego, liftRequest, publish, SET, TRUSTED_KEYS } from '..
 import { TestOperator } from '../testing/test-operator.ts';
 import type { NetworkSettings } from './open-network.ts';
 import type { ServerResponse } from 'node:http';
-
-// Real threads that compile, real sockets that answer.
-jest.setTimeout(60_000);
 
 const newFolder = useFolders();
 const closers: (() => Promise<void>)[] = [];

@@ -1,13 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { until } from '../testing/conditions.ts';
 import { isReady, usePdpProcesses, type PdpProcess } from '../testing/pdp-process.ts';
 import { craneFile, mountFiles } from '../testing/policy-files.ts';
 import { liftRequest } from '../testing/revisions.ts';
-
-// Whole processes, which have to start from source.
-jest.setTimeout(120_000);
 
 const { start, newFolder } = usePdpProcesses();
 

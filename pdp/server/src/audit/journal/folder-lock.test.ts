@@ -2,12 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { useFolders } from '../../testing/folders.ts';
 import { lockFolder } from './folder-lock.ts';
-
-// Whole processes, which have to start from source.
-jest.setTimeout(60_000);
 
 const newFolder = useFolders();
 const MODULE = new URL('./folder-lock.ts', import.meta.url).href;
