@@ -1,12 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 /**
- * The part of `.ci/run` that follows `npm test`: the browser tests, the container tests and the end-to-end tests, with the static
- * checks beside them; all of them whatever the others said. Prints the tally of both parts as its last line, from the lines "passed failed suite" that
+ * The part of `.ci/run` that follows `npm test`: the static checks, the browser tests, the container tests and the end-to-end tests, all of them
+ * whatever the earlier ones said. Prints the tally of both parts as its last line, from the lines "passed failed suite" that
  * each suite adds to `EDICT_TALLY_FILE`.
  */
 const root = path.resolve(import.meta.dirname, '..');
@@ -18,27 +17,10 @@ interface Counts {
   readonly failed: number;
 }
 
-/**
- * Starts something that either holds or does not, which gets the time that nobody else wants: clusters and browsers are waited
- * for more than they work. What it says is printed when the function that is returned has waited for its end.
- */
-function startCheck(name: string, command: readonly string[]): () => Promise<void> {
-  const said = path.join(scratch, `${name}.log`);
-  const output = openSync(said, 'w');
-  const started = performance.now();
-  const child = spawn('nice', ['-n', '19', ...command], { cwd: root, stdio: ['ignore', output, output] });
-  closeSync(output);
-  const ended = once(child, 'close').then(
-    ([code]: unknown[]) => code,
-    (error: unknown) => String(error),
-  );
-  return async () => {
-    const status = await ended;
-    const seconds = ((performance.now() - started) / 1000).toFixed(0);
-    process.stdout.write(`\n=== ${name}\n${readFileSync(said, 'utf8')}`);
-    process.stdout.write(`${name}: exit code ${String(status)}, seen after ${seconds} s\n`);
-    record(name, status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
-  };
+/** One thing that either holds or does not. */
+function runCheck(name: string, command: readonly string[]): void {
+  const status = run(name, command);
+  record(name, status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
 }
 
 /** A jest configuration. A run that ends badly without a failed test counts as one failure. */
@@ -82,11 +64,10 @@ function record(name: string, counts: Counts): void {
   appendFileSync(tallyFile, `${counts.passed} ${counts.failed} ${name}\n`);
 }
 
-const endCheck = startCheck('check', ['npm', 'run', '-s', 'check']);
+runCheck('check', ['npm', 'run', '-s', 'check']);
 runJest('browser', 'test/browser/jest.config.js');
 runJest('containers', 'test/containers/jest.config.js');
 runJest('e2e', 'test/e2e/jest.config.js');
-await endCheck();
 
 process.stdout.write('\n');
 let total: Counts = { passed: 0, failed: 0 };
