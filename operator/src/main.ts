@@ -420,7 +420,7 @@ async function run(config: Config): Promise<void> {
     await forgotten;
     await Promise.all([distribution.close(), webhook.close(), pods.stop(), checker.close()]);
     await store.close();
-    await tracing?.close(SPANS_DRAIN_MS);
+    await tracing?.close();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
@@ -432,9 +432,6 @@ async function run(config: Config): Promise<void> {
     });
   }
 }
-
-/** At the end, spans are waited for this long and no longer. */
-const SPANS_DRAIN_MS = 1_000;
 
 /** Told to PDPs that are sent elsewhere. */
 const SHUTTING_DOWN = 'the operator is shutting down';

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { epochMs } from '../support/cluster-client.ts';
 import { quantile } from '../support/figures.ts';
-import { freePorts } from '../support/free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { describeWrites } from './distribution/audit-log.ts';
 import { startFleet, type Fleet } from './distribution/fleet.ts';

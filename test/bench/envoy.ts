@@ -16,7 +16,7 @@
 import { CHECK, CHECK_TYPES, decodeMessage, encodeMessage } from '../support/envoy-client.ts';
 import { startEnvoy, type Envoy } from '../support/envoy.ts';
 import { quantile } from '../support/figures.ts';
-import { freePorts } from '../support/free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 import { measureHttp } from '../support/http-load.ts';
 import { domainOf, libraryDomain, startPdpFromDisk } from '../support/pdp-from-disk.ts';
 import { measureUnary } from '../support/unary-load.ts';

@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '../support/free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 
 /** The version of OPA that Edict answers like. */
 export const OPA_MODULE = 'github.com/open-policy-agent/opa@v1.22.0';

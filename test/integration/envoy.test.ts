@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { findEnvoy, startEnvoy, type Envoy } from '../support/envoy.ts';
-import { freePorts } from '../support/free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 import { libraryDomain } from '../support/pdp-from-disk.ts';
 import { waitFor } from '../support/wait-for.ts';
 import {

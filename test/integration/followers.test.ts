@@ -14,7 +14,7 @@ import {
   type StreamClose,
 } from '@edict/protocol';
 import { createLogger, startPdp, type Pdp } from '@edict/server';
-import { freePorts } from '../support/free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 import { domainOfEdit, editQuestion } from '../support/policy-fixture.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { connectCluster, type Cluster } from './cluster.ts';

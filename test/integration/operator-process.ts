@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
-import { freePorts } from '../support/free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** One replica of the operator, as its own process, started from the sources. */

@@ -3,7 +3,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { requireAssets } from '../../scripts/kube-assets.ts';
-import { freePorts } from './free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 import {
   createAuthority,
   issueCertificate,

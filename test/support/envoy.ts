@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
-import { freePorts } from './free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 import { waitFor } from './wait-for.ts';
 
 /** The Envoy that tests run, and the package of PyPI that it comes in. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { requireAssets } from '../../scripts/kube-assets.ts';
 import { runCommand, tryCommand } from '../../scripts/run-command.ts';
-import { freePorts } from './free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 import { NODE_ADDRESS } from './node-network.ts';
 import { isRunning, readLogTail, startProcess, stopProcess, type Lifetime } from './process.ts';
 import { waitFor } from './wait-for.ts';

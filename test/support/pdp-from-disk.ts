@@ -18,7 +18,7 @@ import {
 import { Serving } from '@edict/crds';
 import { summarizeManifest } from '@edict/protocol';
 import type { z } from 'zod';
-import { freePorts } from './free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 import { waitFor } from './wait-for.ts';
 
 /** A set that is to lie on a PDP's disk as if an operator had committed it. */

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { findOpa } from '../fuzz/opa-server.ts';
-import { freePorts } from './free-port.ts';
+import { freePorts } from '../../pdp/protocol/src/testing/free-port.ts';
 import { waitFor } from './wait-for.ts';
 
 /** A real OPA with a configuration of its own. */

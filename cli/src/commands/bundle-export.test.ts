@@ -11,7 +11,7 @@ import {
   verifyDecision,
 } from '@edict/bundle';
 import { domainYaml } from '../testing/domains.ts';
-import { replaceFile } from '../testing/replace-file.ts';
+import { replaceFile } from '../../../operator/src/testing/replace-file.ts';
 import { temporaryFolder } from '../testing/run-edict.ts';
 import { startUp } from '../testing/running-edict.ts';
 

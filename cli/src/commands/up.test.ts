@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { readFile, rm, symlink } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import { domainYaml } from '../testing/domains.ts';
-import { replaceFile } from '../testing/replace-file.ts';
+import { replaceFile } from '../../../operator/src/testing/replace-file.ts';
 import { temporaryFolder } from '../testing/run-edict.ts';
 import { ask, MAIN, spawnEdict, startUp, until, type RunningUp } from '../testing/running-edict.ts';
 

@@ -21,8 +21,8 @@ export interface TracingDeps {
 /** Tracing that goes on. */
 export interface Tracing {
   readonly observer: RolloutObserver;
-  /** Sends what waits, for so long at most. Never rejects. */
-  readonly close: (timeoutMs: number) => Promise<void>;
+  /** Sends what waits, for so long at most, a second by default. Never rejects. */
+  readonly close: (timeoutMs?: number) => Promise<void>;
 }
 
 /** Starts tracing if there is a collector. What does it is loaded only then. */

@@ -10,7 +10,7 @@ import { summarizeManifest } from '@edict/protocol';
 import { RevisionFiles } from './sync/revision-files.ts';
 import { until } from './testing/conditions.ts';
 import { useFolders } from './testing/folders.ts';
-import { freePort } from './testing/free-port.ts';
+import { freePorts } from '../../protocol/src/testing/free-port.ts';
 import { craneDomain, liftRequest, publish, SET, SIGNING_KEY } from './testing/revisions.ts';
 
 const newFolder = useFolders();
@@ -58,7 +58,7 @@ async function anEnvironment(limit: number): Promise<Environment> {
   await writeFile(join(folder, 'token'), 'token');
   return {
     EDICT_PDP_LISTEN_HOST: '127.0.0.1',
-    EDICT_PDP_LISTEN_PORT: String(await freePort()),
+    EDICT_PDP_LISTEN_PORT: String((await freePorts(1))[0]),
     // Port 1 of this machine: nobody listens there.
     EDICT_PDP_OPERATOR_ADDRESS: '127.0.0.1:1',
     EDICT_PDP_BUNDLES_URL: 'https://127.0.0.1:1',

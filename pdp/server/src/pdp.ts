@@ -27,7 +27,7 @@ import { LoadMeter } from './observability/load-meter.ts';
 import { SetLoadMeters } from './observability/set-load-meters.ts';
 import { MAX_SET_LABELS, SetLabels } from './observability/set-labels.ts';
 import { createMetrics, type PdpMetrics } from './observability/metrics.ts';
-import { openTracing, SPANS_DRAIN_MS } from './observability/tracing.ts';
+import { openTracing } from './observability/tracing.ts';
 import { remainingLeases } from './lease/remaining-leases.ts';
 import { ReadinessGate } from './readiness.ts';
 import { checkComparable, localComparing } from './shadow/local-comparing.ts';
@@ -340,7 +340,7 @@ export async function startPdp(options: PdpOptions): Promise<Pdp> {
     instances.close();
     await Promise.all([client.close(), compiler.close(), explainer.close(), answering.close()]);
     network.close();
-    await tracing?.close(SPANS_DRAIN_MS);
+    await tracing?.close();
     await healthListener?.drain(timeoutMs);
   }
 }

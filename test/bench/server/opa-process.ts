@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOpa } from '../../fuzz/opa-server.ts';
-import { freePorts } from '../../support/free-port.ts';
+import { freePorts } from '../../../pdp/protocol/src/testing/free-port.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** A server that is measured. */

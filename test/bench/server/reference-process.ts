@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '../../support/free-port.ts';
+import { freePorts } from '../../../pdp/protocol/src/testing/free-port.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { ServerProcess } from './opa-process.ts';
 

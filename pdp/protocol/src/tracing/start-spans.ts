@@ -22,11 +22,14 @@ export interface SpansOptions extends Pick<SpanQueueOptions, 'onOutcome' | 'onEr
   readonly idGenerator?: IdGenerator;
 }
 
+/** At the end, spans are waited for this long and no longer. */
+const DRAIN_MS = 1_000;
+
 /** Spans that are being sent. */
 export interface Spans {
   readonly tracer: Tracer;
-  /** Sends what waits, for so long at most. Never rejects. */
-  readonly close: (timeoutMs: number) => Promise<void>;
+  /** Sends what waits, for so long at most, a second by default. Never rejects. */
+  readonly close: (timeoutMs?: number) => Promise<void>;
 }
 
 /**
@@ -52,7 +55,7 @@ export function startSpans({ url, service, version, sampler, idGenerator, onOutc
   });
   return {
     tracer: provider.getTracer(service, version),
-    close: async (timeoutMs) => {
+    close: async (timeoutMs = DRAIN_MS) => {
       const late = new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref());
       await Promise.race([queue.shutdown().catch(onError), late]);
     },

@@ -27,15 +27,12 @@ export interface TracingDeps {
   readonly logger: Pick<Logger, 'warn'>;
 }
 
-/** At the end, spans are waited for this long and no longer. */
-export const SPANS_DRAIN_MS = 1_000;
-
 /** Tracing that goes on. */
 export interface Tracing {
   readonly tracer: DecisionTracer;
   readonly rollouts: RolloutTracer;
-  /** Sends what waits, for so long at most. Never rejects. */
-  readonly close: (timeoutMs: number) => Promise<void>;
+  /** Sends what waits, for so long at most, a second by default. Never rejects. */
+  readonly close: (timeoutMs?: number) => Promise<void>;
 }
 
 /** Starts tracing if there are settings. What does it is loaded only then. */

@@ -7,7 +7,7 @@ import { formatTrustedKeys } from '@edict/bundle';
 import { afterEach } from '@jest/globals';
 import { until } from './conditions.ts';
 import { useFolders } from './folders.ts';
-import { freePort } from './free-port.ts';
+import { freePorts } from '../../../protocol/src/testing/free-port.ts';
 import { SIGNING_KEY, type Published } from './revisions.ts';
 import { storeRevisions } from './stored-revisions.ts';
 
@@ -45,7 +45,7 @@ export function usePdpProcesses() {
     const folder = await newFolder();
     await storeRevisions(folder, published);
     await writeFile(join(folder, 'keys.json'), formatTrustedKeys([SIGNING_KEY.publicKey]));
-    const port = await freePort();
+    const [port = 0] = await freePorts(1);
     const child = spawn(process.execPath, [MAIN], {
       env: {
         EDICT_PDP_LISTEN_HOST: '127.0.0.1',

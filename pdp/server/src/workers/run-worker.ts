@@ -11,7 +11,7 @@ import { SetLoadMeters } from '../observability/set-load-meters.ts';
 import type { LocalComparing } from '../shadow/comparing.ts';
 import { localComparing } from '../shadow/local-comparing.ts';
 import { createMetrics, type PdpMetrics } from '../observability/metrics.ts';
-import { openTracing, SPANS_DRAIN_MS, type Tracing } from '../observability/tracing.ts';
+import { openTracing, type Tracing } from '../observability/tracing.ts';
 import { ENGINE } from '../version.ts';
 import {
   LOAD_INTERVAL_MS,
@@ -150,7 +150,7 @@ class PoolWorker {
         this.#idleMemory?.close();
         this.#tellLoad();
         await this.#answering?.close();
-        await this.#tracing?.close(SPANS_DRAIN_MS);
+        await this.#tracing?.close();
         this.#ended();
     }
   }
