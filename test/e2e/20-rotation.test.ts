@@ -43,6 +43,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await fleet.remove();
+  // What comes after is not to have certificates that end in the middle of it.
+  await forgetCertificates();
   await installChart(environment);
 });
 

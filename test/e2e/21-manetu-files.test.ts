@@ -151,7 +151,7 @@ test('without the conversion webhook old versions fail with its name, and not on
   expect(old.stderr).toMatch(/conversion webhook for iamlite\.manetu\.io.*edict-conversion/s);
   const fines = await readFile(path.join(EXAMPLES, 'fines.yaml'), 'utf8');
   const edited = fines.replace('waive: 20', 'waive: 30');
-  expect(await cluster.tryKubectl(['-n', fleet.namespace, 'apply', '-f', '-'], edited)).toMatchObject({ code: 0 });
+  await cluster.kubectlWithInput(edited, '-n', fleet.namespace, 'apply', '-f', '-');
   await inNamespace('wait', '--for=condition=Ready', `${RESOURCE}/fines`, '--timeout=180s');
   // A PDP that was just without its operator is not among those that Ready speaks of.
   await waitFor('the edit to be served', async () => {

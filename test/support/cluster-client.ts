@@ -30,7 +30,9 @@ export interface ClusterClient {
   readonly kubeconfig: string;
   /** Runs kubectl and resolves with its output; rejects with what it said when it fails. */
   readonly kubectl: (...args: readonly string[]) => Promise<string>;
-  /** Runs kubectl and resolves whatever its exit code. */
+  /** The same with `input` on its standard input, for `-f -`. */
+  readonly kubectlWithInput: (input: string, ...args: readonly string[]) => Promise<string>;
+  /** Runs kubectl and resolves whatever its exit code: for what may fail or is to fail. */
   readonly tryKubectl: (args: readonly string[], input?: string) => Promise<CommandResult>;
   /** `kubectl apply -f -` of the given objects. */
   readonly apply: (...objects: readonly object[]) => Promise<void>;
@@ -61,6 +63,7 @@ export async function createClusterClient(kubeconfig: string): Promise<ClusterCl
   return {
     kubeconfig,
     kubectl: (...args) => runCommand(kubectl, withConfig(args)),
+    kubectlWithInput: (input, ...args) => runCommand(kubectl, withConfig(args), { input }),
     tryKubectl: (args, input) => tryCommand(kubectl, withConfig(args), input === undefined ? {} : { input }),
     apply: async (...objects) => {
       const list = { apiVersion: 'v1', kind: 'List', items: objects };

@@ -3,8 +3,13 @@ import { StoreError } from '../store/errors.ts';
 import type { KubeObject, KubeObjects } from '../store/kube/kube-objects.ts';
 import { eventually } from '../testing/fixtures.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
-import { createCertificateManager, type CertificateManager, type ServingCertificates } from './certificate-manager.ts';
-import { readCertificate } from './authority.ts';
+import {
+  createCertificateManager,
+  type CertificateManager,
+  type CertificateManagerOptions,
+  type ServingCertificates,
+} from './certificate-manager.ts';
+import { isSignedBy, readCertificate } from './authority.ts';
 import { CERTIFICATE_TIMES } from './plan.ts';
 
 const DAY_MS = 86_400_000;
@@ -40,7 +45,11 @@ function aCluster() {
     forbid: () => {
       isReadOnly = true;
     },
-    manager: (clock: ManualClock, onChange: (next: ServingCertificates) => void): CertificateManager =>
+    manager: (
+      clock: ManualClock,
+      onChange: (next: ServingCertificates) => void,
+      times: Partial<Pick<CertificateManagerOptions, 'intervalMs' | 'times'>> = { intervalMs: DAY_MS },
+    ): CertificateManager =>
       createCertificateManager({
         objects: objects as KubeObjects,
         namespace: 'edict-system',
@@ -49,7 +58,7 @@ function aCluster() {
         clock,
         logger,
         onChange,
-        intervalMs: DAY_MS,
+        ...times,
       }),
   };
 }
@@ -79,6 +88,35 @@ test('an operator that was away until its authority had ended makes another one,
   expect(readCertificate(anew.certificate)?.notAfterMs).toBeGreaterThan(clock.now());
   expect(cluster.lines).toContainEqual(expect.stringContaining('the authority had ended'));
   after.stop();
+});
+
+test('certificates of shorter lives than those that are set now are replaced in time all the same', async () => {
+  const cluster = aCluster();
+  const clock = new ManualClock();
+  const short = { authorityMs: 120_000, servingMs: 40_000, overlapMs: 20_000 };
+  const before = cluster.manager(clock, () => undefined, { times: short });
+  const old = await before.start();
+  before.stop();
+  const told: ServingCertificates[] = [];
+  const manager = cluster.manager(clock, (next) => told.push(next), {});
+  const kept = await manager.start();
+  expect(kept.trustBundle).toBe(old.trustBundle);
+  const ends = manager.expiry()?.authorityMs ?? 0;
+  await eventually('the authority to be replaced', async () => {
+    // Less than a look lies between two of them: nothing ends while keys are made, which the clock does not wait for.
+    await clock.advance(1_000);
+    return (manager.expiry()?.authorityMs ?? 0) > ends ? true : undefined;
+  });
+  expect(cluster.lines).not.toContainEqual(expect.stringContaining('the authority had ended'));
+  // Who trusts what was announced trusts what serves, at every change.
+  const served = [kept, ...told];
+  for (const [i, next] of served.entries()) {
+    const trusted = served[Math.max(0, i - 1)]?.trustBundle ?? '';
+    const signers = trusted.split(/(?<=-----END CERTIFICATE-----\n)/);
+    const isTrusted = await Promise.all(signers.map((signer) => isSignedBy(next.certificate, signer)));
+    expect(isTrusted).toContain(true);
+  }
+  manager.stop();
 });
 
 test('an operator that may not write its Secret serves on with what it has, and says that it was not looked after', async () => {

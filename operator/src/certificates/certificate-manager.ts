@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { isStoreError } from '../store/errors.ts';
 import type { KubeObject, KubeObjects } from '../store/kube/kube-objects.ts';
 import { RESOURCES } from '../store/kube/resources.ts';
-import { readCertificate } from './authority.ts';
+import { BACKDATE_MS, readCertificate } from './authority.ts';
 import { CERTIFICATE_TIMES, trustBundle, type CertificateState, type CertificateTimes } from './plan.ts';
 import { settleCertificates } from './rotate.ts';
 
@@ -22,7 +22,7 @@ export interface CertificateManagerOptions {
   readonly logger: Logger;
   /** Told whenever certificates change, first included. */
   readonly onChange: (certificates: ServingCertificates) => void;
-  /** Time between two looks. Default 60 s, or less where certificates live for less than a day. */
+  /** Time between two looks. Default 60 s, or less where certificates live for less than a quarter of an hour. */
   readonly intervalMs?: number;
 }
 
@@ -52,7 +52,9 @@ interface Secret extends KubeObject {
 }
 
 const INTERVAL_MAX_MS = 60_000;
-/** Looks at least so often in each of the times that certificates live by. */
+/** A certificate that ends with its authority can live for any time, however short. */
+const INTERVAL_MIN_MS = 1_000;
+/** Looks at least so often in each of the times that certificates live by, and in the lives of those that are there. */
 const LOOKS_PER_TIME = 12;
 /** Replicas that start together collide on the first write; each then reads what the winner wrote. */
 const MAX_ATTEMPTS = 10;
@@ -63,8 +65,7 @@ const MAX_ATTEMPTS = 10;
  */
 export function createCertificateManager(options: CertificateManagerOptions): CertificateManager {
   const { clock, logger, times = CERTIFICATE_TIMES } = options;
-  const shortest = Math.min(times.overlapMs, times.servingMs);
-  const { intervalMs = Math.min(INTERVAL_MAX_MS, Math.ceil(shortest / LOOKS_PER_TIME)) } = options;
+  let intervalMs = options.intervalMs ?? INTERVAL_MAX_MS;
   let facts: CertificateExpiry | undefined;
   let shown = '';
   let cancel: (() => void) | undefined;
@@ -73,6 +74,7 @@ export function createCertificateManager(options: CertificateManagerOptions): Ce
   const settle = async (): Promise<ServingCertificates> => {
     const state = await settleSecret(options);
     facts = expiryOf(state);
+    intervalMs = options.intervalMs ?? intervalFor(state, times);
     const serving = { ...state.serving, trustBundle: trustBundle(state) };
     const text = JSON.stringify(serving);
     if (text !== shown) {
@@ -130,6 +132,16 @@ async function settleSecret(options: CertificateManagerOptions): Promise<Certifi
       if (!lost || attempt === MAX_ATTEMPTS) throw error;
     }
   }
+}
+
+/** What is there may have been made by shorter times than those of now: it is not to end between two looks. */
+function intervalFor({ authority, serving }: CertificateState, times: CertificateTimes): number {
+  const lives = [authority, serving].map(({ certificate }) => {
+    const facts = readCertificate(certificate);
+    return facts === undefined ? 0 : facts.notAfterMs - facts.notBeforeMs - BACKDATE_MS;
+  });
+  const shortest = Math.min(times.overlapMs, times.servingMs, ...lives);
+  return Math.min(INTERVAL_MAX_MS, Math.max(INTERVAL_MIN_MS, Math.ceil(shortest / LOOKS_PER_TIME)));
 }
 
 function expiryOf({ authority, serving }: CertificateState): CertificateExpiry {
