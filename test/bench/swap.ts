@@ -2,8 +2,11 @@
  * Measures what swaps of policy cost requests: an operator over a folder and a PDP, each a process, joined by gRPC and HTTPS as
  * in a cluster; a policy is edited once a second, compiled, rolled out and swapped to, while clients ask all the time:
  *
- *   node test/bench/swap.ts [--minutes N] [--connections N] [--policies DIR] [--every MS] [--segment SECONDS] [--idle] [--source]
+ *   node test/bench/swap.ts [--minutes N] [--connections N] [--policies DIR] [--every MS] [--segment SECONDS]
+ *                           [--operator background|beside] [--idle] [--source]
  *
+ * In a cluster the operator is on another node. Here it shares the cores with the PDP and its clients: by default it runs when
+ * they leave one (`chrt --idle`), so that what is measured is what a swap costs the PDP; with `--operator beside` it competes.
  * Segments with and without edits take turns, so that both see the same machine; --minutes is the time with edits. The edited
  * rule asks the policy `a_rbac` of DIR, whose data are part of the same documents: all of it is prepared anew for each revision.
  * Every answer names its edition: a wrong decision, one revision with two editions, a connection that goes back in time, or
@@ -34,10 +37,12 @@ const options = readArguments(import.meta.filename, {
   policies: { type: 'string', default: join(import.meta.dirname, '../../../shared/bench/policies') },
   every: { type: 'string', default: '1000' },
   segment: { type: 'string', default: '15' },
+  operator: { type: 'string', default: 'background' },
   idle: { type: 'boolean', default: false },
   source: { type: 'boolean', default: false },
 });
 
+if (!['background', 'beside'].includes(options.operator)) throw new Error('--operator is background or beside');
 const IDLE_SECONDS = 25;
 const base = await mkdtemp(join(tmpdir(), 'edict-swap-'));
 const folder = join(base, 'policies');
@@ -126,7 +131,7 @@ async function measure(url: string, pid: number, questions: readonly Question[])
   const swaps = editions.size - revisionsBefore;
   if (swaps < edits / 2) failures.push(`only ${swaps} of ${edits} edits became revisions that were served`);
   const [quietP99, swapP99] = [quiet, swapping].map(({ latencies }) => quantile(latencies, 0.99));
-  printTable(`${edits} edits, ${swaps} swaps seen, ${options.connections} connections`, [row(quiet), row(swapping)]);
+  printTable(`${edits} edits, ${swaps} swaps seen, ${options.connections} connections, operator ${options.operator}`, [row(quiet), row(swapping)]);
   console.log(
     `\nfailed decisions ${quiet.failed + swapping.failed}; p99 with swaps is ` +
       `${((swapP99 ?? 0) / (quietP99 ?? 1)).toFixed(2)} times that without; memory ${residentMbOf(pid).toFixed(0)} MB`,
@@ -245,7 +250,12 @@ async function startOperator(): Promise<{
   readonly artifactsPort: number;
 }> {
   const program = join(import.meta.dirname, 'server/folder-operator.ts');
-  const child = spawn(process.execPath, [program, folder, tls], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [command = '', ...args] = [
+    ...(options.operator === 'background' ? ['chrt', '--idle', '0'] : []),
+    ...[process.execPath, program, folder, tls],
+  ];
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  child.once('error', (error) => console.error(`${command}: ${error.message}; try --operator beside`));
   for await (const line of createInterface({ input: child.stdout })) {
     const [, streamPort, artifactsPort] = /^ready (\d+) (\d+)$/.exec(line) ?? [];
     if (artifactsPort !== undefined) {

@@ -55,9 +55,8 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
     },
     write: async (record) => {
       const folder = folderOf(record.object);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
       const file = fileOf(record.object);
-      await using handle = await open(`${file}.tmp`, 'w', 0o600);
+      await using handle = await openIn(folder, `${file}.tmp`);
       await handle.writeFile(JSON.stringify(record));
       await handle.sync();
       await rename(`${file}.tmp`, file);
@@ -80,6 +79,17 @@ function parseRecord(text: string, file: string): StoredRecord {
   } catch (cause) {
     // Only whole files are ever renamed into place, so this is damage from outside; going on would forget decisions.
     throw new StoreError('Invalid', `${file}: not a stored object; restore or delete it`, { cause });
+  }
+}
+
+/** Opens a file to write it anew, and makes its folder where it is missing: seldom, and each look for it is a call of its own. */
+async function openIn(folder: string, file: string): Promise<FileHandle> {
+  try {
+    return await open(file, 'w', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return await open(file, 'w', 0o600);
   }
 }
 
