@@ -131,7 +131,10 @@ async function measure(url: string, pid: number, questions: readonly Question[])
   const swaps = editions.size - revisionsBefore;
   if (swaps < edits / 2) failures.push(`only ${swaps} of ${edits} edits became revisions that were served`);
   const [quietP99, swapP99] = [quiet, swapping].map(({ latencies }) => quantile(latencies, 0.99));
-  printTable(`${edits} edits, ${swaps} swaps seen, ${options.connections} connections, operator ${options.operator}`, [row(quiet), row(swapping)]);
+  printTable(`${edits} edits, ${swaps} swaps seen, ${options.connections} connections, operator ${options.operator}`, [
+    row(quiet),
+    row(swapping),
+  ]);
   console.log(
     `\nfailed decisions ${quiet.failed + swapping.failed}; p99 with swaps is ` +
       `${((swapP99 ?? 0) / (quietP99 ?? 1)).toFixed(2)} times that without; memory ${residentMbOf(pid).toFixed(0)} MB`,
