@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts';
 import { isStoreError } from '../store/errors.ts';
 import type { KubeObject, KubeObjects } from '../store/kube/kube-objects.ts';
 import { RESOURCES } from '../store/kube/resources.ts';
-import { BACKDATE_MS, readCertificate } from './authority.ts';
-import { CERTIFICATE_TIMES, trustBundle, type CertificateState, type CertificateTimes } from './plan.ts';
+import { readCertificate } from './authority.ts';
+import { CERTIFICATE_TIMES, lifeMs, trustBundle, type CertificateState, type CertificateTimes } from './plan.ts';
 import { settleCertificates } from './rotate.ts';
 
 export interface CertificateManagerOptions {
@@ -138,7 +138,7 @@ async function settleSecret(options: CertificateManagerOptions): Promise<Certifi
 function intervalFor({ authority, serving }: CertificateState, times: CertificateTimes): number {
   const lives = [authority, serving].map(({ certificate }) => {
     const facts = readCertificate(certificate);
-    return facts === undefined ? 0 : facts.notAfterMs - facts.notBeforeMs - BACKDATE_MS;
+    return facts === undefined ? 0 : lifeMs(facts);
   });
   const shortest = Math.min(times.overlapMs, times.servingMs, ...lives);
   return Math.min(INTERVAL_MAX_MS, Math.max(INTERVAL_MIN_MS, Math.ceil(shortest / LOOKS_PER_TIME)));

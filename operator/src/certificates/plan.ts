@@ -90,16 +90,20 @@ export function trustBundle({ authority, next, previous }: CertificateState): st
 /** After the overlap; or when the authority in use is about to end, which would leave clients with none that they know. */
 function mayPromote(
   { sinceMs }: { readonly sinceMs: number },
-  { notBeforeMs, notAfterMs }: CertificateFacts,
+  authority: CertificateFacts,
   nowMs: number,
   { overlapMs }: CertificateTimes,
 ): boolean {
-  return nowMs - sinceMs >= overlapMs || notAfterMs - nowMs < (notAfterMs - notBeforeMs - BACKDATE_MS) * LAST_CALL;
+  return nowMs - sinceMs >= overlapMs || authority.notAfterMs - nowMs < lifeMs(authority) * LAST_CALL;
 }
 
-function needsRenewal({ notBeforeMs, notAfterMs }: CertificateFacts, nowMs: number): boolean {
-  // What it is dated back by is no part of its life.
-  return notAfterMs - nowMs < (notAfterMs - notBeforeMs - BACKDATE_MS) * RENEW_AT_REMAINING;
+function needsRenewal(facts: CertificateFacts, nowMs: number): boolean {
+  return facts.notAfterMs - nowMs < lifeMs(facts) * RENEW_AT_REMAINING;
+}
+
+/** How long a certificate lives from when it was made, milliseconds. What it is dated back by is no part of its life. */
+export function lifeMs({ notBeforeMs, notAfterMs }: CertificateFacts): number {
+  return notAfterMs - notBeforeMs - BACKDATE_MS;
 }
 
 function isExpired({ notAfterMs }: CertificateFacts, nowMs: number): boolean {
