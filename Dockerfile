@@ -29,4 +29,4 @@ FROM runtime AS pdp
 COPY --from=build /src/dist/bundles/pdp /app
 ENV MALLOC_MMAP_THRESHOLD_=32768 MALLOC_TOP_PAD_=16384 MALLOC_ARENA_MAX=1 NODE_COMPILE_CACHE=/app/code-cache NODE_COMPILE_CACHE_PORTABLE=1
 EXPOSE 8181
-ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=2", "--heap-growing-percent=20", "--expose-gc", "--no-memory-pool-share-memory-on-teardown", "/app/main.js"]
+ENTRYPOINT ["/usr/bin/node", "--max-semi-space-size=2", "--heap-growing-percent=20", "--no-parallel-scavenge", "--expose-gc", "--no-memory-pool-share-memory-on-teardown", "/app/main.js"]

@@ -29,13 +29,15 @@ export interface BundleSpec {
 /**
  * The PDP is to be small and start fast: a young heap of a few MB is collected more often, but stays in the processor's cache;
  * the old one is collected when it has grown by a fifth, and not when it has grown to four times, which takes a hundredth of
- * the time at full load; what the start leaves behind is given back by `gc`, which a flag makes callable; the heap of a thread that
+ * the time at full load; threads that help to collect a young heap so small would be woken, and waited for, for longer than they
+ * help; what the start leaves behind is given back by `gc`, which a flag makes callable; the heap of a thread that
  * has ended goes back to the system, and not into a store for other threads, which an idle process never uses. Source maps, which
  * Node reads before it starts, are there for who looks for a bug: `NODE_OPTIONS=--enable-source-maps`.
  */
 const PDP_FLAGS = [
   '--max-semi-space-size=2',
   '--heap-growing-percent=20',
+  '--no-parallel-scavenge',
   '--expose-gc',
   '--no-memory-pool-share-memory-on-teardown',
 ] as const;

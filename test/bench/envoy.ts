@@ -3,13 +3,13 @@
  * OPA-Envoy plugin with the same rule, in turns:
  *
  *   node test/bench/envoy.ts [--seconds N] [--connections N] [--rounds N] [--style rule|mapper] [--behind-envoy [--envoy-threads N]]
- *     [--plugin FILE] [--also FILE] [--source] [--workers N] [--cpu-prof DIR]
+ *     [--plugin FILE] [--also FILE] [--source] [--workers N] [--records file|none] [--cpu-prof DIR]
  *
  * Prints Checks per second, latencies as the client sees them, and the CPU of the server per Check, each the middle of all
  * rounds. `--behind-envoy` sends requests to a real Envoy that asks the server about each; wrk sends them where it is installed,
  * since it costs less than a client in Node, and the CPU of Envoy is printed too. `--plugin` names the built plugin (`go build ./cmd/opa-envoy-plugin` in its
  * repository); without it only the PDP is measured. The plugin writes no decision log, as by default, while the PDP keeps a
- * record of every decision. `--also` names the `main.js` of another build of the PDP, which takes its turn too. `--source` runs
+ * record of every decision, unless `--records none` has it write none either. `--also` names the `main.js` of another build of the PDP, which takes its turn too. `--source` runs
  * the PDP from its source in place of the bundle. Exits with 1 on a wrong answer; figures decide nothing, because machines
  * differ.
  */
@@ -22,6 +22,7 @@ import { domainOf, libraryDomain, startPdpFromDisk } from '../support/pdp-from-d
 import { measureUnary } from '../support/unary-load.ts';
 import { startPlugin } from './server/envoy-plugin.ts';
 import { loadGatewayWithWrk } from './server/gateway-load.ts';
+import { NO_RECORDS } from './server/no-records.ts';
 import { pdpProgram } from './server/pdp-program.ts';
 import { cpuSecondsOf } from './server/process-figures.ts';
 import { hasWrk, type WrkFigures } from './server/wrk.ts';
@@ -36,6 +37,7 @@ const options = readArguments(import.meta.filename, {
   also: { type: 'string' },
   source: { type: 'boolean', default: false },
   workers: { type: 'string' },
+  records: { type: 'string', default: 'file' },
   'behind-envoy': { type: 'boolean', default: false },
   'envoy-threads': { type: 'string', default: '1' },
   'cpu-prof': { type: 'string' },
@@ -297,7 +299,11 @@ async function startPdp(
           domains: [libraryDomain('gateway', { gateway: RULE })],
           serving: { documents: {}, envoy: { result: 'Rule' as const } },
         };
-  const env = { ...variables, ...(options.workers === undefined ? {} : { EDICT_PDP_WORKERS: options.workers }) };
+  const env = {
+    ...variables,
+    ...(options.workers === undefined ? {} : { EDICT_PDP_WORKERS: options.workers }),
+    ...(options.records === 'none' ? NO_RECORDS : {}),
+  };
   const { grpcPort, process, stop } = await startPdpFromDisk([set], {
     env,
     nodeArgs: [...nodeArgs, ...profile],

@@ -22,6 +22,7 @@ import { quantile } from '../support/figures.ts';
 import { domainOf, startPdpFromDisk } from '../support/pdp-from-disk.ts';
 import { libraryRegoOf, readPolicies, type BenchPolicy } from './policies.ts';
 import { loadWith, type Question } from './server/http-load.ts';
+import { NO_RECORDS } from './server/no-records.ts';
 import { startOpaServer, type ServerProcess } from './server/opa-process.ts';
 import { pdpProgram } from './server/pdp-program.ts';
 import { cpuSecondsOf, residentMbOf } from './server/process-figures.ts';
@@ -49,8 +50,6 @@ const options = readArguments(import.meta.filename, {
   'reference-cpu-us': { type: 'string', default: '1000' },
 });
 const WARM_UP_SECONDS = 2;
-/** Settings of audit whose only sink takes the records of another set. */
-const NO_RECORDS = JSON.stringify({ sinks: [{ name: 'none', type: 'Stdout', sets: ['nobody/nothing'] }] });
 
 /** What is measured: a running server and what it is asked. */
 interface Contender {
@@ -147,7 +146,7 @@ async function startPdp(domains: readonly string[], servesDocuments: boolean): P
   };
   const variables = {
     ...(options.workers === undefined ? {} : { EDICT_PDP_WORKERS: options.workers }),
-    ...(servesDocuments && options.records === 'none' ? { EDICT_PDP_AUDIT_SETTINGS: NO_RECORDS } : {}),
+    ...(servesDocuments && options.records === 'none' ? NO_RECORDS : {}),
   };
   const {
     url,

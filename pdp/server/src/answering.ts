@@ -29,7 +29,7 @@ import { createTransportMetrics } from './http/transport/transport-metrics.ts';
 import type { NetworkSettings, OpenNetwork } from './network/open-network.ts';
 import type { LoadMeter } from './observability/load-meter.ts';
 import type { PdpMetrics } from './observability/metrics.ts';
-import { SetLabels } from './observability/set-labels.ts';
+import type { SetLabels } from './observability/set-labels.ts';
 import type { SetLoadMeters } from './observability/set-load-meters.ts';
 import type { TracingSettings } from './observability/tracing.ts';
 import { ENGINE } from './version.ts';
@@ -96,8 +96,8 @@ export interface AnsweringDeps {
   readonly findRules: FindRules;
   /** What `/metrics` tells. */
   readonly exposition: () => Promise<Exposition>;
-  /** Which sets metrics name; this process counts for itself by default. */
-  readonly setLabels?: SetLabels | undefined;
+  /** Which sets metrics name. */
+  readonly setLabels: SetLabels;
   /** Is told of decisions; nobody is, without. The caller closes what it belongs to, after what answers. */
   readonly tracer: DecisionTracer | undefined;
 }
@@ -150,7 +150,7 @@ export async function startAnswering(options: AnsweringOptions, deps: AnsweringD
     ...options,
     tracer: deps.tracer,
     sets: deps.sets,
-    setLabels: deps.setLabels ?? new SetLabels(options.maxSetLabels),
+    setLabels: deps.setLabels,
     metrics,
     meter,
     setLoads: deps.setLoads,

@@ -248,8 +248,8 @@ export class ServerStream {
 
   #close(): void {
     this.#closed = true;
-    for (const piece of this.#held.splice(0)) this.#host.used(piece.length);
-    this.#unsent = [];
+    if (this.#held.length > 0) for (const piece of this.#held.splice(0)) this.#host.used(piece.length);
+    if (this.#unsent.length > 0) this.#unsent = [];
     this.#unsentBytes = 0;
     if (this.#stalledSinceMs !== undefined) this.#host.stalled(this, false);
     this.#stalledSinceMs = undefined;

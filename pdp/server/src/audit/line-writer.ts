@@ -1,3 +1,5 @@
+import { asLines } from './as-lines.ts';
+
 /** Writes bytes to a file descriptor without blocking the caller's thread; calls back when they are written. */
 export type WriteBytes = (bytes: Buffer, done: (error: Error | null) => void) => void;
 
@@ -84,7 +86,7 @@ export class LineWriter {
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const bytes = Buffer.from(`${this.#lines.join('\n')}\n`);
+    const bytes = asLines(this.#lines);
     const taken = this.#buffered;
     this.#lines = [];
     this.#writing = true;

@@ -106,7 +106,8 @@ function ofPorc(record: AccessRecord): Parts {
 
 /** The ids of a W3C trace context; undefined if it is none. */
 function traceOf(traceparent: string | undefined): { readonly trace: string; readonly span: string } | undefined {
-  const match = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/.exec(traceparent ?? '');
+  if (traceparent === undefined) return undefined;
+  const match = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}/.exec(traceparent);
   const [, trace, span] = match ?? [];
   return trace === undefined || span === undefined ? undefined : { trace, span };
 }

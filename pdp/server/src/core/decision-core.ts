@@ -132,7 +132,7 @@ class Core implements RunningCore {
     const labels = options.setLabels ?? new SetLabels();
     this.#countersOf = (set) => countersOf(set, labels, metrics);
     this.#countStale = (set) => {
-      const counter = metrics.staleDecisions.labels(labels.of(set));
+      const counter = metrics.staleDecisions.series(labels.of(set));
       return () => counter.inc();
     };
     this.#setLoads = options.setLoads ?? new SetLoadMeters();

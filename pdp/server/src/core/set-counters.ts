@@ -1,4 +1,5 @@
 import type { PdpMetrics } from '../observability/metrics.ts';
+import type { CounterSeries } from '../observability/series-counter.ts';
 import type { SetLabels } from '../observability/set-labels.ts';
 import type { CacheCounters } from './decision-cache.ts';
 
@@ -17,17 +18,23 @@ export function countersOf(
   { instanceDecisions, decisionCache }: Pick<PdpMetrics, 'instanceDecisions' | 'decisionCache'>,
 ): SetCounters {
   const label = labels.of(set);
-  const [permit, deny, answer, refused] = ['permit', 'deny', 'answer', 'refused'].map((outcome) =>
-    instanceDecisions.labels(label, outcome),
-  );
-  // A rate over a series that appears later than its first decision would miss that one.
-  for (const counter of [permit, deny, answer, refused]) counter?.inc(0);
-  const [hit, miss, evicted] = ['hit', 'miss', 'evicted'].map((outcome) => decisionCache.labels(label, outcome));
+  const permit = instanceDecisions.series(label, 'permit');
+  const deny = instanceDecisions.series(label, 'deny');
+  const answer = instanceDecisions.series(label, 'answer');
+  const refused = instanceDecisions.series(label, 'refused');
+  // Most sets have no cache: series that stay at zero would be shown for each.
+  let ofCache: Readonly<Record<'hit' | 'miss' | 'evicted', CounterSeries>> | undefined;
+  const cached = (): NonNullable<typeof ofCache> =>
+    (ofCache ??= {
+      hit: decisionCache.series(label, 'hit'),
+      miss: decisionCache.series(label, 'miss'),
+      evicted: decisionCache.series(label, 'evicted'),
+    });
   return {
-    decided: (allow) => (allow === undefined ? answer : allow ? permit : deny)?.inc(),
-    refused: () => refused?.inc(),
-    hit: () => hit?.inc(),
-    miss: () => miss?.inc(),
-    evicted: () => evicted?.inc(),
+    decided: (allow) => (allow === undefined ? answer : allow ? permit : deny).inc(),
+    refused: () => refused.inc(),
+    hit: () => cached().hit.inc(),
+    miss: () => cached().miss.inc(),
+    evicted: () => cached().evicted.inc(),
   };
 }

@@ -1,6 +1,7 @@
 import type { ProblemName } from '../http/reply.ts';
 import type { LoadMeter } from '../observability/load-meter.ts';
 import type { PdpMetrics } from '../observability/metrics.ts';
+import type { CounterSeries } from '../observability/series-counter.ts';
 import type { ApiName } from './session.ts';
 
 /** The metrics that decisions and their refusals are counted in. */
@@ -11,24 +12,22 @@ export class Tally {
   readonly #api: ApiName;
   readonly #metrics: TallyMetrics;
   readonly #meter: Pick<LoadMeter, 'decided' | 'refused'>;
-  // Looked up once: a label look-up costs more than a count. And a rate over a series that appears later than its first
-  // decision would miss that one.
-  readonly #permits: { readonly inc: (by?: number) => void };
-  readonly #denies: { readonly inc: (by?: number) => void };
-  readonly #answers: { readonly inc: (by?: number) => void };
-  readonly #invalid: { readonly inc: (by?: number) => void };
+  // Looked up once: a label look-up costs more than a count.
+  readonly #permits: CounterSeries;
+  readonly #denies: CounterSeries;
+  readonly #answers: CounterSeries;
+  readonly #invalid: CounterSeries;
   readonly #seconds: { readonly observe: (seconds: number) => void };
 
   constructor(api: ApiName, metrics: TallyMetrics, meter: Pick<LoadMeter, 'decided' | 'refused'>) {
     this.#api = api;
     this.#metrics = metrics;
     this.#meter = meter;
-    this.#permits = metrics.decisions.labels(api, 'permit');
-    this.#denies = metrics.decisions.labels(api, 'deny');
-    this.#answers = metrics.decisions.labels(api, 'answer');
-    this.#invalid = metrics.invalid.labels(api);
+    this.#permits = metrics.decisions.series(api, 'permit');
+    this.#denies = metrics.decisions.series(api, 'deny');
+    this.#answers = metrics.decisions.series(api, 'answer');
+    this.#invalid = metrics.invalid.series(api);
     this.#seconds = metrics.decisionSeconds.series(api);
-    for (const counter of [this.#permits, this.#denies, this.#answers, this.#invalid]) counter.inc(0);
   }
 
   /** One decision and how long it took; `allow` is undefined for a document that is no decision. */

@@ -1,3 +1,5 @@
+import { WIRE } from '../grpc/protobuf-reader.ts';
+
 /**
  * The messages of Envoy's CheckRequest as tables: what each field is called in the two documents that policies read, and how
  * it lies on the wire. Field numbers are those of `proto/envoy/service/auth/v3/attribute_context.proto` and what it imports.
@@ -26,14 +28,20 @@ export interface Field {
   /** Its name in Go's rendering of the message, which the reference engine's mappers read. */
   readonly go: string;
   readonly kind: FieldKind;
+  /** The wire type that a value of this kind has. */
+  readonly wire: number;
   /** Where it is a member of a oneof: how Go wraps it, and the names of all members in JSON. */
-  readonly oneof?: { readonly go: string; readonly member: string; readonly json: readonly string[] };
+  readonly oneof: { readonly go: string; readonly member: string; readonly json: readonly string[] } | undefined;
 }
 
 const camelCase = (name: string): string => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 function field(name: string, kind: FieldKind, oneof?: Field['oneof']): Field {
-  return { json: camelCase(name), go: name, kind, ...(oneof === undefined ? {} : { oneof }) };
+  return { json: camelCase(name), go: name, kind, wire: wireTypeOf(kind), oneof };
+}
+
+function wireTypeOf(kind: FieldKind): number {
+  return kind === 'uint32' || kind === 'int32' || kind === 'int64' || kind === 'bool' ? WIRE.varint : WIRE.bytes;
 }
 
 /** Fields by number. */

@@ -28,8 +28,7 @@ export function decodeAttributes(message: Buffer, style: AttributeStyle): JsonOb
   let attributes: JsonObject | undefined;
   while (reader.more) {
     const tag = reader.tag();
-    if (tag === ATTRIBUTES_FIELD)
-      attributes = reader.message(() => readInto(reader, ATTRIBUTES, style, attributes ?? {}));
+    if (tag === ATTRIBUTES_FIELD) attributes = readMessage(reader, ATTRIBUTES, style, attributes ?? {});
     else reader.skip(tag);
   }
   return attributes;
@@ -62,30 +61,30 @@ export function readContextExtension(message: Buffer, name: string): string | un
   return found;
 }
 
-function readInto(
+/** Reads an embedded message into what is known of it so far. */
+function readMessage(
   reader: ProtobufReader,
   { fields }: MessageFields,
   style: AttributeStyle,
   target: JsonObject,
 ): JsonObject {
+  const end = reader.enter();
   while (reader.more) {
     const tag = reader.tag();
     const field = fields[tag >>> 3];
-    if (field === undefined || (tag & 7) !== wireTypeOf(field.kind)) reader.skip(tag);
+    if (field === undefined || (tag & 7) !== field.wire) reader.skip(tag);
     else readField(reader, field, style, target);
   }
+  reader.leave(end);
   return target;
-}
-
-function wireTypeOf(kind: FieldKind): number {
-  return kind === 'uint32' || kind === 'int32' || kind === 'int64' || kind === 'bool' ? WIRE.varint : WIRE.bytes;
 }
 
 function readField(reader: ProtobufReader, field: Field, style: AttributeStyle, target: JsonObject): void {
   const { kind, oneof } = field;
   const name = style === 'json' ? field.json : field.go;
   if (oneof === undefined) {
-    const value = readValue(reader, kind, style, target[name]);
+    // Only what is made of several fields builds on what is there.
+    const value = readValue(reader, kind, style, typeof kind === 'string' ? undefined : target[name]);
     if (isSet(value)) target[name] = value;
     else Reflect.deleteProperty(target, name);
     return;
@@ -116,20 +115,19 @@ function readValue(reader: ProtobufReader, kind: FieldKind, style: AttributeStyl
       return reader.uint32();
     case 'int32':
       return reader.int32();
-    case 'int64':
-      return numberFromBigInt(reader.int64());
+    case 'int64': {
+      const value = reader.int64();
+      return typeof value === 'number' ? value : numberFromBigInt(value);
+    }
     case 'bool':
       return reader.bool();
     case 'struct':
       return readStruct(reader, {}, 1);
     default:
-      if ('message' in kind) {
-        const target = (before ?? {}) as JsonObject;
-        return reader.message(() => readInto(reader, kind.message, style, target));
-      }
+      if ('message' in kind) return readMessage(reader, kind.message, style, (before ?? {}) as JsonObject);
       if ('list' in kind) {
         const list = (before ?? []) as unknown[];
-        list.push(reader.message(() => readInto(reader, kind.list, style, {})));
+        list.push(readMessage(reader, kind.list, style, {}));
         return list;
       }
       return readMapEntry(reader, kind.map, style, (before ?? {}) as JsonObject);
@@ -146,7 +144,7 @@ function readMapEntry(
     readTextEntry(reader, target);
   } else {
     const read = (entry: ProtobufReader): JsonObject =>
-      kind === 'struct' ? readStruct(entry, {}, 1) : entry.message(() => readInto(entry, kind, style, {}));
+      kind === 'struct' ? readStruct(entry, {}, 1) : readMessage(entry, kind, style, {});
     const [key, value] = readEntry(reader, read, undefined);
     setMember(target, key, value ?? {});
   }

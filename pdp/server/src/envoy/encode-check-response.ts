@@ -20,6 +20,51 @@ const PERMISSION_DENIED = 7;
 
 /** A CheckResponse, behind the bytes that its frame needs. */
 export function encodeCheckResponse(answer: CheckAnswer, metadata: CheckMetadata): Buffer {
+  const { given, decisionId, revision, problem } = metadata;
+  const isBare = given === undefined && problem === undefined && decisionId?.length === ANY_ID.length;
+  const bare = isBare && saysNothingElse(answer) ? bareResponseOf(answer.allow, revision, decisionId) : undefined;
+  return bare ?? encode(answer, metadata);
+}
+
+/** Yes or no, and nothing more. */
+function saysNothingElse(answer: CheckAnswer): boolean {
+  return answer.allow ? answer.changes === undefined : answer.reply === undefined && answer.message === undefined;
+}
+
+/** As long as ids are. */
+const ANY_ID = 'id-of-a-decision-in-36-characters---';
+
+/** A response to which only the id of the decision is lacking. */
+interface BareResponse {
+  readonly bytes: Buffer;
+  /** Where it belongs. */
+  readonly idAt: number;
+}
+
+const bareResponses = new WeakMap<SessionRevision, { readonly allow: BareResponse; readonly deny: BareResponse }>();
+
+/** Most responses of a revision differ in nothing but the id. Undefined where that takes more bytes than it has characters. */
+function bareResponseOf(allow: boolean, revision: SessionRevision, decisionId: string): Buffer | undefined {
+  let both = bareResponses.get(revision);
+  if (both === undefined) {
+    both = {
+      allow: bareResponse({ allow: true, changes: undefined }, revision),
+      deny: bareResponse({ allow: false, reply: undefined }, revision),
+    };
+    bareResponses.set(revision, both);
+  }
+  const { bytes, idAt } = allow ? both.allow : both.deny;
+  const response = Buffer.allocUnsafe(bytes.length);
+  bytes.copy(response);
+  return response.write(decisionId, idAt) === ANY_ID.length ? response : undefined;
+}
+
+function bareResponse(answer: CheckAnswer, revision: SessionRevision): BareResponse {
+  const bytes = encode(answer, { given: undefined, decisionId: ANY_ID, revision, problem: undefined });
+  return { bytes, idAt: bytes.indexOf(ANY_ID) };
+}
+
+function encode(answer: CheckAnswer, metadata: CheckMetadata): Buffer {
   const writer = new ProtobufWriter(FRAME_HEAD_BYTES);
   if (answer.allow) {
     const { changes } = answer;

@@ -18,15 +18,20 @@ export function ruleInput(attributes: JsonObject | undefined): Value {
   const { parsed, truncated } = parseBody(http);
   const input: JsonObject = attributes === undefined ? {} : { attributes };
   input['version'] = VERSION;
-  input['parsed_path'] = unescapePath(mark === -1 ? path : path.slice(0, mark))
-    .replace(/^\/+/, '')
-    .split('/');
+  input['parsed_path'] = partsOf(unescapePath(mark === -1 ? path : path.slice(0, mark)));
   input['parsed_query'] = queryOf(mark === -1 ? '' : path.slice(mark + 1));
   input['parsed_body'] = parsed;
   input['truncated_body'] = truncated;
   const principal = memberOf(memberOf(attributes, 'source'), 'principal');
   if (typeof principal === 'string') input['source_principal'] = principal;
   return input;
+}
+
+/** The parts of a path behind the slashes that it begins with. */
+function partsOf(path: string): readonly string[] {
+  let start = 0;
+  while (path.startsWith('/', start)) start++;
+  return path.slice(start).split('/');
 }
 
 function queryOf(query: string): JsonObject {

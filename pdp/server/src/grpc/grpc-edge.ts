@@ -8,7 +8,6 @@ import type { GrpcMethod } from './grpc-method.ts';
 import { listenGrpc, type GrpcAddress, type GrpcServer, type GrpcServerOptions } from './grpc-server.ts';
 import { HEALTH_SERVICE, healthMethods } from './health-service.ts';
 import { reflectionMethods, REFLECTION_SERVICES } from './reflection-service.ts';
-import { GRPC_CODES, type GrpcCode } from './status.ts';
 
 export interface GrpcEdgeOptions {
   readonly listen: GrpcAddress;
@@ -68,22 +67,11 @@ function callCounter(
   { grpcCalls, grpcSeconds }: Pick<PdpMetrics, 'grpcCalls' | 'grpcSeconds'>,
 ): GrpcServerOptions['onCall'] {
   const labels = new Set([...methods.map(({ label }) => label), 'unknown' as const]);
-  const codes = Object.keys(GRPC_CODES) as readonly GrpcCode[];
   const series = new Map(
-    [...labels].map((method) => [
-      method,
-      {
-        seconds: grpcSeconds.series(method),
-        counters: new Map<GrpcCode, { readonly inc: (by?: number) => void }>(
-          codes.map((code) => [code, grpcCalls.labels(method, code)]),
-        ),
-      },
-    ]),
+    [...labels].map((method) => [method, { seconds: grpcSeconds.series(method), ok: grpcCalls.series(method, 'OK') }]),
   );
-  for (const { counters } of series.values()) counters.get('OK')?.inc(0);
   return (method, code, seconds) => {
-    const found = series.get(method);
-    found?.counters.get(code)?.inc();
-    found?.seconds.observe(seconds);
+    (code === 'OK' ? series.get(method)?.ok : grpcCalls.series(method, code))?.inc();
+    series.get(method)?.seconds.observe(seconds);
   };
 }

@@ -213,7 +213,7 @@ class GrpcEdge {
   }
 
   #serve(socket: Socket, stream: ServerStream, { method: verb, path, headers }: RequestHead): void {
-    if (verb !== 'POST' || !/^application\/grpc(?:$|[;+])/.test(headers['content-type'] ?? '')) {
+    if (verb !== 'POST' || !isGrpc(headers['content-type'])) {
       this.#deps.onCall('unknown', 'INVALID_ARGUMENT', 0);
       stream.headers(verb === 'POST' ? UNSUPPORTED_TYPE : METHOD_NOT_ALLOWED, true);
       return;
@@ -252,6 +252,10 @@ class GrpcEdge {
     }
     for (const connection of this.#connections) connection.check(nowMs);
   }
+}
+
+function isGrpc(contentType: string | undefined): boolean {
+  return contentType === 'application/grpc' || /^application\/grpc[;+]/.test(contentType ?? '');
 }
 
 const UNSUPPORTED_TYPE = encodeBlock([[':status', '415']]);

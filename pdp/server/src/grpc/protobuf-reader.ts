@@ -11,6 +11,11 @@ export const WIRE = { varint: 0, fixed64: 1, bytes: 2, group: 3, groupEnd: 4, fi
 
 const MAX_SKIPPED_GROUPS = 100;
 
+/** Messages up to this size are made a text once, of which their texts are parts: that costs less than to make each by itself. */
+const WHOLE_TEXT_MAX_BYTES = 4_096;
+/** A number that takes more bytes than this may be none that a double holds. */
+const DOUBLE_MAX_BYTES = 7;
+
 /**
  * Reads fields of protobuf's wire format one after the other from a part of a buffer. Every read throws a {@link WireError}
  * where the bytes end too early or are none.
@@ -19,6 +24,8 @@ export class ProtobufReader {
   readonly #bytes: Buffer;
   #at: number;
   #end: number;
+  /** The bytes as text, one unit for each; made when the first text is read. */
+  #text: string | undefined;
 
   constructor(bytes: Buffer, start = 0, end = bytes.length) {
     this.#bytes = bytes;
@@ -45,20 +52,23 @@ export class ProtobufReader {
       this.#at++;
       return first;
     }
-    return Number(BigInt.asUintN(32, this.#varint()));
+    const value = this.#shortVarint();
+    return value === undefined ? Number(BigInt.asUintN(32, this.#varint())) : value >>> 0;
   }
 
   bool(): boolean {
-    return this.#varint() !== 0n;
+    return (this.#shortVarint() ?? this.#varint()) != 0;
   }
 
   /** A signed number of 32 bits, of enumerations too. */
   int32(): number {
-    return Number(BigInt.asIntN(32, this.#varint()));
+    const value = this.#shortVarint();
+    return value === undefined ? Number(BigInt.asIntN(32, this.#varint())) : value | 0;
   }
 
-  int64(): bigint {
-    return BigInt.asIntN(64, this.#varint());
+  /** A signed number of 64 bits; a `number` where it is short on the wire, which is safe. */
+  int64(): number | bigint {
+    return this.#shortVarint() ?? BigInt.asIntN(64, this.#varint());
   }
 
   double(): number {
@@ -70,7 +80,13 @@ export class ProtobufReader {
   string(): string {
     const length = this.#length();
     const at = this.#take(length);
-    return this.#bytes.toString('utf8', at, at + length);
+    const end = at + length;
+    const bytes = this.#bytes;
+    if (length > 12 || bytes.length > WHOLE_TEXT_MAX_BYTES) return bytes.toString('utf8', at, end);
+    for (let index = at; index < end; index++) {
+      if ((bytes[index] ?? 0) > 0x7f) return bytes.toString('utf8', at, end);
+    }
+    return (this.#text ??= bytes.toString('latin1')).slice(at, end);
   }
 
   /** {@link string} for texts that many messages have. */
@@ -111,15 +127,29 @@ export class ProtobufReader {
 
   /** Passes over the value of a field with this tag. */
   skip(tag: number): void {
-    const groups: number[] = [];
-    for (let current = tag; ; current = this.tag()) {
-      this.#skipOne(current, groups);
-      if (groups.length === 0) return;
+    if ((tag & 7) === WIRE.group) this.#skipGroup(tag >>> 3);
+    else this.#skipValue(tag & 7);
+  }
+
+  #skipGroup(number: number): void {
+    const open = [number];
+    while (open.length > 0) {
+      const tag = this.tag();
+      switch (tag & 7) {
+        case WIRE.group:
+          if (open.push(tag >>> 3) > MAX_SKIPPED_GROUPS) throw new WireError('groups nest too deeply');
+          break;
+        case WIRE.groupEnd:
+          if (open.pop() !== tag >>> 3) throw new WireError('a group ends that has not begun');
+          break;
+        default:
+          this.#skipValue(tag & 7);
+      }
     }
   }
 
-  #skipOne(tag: number, groups: number[]): void {
-    switch (tag & 7) {
+  #skipValue(type: number): void {
+    switch (type) {
       case WIRE.varint:
         this.#varint();
         return;
@@ -129,17 +159,13 @@ export class ProtobufReader {
       case WIRE.bytes:
         this.#take(this.#length());
         return;
-      case WIRE.group:
-        if (groups.push(tag >>> 3) > MAX_SKIPPED_GROUPS) throw new WireError('groups nest too deeply');
-        return;
-      case WIRE.groupEnd:
-        if (groups.pop() !== tag >>> 3) throw new WireError('a group ends that has not begun');
-        return;
       case WIRE.fixed32:
         this.#take(4);
         return;
+      case WIRE.groupEnd:
+        throw new WireError('a group ends that has not begun');
       default:
-        throw new WireError(`there is no wire type ${tag & 7}`);
+        throw new WireError(`there is no wire type ${type}`);
     }
   }
 
@@ -164,6 +190,25 @@ export class ProtobufReader {
     if (at + length > this.#end) throw new WireError('a field is longer than its message');
     this.#at = at + length;
     return at;
+  }
+
+  /** A number that a double holds; undefined, and nothing read, where it is longer or ends too early. */
+  #shortVarint(): number | undefined {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    const end = Math.min(this.#end, start + DOUBLE_MAX_BYTES);
+    let value = 0;
+    let scale = 1;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] ?? 0;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        this.#at = at + 1;
+        return value;
+      }
+      scale *= 0x80;
+    }
+    return undefined;
   }
 
   #varint(): bigint {

@@ -85,3 +85,61 @@ test('numbers of 64 bits keep their sign', () => {
   reader.tag();
   expect(reader.int64()).toBe(-1n);
 });
+
+/** A number as protobuf writes it, in as few bytes as it takes. */
+function varint(value: bigint): readonly number[] {
+  const bytes: number[] = [];
+  let rest = BigInt.asUintN(64, value);
+  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+  return [...bytes, Number(rest)];
+}
+
+test.each([
+  [0n, 0, 0, 0n],
+  [127n, 127, 127, 127n],
+  [128n, 128, 128, 128n],
+  [2n ** 31n, 2 ** 31, -(2 ** 31), 2n ** 31n],
+  [2n ** 32n - 1n, 2 ** 32 - 1, -1, 2n ** 32n - 1n],
+  [2n ** 32n + 5n, 5, 5, 2n ** 32n + 5n],
+  [2n ** 49n - 1n, 2 ** 32 - 1, -1, 2n ** 49n - 1n],
+  [2n ** 49n + 3n, 3, 3, 2n ** 49n + 3n],
+  [2n ** 63n - 1n, 2 ** 32 - 1, -1, 2n ** 63n - 1n],
+  [-1n, 2 ** 32 - 1, -1, -1n],
+  [-(2n ** 63n), 0, 0, -(2n ** 63n)],
+])('%d is read in each width', (value, unsigned, signed, long) => {
+  const reader = (): ProtobufReader => new ProtobufReader(Buffer.from(varint(value)));
+  expect([reader().uint32(), reader().int32(), BigInt(reader().int64()), reader().bool()]).toStrictEqual([
+    unsigned,
+    signed,
+    long,
+    value !== 0n,
+  ]);
+});
+
+test('a number that needs more bytes than its message has is none, whatever lies behind it', () => {
+  const bytes = Buffer.from([0xff, 0xff, 0x01]);
+  for (const read of ['uint32', 'int32', 'int64', 'bool'] as const) {
+    const reader = new ProtobufReader(bytes, 0, 2);
+    expect(() => reader[read]()).toThrow(WireError);
+  }
+});
+
+test.each(['', 'a', 'twelve chars', 'thirteen char', 'naïve', 'Ω', '\u0000', 'x'.repeat(5_000)])(
+  'the text %j is read as it was written, among others',
+  (text) => {
+    const message = new ProtobufWriter().stringAlways(1, 'before').stringAlways(2, text).stringAlways(3, 'é').finish();
+    const reader = new ProtobufReader(message);
+    const texts: string[] = [];
+    while (reader.more) {
+      reader.tag();
+      texts.push(reader.string());
+    }
+    expect(texts).toStrictEqual(['before', text, 'é']);
+  },
+);
+
+test('a text that is no UTF-8 becomes U+FFFD, however short it is', () => {
+  const reader = new ProtobufReader(Buffer.from([0x0a, 0x02, 0x61, 0xff]));
+  reader.tag();
+  expect(reader.string()).toBe('a\ufffd');
+});

@@ -1,12 +1,13 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { SeriesCounter } from '../observability/series-counter.ts';
 
 /** What is measured of virtual instances; names are API (docs/metrics.md). */
 export interface InstanceMetrics {
   readonly instances: Gauge<'state'>;
   readonly instanceLoads: Counter<'outcome'>;
   readonly instanceLoadSeconds: Histogram;
-  readonly instanceDecisions: Counter<'set' | 'outcome'>;
-  readonly decisionCache: Counter<'set' | 'outcome'>;
+  readonly instanceDecisions: SeriesCounter<'set' | 'outcome'>;
+  readonly decisionCache: SeriesCounter<'set' | 'outcome'>;
   readonly foldedSets: Gauge;
 }
 
@@ -32,13 +33,13 @@ export function createInstanceMetrics(registry: Registry): InstanceMetrics {
       buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
       registers,
     }),
-    instanceDecisions: new Counter({
+    instanceDecisions: new SeriesCounter({
       name: 'pdp_instance_decisions_total',
       help: 'Decisions by set and outcome.',
       labelNames: ['set', 'outcome'],
       registers,
     }),
-    decisionCache: new Counter({
+    decisionCache: new SeriesCounter({
       name: 'pdp_decision_cache_total',
       help: 'Look-ups in the decision caches of sets, and answers that had to give way.',
       labelNames: ['set', 'outcome'],

@@ -2,20 +2,21 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { createAuditMetrics, type AuditMetrics } from '../audit/audit-metrics.ts';
 import { createInstanceMetrics, type InstanceMetrics } from '../instances/instance-metrics.ts';
 import { DurationHistogram } from './duration-histogram.ts';
+import { SeriesCounter } from './series-counter.ts';
 import { addProcessMetrics } from './process-metrics.ts';
 
 /** The PDP's metrics; names are API (docs/metrics.md). Labels come from closed sets. */
 export interface PdpMetrics extends InstanceMetrics {
   readonly registry: Registry;
-  readonly decisions: Counter<'api' | 'outcome'>;
+  readonly decisions: SeriesCounter<'api' | 'outcome'>;
   readonly decisionSeconds: DurationHistogram<'api'>;
   readonly refused: Counter<'api' | 'problem'>;
-  readonly invalid: Counter<'api'>;
+  readonly invalid: SeriesCounter<'api'>;
   readonly tokenWaits: Counter<'outcome'>;
   readonly networkRequests: Counter<'builtin' | 'outcome'>;
   readonly networkSeconds: Histogram<'builtin'>;
   readonly networkBytes: Counter<'direction'>;
-  readonly grpcCalls: Counter<'method' | 'code'>;
+  readonly grpcCalls: SeriesCounter<'method' | 'code'>;
   readonly grpcBroken: Counter<'code'>;
   readonly grpcSeconds: DurationHistogram<'method'>;
   readonly envoyProblems: Counter<'problem'>;
@@ -33,11 +34,11 @@ export interface PdpMetrics extends InstanceMetrics {
   readonly activeSince: Gauge<'set'>;
   readonly canaryRevision: Gauge<'set'>;
   readonly canaryShare: Gauge<'set'>;
-  readonly staleDecisions: Counter<'set'>;
+  readonly staleDecisions: SeriesCounter<'set'>;
   readonly leaseRemaining: Gauge<'set'>;
-  readonly shadowEvaluations: Counter<'set'>;
-  readonly shadowDiffs: Counter<'set' | 'kind'>;
-  readonly shadowDropped: Counter<'set'>;
+  readonly shadowEvaluations: SeriesCounter<'set'>;
+  readonly shadowDiffs: SeriesCounter<'set' | 'kind'>;
+  readonly shadowDropped: SeriesCounter<'set'>;
   readonly staleness: Gauge;
   readonly connected: Gauge;
   readonly reconnects: Counter;
@@ -65,7 +66,7 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
   return {
     registry,
     ...createInstanceMetrics(registry),
-    decisions: new Counter({
+    decisions: new SeriesCounter({
       name: 'pdp_decisions_total',
       help: 'Decisions by API and outcome.',
       labelNames: ['api', 'outcome'],
@@ -84,7 +85,7 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
       labelNames: ['api', 'problem'],
       registers,
     }),
-    invalid: new Counter({
+    invalid: new SeriesCounter({
       name: 'pdp_invalid_requests_total',
       help: 'Requests that were wrong before anything could be decided: no PORC, a bad parameter (400, 415).',
       labelNames: ['api'],
@@ -115,7 +116,7 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
       labelNames: ['direction'],
       registers,
     }),
-    grpcCalls: new Counter({
+    grpcCalls: new SeriesCounter({
       name: 'pdp_grpc_calls_total',
       help: 'Calls over gRPC by method and status.',
       labelNames: ['method', 'code'],
@@ -212,7 +213,7 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
       labelNames: ['set'],
       registers,
     }),
-    staleDecisions: new Counter({
+    staleDecisions: new SeriesCounter({
       name: 'pdp_stale_decisions_total',
       help: 'Decisions given although the lease of the set had ended.',
       labelNames: ['set'],
@@ -229,19 +230,19 @@ export function createMetrics(sources?: MetricSources): PdpMetrics {
         for (const [set, seconds] of sources.leases()) this.set({ set }, seconds);
       },
     }),
-    shadowEvaluations: new Counter({
+    shadowEvaluations: new SeriesCounter({
       name: 'pdp_shadow_evaluations_total',
       help: 'Live requests that a candidate was asked too.',
       labelNames: ['set'],
       registers,
     }),
-    shadowDiffs: new Counter({
+    shadowDiffs: new SeriesCounter({
       name: 'pdp_shadow_diff_total',
       help: 'Answers of candidates that differ from those given, by kind.',
       labelNames: ['set', 'kind'],
       registers,
     }),
-    shadowDropped: new Counter({
+    shadowDropped: new SeriesCounter({
       name: 'pdp_shadow_dropped_total',
       help: 'Sampled requests that no candidate was asked: the queue was full.',
       labelNames: ['set'],

@@ -36,10 +36,10 @@ export function createShadow({ startComparing, clock, labels, metrics }: ShadowR
       let waitsMs = SHADOW_READY_MAX_MS;
       let cancel: () => void = () => undefined;
       const count = (counts: ShadowCounts): void => {
-        metrics.shadowEvaluations.inc({ set: label }, counts.total - counted.total);
-        metrics.shadowDropped.inc({ set: label }, counts.dropped - counted.dropped);
+        metrics.shadowEvaluations.series(label).inc(counts.total - counted.total);
+        metrics.shadowDropped.series(label).inc(counts.dropped - counted.dropped);
         for (const [kind, member] of KINDS)
-          metrics.shadowDiffs.inc({ set: label, kind }, counts[member] - counted[member]);
+          metrics.shadowDiffs.series(label, kind).inc(counts[member] - counted[member]);
         counted = counts;
       };
       const look = (): void => {

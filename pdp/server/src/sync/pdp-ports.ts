@@ -14,6 +14,7 @@ import type { Snapshot } from '@edict/engine';
 import type { Logger } from 'winston';
 import type { ActiveSets } from '../active-sets.ts';
 import type { Instances } from '../instances/instances.ts';
+import { forgetSet } from '../observability/forget-set.ts';
 import type { PdpMetrics } from '../observability/metrics.ts';
 import type { SetLabels } from '../observability/set-labels.ts';
 import type { RevisionFiles } from './revision-files.ts';
@@ -133,12 +134,7 @@ export function createPdpPorts(deps: PdpPortsDeps): PdpPorts {
     logger.warn('set no longer assigned', { set });
     instances.forget(set);
     if (sets.broken.has(set)) sets.remove(set);
-    const label = labels.forget(set);
-    if (label !== undefined) {
-      forgetCanary(label);
-      metrics.activeRevision.remove({ set: label });
-      metrics.activeSince.remove({ set: label });
-    }
+    forgetSet(set, labels, metrics);
     files.removeRecord(set).catch((error: unknown) => {
       logger.warn('the record of a set was not deleted', { set, error: messageOf(error) });
     });

@@ -6,7 +6,9 @@ import { startAnswering, type Answering, type AnsweringOptions, type Exposition 
 import type { RulesAnswer } from '../explain/rule-explainer.ts';
 import { IdleMemory, loopShare } from '../idle-memory.ts';
 import { openNetwork } from '../network/open-network.ts';
+import { forgetSet } from '../observability/forget-set.ts';
 import { LoadMeter } from '../observability/load-meter.ts';
+import { SetLabels } from '../observability/set-labels.ts';
 import { SetLoadMeters } from '../observability/set-load-meters.ts';
 import type { LocalComparing } from '../shadow/comparing.ts';
 import { localComparing } from '../shadow/local-comparing.ts';
@@ -68,6 +70,7 @@ class PoolWorker {
   readonly #metrics: PdpMetrics = createMetrics();
   readonly #meter = new LoadMeter(() => process.memoryUsage.rss());
   readonly #setLoads = new SetLoadMeters();
+  readonly #labels: SetLabels;
   readonly #sets = new ActiveSets();
   readonly #comparisons = new Map<number, LocalComparing>();
   readonly #loaded = new Map<string, Snapshot>();
@@ -82,6 +85,7 @@ class PoolWorker {
 
   constructor(options: AnsweringOptions, primary: PrimaryChannel, ended: () => void, collect?: () => void) {
     this.#options = options;
+    this.#labels = new SetLabels(options.maxSetLabels);
     this.#primary = primary;
     this.#ended = ended;
     this.#logger = options.logger;
@@ -200,6 +204,7 @@ class PoolWorker {
         return;
       case 'gone':
         this.#sets.remove(change.set);
+        forgetSet(change.set, this.#labels, this.#metrics);
     }
   }
 
@@ -218,6 +223,7 @@ class PoolWorker {
         metrics,
         meter: this.#meter,
         setLoads: this.#setLoads,
+        setLabels: this.#labels,
         tracer: this.#tracing?.tracer,
         network: openNetwork(this.#options.network ?? {}, `Edict/${ENGINE.version}`, metrics),
         readiness: () => this.#facts.readiness,

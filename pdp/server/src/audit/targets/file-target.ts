@@ -1,6 +1,7 @@
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf, type Clock } from '@edict/protocol';
+import { asLines } from '../as-lines.ts';
 import type { SyncPolicy } from '../journal/journal.ts';
 import { putAside, tidyAside, type RotationSettings } from './rotation.ts';
 import { DELIVERED, type Delivery, type Target } from './target.ts';
@@ -44,7 +45,7 @@ class FileTarget implements Target {
   }
 
   readonly deliver = async (texts: readonly string[]): Promise<Delivery> => {
-    const bytes = Buffer.from(`${texts.join('\n')}\n`);
+    const bytes = asLines(texts);
     const file = await this.#writable(bytes.length);
     const { size } = await file.stat();
     try {

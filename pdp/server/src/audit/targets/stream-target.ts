@@ -1,3 +1,4 @@
+import { asLines } from '../as-lines.ts';
 import type { WriteBytes } from '../line-writer.ts';
 import { DELIVERED, type Target } from './target.ts';
 
@@ -7,7 +8,7 @@ export function streamTarget(write: WriteBytes): Target {
   return {
     deliver: async (texts) => {
       // A write that failed may have got half a line out: a line feed keeps that from spoiling the first whole one.
-      const bytes = Buffer.from(`${failed ? '\n' : ''}${texts.join('\n')}\n`);
+      const bytes = asLines(failed ? ['', ...texts] : texts);
       return await new Promise((resolve, reject) => {
         write(bytes, (error) => {
           failed = error !== null;
