@@ -9,6 +9,9 @@ export interface Clock {
   readonly monotonicNs: () => number;
 }
 
+// Read once: the global is a getter of Node, which would run each time.
+const { performance } = globalThis;
+
 /** The machine's clocks. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),

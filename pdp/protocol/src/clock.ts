@@ -8,6 +8,9 @@ export interface Clock {
   readonly schedule: (delayMs: number, task: () => void) => () => void;
 }
 
+// Read once: the global is a getter of Node, which would run each time.
+const { performance } = globalThis;
+
 /** The machine's clock. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -1,6 +1,6 @@
 /** What a queue may hold. */
 export interface QueueLimits {
-  /** Bytes (UTF-16 units, as an estimate) of records that wait or are on their way. One record may exceed it. */
+  /** Bytes of records that wait or are on their way, a line feed with each. One record may exceed it. */
   readonly maxBytes: number;
   readonly maxRecords: number;
 }
@@ -19,6 +19,7 @@ export class RecordQueue {
   readonly #limits: QueueLimits;
   #texts: string[] = [];
   #times: number[] = [];
+  #sizes: number[] = [];
   /** Index of the first that waits; those before it are gone. */
   #head = 0;
   #bytes = 0;
@@ -56,9 +57,13 @@ export class RecordQueue {
 
   /** Adds a record, whether there is room or not. */
   push(text: string, atMs: number): void {
+    // To measure a text makes one of its parts, of which there are many as it was written: V8 would carry them along, each by itself,
+    // until the record is delivered.
+    const size = Buffer.byteLength(text) + 1;
     this.#texts.push(text);
     this.#times.push(atMs);
-    this.#bytes += text.length + 1;
+    this.#sizes.push(size);
+    this.#bytes += size;
   }
 
   /** Takes the oldest records, at least one if there is any; they are on their way until `release`. */
@@ -67,7 +72,7 @@ export class RecordQueue {
     let end = start;
     let bytes = 0;
     for (; end < this.#texts.length && end - start < maxRecords; end++) {
-      const size = (this.#texts[end] ?? '').length + 1;
+      const size = this.#sizes[end] ?? 0;
       if (end > start && bytes + size > maxBytes) break;
       bytes += size;
     }
@@ -84,10 +89,12 @@ export class RecordQueue {
     if (this.#head === this.#texts.length) {
       this.#texts = [];
       this.#times = [];
+      this.#sizes = [];
       this.#head = 0;
     } else if (this.#head > 1024 && this.#head * 2 > this.#texts.length) {
       this.#texts = this.#texts.slice(this.#head);
       this.#times = this.#times.slice(this.#head);
+      this.#sizes = this.#sizes.slice(this.#head);
       this.#head = 0;
     }
     return batch;

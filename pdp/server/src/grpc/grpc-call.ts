@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { encodeBlock, type HeaderField, type ServerStream, type StreamReceiver } from '@edict/protocol/http2';
+import { systemClock } from '@edict/protocol';
 import { frame, FrameReader } from './frames.ts';
 import type {
   GrpcCall,
@@ -95,7 +96,7 @@ class RunningUnary implements GrpcCall, OpenCall, StreamReceiver {
     this.#stream = stream;
     this.metadata = metadata;
     this.caller = caller;
-    this.waitsSinceMs = performance.now();
+    this.waitsSinceMs = systemClock.monotonic();
     deps.open.add(this);
   }
 
@@ -151,7 +152,7 @@ class RunningUnary implements GrpcCall, OpenCall, StreamReceiver {
     const timeout = this.metadata['grpc-timeout'];
     const timeoutMs = typeof timeout === 'string' ? parseTimeout(timeout) : undefined;
     if (timeoutMs !== undefined) {
-      const left = Math.max(0, timeoutMs - (performance.now() - this.waitsSinceMs));
+      const left = Math.max(0, timeoutMs - (systemClock.monotonic() - this.waitsSinceMs));
       this.#deadline = setTimeout(
         () => {
           this.#tellGone();
@@ -198,7 +199,11 @@ class RunningUnary implements GrpcCall, OpenCall, StreamReceiver {
     this.#letGo();
     clearTimeout(this.#deadline);
     const isGone = this.#stream.isClosed && code !== 'CANCELLED';
-    this.#deps.onCall(this.#method.label, isGone ? 'CANCELLED' : code, (performance.now() - this.waitsSinceMs) / 1000);
+    this.#deps.onCall(
+      this.#method.label,
+      isGone ? 'CANCELLED' : code,
+      (systemClock.monotonic() - this.waitsSinceMs) / 1000,
+    );
     return !isGone;
   }
 
@@ -222,7 +227,7 @@ function isWhole(piece: Buffer, maxMessageBytes: number): boolean {
 /** Many messages in, many out. */
 class RunningStream implements GrpcStream, OpenCall, StreamReceiver {
   readonly waitsSinceMs = undefined;
-  readonly #sinceMs = performance.now();
+  readonly #sinceMs = systemClock.monotonic();
   readonly #deps: CallDeps;
   readonly #label: GrpcMethodLabel;
   readonly #stream: ServerStream;
@@ -285,7 +290,7 @@ class RunningStream implements GrpcStream, OpenCall, StreamReceiver {
     if (this.#done) return false;
     this.#done = true;
     this.#deps.open.delete(this);
-    this.#deps.onCall(this.#label, code, (performance.now() - this.#sinceMs) / 1000);
+    this.#deps.onCall(this.#label, code, (systemClock.monotonic() - this.#sinceMs) / 1000);
     return true;
   }
 }

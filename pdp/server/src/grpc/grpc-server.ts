@@ -14,6 +14,7 @@ import {
   type RequestHead,
   type ServerStream,
 } from '@edict/protocol/http2';
+import { systemClock } from '@edict/protocol';
 import { WriteBatch } from '../http/transport/write-batch.ts';
 import { answerCall, refuse, type CallDeps, type OpenCall } from './grpc-call.ts';
 import type { GrpcMethod, GrpcMethodLabel } from './grpc-method.ts';
@@ -142,7 +143,7 @@ class GrpcEdge {
   /** Calls whose message has not come as a whole, and streams. */
   readonly #open = new Set<OpenCall>();
   readonly #sweeping: NodeJS.Timeout;
-  readonly #writes = new WriteBatch(() => performance.now(), setImmediate);
+  readonly #writes = new WriteBatch(systemClock.monotonic, setImmediate);
 
   constructor(options: GrpcServerOptions, server: Server) {
     this.#server = server;
@@ -167,7 +168,7 @@ class GrpcEdge {
       onCall: options.onCall,
       onError: options.onError,
     };
-    this.#sweeping = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
+    this.#sweeping = setInterval(() => this.#sweep(systemClock.monotonic()), SWEEP_MS);
     this.#sweeping.unref();
   }
 
@@ -182,7 +183,7 @@ class GrpcEdge {
     const connection = new ServerConnection({
       socket,
       limits: this.#limits,
-      nowMs: () => performance.now(),
+      nowMs: systemClock.monotonic,
       repeatsHeads: true,
       writes: this.#writes,
       onRequest: (stream, head) => this.#serve(socket, stream, head),

@@ -1,3 +1,4 @@
+import { systemClock } from '@edict/engine';
 import type { Value } from '@edict/rego';
 import { inSession } from '../../core/in-session.ts';
 import type { DecisionCore, DocumentAnswer, Session } from '../../core/session.ts';
@@ -45,7 +46,7 @@ const MISSING_INPUT = { code: 'api_usage_warning', message: "'input' key missing
  * answer that say so in `spec.serving.opa`. What would change policy or data is refused: both come from PolicyDomains.
  */
 export function opaRoutes(deps: OpaRoutesDeps): readonly Route[] {
-  const { core, readiness, maxInflatedBytes, monotonicNs = () => performance.now() * 1e6 } = deps;
+  const { core, readiness, maxInflatedBytes, monotonicNs = systemClock.monotonicNs } = deps;
 
   const invalid = (status: number, message: string): Reply => {
     core.invalid('opa');

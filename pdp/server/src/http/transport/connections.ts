@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { systemClock } from '@edict/protocol';
 import type { Peer } from '../../authentication/authenticator.ts';
 import type { ConnectionHost, ConnectionSettings, DropReason, OpenConnection } from './connection-host.ts';
 import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
@@ -24,9 +25,9 @@ export class Connections implements ConnectionHost {
   readonly dispatcher: Dispatcher;
   readonly held: HeldBytes;
   readonly date = new DateField(Date.now);
-  readonly writes = new WriteBatch(() => performance.now(), setImmediate);
+  readonly writes = new WriteBatch(systemClock.monotonic, setImmediate);
   readonly keepAliveField: string;
-  readonly nowMs = (): number => performance.now();
+  readonly nowMs = systemClock.monotonic;
   readonly onRefused: ConnectionHost['onRefused'];
   readonly onDropped: ConnectionHost['onDropped'];
   readonly onError: ConnectionHost['onError'];
