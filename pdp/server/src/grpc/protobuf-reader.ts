@@ -11,8 +11,10 @@ export const WIRE = { varint: 0, fixed64: 1, bytes: 2, group: 3, groupEnd: 4, fi
 
 const MAX_SKIPPED_GROUPS = 100;
 
-/** Messages up to this size are made a text once, of which their texts are parts: that costs less than to make each by itself. */
+/** Messages up to this size are made a text once, of which their short texts are parts: that costs less than to make each by itself. */
 const WHOLE_TEXT_MAX_BYTES = 4_096;
+/** A longer part of a text is a view of it for V8, which keeps all of it alive and is slow to be written as JSON. */
+const SHORT_TEXT_MAX_BYTES = 12;
 /** A number that takes more bytes than this may be none that a double holds. */
 const DOUBLE_MAX_BYTES = 7;
 
@@ -82,7 +84,7 @@ export class ProtobufReader {
     const at = this.#take(length);
     const end = at + length;
     const bytes = this.#bytes;
-    if (length > 12 || bytes.length > WHOLE_TEXT_MAX_BYTES) return bytes.toString('utf8', at, end);
+    if (length > SHORT_TEXT_MAX_BYTES || bytes.length > WHOLE_TEXT_MAX_BYTES) return bytes.toString('utf8', at, end);
     for (let index = at; index < end; index++) {
       if ((bytes[index] ?? 0) > 0x7f) return bytes.toString('utf8', at, end);
     }
