@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { messageOf, type Clock } from '@edict/protocol';
 import type { AuditSink } from '../core/audit-sink.ts';
 import type { Logger } from '../observability/logger.ts';
+import { asLines } from './as-lines.ts';
 import type { AuditMetrics } from './audit-metrics.ts';
 import { AuditRouter, type Route, type SetMask } from './audit-router.ts';
 import { lockFolder } from './journal/folder-lock.ts';
@@ -181,7 +182,7 @@ function deadLetterOf(sink: SinkSettings, { log }: AuditOptions): PipelineOption
   return async (texts) => {
     try {
       await mkdir(dirname(deadLetterFile), { recursive: true });
-      await appendFile(deadLetterFile, `${texts.join('\n')}\n`, { mode: 0o600, flush: true });
+      await appendFile(deadLetterFile, asLines(texts), { mode: 0o600, flush: true });
       return true;
     } catch (error) {
       log.error('the dead-letter file cannot be written', { sink: name, error: messageOf(error) });

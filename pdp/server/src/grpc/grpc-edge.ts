@@ -61,7 +61,7 @@ function every(look: () => void): () => void {
   return () => clearInterval(timer);
 }
 
-/** Counts calls. The series are looked up once: that costs more than to count. */
+/** Counts calls. Series that most calls count in are looked up once: that costs more than to count. */
 function callCounter(
   methods: readonly GrpcMethod[],
   { grpcCalls, grpcSeconds }: Pick<PdpMetrics, 'grpcCalls' | 'grpcSeconds'>,
@@ -71,7 +71,8 @@ function callCounter(
     [...labels].map((method) => [method, { seconds: grpcSeconds.series(method), ok: grpcCalls.series(method, 'OK') }]),
   );
   return (method, code, seconds) => {
-    (code === 'OK' ? series.get(method)?.ok : grpcCalls.series(method, code))?.inc();
-    series.get(method)?.seconds.observe(seconds);
+    const found = series.get(method);
+    (code === 'OK' ? found?.ok : grpcCalls.series(method, code))?.inc();
+    found?.seconds.observe(seconds);
   };
 }

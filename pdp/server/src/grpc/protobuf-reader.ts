@@ -54,23 +54,24 @@ export class ProtobufReader {
       this.#at++;
       return first;
     }
-    const value = this.#shortVarint();
-    return value === undefined ? Number(BigInt.asUintN(32, this.#varint())) : value >>> 0;
+    const value = this.#varint();
+    return typeof value === 'number' ? value >>> 0 : Number(BigInt.asUintN(32, value));
   }
 
   bool(): boolean {
-    return (this.#shortVarint() ?? this.#varint()) != 0;
+    return this.#varint() != 0;
   }
 
   /** A signed number of 32 bits, of enumerations too. */
   int32(): number {
-    const value = this.#shortVarint();
-    return value === undefined ? Number(BigInt.asIntN(32, this.#varint())) : value | 0;
+    const value = this.#varint();
+    return typeof value === 'number' ? value | 0 : Number(BigInt.asIntN(32, value));
   }
 
   /** A signed number of 64 bits; a `number` where it is short on the wire, which is safe. */
   int64(): number | bigint {
-    return this.#shortVarint() ?? BigInt.asIntN(64, this.#varint());
+    const value = this.#varint();
+    return typeof value === 'number' ? value : BigInt.asIntN(64, value);
   }
 
   double(): number {
@@ -172,18 +173,8 @@ export class ProtobufReader {
   }
 
   #length(): number {
-    const first = this.#bytes[this.#at] ?? 0x80;
-    if (first < 0x80 && this.#at < this.#end) {
-      this.#at++;
-      return first;
-    }
-    const second = this.#bytes[this.#at + 1] ?? 0x80;
-    if (second < 0x80 && this.#at + 1 < this.#end) {
-      this.#at += 2;
-      return (first & 0x7f) | (second << 7);
-    }
     const length = this.#varint();
-    if (length > BigInt(this.#end)) throw new WireError('a field is longer than its message');
+    if (length > this.#end) throw new WireError('a field is longer than its message');
     return Number(length);
   }
 
@@ -194,8 +185,8 @@ export class ProtobufReader {
     return at;
   }
 
-  /** A number that a double holds; undefined, and nothing read, where it is longer or ends too early. */
-  #shortVarint(): number | undefined {
+  /** An unsigned number of 64 bits; a `bigint` only where it takes so many bytes that a double may not hold it. */
+  #varint(): number | bigint {
     const bytes = this.#bytes;
     const start = this.#at;
     const end = Math.min(this.#end, start + DOUBLE_MAX_BYTES);
@@ -210,18 +201,16 @@ export class ProtobufReader {
       }
       scale *= 0x80;
     }
-    return undefined;
+    return this.#longVarint();
   }
 
-  #varint(): bigint {
-    let low = 0;
-    let high = 0n;
-    for (let shift = 0; shift < 70; shift += 7) {
+  #longVarint(): bigint {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
       if (this.#at >= this.#end) throw new WireError('a number ends too early');
       const byte = this.#bytes[this.#at++] ?? 0;
-      if (shift < 28) low |= (byte & 0x7f) << shift;
-      else high |= BigInt(byte & 0x7f) << BigInt(shift);
-      if (byte < 0x80) return shift < 28 ? BigInt(low) : BigInt.asUintN(64, high | BigInt(low));
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asUintN(64, value);
     }
     throw new WireError('a number is longer than ten bytes');
   }

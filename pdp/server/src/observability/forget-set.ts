@@ -1,23 +1,8 @@
 import type { PdpMetrics } from './metrics.ts';
 import type { SetLabels } from './set-labels.ts';
 
-/** What is measured by set. */
-export type SetMetrics = Pick<
-  PdpMetrics,
-  | 'instanceDecisions'
-  | 'decisionCache'
-  | 'staleDecisions'
-  | 'shadowEvaluations'
-  | 'shadowDiffs'
-  | 'shadowDropped'
-  | 'activeRevision'
-  | 'activeSince'
-  | 'canaryRevision'
-  | 'canaryShare'
->;
-
 /** A set is gone for good: its place among the labels goes to another, and its time series end. Those of folded sets go on. */
-export function forgetSet(set: string, labels: SetLabels, metrics: SetMetrics): void {
+export function forgetSet(set: string, labels: SetLabels, metrics: PdpMetrics): void {
   const label = labels.forget(set);
   if (label === undefined) return;
   const { instanceDecisions, decisionCache, staleDecisions, shadowEvaluations, shadowDiffs, shadowDropped } = metrics;

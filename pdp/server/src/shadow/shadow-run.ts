@@ -31,15 +31,17 @@ export function createShadow({ startComparing, clock, labels, metrics }: ShadowR
     new Promise((resolve, reject) => {
       const comparing = startComparing(set, digest, samplePpm);
       const label = labels.of(set);
+      const evaluations = metrics.shadowEvaluations.series(label);
+      const dropped = metrics.shadowDropped.series(label);
+      const diffs = KINDS.map(([kind, member]) => ({ member, series: metrics.shadowDiffs.series(label, kind) }));
       let counted: ShadowCounts = NOTHING_FOUND.counts;
       let leftMs = windowMs;
       let waitsMs = SHADOW_READY_MAX_MS;
       let cancel: () => void = () => undefined;
       const count = (counts: ShadowCounts): void => {
-        metrics.shadowEvaluations.series(label).inc(counts.total - counted.total);
-        metrics.shadowDropped.series(label).inc(counts.dropped - counted.dropped);
-        for (const [kind, member] of KINDS)
-          metrics.shadowDiffs.series(label, kind).inc(counts[member] - counted[member]);
+        evaluations.inc(counts.total - counted.total);
+        dropped.inc(counts.dropped - counted.dropped);
+        for (const { member, series } of diffs) series.inc(counts[member] - counted[member]);
         counted = counts;
       };
       const look = (): void => {

@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { codeOf, messageOf, type Clock } from '@edict/protocol';
+import { asLines } from '../as-lines.ts';
 import { DeliveryError, type Delivery, type Target } from './target.ts';
 
 export interface HttpTargetOptions {
@@ -85,8 +86,8 @@ class HttpTarget implements Target {
   /** The status of the answer, if it is one that ends the matter. */
   async #post(texts: readonly string[]): Promise<number> {
     const { body, compress, headers, tokenFile } = this.#options;
-    const text = body === 'JsonArray' ? `[${texts.join(',')}]` : `${texts.join('\n')}\n`;
-    const bytes = compress ? await gzipped(text) : Buffer.from(text);
+    const plain = body === 'JsonArray' ? Buffer.from(`[${texts.join(',')}]`) : asLines(texts);
+    const bytes = compress ? await gzipped(plain) : plain;
     const token = tokenFile === undefined ? undefined : (await readFile(tokenFile, 'utf8')).trim();
     const answer = await this.#exchange(bytes, {
       ...headers,
