@@ -5,6 +5,7 @@ export * from './nack.ts';
 export * from './versions.ts';
 export * from './clock.ts';
 export * from './random.ts';
+export { FolderInUseError, lockFolder, type FolderLock } from './folder-lock.ts';
 export * from './rollout-trace.ts';
 export { isInShare, principalShare } from './principal-share.ts';
 export * from './pdp/state.ts';

@@ -199,12 +199,10 @@ test('a second store of one folder is refused while the first is open', async ()
   await expect(open()).rejects.toMatchObject({ code: 'Unavailable' });
 });
 
-test('the lock of a process that is gone holds nobody up, that of a living one does', async () => {
+test('a second store says which process uses the folder, and what a killed one left holds nobody up', async () => {
+  await expect(open()).rejects.toMatchObject({ message: expect.stringContaining(`process ${process.pid} `) });
   await store.close();
-  const lock = join(folder, '.edict', 'lock');
-  await writeFile(lock, '1');
-  await expect(open()).rejects.toMatchObject({ code: 'Unavailable', message: expect.stringContaining('process 1 ') });
-  await writeFile(lock, '4194999');
+  await writeFile(join(folder, '.edict', 'owner.pid'), '1');
   store = await open();
 });
 

@@ -1,16 +1,6 @@
-import {
-  link,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  writeFile,
-  type FileHandle,
-} from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FolderInUseError, lockFolder, type FolderLock } from '@edict/protocol';
 import { StoreError } from '../errors.ts';
 import type { AnyObject } from './object-rules.ts';
 
@@ -31,15 +21,13 @@ export interface StateDirectory {
   readonly close: () => Promise<void>;
 }
 
-const LOCK = 'lock';
-/** Locks of this very process, by path: in a container every process that ever ran has the same number. */
-const heldHere = new Set<string>();
+/** Holds the number of the process that has the folder. It only names it: what keeps others out is the lock. */
+const OWNER = 'owner.pid';
 
 /** Opens (and creates) the directory for this process alone. Throws `Unavailable` while another process holds it. */
 export async function openStateDirectory(path: string): Promise<StateDirectory> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  const lock = join(await realpath(path), LOCK);
-  await acquireLock(lock);
+  const lock = await takeFolder(path);
   const folderOf = (object: AnyObject) => join(path, object.kind, object.metadata.namespace ?? '');
   const fileOf = (object: AnyObject) => join(folderOf(object), `${object.metadata.name}.json`);
   return {
@@ -67,8 +55,8 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
       await syncFolder(folderOf(object));
     },
     close: async () => {
-      if (!heldHere.delete(lock)) return;
-      await rm(lock, { force: true });
+      await rm(join(path, OWNER), { force: true });
+      lock.release();
     },
   };
 }
@@ -104,38 +92,16 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** A lock file that holds its owner's process id from the moment it exists: it is linked into place, whole. */
-async function acquireLock(file: string): Promise<void> {
-  if (heldHere.has(file)) throw new StoreError('Unavailable', `${file}: this process uses the folder already`);
-  const own = `${file}.${process.pid}`;
-  await writeFile(own, String(process.pid), { mode: 0o600 });
-  try {
-    for (;;) {
-      try {
-        await link(own, file);
-        heldHere.add(file);
-        return;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
-      const owner = Number(await readFile(file, 'utf8'));
-      if (owner !== process.pid && isAlive(owner)) {
-        throw new StoreError('Unavailable', `${file}: process ${owner} uses this folder; stop it first`);
-      }
-      // The process that made the lock is gone (or was an earlier process of this very number).
-      await rm(file, { force: true });
-    }
-  } finally {
-    await rm(own, { force: true });
+async function takeFolder(path: string): Promise<FolderLock> {
+  const owner = join(path, OWNER);
+  const lock = await lockFolder(path).catch(async (cause: unknown) => {
+    if (!(cause instanceof FolderInUseError)) throw cause;
+    const pid = await readFile(owner, 'utf8').catch(() => 'another');
+    throw new StoreError('Unavailable', `${path}: process ${pid} uses this folder; stop it first`, { cause });
+  });
+  if (lock === undefined) {
+    throw new StoreError('Unavailable', `${path}: its file system knows no locks; keep the state on one that does`);
   }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  await writeFile(owner, String(process.pid), { mode: 0o600 });
+  return lock;
 }

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { appendFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { messageOf, type Clock } from '@edict/protocol';
+import { FolderInUseError, lockFolder, messageOf, type Clock, type FolderLock } from '@edict/protocol';
 import type { AuditSink } from '../core/audit-sink.ts';
 import type { Logger } from '../observability/logger.ts';
 import { asLines } from './as-lines.ts';
 import type { AuditMetrics } from './audit-metrics.ts';
 import { AuditRouter, type Route, type SetMask } from './audit-router.ts';
-import { lockFolder } from './journal/folder-lock.ts';
 import { Journal } from './journal/journal.ts';
 import { nodeFiles, type JournalFiles } from './journal/journal-files.ts';
 import type { WriteBytes } from './line-writer.ts';
@@ -135,7 +134,7 @@ async function openJournal(
   const { maxBytes, segmentBytes, sync, syncIntervalMs, retryMs } = settings;
   const own = settings.folder ?? join(folder, name);
   await files.makeFolder(own);
-  const lock = await lockFolder(own);
+  const lock = await lockJournal(own);
   if (lock === undefined) {
     log.warn('the folder of the audit journal cannot be locked: no other process may use it', {
       sink: name,
@@ -155,6 +154,17 @@ async function openJournal(
     },
     onChange: () => told.onChange(),
   });
+}
+
+async function lockJournal(folder: string): Promise<FolderLock | undefined> {
+  try {
+    return await lockFolder(folder);
+  } catch (error) {
+    if (!(error instanceof FolderInUseError)) throw error;
+    throw new Error(`the audit journal in ${folder} is in use: give every process and every sink a folder of its own`, {
+      cause: error,
+    });
+  }
 }
 
 function targetOf(sink: SinkSettings, { writeStdout, clock, log }: AuditOptions): Target {

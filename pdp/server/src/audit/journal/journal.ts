@@ -1,8 +1,7 @@
-import type { Clock } from '@edict/protocol';
+import type { Clock, FolderLock } from '@edict/protocol';
 import { Checkpoint } from './checkpoint.ts';
 import { encodeFrames, FRAME_HEADER_BYTES, type JournalRecord } from './frame.ts';
 import { JournalReader, type BatchLimits, type JournalBatch } from './journal-reader.ts';
-import type { FolderLock } from './folder-lock.ts';
 import type { JournalFile, JournalFiles } from './journal-files.ts';
 import { openSegments, segmentPath, type Segment } from './segment.ts';
 
@@ -134,7 +133,7 @@ export class Journal {
     await this.#leave();
     await this.#reader.close();
     await this.#checkpoint.close();
-    await this.#options.lock?.release();
+    this.#options.lock?.release();
   }
 
   async #writeAll(): Promise<void> {
