@@ -1,66 +1,141 @@
-import { jsonString, jsonText } from './json-text.ts';
+import { JsonWriter, type JsonPiece } from './json-writer.ts';
 import type { AccessRecord, AccessReference, PolicyIdentity, RevisionIdentity } from './access-record.ts';
+
+const writer = new JsonWriter();
 
 /**
  * One access record as one line of JSON, without a line feed: keys sorted, `<`, `>` and `&` escaped, fields with default
  * values (empty texts, `false`, `POLICY_OUTCOME`, zero durations) left out, 64-bit integers as strings. Beyond the
- * reference engine's fields, `metadata` names `policySet`, `policyRevision` and `policyDigest`.
+ * reference engine's fields, `metadata` names `policySet`, `policyRevision` and `policyDigest`. The text is flat.
  */
 export function renderAccessRecord(record: AccessRecord): string {
-  let text = `{"decision":"${record.decision}"`;
-  if (record.denyReason !== undefined) text += `,"denyReason":"${record.denyReason}"`;
-  text += `,"duration":{${durations(record)}}`;
-  if (record.grantReason !== undefined) text += `,"grantReason":"${record.grantReason}"`;
-  text += `,"metadata":{${metadata(record)}}`;
-  if (record.operation !== '') text += `,"operation":${jsonString(record.operation)}`;
-  if (record.porc !== undefined) text += `,"porc":${jsonText(record.porc)}`;
-  text += `,"principal":{${principal(record)}}`;
-  if (record.references.length > 0) text += `,"references":[${references(record.references)}]`;
-  if (record.resource !== '') text += `,"resource":${jsonString(record.resource)}`;
-  if (record.systemOverride) text += ',"systemOverride":true';
-  return `${text}}`;
+  writer.reset();
+  writeWord('{"decision":"', record.decision);
+  if (record.denyReason !== undefined) writeWord(',"denyReason":"', record.denyReason);
+  writeDurations(record);
+  if (record.grantReason !== undefined) writeWord(',"grantReason":"', record.grantReason);
+  writeMetadata(record);
+  if (record.operation !== '') writeText(',"operation":', record.operation);
+  if (record.porc !== undefined) {
+    writer.raw(',"porc":');
+    writer.value(record.porc, 'double');
+  }
+  writePrincipal(record);
+  if (record.references.length > 0) writeReferences(record.references);
+  if (record.resource !== '') writeText(',"resource":', record.resource);
+  writer.raw(record.systemOverride ? ',"systemOverride":true}' : '}');
+  return writer.text();
 }
 
-function durations({ durationNs, phaseDurations }: AccessRecord): string {
+/** A member whose value is one of the words of a type: what comes before it, its opening quote included. */
+function writeWord(before: string, word: string): void {
+  writer.raw(before);
+  writer.raw(word);
+  writer.raw('"');
+}
+
+function writeText(before: string, text: string): void {
+  writer.raw(before);
+  writer.string(text);
+}
+
+function writeNanoseconds(before: string, duration: number): void {
+  writer.raw(before);
+  writer.integer(Math.max(0, Math.round(duration)));
+  writer.raw('"');
+}
+
+function writeDurations({ durationNs, phaseDurations }: AccessRecord): void {
+  writeNanoseconds(',"duration":{"overall":"', durationNs);
   const { system, identity, resource, scope } = phaseDurations;
-  let phases = '';
-  if (system !== undefined) phases += `,"1":"${nanoseconds(system)}"`;
-  if (identity !== undefined) phases += `,"2":"${nanoseconds(identity)}"`;
-  if (resource !== undefined) phases += `,"3":"${nanoseconds(resource)}"`;
-  if (scope !== undefined) phases += `,"4":"${nanoseconds(scope)}"`;
-  const overall = `"overall":"${nanoseconds(durationNs)}"`;
-  return phases === '' ? overall : `${overall},"phases":{${phases.slice(1)}}`;
+  let before = ',"phases":{';
+  if (system !== undefined) before = writePhase(before, '"1":"', system);
+  if (identity !== undefined) before = writePhase(before, '"2":"', identity);
+  if (resource !== undefined) before = writePhase(before, '"3":"', resource);
+  if (scope !== undefined) before = writePhase(before, '"4":"', scope);
+  writer.raw(before === ',' ? '}}' : '}');
 }
 
-function metadata({ env, id, revision, timestampMs }: AccessRecord): string {
-  const values = env === undefined ? '' : envText(env);
-  const named = id === '' ? '' : `"id":${jsonString(id)},`;
-  const policy = revision === undefined ? '' : revisionText(revision);
-  return `${values}${named}${policy}"timestamp":"${recordTimestamp(timestampMs)}"`;
+/** Says what comes before the next phase. */
+function writePhase(before: string, name: string, duration: number): string {
+  writer.raw(before);
+  writeNanoseconds(name, duration);
+  return ',';
 }
 
-// What is the same for all records of a revision is written once: each text ends with a comma, or is empty.
-const envTexts = new WeakMap<object, string>();
-const revisionTexts = new WeakMap<RevisionIdentity, string>();
-
-function envText(env: Readonly<Record<string, string>>): string {
-  let text = envTexts.get(env);
-  if (text === undefined) {
-    text = Object.keys(env).length === 0 ? '' : `"env":${jsonText(env)},`;
-    envTexts.set(env, text);
+function writeMetadata({ env, id, revision, timestampMs }: AccessRecord): void {
+  writer.raw(',"metadata":{');
+  if (env !== undefined) writer.copy(envPiece(env));
+  if (id !== '') {
+    writeText('"id":', id);
+    writer.raw(',');
   }
-  return text;
+  if (revision !== undefined) writer.copy(revisionPiece(revision));
+  writeWord('"timestamp":"', recordTimestamp(timestampMs));
+  writer.raw('}');
 }
 
-function revisionText(identity: RevisionIdentity): string {
-  let text = revisionTexts.get(identity);
-  if (text === undefined) {
+// What is the same for many records is written once, by a writer of its own: a record is being written meanwhile.
+const pieceWriter = new JsonWriter();
+const envPieces = new WeakMap<object, JsonPiece>();
+const revisionPieces = new WeakMap<RevisionIdentity, JsonPiece>();
+const policyPieces = new WeakMap<PolicyIdentity, JsonPiece>();
+
+/** Ends with a comma, or is empty. */
+function envPiece(env: Readonly<Record<string, string>>): JsonPiece {
+  let piece = envPieces.get(env);
+  if (piece === undefined) {
+    pieceWriter.reset();
+    if (Object.keys(env).length > 0) {
+      pieceWriter.raw('"env":');
+      pieceWriter.value(env, 'double');
+      pieceWriter.raw(',');
+    }
+    piece = pieceWriter.piece();
+    envPieces.set(env, piece);
+  }
+  return piece;
+}
+
+/** Ends with a comma, or is empty. */
+function revisionPiece(identity: RevisionIdentity): JsonPiece {
+  let piece = revisionPieces.get(identity);
+  if (piece === undefined) {
     const { digest, revision, set } = identity;
-    const fields = [field('policyDigest', digest), field('policyRevision', String(revision)), field('policySet', set)];
-    text = fields.map((one) => (one === '' ? '' : `${one},`)).join('');
-    revisionTexts.set(identity, text);
+    pieceWriter.reset();
+    for (const [before, value] of [
+      ['"policyDigest":', digest],
+      ['"policyRevision":', String(revision)],
+      ['"policySet":', set],
+    ] as const) {
+      if (value === '') continue;
+      pieceWriter.raw(before);
+      pieceWriter.string(value);
+      pieceWriter.raw(',');
+    }
+    piece = pieceWriter.piece();
+    revisionPieces.set(identity, piece);
   }
-  return text;
+  return piece;
+}
+
+function policyPiece(policy: PolicyIdentity): JsonPiece {
+  let piece = policyPieces.get(policy);
+  if (piece === undefined) {
+    const { fingerprint, mrn } = policy;
+    pieceWriter.reset();
+    if (fingerprint !== '') {
+      pieceWriter.raw('"fingerprint":');
+      pieceWriter.string(fingerprint);
+    }
+    if (mrn !== '') {
+      pieceWriter.raw(fingerprint === '' ? '"mrn":' : ',"mrn":');
+      pieceWriter.string(mrn);
+    }
+    piece = pieceWriter.piece();
+    policyPieces.set(policy, piece);
+  }
+  return piece;
 }
 
 /** The last whole second that was printed: records come many to a second, and printing a date is slow. */
@@ -75,50 +150,32 @@ export function recordTimestamp(ms: number): string {
   return `${second.text}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}Z`;
 }
 
-function principal({ realm, subject }: AccessRecord): string {
-  return joined(field('realm', realm), field('subject', subject));
+function writePrincipal({ realm, subject }: AccessRecord): void {
+  writer.raw(',"principal":{');
+  if (realm !== '') writeText('"realm":', realm);
+  if (subject !== '') writeText(realm === '' ? '"subject":' : ',"subject":', subject);
+  writer.raw('}');
 }
 
-function references(all: readonly AccessReference[]): string {
-  let text = '';
-  for (const one of all) text += text === '' ? reference(one) : `,${reference(one)}`;
-  return text;
-}
-
-function reference({ decision, durationNs, id, phase, policy, reason, reasonCode }: AccessReference): string {
-  let text = `{"decision":"${decision}"`;
-  const duration = nanoseconds(durationNs);
-  if (duration !== '0') text += `,"duration":"${duration}"`;
-  if (id !== '') text += `,"id":${jsonString(id)}`;
-  text += `,"phase":"${phase}",${policy === undefined ? NO_POLICY : policyText(policy)}`;
-  if (reason !== '') text += `,"reason":${jsonString(reason)}`;
-  if (reasonCode !== 'POLICY_OUTCOME') text += `,"reasonCode":"${reasonCode}"`;
-  return `${text}}`;
-}
-
-const NO_POLICY = '"policies":[{}]';
-
-/** Policies are few and their identities live as long as their snapshot, so each is written once. */
-const policyTexts = new WeakMap<PolicyIdentity, string>();
-
-function policyText(policy: PolicyIdentity): string {
-  let text = policyTexts.get(policy);
-  if (text === undefined) {
-    // Joined, not added: a text that is made of others is walked through for every record.
-    text = ['"policies":[{', joined(field('fingerprint', policy.fingerprint), field('mrn', policy.mrn)), '}]'].join('');
-    policyTexts.set(policy, text);
+function writeReferences(all: readonly AccessReference[]): void {
+  let before = ',"references":[{"decision":"';
+  for (const one of all) {
+    writeReference(before, one);
+    before = ',{"decision":"';
   }
-  return text;
+  writer.raw(']');
 }
 
-function field(name: string, value: string): string {
-  return value === '' ? '' : `"${name}":${jsonString(value)}`;
-}
-
-function joined(first: string, second: string): string {
-  return first === '' || second === '' ? first + second : `${first},${second}`;
-}
-
-function nanoseconds(duration: number): string {
-  return String(Math.max(0, Math.round(duration)));
+function writeReference(before: string, reference: AccessReference): void {
+  const { decision, durationNs, id, phase, policy, reason, reasonCode } = reference;
+  writeWord(before, decision);
+  if (durationNs >= 0.5) writeNanoseconds(',"duration":"', durationNs);
+  if (id !== '') writeText(',"id":', id);
+  writeWord(',"phase":"', phase);
+  writer.raw(',"policies":[{');
+  if (policy !== undefined) writer.copy(policyPiece(policy));
+  writer.raw('}]');
+  if (reason !== '') writeText(',"reason":', reason);
+  if (reasonCode !== 'POLICY_OUTCOME') writeWord(',"reasonCode":"', reasonCode);
+  writer.raw('}');
 }
