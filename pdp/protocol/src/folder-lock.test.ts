@@ -61,6 +61,10 @@ test('a folder that a living process has is refused to others, and free when tha
 test('in one process a folder is taken once, and given back once', async () => {
   const first = await lockFolder(folder);
   await expect(lockFolder(folder)).rejects.toMatchObject({ code: 'folder-in-use' });
+  // The locks of POSIX end with any descriptor of the file that their process closes.
+  const other = await otherProcess();
+  expect(await other.take()).toBe('folder-in-use');
+  await other.kill();
   first?.release();
   const second = await lockFolder(folder);
   first?.release();

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -203,6 +203,15 @@ test('a second store says which process uses the folder, and what a killed one l
   await expect(open()).rejects.toMatchObject({ message: expect.stringContaining(`process ${process.pid} `) });
   await store.close();
   await writeFile(join(folder, '.edict', 'owner.pid'), '1');
+  store = await open();
+});
+
+test('a start that fails gives the folder back', async () => {
+  await store.close();
+  const owner = join(folder, '.edict', 'owner.pid');
+  await mkdir(owner);
+  await expect(open()).rejects.toMatchObject({ code: 'EISDIR' });
+  await rmdir(owner);
   store = await open();
 });
 

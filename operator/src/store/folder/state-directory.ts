@@ -102,6 +102,11 @@ async function takeFolder(path: string): Promise<FolderLock> {
   if (lock === undefined) {
     throw new StoreError('Unavailable', `${path}: its file system knows no locks; keep the state on one that does`);
   }
-  await writeFile(owner, String(process.pid), { mode: 0o600 });
+  try {
+    await writeFile(owner, String(process.pid), { mode: 0o600 });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
   return lock;
 }
