@@ -15,7 +15,7 @@ beforeAll(async () => {
   cluster = await createClusterClient(readEnvironment().kubeconfig);
   fleet = await createFleet(cluster, 'first-policy', 3);
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 
 /** The cells of a table that kubectl printed, by column and by the object's name. */
 function readTable(text: string): ReadonlyMap<string, Readonly<Record<string, string>>> {

@@ -23,7 +23,7 @@ beforeAll(async () => {
   cluster = await createClusterClient(environment.kubeconfig);
   fleet = await createFleet(cluster, 'edits-under-load', 3);
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 
 test('twenty edits in a row under load: no failed decision, no restart, nothing served before it was committed', async () => {
   const editOf = new Map([[await fleet.rollOutEdit(1), 1]]);

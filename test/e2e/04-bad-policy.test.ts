@@ -18,7 +18,7 @@ beforeAll(async () => {
   fleet = await createFleet(cluster, 'bad-policy', 2);
   await fleet.rollOutEdit(1);
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 
 /** The fifth line, from column 9 on, is no Rego. */
 const BROKEN_REGO = `package authz

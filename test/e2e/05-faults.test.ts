@@ -25,7 +25,7 @@ beforeAll(async () => {
   await fleet.rollOutEdit(edit);
   await fleet.waitForReadyPods(3);
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 
 type Revision = EdictKinds['PolicyRevision'];
 

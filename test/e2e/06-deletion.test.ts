@@ -21,7 +21,7 @@ beforeAll(async () => {
   await fleet.rollOutEdit(1);
   await fleet.waitForReadyPods(2);
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 
 const seconds = (from: number): string => `${((epochMs() - from) / 1000).toFixed(1)} s`;
 

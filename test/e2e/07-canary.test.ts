@@ -27,7 +27,7 @@ beforeAll(async () => {
   cluster = await createClusterClient(environment.kubeconfig);
   fleet = await createFleet(cluster, 'canary', 3, { rollout: ROLLOUT });
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 afterEach(() => callers?.stop());
 
 /** What is wrong with the answers of one caller, as sentences. */

@@ -23,7 +23,7 @@ beforeAll(async () => {
   fleet = await createFleet(cluster, 'shadow', 2, { rollout: ROLLOUT });
   await fleet.rollOutEdit(5);
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 afterEach(() => load?.stop());
 
 test('a candidate that would deny too much of what is granted is given up, and nobody ever serves it', async () => {

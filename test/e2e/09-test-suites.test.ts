@@ -16,7 +16,7 @@ beforeAll(async () => {
   cluster = await createClusterClient(environment.kubeconfig);
   fleet = await createFleet(cluster, 'test-suites', 2);
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 
 /** A suite of one case about an edit of the domain. */
 function suite(name: string, caseName: string, edit: number, allow: boolean): object {

@@ -31,7 +31,7 @@ let asked = 0;
 beforeAll(async () => {
   cluster = await createClusterClient(environment.kubeconfig);
 });
-afterAll(() => Promise.all(fleets.map((fleet) => fleet.remove())));
+afterAll(() => Promise.all(fleets.map((fleet) => fleet.leave())));
 afterEach(() => load?.stop());
 
 const question = (): object => editQuestion(1, `caller-${asked++ % PRINCIPALS}`);

@@ -41,7 +41,7 @@ beforeAll(async () => {
   open = (await fleet.rollOutEdit(1)) + 1;
   await fleet.waitForReadyPods(2);
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 
 /** `kubectl --as`: what it said, and whether it was done. */
 async function as(user: User, ...args: readonly string[]): Promise<{ readonly done: boolean; readonly said: string }> {

@@ -24,7 +24,7 @@ beforeAll(async () => {
   cluster = await createClusterClient(environment.kubeconfig);
   fleet = await createFleet(cluster, 'undo', 2);
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 
 /** `edict rollout …` as a user runs it. */
 async function rollout(command: string, ...args: readonly string[]): Promise<string> {

@@ -30,7 +30,7 @@ beforeAll(async () => {
   cluster = await createClusterClient(environment.kubeconfig);
   fleet = await createFleet(cluster, 'strict', 3, SET);
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 
 const lastDecision = (answers: readonly Answer[], target: string): Answer | undefined =>
   answers.filter((answer) => answer.target === target && answer.allow !== undefined).at(-1);

@@ -21,7 +21,7 @@ beforeAll(async () => {
   cluster = await createClusterClient(environment.kubeconfig);
   fleet = await createFleet(cluster, 'leader-lost', 2, { rollout: ROLLOUT });
 });
-afterAll(() => fleet.remove());
+afterAll(() => fleet.leave());
 
 test('kill -9 of the leading operator while a wave is watched: the next leader goes on with it', async () => {
   const first = await fleet.rollOutEdit(1);
