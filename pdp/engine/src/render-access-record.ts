@@ -75,68 +75,54 @@ function writeMetadata({ env, id, revision, timestampMs }: AccessRecord): void {
   writer.raw('}');
 }
 
-// What is the same for many records is written once, by a writer of its own: a record is being written meanwhile.
-const pieceWriter = new JsonWriter();
-const envPieces = new WeakMap<object, JsonPiece>();
-const revisionPieces = new WeakMap<RevisionIdentity, JsonPiece>();
-const policyPieces = new WeakMap<PolicyIdentity, JsonPiece>();
-
-/** Ends with a comma, or is empty. */
-function envPiece(env: Readonly<Record<string, string>>): JsonPiece {
-  let piece = envPieces.get(env);
-  if (piece === undefined) {
-    pieceWriter.reset();
-    if (Object.keys(env).length > 0) {
-      pieceWriter.raw('"env":');
-      pieceWriter.value(env, 'double');
-      pieceWriter.raw(',');
+/** Writes a part of records once for each value that it tells of, by a writer of its own: a record is being written meanwhile. */
+function writtenOnce<T extends object>(write: (to: JsonWriter, value: T) => void): (value: T) => JsonPiece {
+  const pieces = new WeakMap<T, JsonPiece>();
+  const to = new JsonWriter();
+  return (value) => {
+    let piece = pieces.get(value);
+    if (piece === undefined) {
+      to.reset();
+      write(to, value);
+      piece = to.piece();
+      pieces.set(value, piece);
     }
-    piece = pieceWriter.piece();
-    envPieces.set(env, piece);
-  }
-  return piece;
+    return piece;
+  };
 }
 
 /** Ends with a comma, or is empty. */
-function revisionPiece(identity: RevisionIdentity): JsonPiece {
-  let piece = revisionPieces.get(identity);
-  if (piece === undefined) {
-    const { digest, revision, set } = identity;
-    pieceWriter.reset();
-    for (const [before, value] of [
-      ['"policyDigest":', digest],
-      ['"policyRevision":', String(revision)],
-      ['"policySet":', set],
-    ] as const) {
-      if (value === '') continue;
-      pieceWriter.raw(before);
-      pieceWriter.string(value);
-      pieceWriter.raw(',');
-    }
-    piece = pieceWriter.piece();
-    revisionPieces.set(identity, piece);
-  }
-  return piece;
-}
+const envPiece = writtenOnce<Readonly<Record<string, string>>>((to, env) => {
+  if (Object.keys(env).length === 0) return;
+  to.raw('"env":');
+  to.value(env, 'double');
+  to.raw(',');
+});
 
-function policyPiece(policy: PolicyIdentity): JsonPiece {
-  let piece = policyPieces.get(policy);
-  if (piece === undefined) {
-    const { fingerprint, mrn } = policy;
-    pieceWriter.reset();
-    if (fingerprint !== '') {
-      pieceWriter.raw('"fingerprint":');
-      pieceWriter.string(fingerprint);
-    }
-    if (mrn !== '') {
-      pieceWriter.raw(fingerprint === '' ? '"mrn":' : ',"mrn":');
-      pieceWriter.string(mrn);
-    }
-    piece = pieceWriter.piece();
-    policyPieces.set(policy, piece);
+/** Ends with a comma, or is empty. */
+const revisionPiece = writtenOnce<RevisionIdentity>((to, { digest, revision, set }) => {
+  for (const [before, value] of [
+    ['"policyDigest":', digest],
+    ['"policyRevision":', String(revision)],
+    ['"policySet":', set],
+  ] as const) {
+    if (value === '') continue;
+    to.raw(before);
+    to.string(value);
+    to.raw(',');
   }
-  return piece;
-}
+});
+
+const policyPiece = writtenOnce<PolicyIdentity>((to, { fingerprint, mrn }) => {
+  if (fingerprint !== '') {
+    to.raw('"fingerprint":');
+    to.string(fingerprint);
+  }
+  if (mrn !== '') {
+    to.raw(fingerprint === '' ? '"mrn":' : ',"mrn":');
+    to.string(mrn);
+  }
+});
 
 /** The last whole second that was printed: records come many to a second, and printing a date is slow. */
 let second = { start: NaN, text: '' };
