@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:http';
+import { Agent, request, type ClientRequest } from 'node:http';
 import { epochMs } from './cluster-client.ts';
 import { describeThrown } from './wait-for.ts';
 
@@ -50,8 +50,10 @@ export function ask(target: LoadTarget, porc: object, agent?: Agent): Promise<An
   const body = JSON.stringify(porc);
   const sentAt = epochMs();
   return new Promise((resolve) => {
-    const failed = (thrown: unknown): void =>
-      resolve({ target: target.name, sentAt, receivedAt: epochMs(), status: 0, problem: describeThrown(thrown), porc });
+    const failed = (thrown: unknown): void => {
+      const problem = `${describeThrown(thrown)} (${connectionOf(call)})`;
+      resolve({ target: target.name, sentAt, receivedAt: epochMs(), status: 0, problem, porc });
+    };
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
     const call = request(
       `${target.url}/decision`,
@@ -121,11 +123,22 @@ export function startLoad(targets: readonly LoadTarget[], ratePerSecond: number,
   };
 }
 
-/** Answers that are no decision of a named revision. */
-export function failuresOf(answers: readonly Answer[]): readonly Answer[] {
-  return answers.filter(
-    ({ status, allow, revision }) => status !== 200 || allow === undefined || revision === undefined,
-  );
+/** Answers that are no decision of a named revision, a line for each: when, of whom, and what came instead. */
+export function failuresOf(answers: readonly Answer[]): readonly string[] {
+  return answers
+    .filter(({ status, allow, revision }) => status !== 200 || allow === undefined || revision === undefined)
+    .map(({ target, sentAt, receivedAt, status, problem = 'no revision is named' }) => {
+      const sent = new Date(sentAt).toISOString();
+      return `${sent} ${target}: ${status} after ${(receivedAt - sentAt).toFixed(1)} ms: ${problem}`;
+    });
+}
+
+/** On what a request without an answer was sent: which side lost it, and in what state, is told by little else. */
+function connectionOf({ reusedSocket, socket }: ClientRequest): string {
+  if (socket === null) return 'no connection';
+  const kind = `${reusedSocket ? 'kept' : 'new'} connection`;
+  const from = socket.localPort === undefined ? '' : ` from port ${socket.localPort}`;
+  return `${kind}${from}, ${socket.connecting ? 'not established' : `${socket.bytesRead} bytes read`}`;
 }
 
 function decisionOf(status: number, text: string): { readonly allow?: boolean; readonly problem?: string } {

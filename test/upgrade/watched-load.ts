@@ -15,8 +15,8 @@ export interface WatchedLoad {
 /** What a load has shown. */
 export interface LoadVerdict {
   readonly answers: readonly Answer[];
-  /** Answers that are no decision. */
-  readonly failures: readonly Answer[];
+  /** Answers that are no decision, as {@link failuresOf} says them. */
+  readonly failures: readonly string[];
   /** Pods that went back. */
   readonly regressions: readonly Regression[];
   /** Answers of an older revision than had been everywhere before they were asked for. */
