@@ -1,5 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { afterEach, expect, test } from '@jest/globals';
 import { ask, failuresOf, type LoadTarget } from './load-generator.ts';
 
@@ -44,4 +46,35 @@ test('of what got no answer the state of its connection is told', async () => {
   );
   server?.close();
   expect(failuresOf([await ask(target, {})])[0]).toMatch(/ECONNREFUSED.* \(new connection, 0 bytes read\)$/);
+});
+
+test('what does not answer in time has failed to', async () => {
+  const target = await startServer(() => undefined);
+  expect(failuresOf([await ask(target, {}, undefined, 100)])[0]).toMatch(/no answer in 100 ms \(new connection/);
+});
+
+/** In a thread of its own, since the one that asks stands still. Answers after 50 ms. */
+const SLOW_SERVER = `
+  const { parentPort } = require('node:worker_threads');
+  const server = require('node:http').createServer((request, response) => {
+    request.resume();
+    parentPort.postMessage('asked');
+    setTimeout(() => response.writeHead(200, ${JSON.stringify(DECISION)}).end('{"allow":true}'), 50);
+  });
+  server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+`;
+
+test('what was answered in time counts, also when whoever asked stood still meanwhile', async () => {
+  const worker = new Worker(SLOW_SERVER, { eval: true });
+  try {
+    const port = await new Promise<number>((resolve) => worker.once('message', resolve));
+    const asked = new Promise((resolve) => worker.once('message', resolve));
+    const asking = ask({ name: 'one', url: `http://127.0.0.1:${port}` }, {}, undefined, 200);
+    await asked;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+    await delay(0);
+    expect(failuresOf([await asking])).toEqual([]);
+  } finally {
+    await worker.terminate();
+  }
 });
