@@ -62,6 +62,28 @@ test('a fleet is turned page by page, each PDP once', async () => {
   await page.getByText(`51 to 100 of ${PDPS}`).waitFor();
 });
 
+test('until the next page is there, the one before is shown and counted, and turned only once', async () => {
+  const page = await enter(FLEET);
+  await page.getByText(`1 to 50 of ${PDPS}`).waitFor();
+  const first = await pods(page);
+  const release = Promise.withResolvers<undefined>();
+  await page.route('**/pdps?*continue=*', async (route) => {
+    await release.promise;
+    await route.continue();
+  });
+  const asked = page.waitForRequest('**/pdps?*continue=*');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await asked;
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.locator('[aria-label="Fleet"][aria-busy="true"]').waitFor();
+  await page.getByText(`1 to 50 of ${PDPS}`).waitFor();
+  expect(await pods(page)).toStrictEqual(first);
+  release.resolve(undefined);
+  await page.getByText(`51 to 100 of ${PDPS}`).waitFor();
+  expect(new Set([...first, ...(await pods(page))]).size).toBe(100);
+  await page.locator('[aria-label="Fleet"][aria-busy="false"]').waitFor();
+});
+
 test('a fleet is filtered by state and by pod; the address keeps it', async () => {
   const page = await enter(FLEET);
   await page.getByLabel('State').selectOption('Missing');

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { PDP_STATES, type PdpList, type PdpView } from '../../../src/console/wire.ts';
 import { number, oneUnit, plural } from '../format.ts';
 import { useOperatorNow, useResource } from '../hooks.ts';
@@ -24,12 +24,18 @@ interface FleetProps {
   readonly change: number;
 }
 
+/** A page of the list, and the tokens by which it was reached. */
+interface ListPage {
+  readonly list: PdpList;
+  readonly tokens: readonly string[];
+}
+
 /** All PDPs of a set, page by page: what each serves, holds, and waits for. */
 export function FleetTab(props: FleetProps): JSX.Element {
   const { query, path, change } = props;
   const state = query['state'] ?? '';
   const q = query['q'] ?? '';
-  // Tokens of the pages before; the last is the one that is shown.
+  // One for each page that was turned; the last is that of the page that is asked for.
   const [tokens, setTokens] = useState<readonly string[]>([]);
   useEffect(() => setTokens([]), [state, q]);
   const search = new URLSearchParams({ limit: String(PAGE_SIZE) });
@@ -38,15 +44,20 @@ export function FleetTab(props: FleetProps): JSX.Element {
   const token = tokens.at(-1);
   if (token !== undefined) search.set('continue', token);
   const list = useResource<PdpList>(`${path}/pdps?${search.toString()}`, change, FLEET_REFRESH_MS);
-  const shown = useLast(list.data);
+  const { data } = list;
+  const shown = useLast(useMemo(() => (data === undefined ? undefined : { list: data, tokens }), [data, tokens]));
   return (
-    <section class="panel" aria-label="Fleet">
-      <Filters {...props} list={shown} />
-      <Loaded resource={shown === undefined ? list : { ...list, data: shown }} what="the PDPs">
-        {(data) => (
+    <section class="panel" aria-label="Fleet" aria-busy={data === undefined && list.problem === undefined}>
+      <Filters {...props} list={shown?.list} />
+      <Loaded resource={{ ...list, data: shown }} what="the PDPs">
+        {(page) => (
           <>
-            {data.pdps.length === 0 ? <NoPdps total={data.total} /> : <PdpTable {...props} pdps={data.pdps} />}
-            <Pages list={data} before={tokens} onTurn={setTokens} />
+            {page.list.pdps.length === 0 ? (
+              <NoPdps total={page.list.total} />
+            ) : (
+              <PdpTable {...props} pdps={page.list.pdps} />
+            )}
+            <Pages {...page} onTurn={setTokens} />
           </>
         )}
       </Loaded>
@@ -179,22 +190,22 @@ export function Lease({ until }: { readonly until: string }): JSX.Element {
   );
 }
 
-function Pages(props: {
-  readonly list: PdpList;
-  readonly before: readonly string[];
+interface TurnProps {
   readonly onTurn: (tokens: readonly string[]) => void;
-}): JSX.Element | null {
-  const { list, before, onTurn } = props;
+}
+
+/** Turns from the page that is shown: one that is asked for has no rows to count yet, and no token of the next. */
+function Pages({ list, tokens, onTurn }: ListPage & TurnProps): JSX.Element | null {
   const next = list.continue;
-  if (before.length === 0 && next === undefined) return null;
-  const first = before.length * PAGE_SIZE + 1;
+  if (tokens.length === 0 && next === undefined) return null;
+  const first = tokens.length * PAGE_SIZE + 1;
   return (
     <nav class="pages" aria-label="Pages">
       <button
         type="button"
         class="button"
-        aria-disabled={before.length === 0}
-        onClick={() => onTurn(before.slice(0, -1))}
+        aria-disabled={tokens.length === 0}
+        onClick={() => onTurn(tokens.slice(0, -1))}
       >
         Previous
       </button>
@@ -202,7 +213,7 @@ function Pages(props: {
         type="button"
         class="button"
         aria-disabled={next === undefined}
-        onClick={() => (next === undefined ? undefined : onTurn([...before, next]))}
+        onClick={() => (next === undefined ? undefined : onTurn([...tokens, next]))}
       >
         Next
       </button>
