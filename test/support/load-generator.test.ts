@@ -1,6 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, test } from '@jest/globals';
 import { ask, failuresOf, type LoadTarget } from './load-generator.ts';
@@ -53,26 +52,29 @@ test('what does not answer in time has failed to', async () => {
   expect(failuresOf([await ask(target, {}, undefined, 100)])[0]).toMatch(/no answer in 100 ms \(new connection/);
 });
 
-/** In a thread of its own, since the one that asks stands still. Answers after 50 ms. */
+/** In a thread of its own, since the one that asks stands still. */
 const SLOW_SERVER = `
-  const { parentPort } = require('node:worker_threads');
+  const { parentPort, workerData } = require('node:worker_threads');
   const server = require('node:http').createServer((request, response) => {
     request.resume();
     parentPort.postMessage('asked');
-    setTimeout(() => response.writeHead(200, ${JSON.stringify(DECISION)}).end('{"allow":true}'), 50);
+    setTimeout(() => response.writeHead(200, ${JSON.stringify(DECISION)}).end('{"allow":true}'), workerData);
   });
   server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
 `;
+const STILL_MS = 400;
 
-test('what was answered in time counts, also when whoever asked stood still meanwhile', async () => {
-  const worker = new Worker(SLOW_SERVER, { eval: true });
+test.each([
+  ['meanwhile', 50],
+  ['so long as the server did', STILL_MS + 50],
+])('the time in which whoever asked stood still counts for nothing: answered %s', async (_, answerAfterMs) => {
+  const worker = new Worker(SLOW_SERVER, { eval: true, workerData: answerAfterMs });
   try {
     const port = await new Promise<number>((resolve) => worker.once('message', resolve));
     const asked = new Promise((resolve) => worker.once('message', resolve));
-    const asking = ask({ name: 'one', url: `http://127.0.0.1:${port}` }, {}, undefined, 200);
+    const asking = ask({ name: 'one', url: `http://127.0.0.1:${port}` }, {}, undefined, STILL_MS / 2);
     await asked;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
-    await delay(0);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STILL_MS);
     expect(failuresOf([await asking])).toEqual([]);
   } finally {
     await worker.terminate();
